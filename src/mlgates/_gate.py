@@ -127,8 +127,9 @@ class Gate(options.OptionsByName):
     ) -> None:
         """Replace the value of an option by the value that the function `plain` returns.
 
-        `plain` is called with the kind of the gate, the name of the option, its value, `args` and
-        `bounds`. An option that is None, and None by default, is left as it is.
+        `plain` checks and converts a value, like the functions in `options`. It is called with the
+        name of the class, the name of the option, its value, `args` and `bounds`. An option that is
+        None, and None by default, is left as it is.
         """
         given = getattr(self, option)
         if given is not None or getattr(type(self), option, ...) is not None:
@@ -147,12 +148,18 @@ class Gate(options.OptionsByName):
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters (of missing cells, for example) for `reference`; none by default."""
+        """Return the counters for the scan of `reference`, such as one of missing cells.
+
+        `schema` has the columns of the table. By default there are no counters.
+        """
         del schema
         return ()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters (of missing cells, for example) for `data`; none by default."""
+        """Return the counters for the scan of `data`, such as one of missing cells.
+
+        `schema` has the columns of the table. By default there are no counters.
+        """
         del schema
         return ()
 
@@ -232,11 +239,11 @@ class Gate(options.OptionsByName):
         Returns
         -------
         table
-            The rows in their order, in a table of the same type; a pandas frame keeps its index. Of
-            files, which are read in batches and need not fit into memory, and of streams it is an
-            Arrow table. Queries are run once, into memory: a polars LazyFrame gives a DataFrame, a
-            DuckDB relation an Arrow table. Rows count whatever share of them the gate allows. The
-            table has no rows if none breaks the rule.
+            The rows in their order, in a table of the same type; a pandas frame keeps its index.
+            For files and streams it is an Arrow table. Files are read in batches and need not fit
+            into memory. Queries are run once, into memory: a polars LazyFrame gives a DataFrame, a
+            DuckDB relation an Arrow table. All rows that break the rule are returned, even if the
+            gate allows a share of them. The table has no rows if none breaks the rule.
 
         Raises
         ------
@@ -561,9 +568,10 @@ def gate(
     at_least, at_most : float, optional
         The inclusive limit for a number.
     decide_by : {"estimate", "significance", "interval"}
-        What is compared with the limit: the value; the value, where a FAIL also needs a `p_value`
-        of at most 0.05; or the whole `interval`. The function returns a `Measurement` with that
-        p-value, which it has corrected if there are several, or with that interval.
+        "estimate": the value alone is compared with the limit. "significance": a FAIL also needs a
+        p-value of at most 0.05. "interval": the whole interval is compared with the limit. For the
+        last two, the function returns a `Measurement` with a `p_value` or an `interval`. If it
+        returns several p-values, it must correct them for multiple tests itself.
     unit : {"", "share", "s", "rows", "violations"}
         Unit of the number: a share is shown in percent, seconds ("s") as a time.
     name, advisory, inconclusive, after

@@ -56,7 +56,7 @@ class _Display:
             The result of ``gate.run``, or a part of a report such as ``report["drift:psi"]``.
         title : str, optional
             Title of the figure, if the result has several: a column or a metric, as shown in the
-            HTML report. By default the worst.
+            HTML report. By default the figure with the worst check is drawn.
 
         Raises
         ------

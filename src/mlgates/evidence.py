@@ -101,8 +101,8 @@ def _failure(error: BaseException) -> _Cached:
 class DeclaredTypes:
     """The types that a gate declares for columns that come from the names of folders.
 
-    A file below a folder named ``key=value`` has a column with the name ``key`` and, in all rows,
-    this value.
+    For example, all rows of a file in the folder ``year=2026`` have the value 2026 in the column
+    ``year``. `types` has the type of each column by its name.
     """
 
     types: Mapping[str, pa.DataType]
@@ -220,11 +220,13 @@ class Evidence:
         return VOCABULARY.union(self._given, *columns)
 
     def offers(self, name: str) -> bool:
-        """Return whether a value was given, or a model that can compute it."""
+        """Return whether a value was given, or can be computed by a model that was given."""
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def lacking(self, missing: Iterable[str]) -> str:
-        """Return the message about missing evidence, with a hint at what may have been meant.
+        """Return the message that the evidence with the names `missing` was not given.
+
+        It ends with a hint if another name was probably meant.
 
         Examples
         --------
@@ -305,10 +307,10 @@ class Evidence:
     def _open(self, name: str) -> Source:
         """Open a table, and choose the types of columns that come from the names of its folders.
 
-        The type of such a column is inferred from the names of the folders of this table. If the
-        column has another type in the table that this one is compared with, that type is used, or
-        text if it is also inferred from names of folders. A type that a gate declares replaces
-        both.
+        By default the type of such a column is inferred from these names. If a gate declares a
+        type for the column, it is used instead. Otherwise, if the column has another type in the
+        other table (the reference for the data, for example), both tables must agree: the column
+        becomes text if that type was inferred, too, and gets that type if it was not.
         """
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:
@@ -326,9 +328,11 @@ class Evidence:
         return source.retype(wanted) if wanted else source
 
     def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
-        """Return the columns of the other table, and which of them have inferred types.
+        """Return the columns of the table with which the table `name` is compared.
 
-        `data` and `reference` belong together, and so do the two logs.
+        `data` is compared with `reference`, one log with the other, and the reverse. The second
+        result has the names of the columns with types that were inferred from names of folders.
+        Both are empty if there is no such table, or it can't be read.
         """
         other = _OTHER[name]
         if other not in self._given:
@@ -401,7 +405,7 @@ class Evidence:
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Call a function for each item and return the results; in threads if a table is large.
 
-        Against a stored baseline it uses one thread, because little work is left after the scan.
+        If the reference is a stored baseline, one thread is used, because the calls are short.
 
         Examples
         --------
@@ -415,7 +419,10 @@ class Evidence:
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def of_rows(self, data: Source, reference: Source) -> "Evidence":
-        """Return the evidence of a run on some rows of both tables, with the same options."""
+        """Return the evidence of a run on parts of the rows, with the same `n_jobs`.
+
+        `data` and `reference` have some of the rows of the two tables, such as those of a slice.
+        """
         return Evidence({"data": data, "reference": reference}, n_jobs=self._n_jobs)
 
     def tables(self) -> dict[str, object]:
@@ -450,10 +457,11 @@ class Evidence:
     def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
         """Return the labels with a model's predictions or scores, aligned and checked.
 
-        `need` is the kind of values, see `mlgates.predictions.outcomes.Outcomes`. With
-        ``production=True`` they are of the production model. For ``need="given"``, `scores` says
-        whether to read scores instead of predictions. Raises EvidenceError if the values are
-        invalid.
+        `need` is the kind of values that is needed: labels, scores, probabilities, numbers, or what
+        a metric of the user receives ("given"), see `mlgates.predictions.outcomes.Outcomes`. Only
+        for "given", `scores` says whether to read scores instead of predictions. With
+        ``production=True`` the values are those of the production model. Raises EvidenceError if
+        they are invalid.
 
         Examples
         --------
@@ -502,9 +510,10 @@ class Evidence:
     def read_only(self, name: str) -> object:
         """Return a value for a user's function, as a copy with read-only arrays.
 
-        Tables in memory keep their type; files and streams become Arrow tables, and the file of a
-        baseline a `Baseline`. Names of columns are replaced by their values. Predictions and scores
-        that were not given are computed by the model.
+        Tables in memory keep their type, files and streams become Arrow tables, and the file of a
+        baseline becomes a `Baseline`. If the user gave the name of a column, such as
+        ``y_true="label"``, the values of this column are returned. Predictions and scores that were
+        not given are computed by the model.
         """
         if name in ALIGNED:
             return row_argument(self, name)
@@ -517,7 +526,11 @@ class Evidence:
         return read_only(self.in_memory(name) if is_features else given)
 
     def _argument(self, name: str) -> object:
-        """Return a value for an argument of a function gate; the path of a table is not opened."""
+        """Return a value for an argument of a function gate, as `read_only` does.
+
+        The path of a table is returned as a path, and the file is not read, unless it is a stored
+        baseline.
+        """
         is_path = name in TABLES and kind_of(self[name]) == "path"
         if is_path and not (name == "reference" and self._stored):
             return read_only(self[name])
@@ -541,8 +554,9 @@ class Evidence:
 
 
 def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
-    """Return the counters of a gate, each with the counter that makes it unnecessary, or None.
+    """Check that `given` are counters; return for each the one that replaces it, or None.
 
+    The other counter has the same information, so a scan that has both counts only the other one.
     Raises EvidenceError for objects that are no counters.
     """
     counters: dict[Counter, Counter | None] = {}

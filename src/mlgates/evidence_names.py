@@ -20,7 +20,7 @@ class EvidenceName:
     kind: Kind
     #: Description for the reference page.
     summary: str
-    #: Features and values of "candidate" and "production" belong to the same rows.
+    #: What the value describes. Values of "candidate" and "production" have the same rows.
     side: Literal["candidate", "production", "reference", "golden"] = "candidate"
     #: The name of the model that computes the value if it was not given.
     model: str = ""
@@ -33,7 +33,8 @@ class EvidenceName:
     def on_command_line(self) -> bool:
         """Whether the command line has an option for the name.
 
-        There is one for files, their columns, labels and times; there is none for models.
+        Values that are files, names of columns, labels or times have an option. Models and the
+        golden examples have none.
         """
         return self.kind != "model" and self.side != "golden"
 

@@ -94,9 +94,11 @@ def infer_suite(
         What it can contain:
 
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
-        - `Schema` under the name ``values`` with ranges, which have a margin of a quarter of the
-          span, rounded, and the values of texts with up to 20 different ones. A few values may
-          break a rule: the share that 7 values of the column would be, rounded up.
+        - `Schema` under the name ``values`` with a range for each column of numbers, and the
+          allowed values for columns of texts with up to 20 different ones. A range has a rounded
+          margin on both sides, of a quarter of the difference between the largest and the smallest
+          value. A small share of the values may break a rule: 7 divided by the number of values of
+          the column, rounded up.
         - `Completeness` with half the number of rows as the smallest allowed number, rounded down.
           The largest share of missing cells of a column is that in the reference plus four
           standard errors, rounded up.
@@ -366,10 +368,11 @@ def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
 
 
 def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[str]:
-    """Return conditions ``a <= b`` on two columns that hold in all rows.
+    """Return conditions ``a <= b`` on two columns that hold in all rows of `sample`.
 
-    A condition is left out if it would probably also hold after the values of a column are
-    shuffled, and if it follows from two others (``a <= b`` and ``b <= c``).
+    A condition is left out if it would probably also hold after the values of one column are
+    shuffled, or if it follows from two others, as ``a <= c`` does from ``a <= b`` and ``b <= c``.
+    Columns of few different values and the column `label` are not compared.
     """
     values: dict[str, Any] = {}
     for name, field in schema.items():

@@ -175,7 +175,7 @@ def _parsed(text: str, parse_float: Callable[[str], float]) -> object:
 
 
 def _levels(value: object) -> list[Collection[Any]]:
-    """Return the items of each list and object inside a JSON value.
+    """Return the contents of each list and object inside a JSON value, one entry for each.
 
     Raises RecursionError if they are nested too deeply.
     """
@@ -240,11 +240,9 @@ def _kind_of(mode: int) -> str:
 def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a file so that readers see either the old file or the complete new one.
 
-    A text is written in UTF-8.
-
-    The text is written to a draft first, which then replaces the file. The file keeps its
-    permissions, and a symbolic link still points to it. Drafts of writers that were killed are
-    removed.
+    The content, a string in UTF-8 or bytes, is written to a temporary file in the same folder,
+    which then replaces the file. The file keeps its permissions, and a symbolic link still points
+    to it. Temporary files of writers that were killed are removed.
 
     Raises
     ------
@@ -369,7 +367,12 @@ def _remove_dead_drafts(folder: Path, prefix: str) -> None:
 
 
 def _lock(descriptor: int, *, wait: bool) -> bool:
-    """Lock an open file until it is closed; return False if another process holds the lock."""
+    """Lock an open file until it is closed; return whether this succeeded.
+
+    If another process has the lock, the function waits for it with ``wait=True`` and returns False
+    at once otherwise. It also returns False on file systems without locks. On Windows nothing is
+    locked, and the result is True.
+    """
     if sys.platform == "win32":
         return True  # there an open file can't be removed
     import fcntl

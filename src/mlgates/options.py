@@ -360,9 +360,9 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 def written(value: Any, **defaults: object) -> str:
     """Return the text of the call that creates a dataclass instance, for its repr.
 
-    Fields that are equal to their default are left out. `defaults` gives other defaults for fields
-    that have one that depends on the instance. A tuple of pairs in a field with
-    ``metadata={"mapping": True}`` is written as a dict.
+    Fields that are equal to their default are left out. If the default of a field depends on the
+    instance, such as a name made from other fields, `defaults` has its value by the name of the
+    field. A tuple of pairs in a field with ``metadata={"mapping": True}`` is written as a dict.
     """
     arguments = []
     # positional fields come first, also before inherited options

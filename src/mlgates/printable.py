@@ -55,8 +55,9 @@ def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
     names : iterable of str
         Names to be shown together; repeated ones are the same name.
     most : int
-        Most characters of a name. Of names that differ only in the part left out, this part is
-        shown. Names that still look alike are numbered.
+        Largest number of characters of a text. A longer name is shortened. If names differ only in
+        the part that would be left out, this part is shown. Names that still look alike are
+        numbered.
 
     Examples
     --------

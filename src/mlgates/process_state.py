@@ -2,9 +2,9 @@
 
 Global state is, for example, the random generators, the environment and the warning filters.
 
-No other module of the library reads or writes this state. Calls are watched one at a time: the
-state belongs to all threads, so a change by another thread of the program would be counted as the
-model's.
+No other module of the library reads or writes this state. A lock lets only one block be watched at
+a time. All threads share the state, so two blocks at once would each record the other's changes. A
+change by any other thread of the program is still recorded as one of the block.
 """
 
 import decimal
@@ -82,10 +82,13 @@ def restored() -> Iterator[None]:
 def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Watch]:
     """Record which global state of the process a block changes, and restore it at the end.
 
-    With `advance_rng` the shared random number generators are advanced before the block, so that a
-    model that uses them gives other answers than in the last block, although their state is
-    restored. With `threads` warnings are ignored in the block: threads that suppress warnings
-    restore the filters of each other, and would raise where warnings are errors.
+    The state of the global random number generators is restored, too, so a model that uses them
+    would give the same answers in each block. With `advance_rng`, they are advanced before the
+    block, which makes its answers differ.
+
+    With `threads`, the block may use threads, and warnings are ignored in it. Otherwise threads
+    that change the warning filters and restore them would disturb each other, and a warning could
+    be raised as an error.
 
     Examples
     --------

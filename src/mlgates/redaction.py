@@ -105,6 +105,8 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
 def without_secrets(value: object, name: str = "") -> object:
     """Replace URLs, e-mail addresses and secrets in plain values, such as metadata.
 
+    `name` is the key of the value. If it names a secret, as "api_key" does, the value is hidden.
+
     Examples
     --------
     >>> without_secrets({"version": "7", "api_key": "abc", "note": "by ann@example.org"})

@@ -26,7 +26,11 @@ _MOST_NAMES = 10  # of the gates that block another
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate of a suite, its full name, the gates that must pass first, and why it is skipped."""
+    """A gate of a suite, with its full name.
+
+    `after` has the names of the gates that must pass first. `skipped` is the reason why the gate is
+    skipped, and None if it runs.
+    """
 
     name: str
     gate: Gate
@@ -410,9 +414,10 @@ class GateSuite(options.OptionsByName):
 
 
 class _Earlier:
-    """Finds the gates before a gate that a pattern matches.
+    """The gates of a suite so far, while it is made, to find those that an option `after` names.
 
-    The list of gates grows, and the matches of each pattern are remembered.
+    The caller appends gates to `entries`. The matches of each pattern are kept, so that only new
+    gates are compared with it.
     """
 
     def __init__(self, entries: list[Entry]) -> None:

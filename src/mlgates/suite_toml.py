@@ -106,7 +106,10 @@ def _is_gate(thing: object) -> TypeGuard[type[Gate]]:
 
 
 def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
-    """Make a gate or a column from its options; errors say `where` in the file it is."""
+    """Make a gate or a column of the class `kind` from its options.
+
+    `where` is its place in the file, for the messages of errors.
+    """
     fields = [field for field in dataclasses.fields(kind) if field.init]
     _check_keys(where, options, [field.name for field in fields])
     for field in fields:

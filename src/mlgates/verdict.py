@@ -106,7 +106,8 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
     limit : Limit
         The limit for the value.
     scale : float
-        Size of the numbers from which the value was computed, if they are larger.
+        Size of the numbers from which the value was computed, if they are larger than the value:
+        0.4 for a value of ``0.4 - 0.3``. Rounding errors are proportional to it.
 
     Examples
     --------
@@ -494,7 +495,9 @@ def decide(
         Significance level of a FAIL for the rule "significance".
     pass_p_value, pass_significance : float, optional
         For the rule "significance": a value within the limit is a PASS only if `pass_p_value` is at
-        most `pass_significance`, otherwise INCONCLUSIVE.
+        most `pass_significance`, otherwise INCONCLUSIVE. It is the p-value of a second test, in
+        which a small p-value shows that the true value is within the limit. By default there is no
+        such test, and the value alone gives a PASS.
     insufficient : str
         Reason why the evidence is not enough for PASS or FAIL. If it is not empty, the verdict is
         INCONCLUSIVE.

@@ -108,9 +108,10 @@ def _refuse(message: str) -> NoReturn:
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     """Return the result of the gate of a test, without the checks that do not count.
 
-    The gates of the selected tests are run once for each value of the fixture `evidence`. A skipped
-    gate skips the test. A gate that did not pass but does not count is an expected failure. If no
-    gate of the suite counts, every test fails; otherwise a suite that shows nothing would succeed.
+    The first call for a value of the fixture `evidence` runs the gates of all selected tests; later
+    calls use its report. A skipped gate skips the test. A gate that did not pass but does not count
+    is an expected failure. If no gate of the suite counts, every test fails, because the suite has
+    shown nothing.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -150,7 +151,10 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
 
 
 def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) -> Report:
-    """Run the gates of a suite for which pytest selected a test (``-k``, ``--lf``, node id)."""
+    """Run those gates of a suite that have a test in this run of pytest.
+
+    Options such as ``-k`` and ``--lf`` can deselect the tests of the others.
+    """
     selected = {case.name}
     for other in item.session.items:
         its = getattr(getattr(other, "callspec", None), "params", {}).get("gate_result")
@@ -242,7 +246,8 @@ def run_subtests(
 def _report_gate(subtests: Any, result: GateResult) -> bool:
     """Report a gate as a subtest; return False if pytest has to stop at the first failure.
 
-    This is a function of its own because pytest needs a traceback entry for a skip.
+    The skip must not be raised in `run_subtests`: pytest shows where a test was skipped, and finds
+    no place if all functions in the traceback are hidden from it, as `run_subtests` is.
     """
     counted, aside = result.counted, {}
     if result.advisory and not result.passed:

@@ -1,7 +1,7 @@
 """Print one line for each report of a pytest run, and write the reports to files on request.
 
-Reports travel on pytest's own test reports. So the reports of xdist's workers arrive in the main
-process and are written once.
+The reports of gates are attached to pytest's own reports of tests. pytest-xdist sends these to the
+main process, so the reports from all workers arrive there and are written once.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; exit with code 64 if it is wrong.
 
     The value of an option that names a table is one path, or a list of several paths. ``summary``
-    is the path of the file to append to, or None.
+    is the path of the file to which the report is appended; it is None without this option.
     """
     top = parser()
     given = top.parse_args(arguments)

@@ -114,9 +114,9 @@ def _write_report(
 ) -> int:
     """Write a report to all targets and return the exit code of its verdict.
 
-    If a report that passed can't be written, the exit code is that of ERROR. A target is a path
-    (None for standard output) and a form (None for the form of the path's suffix). Text on a
-    terminal has colours. The report is also appended to `summary`, in Markdown.
+    A target is a path (None for standard output) and a form (None for the form of the path's
+    suffix). Text on a terminal has colours. The report is also appended to the file `summary`, in
+    Markdown. If a target can't be written, the exit code of a report that passed is that of ERROR.
     """
     from mlgates import jsonfile
     from mlgates.render import render

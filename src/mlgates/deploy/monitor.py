@@ -211,11 +211,12 @@ class Monitor:
         return cast("Gate", replace(own, significance=min(own.significance, self.alpha)))
 
     def _confirmed(self, gate: Gate, result: GateResult, given: Mapping[str, Any]) -> GateResult:
-        """Return the result, in which a FAIL by an interval must also hold at a stricter level.
+        """Return the result, with INCONCLUSIVE for each FAIL that may be a false alarm.
 
-        The level follows from `alpha` and the number of checks. A FAIL that does not hold at it
-        becomes INCONCLUSIVE. To find out, the gate is run again on the evidence `given`, or its
-        interval is widened if it is from resamples.
+        This concerns gates that decide by an interval. A FAIL is kept only if the interval at a
+        higher confidence, which follows from `alpha` and the number of checks, also excludes the
+        limit. The gate is run again on the evidence `given` for this interval; an interval from
+        resamples is widened instead.
         """
         failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
         if _rule(gate) != "interval" or not failed:

@@ -134,9 +134,10 @@ class RolloutState:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a JSON file; readers see the old file or the whole new one.
 
-        An existing file must have an earlier step of the same rollout, or the end of another one.
-        So if two processes take a step from the same state, only the first can save its answer. The
-        folder is locked meanwhile, except on Windows.
+        A file that exists is only replaced if it has an earlier state of the same rollout, or
+        the state of another rollout that has ended. So if two processes take a step from the same
+        state, only the first can save its answer. The folder is locked during the call, except on
+        Windows.
 
         Raises
         ------
@@ -251,15 +252,15 @@ class Rollout(options.OptionsByName):
     stages : sequence of float
         Rising shares of the candidate.
     min_requests : int
-        Requests of the candidate that each stage needs before it ends. Late looks with the share of
-        an earlier stage don't count.
+        Requests of the candidate that each stage needs before it ends. Requests that were routed by
+        the share of an earlier stage don't count, even if they are added to the traffic later.
     min_time : str, timedelta or float
         Shortest time of a stage, such as "10min"; a number is in seconds.
     max_time : str, timedelta or float
-        Time after which a stage that is undecided ends by `at_deadline`.
+        Time that a stage may last; `at_deadline` says what follows if it has not ended by then.
     at_deadline : {"roll_back", "hold"}
-        What to do when a stage has lasted `max_time` and is still undecided. FAIL and ERROR then
-        always roll back.
+        What to do when a stage has lasted `max_time` and has not ended. This option does not apply
+        to a FAIL, which rolls back at any time, or an ERROR, which rolls back after `max_time`.
     advance_on : {"pass", "not_fail"}
         "pass": a stage ends with a PASS. "not_fail": a stage also ends with INCONCLUSIVE, when it
         has its `min_requests` and `min_time`. This is for early stages, which have too few requests

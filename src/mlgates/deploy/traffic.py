@@ -89,7 +89,8 @@ class Traffic:
 
     looks: tuple[Look, ...] = ()
     unit: str | None = None
-    #: What `Rollout` sets for `Canary`: for each stage the sums when it began, None before.
+    #: For each stage of a rollout with a share below 1, the sums of all traffic before it began, or
+    #: None if it has not begun. `Rollout` sets this for `Canary`.
     stage_starts: tuple["Traffic | None", ...] = ()
 
     @property
@@ -102,8 +103,8 @@ class Traffic:
     def left_out(self) -> int:
         """Number of rows of a log that `from_log` left out.
 
-        These are rows of a unit, such as a user, that had been assigned to the other model or with
-        another share before.
+        A unit, such as a user, counts for the model of its first row. Its rows for the other model
+        are left out, and so are its rows with an event after the share had changed.
         """
         return sum(look.left_out for look in self.looks)
 

@@ -1,7 +1,7 @@
 """Collect the numbers and words of figures, for the pictures in HTML and the plots of `display`.
 
-The details of a check may be loaded from a file and contain anything. Nothing here raises an
-exception for them: details in another form than gates write them give no figure.
+The details of a check may be loaded from a file and contain anything. Details that do not have the
+form in which the gates of this library write them give no figure; they never raise an exception.
 """
 
 import math
@@ -27,7 +27,10 @@ _LARGEST, _TINIEST = 1e15, 1e-100
 
 
 class Cell(NamedTuple):
-    """The share of one bin or category in the reference and in the data."""
+    """The share of one bin or category in the reference and in the data.
+
+    `moved` says whether the two shares differ significantly.
+    """
 
     label: str
     reference: float
@@ -43,7 +46,10 @@ class Line(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A labelled value, with its interval and number of rows if they are known."""
+    """A labelled value, with its interval and number of rows `n`; None where they are not known.
+
+    `note` is a remark for the table, and `beyond` says whether the value is beyond its limit.
+    """
 
     label: str
     value: float | None
@@ -54,7 +60,12 @@ class Span(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A value at a place on the horizontal axis, with its interval and its limits at that place."""
+    """A point of a line: a value, and its place on the horizontal axis.
+
+    `interval` is the interval of the value, and None if it has none. `limits` are the bounds that
+    hold at this place. `beyond` says whether the value is marked as bad, for example because it is
+    beyond a limit.
+    """
 
     label: str
     place: float
@@ -66,7 +77,11 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """Base class of figures: a title, a description in words, and the numbers as a table."""
+    """Base class of figures: a title, a description in words, and the numbers as a table.
+
+    `head` has the names of the columns of the table, and `rows` its rows. `note` says what is not
+    drawn, and is empty if everything is.
+    """
 
     title: str
     description: str = field(repr=False)
@@ -186,7 +201,10 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
 
 
 def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
-    """Yield a figure for each metric and limit, with the values and intervals of its checks."""
+    """Yield a figure for each metric and limit, with the values and intervals of its checks.
+
+    `kind` is the kind of the gate. Most kinds get a figure only if a value has an interval.
+    """
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
         own = any(check.details.get(detail) for detail in _OF_DETAIL)
@@ -351,8 +369,9 @@ def _columns(check: Check) -> Spans | None:
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
     """Return a line at the value of a group for which the gap would be exactly at its limit.
 
-    A gap is the difference or the ratio of the extreme values, or one of these values. Which one it
-    is follows from the numbers; the result is None if none fits.
+    `values` are those of all groups. A gap is their largest minus their smallest, their smallest
+    divided by their largest, or only the smallest or the largest. The check does not say which of
+    these it is, so each is compared with its value; the result is None if none is equal to it.
     """
     limit, gap = check.limit, check.value
     if limit is None or gap is None or not values:
@@ -456,7 +475,10 @@ def _looks(check: Check) -> Trend | None:
 
 
 def _ordered(low: object, high: object) -> tuple[float, float] | None:
-    """Return an interval, which may end at infinity; None if it is not one."""
+    """Return two ends as an interval, or None if they are not numbers in ascending order.
+
+    The upper end may be infinite.
+    """
     first, last = number(low), math.inf if high == math.inf else number(high)
     return (first, last) if first is not None and last is not None and first <= last else None
 
@@ -478,7 +500,7 @@ def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
 
 
 def _round_times(least: float, most: float) -> tuple[float, ...]:
-    """Return at most eight round times for a logarithmic axis."""
+    """Return at most eight round times from `least` to `most`, for a logarithmic axis."""
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     times: list[float] = []
     for parts in ((1, 2, 5), (1, 3), (1,)):

@@ -1,9 +1,10 @@
 """Render HTML: one self-contained page without scripts, or only its body for notebooks.
 
 Jinja2's autoescape escapes every text except the style sheet, which is a file of this package. The
-content-security policy of the page allows only this style sheet, by its hash. All styles apply to
-one class. The body inherits its text colour from the surrounding page. It repeats pictures in
-words, because some notebooks remove styles and pictures.
+content-security policy of the page allows only this style sheet, by its hash. The styles apply only
+inside elements of the class "mlgates", so they do not change the rest of a notebook. The body
+inherits its text colour from the surrounding page. It also describes each picture in words, because
+some notebooks remove styles and pictures.
 """
 
 import base64

@@ -1,8 +1,9 @@
 """Render JUnit XML for CI servers: one test suite per gate, one test case per check.
 
-The test case of a FAIL has a ``failure`` element, that of an ERROR or INCONCLUSIVE an ``error``
-element with this type, and that of a SKIP is skipped. A check that doesn't count (because it is
-advisory, or because ``inconclusive="allow"``) is a passed case with the property "aside".
+A check with the verdict FAIL gets a ``failure`` element, and one with SKIP a ``skipped`` element.
+A check with ERROR or INCONCLUSIVE gets an ``error`` element, with the verdict as its ``type``. A
+check that doesn't count (because its gate is advisory, or because ``inconclusive="allow"``) is a
+passed test case with the property "aside".
 ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
 """
 

@@ -77,7 +77,11 @@ def to_html(
 def _shares(
     times: Sequence[str], stages: Sequence[float], record: Sequence[Mapping[str, Any]]
 ) -> Trend:
-    """Return the figure of the share, which changes at once when a step changes it."""
+    """Return the figure of the candidate's share over time.
+
+    `times` are the times of the steps in `record`, as text. A step that changes the share gives two
+    points at its time: the share before and after it.
+    """
     points = []
     for at, entry in zip(times, record, strict=True):
         place, before, after = datetime.fromisoformat(entry["at"]).timestamp(), entry["share"], None

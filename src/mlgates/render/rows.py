@@ -43,7 +43,12 @@ _LONGEST_GATE = 2_000
 
 
 class Head(NamedTuple):
-    """The first line of a report: name, verdict, what does not count, how many gates block."""
+    """The parts of the first line of a report.
+
+    `aside` says what does not count, as in ``"1 advisory"``, or is empty. `summary` says how many
+    gates there are and block the release, as in ``"3 gates"`` or ``"1 of 3 gates blocks release"``;
+    it is empty for the result of one gate.
+    """
 
     name: str
     verdict: Verdict
@@ -146,7 +151,7 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 def closest(checks: Sequence[Check]) -> Check | None:
     """Return the check whose value is closest to its limit; None if no check has a distance.
 
-    Where nothing is allowed and nothing was found, no value is closer than another.
+    A value of 0 with a limit of at most 0 is left out: it is as close as every other such value.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)
@@ -161,11 +166,12 @@ def value_in_line(row: Row) -> str:
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
-    """Divide checks into three lists: shown in a row each, undecided in one row, passed in one row.
+    """Divide the checks of a result into three lists, each with the worst check first.
 
-    Each list has the worst check first. Undecided checks that lack evidence share a row if there
-    are four or more, and passed checks without a hint if there are two or more. Otherwise the
-    second or the third list is empty.
+    The checks of the first list get a row each. Those of the second list, which are undecided for
+    another reason than chance, share one row. Those of the third list, which passed without a hint,
+    share one row, too. The second list is empty if it would have fewer than four checks, and the
+    third if fewer than two checks passed. These checks are then in the first list.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
@@ -279,7 +285,11 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:
-    """Shorten a long list such as ``"`a` (dates), `b` (texts)"`` at the end of an item."""
+    """Shorten a list such as ``"`a` (dates), `b` (texts)"`` to about `most` characters.
+
+    Whole items are left out at the end, and their number is given. A list of one very long item is
+    shortened in the middle.
+    """
     if len(listed) <= most:
         return clean(listed)
     whole = listed[:most].rpartition("), ")[0]

@@ -293,7 +293,7 @@ def _marker(
 
 
 def ticks(least: float, most: float) -> list[float]:
-    """Return two to five round numbers within a range.
+    """Return two to five round numbers from `least` to `most`.
 
     Examples
     --------
