@@ -340,7 +340,10 @@ class _Parser:
             self._unexpected(self._token, f"expected {text!r}")
 
     def _refuse(self, problem: str, token: _Token | None, hint: str = "") -> NoReturn:
-        """Raise OptionError for a problem at a token, or for the whole text if `token` is None."""
+        """Raise OptionError for a problem at a token, or for the whole text if `token` is None.
+
+        `hint` is added at the end of the message.
+        """
         place = token.place if token else 0
         start = max(place - 30, 0)
         shown = self._text[start : start + 60]
@@ -350,7 +353,10 @@ class _Parser:
         raise OptionError(problem + where + hint)
 
     def _unexpected(self, token: _Token, expected: str = "") -> NoReturn:
-        """Raise OptionError for an unexpected token, and say what to write instead if possible."""
+        """Raise OptionError for an unexpected token, and say what to write instead if possible.
+
+        `expected` is the first clause of the message, such as "expected ')'".
+        """
         got = f"unexpected {token.text!r}" if token.kind != "end" else "the text ends"
         hint = ""
         if token.text in _SPELLINGS:

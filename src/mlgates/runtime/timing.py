@@ -182,7 +182,7 @@ def joined(parts: Sequence[Timing]) -> Timing:
 def tracing() -> Iterator[None]:
     """Trace the memory that Python and numpy allocate in a block of code.
 
-    If memory is traced already, that continues after the block.
+    If memory is traced already before the block, it is also traced after it.
     """
     running = tracemalloc.is_tracing()
     if not running:
@@ -350,7 +350,10 @@ class _Session:
         return timed_calls(self.predicts, sent, self.clock)
 
     def scheduled(self, calls: int) -> list[Timing]:
-        """Time calls that are sent by the schedule (open loop), in blocks for each model."""
+        """Time calls that are sent by the schedule (open loop), `calls` of them for each model.
+
+        Two models get two blocks of calls each, in the order first, second, second, first.
+        """
         half = calls // 2
         blocks = [(0, half), (1, half), (1, calls - half), (0, calls - half)]
         parts: list[list[Timing]] = [[] for _ in self.predicts]

@@ -87,7 +87,7 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
 
     The dictionaries of a column that is already encoded may differ between chunks, repeat values,
     and contain null. In the result, the dictionary contains no null and missing cells have null
-    indices. Values that no row has are kept.
+    indices. Values of a given dictionary that occur in no row are kept.
 
     Examples
     --------
@@ -283,7 +283,11 @@ def as_bytes(array: pa.Array) -> pa.Array:
 
 
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """Return the offsets of the texts of a chunk, and the bytes of all its texts."""
+    """Return the offsets of the texts of a chunk, and the bytes of all its texts.
+
+    There is one offset more than texts. Text i has the bytes from ``offsets[i] - offsets[0]`` to
+    ``offsets[i + 1] - offsets[0]``, without the last one.
+    """
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)
     large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)

@@ -174,10 +174,10 @@ def _joined(array: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
 
 
 def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
-    """Return a 64-bit word for each float, and a tag for its kind; its hash is made of both.
+    """Return a 64-bit word for each float, and a tag for its kind.
 
-    The word of a whole number is the integer that equals it; the word of any other float is its
-    bits.
+    The hash of a float is computed from both. The word of a whole number is the integer that equals
+    it. The word of any other float consists of the bits of the float.
     """
     words, tag = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
     number, fraction = np.uint64(_TAGS["number"]), np.uint64(_TAGS["fraction"])

@@ -267,7 +267,10 @@ class _Layout:
 
 
 def _longest_of(array: pa.Array) -> int:
-    """Return the length of the longest text in the dictionaries of an array, nested or not."""
+    """Return the length in bytes of the longest text in the dictionaries of an array.
+
+    Dictionaries inside structs, lists and maps are included.
+    """
     if pa.types.is_dictionary(array.type):
         return pc.max(pc.binary_length(array.dictionary)).as_py() or 0
     if pa.types.is_struct(array.type):

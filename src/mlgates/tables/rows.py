@@ -180,10 +180,11 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
 
 
 def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
-    """Return the rows of a table with the given numbers, which are in ascending order.
+    """Return some rows of a table; `where` has their numbers in ascending order.
 
-    A table in memory keeps its type, and a pandas frame its index. Files are read in batches, and
-    give an Arrow table, as streams do. `source` is the source of the table.
+    The result has the type of the table if that is in memory; a pandas frame also keeps its index.
+    Otherwise the rows are read in batches from `source`, the `Source` of the table, into an Arrow
+    table.
 
     Examples
     --------
@@ -200,8 +201,8 @@ def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
 def run_query(table: Any) -> Any:
     """Return the result of a lazy table in memory, and any other table unchanged.
 
-    Two runs of a query may give their rows in different orders, so that row numbers of one mean
-    nothing in the other.
+    Row numbers are valid only within one result, because a second run of the query may return the
+    rows in another order.
 
     Examples
     --------

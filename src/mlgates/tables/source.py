@@ -124,7 +124,7 @@ class Source:
     ) -> pa.Table:
         """Read some columns, by default all, into one Arrow table in plain types.
 
-        `rows` selects rows by their numbers, which are in order.
+        `rows` are the numbers of the rows to read, in ascending order; by default all are read.
         """
         batches = self.batches(columns)
         if rows is not None:
