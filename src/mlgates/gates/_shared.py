@@ -64,9 +64,10 @@ def count_check(
 ) -> Check:
     """Return the check that the share of violations is at most a limit.
 
-    `verb_phrase` says what the violations do, such as "are missing" or "repeat an earlier value".
-    The check of a table without rows, or of a column without values, is INCONCLUSIVE; its reason
-    ends with the `remedy`.
+    `counted` has the number of violations, and the number of cells or values among which they were
+    counted. `verb_phrase` says what violations do, as in "are missing" or "repeat an earlier
+    value". The check of a table without rows, or of a column without values, is INCONCLUSIVE; its
+    reason ends with the `remedy`.
     """
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing

@@ -423,9 +423,10 @@ class Canary(Gate):
         return rounded_up(total) if total < _MOST_NEEDED else None
 
     def _until_negligible(self, requests: int, noun: str) -> str:
-        """Return a clause on what would give a verdict on an event that did not happen.
+        """Return a clause on how an event that happened with neither model can pass.
 
-        That is the option `negligible` or, if it is set, more requests without the event.
+        If the option `negligible` is not set, the clause says to set it. Otherwise it says how many
+        requests without the event are needed.
         """
         said = "a ratio can be computed only after an event happened"
         if self.negligible is None:

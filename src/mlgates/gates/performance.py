@@ -163,10 +163,13 @@ class Performance(MetricGate):
     def _p_value(self, measured: Measurement) -> float | None:
         """Return the two-sided p-value of the test that the true value is at the limit.
 
-        It is computed from the distance between value and limit, relative to the width of the
-        interval: where the interval ends exactly at the limit, it is 1 - `confidence`. A value
-        within the limit gives 1. It is None if value or interval are undefined, or if the interval
-        does not contain the value, which is possible for a bootstrap interval.
+        The p-value is 1 if the value is within the limit. Otherwise it is computed from the
+        distance between value and limit, relative to the width of the interval. An interval that
+        ends exactly at the limit gives 1 - `confidence`.
+
+        The p-value is None if the value or its interval is undefined, and if there are fewer than
+        `min_samples` rows. It is also None if the interval does not contain the value, which is
+        possible for a bootstrap interval.
         """
         value, ends, limit = measured.value, measured.interval, self._limit
         if value is None or ends is None or measured.n < self.min_samples:

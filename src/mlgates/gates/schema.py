@@ -371,9 +371,10 @@ class Schema(Gate):
     def infer(cls, table: object) -> "Schema":
         """Return a draft schema of a table, for a person to review.
 
-        It declares each column's type, whether it has missing cells or infinite values, and the
-        values of text columns with at most 20 different ones, unless each occurs only once. The
-        smallest and largest values are not made limits, because the next sample would break them.
+        It declares the type of each column, and whether it has missing cells or infinite values. If
+        a text column has at most 20 different values, they are declared as the allowed values,
+        unless each occurs only once. The smallest and the largest value of a column do not become
+        limits, because the next sample would break them.
 
         Parameters
         ----------

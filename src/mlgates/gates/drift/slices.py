@@ -45,8 +45,9 @@ def drift_slices(
 ) -> Iterator[DriftSlice | Check]:
     """Yield the slices that `by` makes in either table, those of the reference first.
 
-    Yields an ERROR check for slices that can't be formed, such as more than `most` values. Both
-    tables are held in memory, with the `columns` and those that `by` needs.
+    If slices can't be formed, for example because there are more than `most` of them, an ERROR
+    check is yielded in their place. Both tables are held in memory, with the `columns` to compare
+    and those from which slices are made.
     """
     sources = [evidence.source(name) for name in ("data", "reference")]
     each = [list(parts_of(by, source.schema)) for source in sources]

@@ -380,7 +380,7 @@ class Latency(Gate):
     ) -> int | None:
         """Return how many calls would be enough to decide; None if the number is not known.
 
-        `value` is the quantile with the interval `ends` or, if `production` is given, the slowdown.
+        `value` is the quantile or, if `production` is given, the slowdown. `ends` is its interval.
         """
         n, level = series.n, series.confidence
         if production is not None:

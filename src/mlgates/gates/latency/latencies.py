@@ -191,8 +191,8 @@ def table(ordered: Floats) -> dict[str, float]:
 def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
     """Count finite latencies in bins of equal width on a logarithmic scale.
 
-    All series have the same edges, with at most 60 bins. The dicts are empty if no latency is
-    finite.
+    Returns one dict for each series: the ``"edges"`` of at most 60 bins, which are the same for all
+    series, and the ``"counts"`` of the bins. The dicts are empty if no latency is finite.
 
     Examples
     --------
@@ -245,7 +245,9 @@ def format_latency(value: float | None, limit: Limit | None = None) -> str:
 
 
 def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
-    """Format an interval; an infinite end is left out.
+    """Format an interval for a report; an infinite end is left out.
+
+    `unit` is that of the ends. Returns "" if there is no interval, or if no end is known.
 
     Examples
     --------

@@ -311,7 +311,7 @@ class Shadow(Gate):
         )
 
     def _measures(self, requests: Requests) -> Iterator[Measure]:
-        """Yield what to measure: the disagreement, and what the other options ask for."""
+        """Yield what to measure: disagreement, and score, errors and latency if they are given."""
         name, limit = self.prediction, Limit(at_most=self.max_disagreement)
         make: Callable[[], MeasureSlice] = partial(disagreement_of, requests, self.rtol, name)
         yield Measure(name, "disagreement", limit, make)

@@ -62,8 +62,9 @@ class Labelled:
 def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
     """Return the requests that have a label, as evidence for a metric.
 
-    `need` says what the metric compares with the label: labels, values or scores. A request without
-    an answer gets a wrong label; if values or scores are needed, it is left out. Raises
+    `need` says what the metric compares with the label: predicted labels, values or scores. If it
+    compares predicted labels, a wrong label takes the place of a missing answer. Otherwise, and if
+    there is no wrong label, requests without an answer of one of the models are left out. Raises
     EvidenceError for labels and predictions that can't be compared.
     """
     sides = (requests.candidate, requests.production)

@@ -331,10 +331,10 @@ class Statistic(Gate):
             raise EvidenceError(msg)
 
     def _reference(self, evidence: Evidence) -> Reference:
-        """Return the reference in the form that the gate compares with.
+        """Return the reference from which the gate reads its statistic.
 
-        A profile that does not have the counters of this gate is converted to a baseline. Raises
-        EvidenceError for a baseline if `by` or `condition` is given, because they need rows.
+        A profile without the counters of this gate is converted to a baseline. If `by` or
+        `condition` is given, a baseline raises EvidenceError, because these options need rows.
         """
         reference = evidence.reference()
         if isinstance(reference, Profile):
@@ -551,9 +551,10 @@ def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
 
 
 def _unbounded(theirs: Estimate, confidence: float) -> str:
-    """Return a clause that a relative change has no interval, because it divides by about 0.
+    """Return why a relative change has no interval, if the reference may be 0.
 
-    The clause is "" if the interval of the reference's statistic, `theirs`, does not contain 0.
+    The result is a clause. It is "" if the interval of the reference's statistic, `theirs`, does
+    not contain 0.
     """
     ends = theirs.interval(confidence)
     if ends is None or not ends[0] <= 0 <= ends[1]:
