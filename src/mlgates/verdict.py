@@ -125,7 +125,8 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
 def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, float]:
     """Return the exact value as a detail if only rounding brought it within the limit.
 
-    The result is empty otherwise. `Check.judge` shows the detail in the reason.
+    `snapped` is what `snap_to_limit` returned for the value `exact`. The result is empty if both
+    or neither of them are within the limit. `Check.judge` shows the detail in the reason.
 
     Examples
     --------
@@ -617,7 +618,9 @@ class Check:
         One sentence: what was measured, the limit, and what is missing for a decision.
     group : str, optional
         The slice of the rows, such as ``"pclass=1"``.
-    value, limit, interval, confidence, n, dropped, p_value, method, details
+    limit : Limit, optional
+        The allowed values.
+    value, interval, confidence, n, dropped, p_value, method, details
         As in `Measurement`; the p-value is adjusted for all checks of the gate.
     unit : {"", "share", "s", "rows", "violations"}
         Unit of the value and the limit. "violations" is for properties that hold or do not hold:

@@ -59,7 +59,8 @@ class Collector:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports to files; a file that can't be written fails the run.
 
-        If several workers ran the same suite, their reports differ only in times; one is written.
+        Reports that differ only in times, such as those of several workers that ran the same suite,
+        are written once.
         """
         if self._texts:
             from mlgates import jsonfile

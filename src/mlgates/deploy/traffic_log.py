@@ -273,9 +273,10 @@ def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
 def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Counts], Counts]:
     """Count each unit once, and its first event of each kind; also count the rows left out.
 
-    `unit` has the code of each row's unit, and `shares` the share of each look. Returned are a list
-    of arrays of shape (looks, 2), first of units and then of each event, and the number of rows
-    that were left out of each look.
+    `unit` has the code of each row's unit, and `shares` the share of each look. The first result
+    has an array of shape (looks, 2) for the units and one for each event, with the counts by look
+    and model. The second result has the number of rows left out in each look: those for another
+    model than the first row of the unit, and those with an event after the share had changed.
     """
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
     counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]

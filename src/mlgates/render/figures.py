@@ -126,10 +126,10 @@ class Trend(Figure):
 class Histogram(Figure):
     """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
-    `production` has the counts of the model in production, and is empty if there is none. The
-    interval is from `low` to `high`, and `high` is None if it has no upper end. `shown` is the
-    range to draw, which covers the bins that are not empty and all lines. `ticks` are round times
-    in this range.
+    `production` has the counts of the model in production, and is empty if there is none. `value`
+    is the measured quantile, and `label` its name. Its interval is from `low` to `high`, and `high`
+    is None if it has no upper end. `shown` is the range to draw, which covers the bins that are not
+    empty and all lines. `ticks` are round times in this range.
     """
 
     edges: tuple[float, ...]
