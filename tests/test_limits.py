@@ -262,6 +262,7 @@ BOUNDS = st.floats(1e-5, 1e8) | st.integers(1, 1_000_000).map(lambda k: k / 1_00
 @example(0.02, 1, "s")
 @example(0.57, 1, "share")
 @example(0.29, -1, "share")
+@example(169.0, 1e-9, "s")
 def test_a_value_and_its_limit_are_never_shown_alike(bound, step, unit):
     value = bound * (1 + step)
     if isinstance(step, int):

@@ -195,7 +195,19 @@ def _format_bound(bound: float, unit: str, value: float | None) -> str:
         # (no float equals some long integers)
         enough = (d for d in range(_EXACT, _MOST) if float(f"{bound:.{d}g}") == bound)
         digits = next(enough, _MOST)
+        if unit == "s" and value != bound:  # minutes have other digits than seconds
+            digits = max(digits, _digits(bound, value))
     return format_number(bound, unit, digits)
+
+
+def _digits(value: float, other: float) -> int:
+    """Return how many significant digits are enough to show that two numbers differ."""
+    gap = abs(value - other)
+    if gap == 0:  # the difference of long integers is lost as float
+        return _MOST
+    # rounding to d digits changes a value by less than 10 ** (1 - d) / 2 of its size
+    digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
+    return min(max(digits, 3), _MOST)
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
@@ -212,14 +224,10 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
         return "undefined"
     if value in (limit.low, limit.high):
         return _format_bound(value, unit, value)
-    gap = min(abs(value - limit.low), abs(value - limit.high))
-    if value == 0 or math.isinf(gap):
+    nearest = min(limit.low, limit.high, key=lambda end: abs(value - end))
+    if value == 0 or math.isinf(value - nearest):
         return format_number(value, unit)
-    if gap == 0:  # the difference of long integers is lost as float
-        return format_number(value, unit, _MOST)
-    # rounding to d digits changes a value by less than 10 ** (1 - d) / 2 of its size
-    digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
-    text = format_number(value, unit, min(max(digits, 3), _MOST))
+    text = format_number(value, unit, _digits(value, nearest))
     if text in (_format_bound(end, unit, value) for end in (limit.low, limit.high)):
         text += f" ({value!r})"  # multiplied by the unit, both are the same float
     return text
