@@ -170,6 +170,7 @@ def bench(session: nox.Session) -> None:
         "monitor",
         "multivariate_drift",
         "regression",
+        "rollout",
         "statistic",
     ],
 )

@@ -30,13 +30,15 @@ WEIGHTS /= WEIGHTS.sum()
 
 def log_e(cells: Cells, ratio: float, sign: int) -> Floats:
     """Log e-values that the ratio is greater (1) or less (-1) than a number."""
-    total: Floats = np.log(WEIGHTS)
+    counts, factors = [], []
     for candidate, production, share in cells:
         theta = share * ratio / (share * ratio + 1 - share)
-        change = np.log1p(theta * np.expm1(sign * STEPS))
-        total = total + candidate[..., None] * (sign * STEPS)
-        total = total - (candidate + production)[..., None] * change
-    return special.logsumexp(total, axis=-1)
+        counts += [candidate, candidate + production]
+        factors += [sign * STEPS, -np.log1p(theta * np.expm1(sign * STEPS))]
+    total = np.log(WEIGHTS) + np.stack(np.broadcast_arrays(*counts), axis=-1) @ np.array(factors)
+    most = total.max(axis=-1)
+    found: Floats = most + np.log(np.exp(total - most[..., None]).sum(axis=-1))
+    return found
 
 
 def estimate(cells: Cells) -> Floats:
@@ -67,6 +69,31 @@ def percent(share: float) -> str:
 def first(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     """The first look with a flag, or a number beyond all looks."""
     return np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1] + 1)
+
+
+def higher(candidate: Floats, production: Floats) -> npt.NDArray[np.bool_]:
+    """Whether Kayenta classifies a metric as "High" after each look, until it does so first.
+
+    The arguments are the rates of single looks, shape (draws, looks). The metric is high if the
+    Mann-Whitney interval of the shift between both models, at a confidence of 0.98, is above
+    a quarter of the Hodges-Lehmann estimate of the shift.
+    """
+    found = np.zeros(candidate.shape, dtype=bool)
+
+    def beyond(one: Floats, other: Floats) -> npt.NDArray[np.bool_]:
+        # the lower end of the interval is above 0 if the test on one side is significant
+        test = stats.mannwhitneyu(one, other, alternative="greater", method="asymptotic", axis=1)
+        flags: npt.NDArray[np.bool_] = test.pvalue < 0.01
+        return flags
+
+    for t in range(2, candidate.shape[1] + 1):
+        left = np.flatnonzero(~found.any(axis=1))
+        left = left[beyond(candidate[left, :t], production[left, :t])] if len(left) else left
+        if len(left):
+            one, other = candidate[left, :t], production[left, :t]
+            shift = np.median(one[:, :, None] - other[:, None, :], axis=(1, 2))
+            found[left, t - 1] = beyond(one - shift[:, None] / 4, other)
+    return found
 
 
 class Draws:
@@ -102,11 +129,10 @@ class Draws:
             within = (one - LIMIT * other) / gap < -stats.norm.isf(1 / NOT_WORSE)
         peeked = beyond & worse, enough & within
         # five looks beyond the limit, each by its own rates
-        with np.errstate(divide="ignore", invalid="ignore"):
-            over = self.events[0] / self.requests[0] > LIMIT * self.events[1] / self.requests[1]
+        of_look = self.events[0] / self.requests[0], self.events[1] / self.requests[1]
         late = np.zeros_like(enough)
         late[:, -1] = True
-        points = np.cumsum(over, axis=1) >= 5, late
+        points = np.cumsum(of_look[0] > LIMIT * of_look[1], axis=1) >= 5, late
         # an asymptotic confidence sequence of the difference of the rates
         smooth = np.sqrt(
             (-2 * np.log(0.05) + np.log(1 - 2 * np.log(0.05))) / (LOOKS * REQUESTS / 2)
@@ -128,6 +154,7 @@ class Draws:
             "`Canary`": ours,
             "test of two rates at each look": peeked,
             "five looks beyond the limit, else promote": points,
+            "Kayenta's Mann-Whitney test at each look, else promote": (higher(*of_look), late),
             "asymptotic confidence sequence": sequence,
         }
 
