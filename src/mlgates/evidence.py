@@ -556,7 +556,7 @@ class Evidence:
 def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
     """Check that `given` are counters; return for each the one that replaces it, or None.
 
-    The other counter has the same information, so a scan that has both counts only the other one.
+    A counter is replaced by one that counts the same and more, if a gate requests that one, too.
     Raises EvidenceError for objects that are no counters.
     """
     counters: dict[Counter, Counter | None] = {}

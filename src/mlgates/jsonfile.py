@@ -52,8 +52,9 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 def plain(value: object, *, quote: bool = False) -> object:
     """Convert a value to JSON types; raise TypeError for NaN and for other types.
 
-    With `quote`, a string that would be read as a number starts with a quote; `unquoted` removes
-    it. This is for values that may be a number or a string.
+    JSON has no infinity and no exact large integers, so both become strings. With `quote`, a string
+    of the value itself that looks like such a number gets a quote in front, and `unquoted` removes
+    it. Use it for values that may be a number or a string.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class History:
     Processes can append to one file at the same time: `append` locks the file and writes the whole
     line before it returns. On file systems without locks, use one writer per file. If a writer is
     killed, its line may be torn (only partly written). Such a line is skipped with a warning,
-    `skipped` has its number, and all other lines are read.
+    `skipped` has its line number, and all other lines are read.
 
     Reading keeps the reports in memory, and reads only the lines that are new since the last time.
 

@@ -440,7 +440,10 @@ class Canary(Gate):
         return f"{said} below {rate}"
 
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
-        """Return the ratio and its interval as computed after each look, for at most 41 looks."""
+        """Return the rate ratio and its interval after each look, for the picture of the report.
+
+        Of more than 41 looks, 41 are taken at even distances, with the first and the last.
+        """
         looks, found = event.looks, []
         last = len(looks) - 1
         for place in sorted({round(i * last / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}):

@@ -43,8 +43,8 @@ class Spans(NamedTuple):
 
     They summarise the timestamps. Each field is an array with one element per span: its `first` and
     its `last` timestamp, the length of the largest gap between timestamps in the span
-    (`inner_gap`), and the timestamp just before that gap (`after`). `exact` is False if the summary
-    cannot exclude that there are more timestamps in that gap, so that it may be shorter.
+    (`inner_gap`), and the timestamp after which that gap begins (`after`). `exact` is False if the
+    gap may be shorter in truth, because the summary may have lost timestamps within it.
     """
 
     first: npt.NDArray[Any]

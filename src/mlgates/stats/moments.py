@@ -223,7 +223,9 @@ def _scaled(numbers: Floats) -> tuple[Floats, int]:
 
 
 def sum_of_units(data: npt.NDArray[np.uint8], width: int) -> int:
-    """Return the exact sum of little-endian integers of `width` bytes, such as those of decimals.
+    """Return the exact sum of signed little-endian integers of `width` bytes.
+
+    Arrow stores decimals as such integers: 1.25 with two decimals is 125.
 
     Examples
     --------

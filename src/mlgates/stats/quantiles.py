@@ -151,10 +151,10 @@ class Dependence(NamedTuple):
     """How far successive calls depend on each other, and how many independent calls equal them.
 
     `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
-    dependence increases the variance of a share of the calls. `effective` is the number of calls
-    divided by that factor: so many independent calls would give the same variance.
-    `effective_beyond` is such a number, too, but it ignores the latencies themselves: it is
-    computed only from whether each call exceeds a quantile.
+    dependence increases the variance of the share of calls that exceed the quantile to be measured.
+    `effective` is the number of calls divided by that factor: so many independent calls would give
+    the same variance. `effective_beyond` is computed in the same way, but only from whether each
+    call exceeds high quantiles, and not from the ranks of all latencies.
     """
 
     lag_1: float

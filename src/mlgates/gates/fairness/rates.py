@@ -112,10 +112,10 @@ class GroupedOutcomes:
         """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
 
         A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
-        Metrics that are not shares of rows are computed for each group alone. If their intervals
-        come from resamples, those at other levels are computed from the interval at `confidence`:
-        its length is multiplied by the ratio of the normal quantiles of the two levels. Extreme
-        quantiles of a few thousand resamples would be inaccurate.
+        Metrics that are not shares of rows are computed for each group alone. The result can also
+        give intervals at other levels. For intervals from resamples, it stretches the interval at
+        `confidence` by the ratio of the normal quantiles of the two levels, because extreme
+        quantiles of a few thousand resamples are inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
