@@ -278,8 +278,8 @@ class Rollout(options.OptionsByName):
     since the start of each stage, and uses their mean. The mean is valid, because a mean of
     e-values is an e-value, and it finds harm that begins in a late stage sooner.
 
-    A stage of 1 % needs about 300,000 requests for a PASS if 2 % of requests are errors, and
-    800,000 if 0.5 % are. So begin with a larger share, or use ``advance_on="not_fail"``.
+    A stage of 1 % needs a median of 200,000 requests for a PASS if 2 % of requests are errors, and
+    680,000 if 0.5 % are. So begin with a larger share, or use ``advance_on="not_fail"``.
 
     Drift of the data alone is no reason to roll back, so leave `Drift` out of the suite.
 
