@@ -299,3 +299,31 @@ def test_what_counts_as_rounding_is_said_by_the_sizes_of_the_numbers():
     )  # no number is known that it could be the rounding of
     assert snap_to_limit(1e-12, none, 1.0) == 0.0
     assert snap_to_limit(1.1e-12, none, 1.0) == 1.1e-12
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "unit", "shown", "allowed"),
+    [
+        (0.0, 0.1, "share", "0 %", "at most 10 %"),
+        (math.nextafter(0.805, 0), 0.805, "share", "80.5 % (0.8049999999999999)", "at most 80.5 %"),
+        (
+            math.nextafter(0.1007, 1),
+            0.1007,
+            "s",
+            "100.7 ms (0.10070000000000001)",
+            "at most 100.7 ms",
+        ),
+        (169.000000169, 169.0, "s", "2.816666669 min", "at most 2.816666667 min"),
+        (0.123456789102, 0.1234567891, "", "0.123456789102", "at most 0.1234567891"),
+        (9_000.0, 9_000.0, "s", "2.5 h", "at most 2.5 h"),
+    ],
+)
+def test_values_near_their_limit_in_full(value, bound, unit, shown, allowed):
+    limit = Limit(at_most=bound)
+    assert format_value(value, limit, unit) == shown
+    assert format_limit(limit, unit, value) == allowed
+
+
+def test_a_check_keeps_its_summary():
+    given = {"limit": Limit(at_most=0), "summary": "column not found"}
+    assert Check.judge("x", "m", Measurement(1, n=1), **given).summary == "column not found"

@@ -37,7 +37,7 @@ __all__ = [
 #: Relative rounding error that is tolerated in a value.
 ROUNDING = 1e-12
 
-_DAY = 86_400
+_MINUTE, _DAY = 60, 86_400
 _SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
 _EXACT = 8  # digits of a limit, enough to show most as they were written
 _MOST = 17  # most digits, which distinguish all floats
@@ -195,7 +195,8 @@ def _format_bound(bound: float, unit: str, value: float | None) -> str:
         # (no float equals some long integers)
         enough = (d for d in range(_EXACT, _MOST) if float(f"{bound:.{d}g}") == bound)
         digits = next(enough, _MOST)
-        if unit == "s" and value != bound:  # minutes have other digits than seconds
+        # minutes and hours have other digits than seconds
+        if unit == "s" and abs(bound) >= _MINUTE and value != bound:
             digits = max(digits, _digits(bound, value))
     return format_number(bound, unit, digits)
 
