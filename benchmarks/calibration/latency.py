@@ -182,7 +182,7 @@ class Tally:
 def coverage(runs: int, seed: int, kinds: list[str]) -> None:
     print("| calls | n | quantile | covered | covered, if taken as independent |", end="")
     print(" wrong PASS | wrong FAIL |", end="")
-    print(" no upper end | worth |")
+    print(" no upper end | effective calls |")
     print(f"|{' --- |' * 9}")
     for kind in kinds:
         draw, number = KINDS[kind], list(KINDS).index(kind)

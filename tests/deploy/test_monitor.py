@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import mlgates as mg
@@ -257,3 +258,39 @@ def test_at_must_have_a_zone_and_nothing_is_written(monitor):
     with pytest.raises(OptionError, match="`at` must be a datetime with a time zone"):
         made.run(data=window(), at=datetime(2026, 1, 1))
     assert not made.history.path.exists()
+
+
+def test_late_labels_keep_the_alarm_of_their_window(monitor):
+    drift = mg.Drift("ks", at_most=0.03, columns="x")
+    made = monitor(drift, mg.Performance("accuracy", at_least=0.5), alarm_every=10_000)
+    for number in range(12):
+        report = made.run(data=window(0.5, 400), at=day(number))
+        if not report["monitor"].passed:
+            break
+    assert report["monitor"].verdict is mg.Verdict.FAIL
+    late = made.run(at=day(number), **outcomes(100, 90))
+    assert late["performance:accuracy"].passed
+    assert late["monitor"].reason == report["monitor"].reason
+    assert made.history.at(day(number)).verdict is mg.Verdict.FAIL
+
+
+def test_a_fail_stays_where_the_evidence_can_not_be_read_again(monitor):
+    given = outcomes(1_000, 500)
+    labels = pa.table({"g": ["a", "b"] * 500})
+    gate = mg.Performance("accuracy", at_least=0.9, decide_by="interval", by="g")
+    once = pa.RecordBatchReader.from_batches(labels.schema, labels.to_batches())
+    result = monitor(gate, reference=None).run(at=FIRST, data=once, **given)
+    assert result["performance:accuracy"].verdict is mg.Verdict.FAIL
+
+
+def test_predictions_of_a_model_count_as_given(monitor):
+    @mg.gate(at_most=0.9)
+    def positive(y_pred):
+        """Share of positive predictions."""
+        return float(np.mean(y_pred))
+
+    made = monitor(positive, reference=None)
+    first = made.run(at=FIRST, y_pred=[1, 1, 1])
+    assert first.verdict is mg.Verdict.FAIL
+    again = made.run(at=FIRST, model=lambda X: np.zeros(len(X)), X=np.zeros((3, 1)))
+    assert again["positive"].passed

@@ -250,11 +250,7 @@ def aware(option: str, value: object) -> datetime:
 
 
 def _parsed(data: object) -> tuple[datetime, Report]:
-    found = jsonfile.fields(data, _KEYS, "history")
-    if (found["format"], found["version"]) != (FORMAT, VERSION):
-        got = f"got {found['format']!r} in version {found['version']!r}"
-        msg = f"a line must have the format {FORMAT!r} in version {VERSION}, {got}"
-        raise EvidenceError(msg)
+    found = jsonfile.fields(jsonfile.versioned(data, "history", FORMAT, VERSION), _KEYS, "history")
     at = datetime.fromisoformat(jsonfile.text(found["at"], "at"))
     return aware("at", at), Report.from_dict(found["report"])
 

@@ -13,7 +13,7 @@ import numpy as np
 from mlgates import options
 from mlgates._gate import Gate, blocked_result, reason_of
 from mlgates.deploy.history import History, aware
-from mlgates.evidence import EvidenceNames
+from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.report import GateResult, Report
 from mlgates.stats.sequential import shiryaev_roberts
 from mlgates.suite import GateSuite, changed, subset
@@ -173,9 +173,10 @@ class Monitor:
         given.update((name, value) for name, value in evidence.items() if value is not None)
         suite = changed(self.suite, self._strict)
         known, waiting = self.history.at(at), []
+        offered = Evidence(given, also=suite.needs.union(*(g.optional_evidence for g in suite)))
         names = list(suite.names)
         for name, gate in zip(suite.names, suite, strict=True):
-            absent = [need for need in gate.needs if given.get(need) is None]
+            absent = [need for need in gate.needs if not offered.offers(need)]
             if known is not None and absent and name in {result.name for result in known}:
                 names.remove(name)  # judged before, without this evidence
             elif "y_true" in absent:
@@ -216,7 +217,8 @@ class Monitor:
         This concerns gates that decide by an interval. A FAIL is kept only if the interval at a
         higher confidence, which follows from `alpha` and the number of checks, also excludes the
         limit. The gate is run again on the evidence `given` for this interval; an interval from
-        resamples is widened instead.
+        resamples is widened instead. A FAIL is also kept if that run is an ERROR, for example
+        because a stream can be read only once.
         """
         failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
         if _rule(gate) != "interval" or not failed:
@@ -235,7 +237,7 @@ class Monitor:
             if check.limit is not None and "resamples" in check.details:
                 beyond = check.limit.excludes(_widened(check, confidence))
             else:
-                beyond = again.get(_title(result, check)) is Verdict.FAIL
+                beyond = again.get(_title(result, check)) is not Verdict.INCONCLUSIVE
             few = f"at most one false alarm in {self.alarm_every:,} windows"
             shown = (
                 f"at the confidence {confidence:.6g}, which allows {few}, the interval contains "
@@ -252,9 +254,11 @@ class Monitor:
         """Return the result "monitor": whether small changes add up over all windows until `at`.
 
         `results` are those of this window. `known` is an earlier report of the same window, with
-        p-values of gates that are not run again; it is None for a new window.
+        the results of gates that are not run again; it is None for a new window.
         """
-        checks = {_title(result, check): check for result in results for check in result.checks}
+        earlier = () if known is None else known.results
+        window = (*earlier, *results)  # a result of this run replaces an earlier one
+        checks = {_title(result, check): check for result in window for check in result.checks}
         rules = {name: _rule(gate) for name, gate in zip(self.suite.names, self.suite, strict=True)}
         p_values: dict[str, float] = {} if known is None else _p_values(known)
         small: list[str] = []
@@ -278,8 +282,8 @@ class Monitor:
         if unlimited:
             which = "gates that decide by the estimate"
             notes.append(f"false alarms of {which} are not limited: {_list(unlimited)}")
-        earlier = zip(self.history.times, self.history, strict=True)
-        windows = [*(_p_values(report) for time, report in earlier if time < at), p_values]
+        history = zip(self.history.times, self.history, strict=True)
+        windows = [*(_p_values(report) for time, report in history if time < at), p_values]
         streams = list(dict.fromkeys(name for window in windows for name in window))
         if p_values:
             check = self._judged(windows, streams, checks)

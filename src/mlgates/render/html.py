@@ -45,8 +45,8 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     blocking = [] if alone else [gate for gate in gates if gate["blocks"]]
     provenance = thing.provenance if isinstance(thing, Report) else {}
     suite, versions = provenance.get("suite"), provenance.get("versions")
-    template = environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
-    page = template.render(
+    return filled(
+        "fragment.html.j2" if fragment else "page.html.j2",
         head=rows.headline(thing),
         alone=alone,
         gates=gates,
@@ -61,13 +61,17 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
         ][:40],
         suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
     )
+
+
+def filled(template: str, **variables: object) -> str:
+    """Return the page of a template, with every text escaped."""
+    page = _environment().get_template(template).render(**variables)
     # printed in the log of a CI server, "##[" and "##vso[" would be commands
     return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
 @cache
-def environment() -> "Environment":
-    """Return the environment of the templates, which escapes every text."""
+def _environment() -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -1,6 +1,5 @@
 """Render the page of a `RolloutState`: the candidate's share over time, and each step."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from mlgates.printable import clean
 from mlgates.render import rows
 from mlgates.render.figures import Point, Trend
-from mlgates.render.html import environment
+from mlgates.render.html import filled
 from mlgates.render.svg import draw
 from mlgates.render.trends import written
 from mlgates.verdict import Verdict, format_number
@@ -56,22 +55,17 @@ def to_html(
         for at, entry in zip(times, shown, strict=True)
     ]
     figure = _shares(times, stages, shown) if shown else None
-    page = (
-        environment()
-        .get_template("rollout.html.j2")
-        .render(
-            name=clean(f"{candidate}, in place of {production}"),
-            badge=badge,
-            verdict=verdict,
-            page=True,
-            facts=facts,
-            pictures=[(figure, draw(figure))] if figure else [],
-            steps=steps[::-1],
-            hidden=len(record) - len(shown),
-        )
+    return filled(
+        "rollout.html.j2",
+        name=clean(f"{candidate}, in place of {production}"),
+        badge=badge,
+        verdict=verdict,
+        page=True,
+        facts=facts,
+        pictures=[(figure, draw(figure))] if figure else [],
+        steps=steps[::-1],
+        hidden=len(record) - len(shown),
     )
-    # printed in the log of a CI server, "##[" and "##vso[" would be commands
-    return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
 def _shares(

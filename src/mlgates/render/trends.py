@@ -3,7 +3,6 @@
 A window is the time to which a report belongs, such as a day.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from datetime import datetime
 from mlgates.printable import clean, distinct
 from mlgates.render import rows
 from mlgates.render.figures import Point, Trend, number, title
-from mlgates.render.html import environment
+from mlgates.render.html import filled
 from mlgates.render.svg import draw
 from mlgates.report import Report, severity
 from mlgates.verdict import Check, Limit, Verdict, format_limit, format_value
@@ -57,24 +56,19 @@ def to_html(
     ]
     series = sorted(_series(reports, names).values(), key=lambda one: _urgency(one, len(times)))
     drawn = [_trend(one, times, labels) for one in series[:_DRAWN]]
-    page = (
-        environment()
-        .get_template("trends.html.j2")
-        .render(
-            name=clean(name),
-            verdict=verdict,
-            badge=str(verdict) if reports else "",
-            page=True,
-            facts=_facts(labels, reports, skipped),
-            windows=labels[first:],
-            total=[report.verdict for report in reports[first:]],
-            strips=strips,
-            pictures=[(figure, draw(figure)) for figure in drawn],
-            undrawn=len(series) - len(drawn),
-        )
+    return filled(
+        "trends.html.j2",
+        name=clean(name),
+        verdict=verdict,
+        badge=str(verdict) if reports else "",
+        page=True,
+        facts=_facts(labels, reports, skipped),
+        windows=labels[first:],
+        total=[report.verdict for report in reports[first:]],
+        strips=strips,
+        pictures=[(figure, draw(figure)) for figure in drawn],
+        undrawn=len(series) - len(drawn),
     )
-    # printed in the log of a CI server, "##[" and "##vso[" would be commands
-    return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
 def written(times: Sequence[datetime]) -> list[str]:
