@@ -161,21 +161,7 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize(
-    "of",
-    [
-        "canary",
-        "drift",
-        "fairness",
-        "intervals",
-        "latency",
-        "monitor",
-        "multivariate_drift",
-        "regression",
-        "rollout",
-        "statistic",
-    ],
-)
+@nox.parametrize("of", sorted(path.stem for path in Path("benchmarks/calibration").glob("*.py")))
 def calibration(session: nox.Session, of: str) -> None:
     """Measure false-alarm rates of gates and coverage of intervals (10 minutes each)."""
     install(session, "bench")
