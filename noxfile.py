@@ -9,8 +9,8 @@ nox.needs_version = ">=2024.10.9"
 # Mutants that change no behaviour: a unit "XXXX" is written like "" (3), an infinity is beyond 0
 # and beyond 1 alike (2), 999.2 has three digits in both formats (1), no unit of time lies between
 # one and two seconds (1), converting plain details to plain values changes nothing (1), no value
-# is exactly as close to a limit as the bound for more digits says (1), and an infinite value is
-# infinitely far from any limit by sum or difference (1).
+# is exactly as close to a limit as the bound for more digits says (1), and 60 seconds are written
+# in seconds (1).
 EQUIVALENT_MUTANTS = 10
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
