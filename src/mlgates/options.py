@@ -221,12 +221,11 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
     return found
 
 
-def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tuple[Any, ...]:
+def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
     """Check an option that defines slices of rows; return names of columns, or pairs.
 
     A column makes one slice for each of its values. A pair (name, condition) makes one slice: the
-    rows for which the condition is true. A condition is a callable or, with ``texts=True``, also a
-    string.
+    rows for which the condition is true. A condition is a callable or a string.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
@@ -242,8 +241,7 @@ def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tu
     allowed = "a mapping of names to conditions on the table"
     pairs = mapping(owner, option, given, allowed)
     if not pairs or not all(
-        isinstance(n, str) and (callable(c) or (texts and isinstance(c, str)))
-        for n, c in pairs.items()
+        isinstance(n, str) and (callable(c) or isinstance(c, str)) for n, c in pairs.items()
     ):
         raise refuse(owner, option, allowed, given)
     return tuple(pairs.items())

@@ -481,6 +481,23 @@ def test_small_and_empty_slices_are_inconclusive():
     assert result.verdict == "inconclusive"
 
 
+def test_slices_by_texts_are_those_by_functions():
+    texts = {"women": "sex == 'f'", "men": "sex == 'm'"}
+    functions = {"women": lambda X: X["sex"] == "f", "men": lambda X: X["sex"] == "m"}
+    by_text, by_function = (
+        mg.Performance("accuracy", at_least=0.1, by=by).run(**by_sex()) for by in (texts, functions)
+    )
+    assert by_text.checks == by_function.checks
+    suite = mg.GateSuite([mg.Performance("accuracy", at_least=0.1, by=texts)])
+    assert mg.GateSuite.from_toml(suite.to_toml()) == suite
+
+
+def test_a_text_that_is_no_condition_is_refused():
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Performance("accuracy", at_least=0.1, by={"women": "sex = 'f'"})
+    assert str(caught.value).startswith("Performance: `by['women']`: ")
+
+
 def test_condition_that_breaks_is_the_error_of_its_slice():
     by = {
         "women": lambda table: table["sex"] == "f",

@@ -316,6 +316,47 @@ def test_a_condition_that_raises_on_x_is_evaluated_on_data():
     assert refusal(slices, by, y_true=[0, 1]) == said
 
 
+def test_slices_by_texts():
+    table = pd.DataFrame({"age": [61, 20, None], "net pay": [1.0, 2.0, 3.0]})
+    by = {"old": "age > 60", "rest": "not age > 60", "all": "`net pay` > 0", "none": "1 > 2"}
+    assert slices(by, X=table) == {
+        "old": [True, False, False],
+        "rest": [False, True, False],
+        "all": [True] * 3,
+        "none": [False] * 3,
+    }
+
+
+@pytest.mark.parametrize("make", cases([
+    pd.DataFrame, pl.DataFrame, pa.table, dict, lambda t: pl.DataFrame(t).lazy(),
+    lambda t: pd.DataFrame(t).astype({"city": "category"}),
+]))  # fmt: skip
+def test_texts_on_any_table(make):
+    table = make({"city": ["Bonn", None, "Ulm"], "age": [1, 2, 3]})
+    by = {"young in Bonn": "city == 'Bonn' and age < 2"}
+    assert slices(by, X=table) == {"young in Bonn": [True, False, False]}
+
+
+def test_columns_of_a_text_are_looked_up_in_x_and_then_in_data():
+    given = {"X": {"a": [1, 2]}, "data": {"a": [9, 9], "b": [5, 7]}, "y_true": [0, 1]}
+    assert slices({"s": "a == 2 and b == 7"}, **given) == {"s": [False, True]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("agee > 1", "column 'agee' was not found in `X`; did you mean 'age'?"),
+        ("age > 'a'", "`age > 'a'`: can't compare a value of type int64 with a text"),
+        ("b > 1", "`y_true` has 2 rows and column 'b' of `data` has 3"),
+        ("age", "`age` is a value of type int64; a condition must be true or false"),
+    ],
+)
+def test_texts_that_do_not_fit_the_table(text, message):
+    given = {"X": {"age": [1, 2]}, "y_true": [0, 1]}
+    given |= {"data": {"b": [1, 2, 3]}} if text == "b > 1" else {}
+    assert refusal(slices, {"s": text}, **given) == f"the condition of slice 's': {message}"
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [

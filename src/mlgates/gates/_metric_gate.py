@@ -1,16 +1,24 @@
 """Base classes of gates that judge one metric, in all rows or by slice with Holm's correction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import ClassVar, Literal, NamedTuple, cast
 
 from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import suppress_errors
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import bounded, confidence_of, enough, error_check, rows_needed
+from mlgates.gates._shared import (
+    By,
+    bounded,
+    confidence_of,
+    enough,
+    error_check,
+    rows_needed,
+    slices_of,
+)
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import difference
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
@@ -31,10 +39,7 @@ from mlgates.verdict import (
     snap_to_limit,
 )
 
-__all__ = ["By", "ComparisonGate", "MetricGate", "SliceEstimate", "snapped"]
-
-#: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
-By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
+__all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "snapped"]
 
 
 class SliceEstimate(NamedTuple):
@@ -99,7 +104,7 @@ class MetricGate(Gate):
 
     def __post_init__(self) -> None:
         self._convert("decide_by", options.choice, self._rules)
-        self._convert("by", options.slices)
+        self._convert("by", slices_of)
         self._convert("min_samples", options.count, at_least=1)
         self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
         self._convert("max_groups", options.count, at_least=1)

@@ -411,7 +411,7 @@ def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
     Items are names of columns, or pairs of the name of a slice and its condition (a text or a
     function).
     """
-    found = options.slices(owner, option, given, texts=True)
+    found = options.slices(owner, option, given)
     for pair in found:
         if not isinstance(pair, str) and isinstance(pair[1], str):
             parsed(owner, f"{option}[{pair[0]!r}]", pair[1])

@@ -11,8 +11,8 @@ from scipy import special
 from mlgates import options
 from mlgates._gate import GateInfo
 from mlgates.errors import OptionError
-from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
-from mlgates.gates._shared import bounded
+from mlgates.gates._metric_gate import MetricGate, SliceEstimate, snapped
+from mlgates.gates._shared import By, bounded
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.groups import MAX_GROUPS
@@ -35,9 +35,9 @@ class Performance(MetricGate):
         ``pos_label``.
     at_least, at_most : float, optional
         Inclusive limits; at least one of them is required.
-    by : str, sequence of str, or mapping of str to callable, optional
-        Check each slice instead of all rows. Slices are the values of columns, or conditions on
-        the table that return one bool per row.
+    by : str, sequence of str, or mapping of str to str or callable, optional
+        Check each slice instead of all rows. Slices are the values of columns, or conditions:
+        texts such as ``"age > 60"``, or functions of the table that return one bool per row.
     min_samples : int
         Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
     small_slices : {"inconclusive", "exclude"}

@@ -23,10 +23,8 @@ class Regression(ComparisonGate):
     tolerance : float
         How much worse the candidate may be, in the metric's units. With 0, a PASS by interval
         needs an interval in which no difference is worse than 0.
-    by : str, sequence of str, or mapping of str to callable, optional
-        Compare in each slice instead of on all rows. Columns define one slice for each of their
-        values. A mapping gives each slice by its name and a function of the table that returns one
-        bool per row.
+    by : str, sequence of str, or mapping of str to str or callable, optional
+        Compare in each slice instead of on all rows, as in `Performance`.
     min_samples : int
         Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
     small_slices : {"inconclusive", "exclude"}

@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
+from mlgates.expressions.condition import Condition
 from mlgates.options import shown
 from mlgates.predictions import lookup
 from mlgates.predictions.labels import encode, label_text
 from mlgates.printable import shorten
-from mlgates.profile.groups import rows_where
+from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView
+from mlgates.profile.groups import condition_answers, rows_where
 from mlgates.tables import columns
 
 if TYPE_CHECKING:
@@ -118,12 +121,18 @@ def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tu
 
 
 def _slice_mask(
-    evidence: "Evidence", name: str, condition: Callable[..., object]
+    evidence: "Evidence", name: str, condition: str | Callable[..., object]
 ) -> npt.NDArray[np.bool_] | EvidenceError:
     """Return a mask of the rows that the condition of a slice selects, or the error it raised.
 
-    The condition is called with `X`. If it raises an exception, it is called with `data`.
+    A function is called with `X`. If it raises an exception, it is called with `data`. The columns
+    of a text are looked up one by one, in `X` and then in `data`.
     """
+    if isinstance(condition, str):
+        try:
+            return _evaluated(evidence, Condition(condition))
+        except EvidenceError as error:
+            return EvidenceError(f"the condition of slice {name!r}: {error}")
     tables = [table for table in ("X", "data") if table in evidence]
     if not tables:
         msg = f"slice {name!r} needs a table for its condition: pass `X` or `data`"
@@ -143,6 +152,21 @@ def _slice_mask(
             )
         break
     return mask
+
+
+def _evaluated(evidence: "Evidence", condition: Condition) -> npt.NDArray[np.bool_]:
+    """Return a mask of the rows for which a condition is true; it is false where one is missing."""
+    views, anchor = {}, lookup.anchor_rows(evidence)
+    for name in condition.columns:
+        column = lookup.named_column(evidence, name)
+        if anchor is None:
+            anchor = column
+        columns.require_same_rows(anchor, column)
+        views[name] = ColumnView(column.array, column.field)
+    if anchor is None:
+        msg = f"`{condition.text}` names no column"
+        raise EvidenceError(msg)
+    return condition_answers("", condition, BatchView(views, rows=anchor.rows))[0]
 
 
 def groups_of(
