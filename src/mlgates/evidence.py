@@ -418,13 +418,6 @@ class Evidence:
         rows = 0 if stored else max(known.rows, self.source("data").rows or 0)
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
-    def of_rows(self, data: Source, reference: Source) -> "Evidence":
-        """Return the evidence of a run on parts of the rows, with the same `n_jobs`.
-
-        `data` and `reference` have some of the rows of the two tables, such as those of a slice.
-        """
-        return Evidence({"data": data, "reference": reference}, n_jobs=self._n_jobs)
-
     def tables(self) -> dict[str, object]:
         """Return origin, rows, columns and fingerprint of each table that was read, for a report.
 

@@ -31,7 +31,7 @@ from mlgates.profile.counters import (
 )
 from mlgates.profile.distributions import Ecdf
 from mlgates.profile.duplicates import Duplicated
-from mlgates.profile.grouped import Grouped
+from mlgates.profile.grouped import Grouped, Several
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.profile.keys import KeyCounter
 from mlgates.profile.rules import RuleCounter
@@ -81,6 +81,7 @@ COUNTERS = (
     Timestamps("x", latest=10**17, oldest=3, longest=7),
     RuleCounter(Condition("x is missing"), by=("x",)),
     Grouped(Distribution("x"), by=("x",)),
+    Several(("x",), (Missing("x"), Distribution("x"))),
     MomentCounter("x", squares=True),
     Extremes("x"),
     MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),

@@ -1,13 +1,15 @@
-"""A counter that applies any other counter to each group of rows, or to one slice."""
+"""Counters that apply other counters to each group of rows, or to one slice."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlgates.profile.column import ColumnView
+from mlgates.errors import suppress_errors
+from mlgates.profile.column import ColumnProfile, ColumnView
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.groups import (
     MOST_SLICES,
@@ -17,8 +19,10 @@ from mlgates.profile.groups import (
     pack_keys,
     unpack_keys,
 )
+from mlgates.profile.scan import Failure, Profile, merge_states
+from mlgates.tables.field import Field, TableSchema
 
-__all__ = ["GroupState", "Grouped", "GroupedStates"]
+__all__ = ["GroupState", "Grouped", "GroupedStates", "Several", "SeveralStates"]
 
 
 class GroupState(NamedTuple):
@@ -76,15 +80,107 @@ class GroupedStates(State):
     def from_parts(cls, *parts: Any) -> "GroupedStates":
         """Build the states from the values that `to_parts` returned."""
         columns, name, states = parts
-        of = {each.__name__: each for each in _subclasses(State)}
+        of = _state_classes()
         keys = unpack_keys(columns, len(states))
         pairs = zip(keys, states, strict=True)
         groups = (GroupState(key, rows, of[name].from_parts(*p)) for key, (rows, p) in pairs)
         return cls(tuple(groups))
 
 
-def _subclasses(of: type[State]) -> list[type[State]]:
-    return [each for sub in of.__subclasses__() for each in (sub, *_subclasses(sub))]
+def _state_classes(of: type[State] = State) -> dict[str, type[State]]:
+    """Return the subclasses of a class by their names."""
+    found: dict[str, type[State]] = {}
+    for each in of.__subclasses__():
+        found |= {each.__name__: each, **_state_classes(each)}
+    return found
+
+
+@dataclass(frozen=True)
+class SeveralStates(State):
+    """The profiles of some columns and the states of several counters, for the same rows."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+    states: tuple[State, ...]
+
+    def merge(self, other: "SeveralStates", shift: int) -> "SeveralStates":
+        """Return the profiles and states of the rows of both."""
+        columns = (a.merge(b) for a, b in zip(self.columns, other.columns, strict=True))
+        pairs = zip(self.states, other.states, strict=True)
+        states = (merge_states(a, b, shift) for a, b in pairs)
+        return SeveralStates(self.rows + other.rows, tuple(columns), tuple(states))
+
+    def finalize(self) -> None:
+        """Call ``finalize()`` of each state."""
+        for state in self.states:
+            state.finalize()
+
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the number of rows, the parts of the profiles, and those of the states."""
+        columns = []
+        for column in self.columns:
+            field, *counts, low, high, checksum = astuple(column)[:_PROFILED]
+            # a decimal as a tuple of its text
+            ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
+            columns.append((field, *counts, *ends, checksum))
+        states = tuple((type(state).__name__, state.to_parts()) for state in self.states)
+        return self.rows, tuple(columns), states
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "SeveralStates":
+        """Build the state from the values that `to_parts` returned."""
+        rows, columns, states = parts
+        profiles = []
+        for field, *counts, low, high, checksum in columns:
+            ends = [Decimal(*end) if isinstance(end, tuple) else end for end in (low, high)]
+            values: Any = (*counts, *ends, checksum)
+            profiles.append(ColumnProfile(Field(*field), *values))
+        of = _state_classes()
+        return cls(rows, tuple(profiles), tuple(of[name].from_parts(*p) for name, p in states))
+
+
+_PROFILED = sum(field.init for field in fields(ColumnProfile))
+
+
+@dataclass(frozen=True)
+class Several(Counter):
+    """Apply several counters to the same rows, and profile some columns.
+
+    Examples
+    --------
+    >>> from mlgates.profile.counters import Missing
+    >>> both = Several(("x",), (Missing("x"), Missing("y")))
+    >>> state = Profile.of({"x": [1, None], "y": [2, 3]}, [both])[both]
+    >>> state.rows, state.columns[0].max, [each.count for each in state.states]
+    (2, 1, [1, 0])
+    """
+
+    profiled: tuple[str, ...]
+    counters: tuple[Counter, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the profiled columns, and of those that the counters read."""
+        names = (name for counter in self.counters for name in counter.columns)
+        return tuple(dict.fromkeys((*self.profiled, *names)))
+
+    def count(self, batch: BatchView) -> SeveralStates:
+        """Apply the counters to one batch of rows; an exception is kept as a `Failure`."""
+        states: list[State] = []
+        for counter in self.counters:
+            with suppress_errors() as caught:  # raised where the state is read
+                states.append(counter.count(batch))
+            if caught.error is not None:
+                states.append(Failure(caught.error))
+        columns = tuple(ColumnProfile.of(batch[name]) for name in self.profiled)
+        return SeveralStates(batch.rows, columns, tuple(states))
+
+    def profile(self, state: SeveralStates, schema: TableSchema) -> Profile:
+        """Return a state of this counter as a profile; `schema` is that of the table."""
+        columns = dict(zip(self.profiled, state.columns, strict=True))
+        return Profile(
+            state.rows, schema, columns, dict(zip(self.counters, state.states, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -94,11 +190,12 @@ class Grouped(Counter):
     The rows of a group have the same values in the columns `by`. With a `slice`, a pair of a name
     and a condition, the counter is applied only to the rows for which the condition is true. A
     condition that is a function gets each batch as a `pyarrow.Table` of the columns in `read`.
+    `special` has pairs of a group's key and the counter for this group; `counter` is applied to the
+    other groups.
 
     Examples
     --------
     >>> from mlgates.profile.counters import Missing
-    >>> from mlgates.profile.scan import Profile
     >>> missing = Grouped(Missing("x"), by=("shop",))
     >>> groups = Profile.of({"x": [1, None], "shop": ["a", "b"]}, [missing])[missing].groups
     >>> [(group.key, group.state.count) for group in groups]
@@ -109,12 +206,19 @@ class Grouped(Counter):
     by: tuple[str, ...] = ()
     slice: Slice | None = None
     read: tuple[str, ...] = ()
+    special: tuple[tuple[tuple[object, ...], Counter], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that the counter, the groups and the slice use."""
+        """Names of the columns that the counters, the groups and the slice use."""
         of_slice = columns_of(self.slice[1], self.read) if self.slice else ()
-        return tuple(dict.fromkeys((*self.counter.columns, *self.by, *of_slice)))
+        return tuple(dict.fromkeys((*self._counted, *self.by, *of_slice)))
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        """Names of the columns that the counters read."""
+        every = (self.counter, *(counter for _, counter in self.special))
+        return tuple(dict.fromkeys(name for counter in every for name in counter.columns))
 
     def count(self, batch: BatchView) -> GroupedStates:
         """Apply the counter to each group in one batch of rows."""
@@ -125,18 +229,19 @@ class Grouped(Counter):
         ends = np.cumsum(sizes).tolist()
         rows = pa.array(order)
         ordered = {}
-        for name in self.counter.columns:
+        for name in self._counted:
             array = batch[name].plain
             # taking from many chunks is slow
             joined = array.combine_chunks() if array.num_chunks > 1 else array
             ordered[name] = joined.take(rows)
-        groups = []
+        groups, special = [], dict(self.special)
         for key, start, end in zip(keys, ends[:-1], ends[1:], strict=True):
+            counter = special.get(key, self.counter)
             views = {
-                name: ColumnView(array.slice(start, end - start), batch[name].field)
-                for name, array in ordered.items()
+                name: ColumnView(ordered[name].slice(start, end - start), batch[name].field)
+                for name in counter.columns
             }
-            state = self.counter.count(BatchView(views, rows=end - start))
+            state = counter.count(BatchView(views, rows=end - start))
             groups.append(GroupState(key, end - start, state))
         return GroupedStates(tuple(groups))
 

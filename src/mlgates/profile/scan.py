@@ -28,8 +28,10 @@ from mlgates.tables.source import Source, as_source
 
 __all__ = [
     "MANY_ROWS",
+    "Failure",
     "Profile",
     "each",
+    "merge_states",
     "sweep_together",
     "threads_for",
 ]
@@ -46,18 +48,33 @@ R = TypeVar("R")
 _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
-class _Failure(State):
+class Failure(State):
     """The exception that a counter raised, kept in place of its state."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the message; of an exception that is not an EvidenceError only its type."""
+        if isinstance(self.error, EvidenceError):
+            return (str(self.error),)
+        # its message may contain values of the data
+        return (f"a counter raised {type(self.error).__name__}",)
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "Failure":
+        """Build the failure, with an EvidenceError, from what `to_parts` returned."""
+        return cls(EvidenceError(*parts))
+
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, _Failure)
+            isinstance(other, Failure)
             and type(self.error) is type(other.error)
             and str(self.error) == str(other.error)
         )
+
+    def __repr__(self) -> str:
+        return f"Failure({self.error!r})"
 
 
 class Profile:
@@ -163,7 +180,7 @@ class Profile:
         while counter not in self._states and counter.subsumed_by is not None:
             counter = counter.subsumed_by
         state = self._states[counter]
-        if isinstance(state, _Failure):
+        if isinstance(state, Failure):
             raise state.error
         return state
 
@@ -196,7 +213,7 @@ class Profile:
             {name: merge_fields(field, other.schema[name]) for name, field in self.schema.items()},
             {name: column.merge(other.columns[name]) for name, column in self.columns.items()},
             {
-                counter: _merge_states(state, states[counter], self.rows)
+                counter: merge_states(state, states[counter], self.rows)
                 for counter, state in self._states.items()
             },
         )
@@ -274,14 +291,14 @@ class _Merger:
     def _merge_last(self) -> None:
         later, other_rows, other = self._parts.pop()
         batches, rows, state = self._parts.pop()
-        merged = _merge_states(state, other, rows)
+        merged = merge_states(state, other, rows)
         self._parts.append((batches + later, rows + other_rows, merged))
 
     @property
-    def failure(self) -> "_Failure | None":
+    def failure(self) -> "Failure | None":
         """The exception that merging raised, or None."""
         last = self._parts[-1][2]
-        return last if isinstance(last, _Failure) else None
+        return last if isinstance(last, Failure) else None
 
 
 class _Counted(NamedTuple):
@@ -317,7 +334,7 @@ class _Scan:
         for counter in self.order:
             names = counter.columns
             if lacking := [name for name in names if name not in schema]:
-                self.states[counter] = _Failure(no_column(lacking, schema))
+                self.states[counter] = Failure(no_column(lacking, schema))
                 continue
             for name in names:
                 own.setdefault(name, [])
@@ -409,26 +426,30 @@ class _Scan:
         view = BatchView(columns, native, rows)
         for counter in counters:
             # A counter that failed in an earlier batch is not tried again.
-            if not isinstance(self.states.get(counter), _Failure):
+            if not isinstance(self.states.get(counter), Failure):
                 with suppress_errors() as caught:  # raised where the state is read
                     states[counter] = counter.count(view)
                     if rows == self.source.rows:
                         states[counter].finalize()
                 if caught.error is not None:
-                    states[counter] = _Failure(caught.error)
+                    states[counter] = Failure(caught.error)
         return states
 
 
 def _finalized(state: State) -> State:
-    """Call ``state.finalize()`` and return the state, or a `_Failure` if that raises."""
+    """Call ``state.finalize()`` and return the state, or a `Failure` if that raises."""
     with suppress_errors() as caught:  # raised where the state is read
         state.finalize()
-    return state if caught.error is None else _Failure(caught.error)
+    return state if caught.error is None else Failure(caught.error)
 
 
-def _merge_states(state: State, other: State, shift: int) -> State:
-    if isinstance(state, _Failure) or isinstance(other, _Failure):
-        return state if isinstance(state, _Failure) else other
+def merge_states(state: State, other: State, shift: int) -> State:
+    """Merge two states, of which either may be a `Failure`; an exception becomes a `Failure`.
+
+    `other` is the state of the rows after the first `shift` rows, which `state` covers.
+    """
+    if isinstance(state, Failure) or isinstance(other, Failure):
+        return state if isinstance(state, Failure) else other
     if type(state) is not type(other) and isinstance(state, Ecdf | Frequencies):
         # The distribution of a column without values merges with that of any kind.
         if state.n == 0:
@@ -437,7 +458,7 @@ def _merge_states(state: State, other: State, shift: int) -> State:
             return state
     with suppress_errors() as caught:
         merged = state.merge(other, shift)
-    return merged if caught.error is None else _Failure(caught.error)
+    return merged if caught.error is None else Failure(caught.error)
 
 
 def sweep_together(

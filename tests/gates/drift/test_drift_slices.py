@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mlgates as mg
+from mlgates.evidence import Evidence
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
@@ -295,3 +296,31 @@ def test_columns_that_are_not_judged_are_listed_once():
     days = pa.array(range(3_000), pa.date32())
     result = run(shops(2) | {"day": days}, TRAIN | {"day": days}, by="shop")
     assert result.note == "not judged: `day` (dates)"
+
+
+@pytest.mark.parametrize("method", ["psi", "ks", "wasserstein"])
+def test_slices_are_counted_batch_by_batch(method, tmp_path):
+    sizes = []
+
+    def odd(batch):
+        sizes.append(len(batch))
+        return [x > 0 for x in batch["x"].to_pylist()]
+
+    data, by = shops(2, rows=140_000, shift=1), {"odd": odd, "b": "shop == 'b'"}
+    expected = run(data, method=method, by=by, columns=["x", "y"])
+    sizes.clear()
+    for name, table in (("data", data), ("reference", TRAIN)):
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet", row_group_size=10_000)
+    files = [tmp_path / "data.parquet", tmp_path / "reference.parquet"]
+    assert run(*files, method=method, by=by, columns=["x", "y"]).checks == expected.checks
+    assert len(sizes) == 3  # two batches of the data
+
+
+def test_the_data_are_kept_as_counts_in_slices():
+    gate = mg.Drift("psi", by="shop", columns=["x"])
+    evidence = Evidence({"data": shops(20), "reference": shops(1, rows=60_000)})
+    evidence.collect_requests("drift", gate.request_counts)
+    evidence.scan()
+    (counters,) = gate._slice_counters(evidence)
+    for group in evidence.profile()[counters.data].groups:
+        assert [type(state).__name__ for state in group.state.states] == ["CellCounts"]

@@ -1,10 +1,10 @@
 """Drift: check that each column is distributed as in the reference."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
@@ -13,24 +13,30 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import (
     By,
     Near,
+    Part,
     bounded,
     by_column,
     check_limited,
     error_check,
     max_groups_of,
-    parts_of,
     slices_of,
 )
 from mlgates.gates.drift import statistics
 from mlgates.gates.drift.columns import Candidates, Judged, candidates, content
 from mlgates.gates.drift.share import drifted_share
-from mlgates.gates.drift.slices import drift_slices, read_columns
+from mlgates.gates.drift.slices import (
+    SliceCounters,
+    drift_slices,
+    reference_counters,
+    slice_counters,
+)
 from mlgates.gates.drift.statistics import METHODS, NUMBERS, ColumnDrift
 from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile import counters
-from mlgates.profile.baseline import Baseline
+from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.distributions import Sample
+from mlgates.profile.grouped import Grouped, Several
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.redaction import describe
@@ -176,15 +182,18 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request counters of the distributions of both tables.
-
-        With slices, the rows of each slice are counted in `check`.
-        """
+        """Request counters of the distributions of both tables, or of their slices."""
         if self.by is not None:
-            evidence.request(self._read_counts, self._read_counts)
+            evidence.request(
+                lambda _: [c.data for c in self._slice_counters(evidence) if c.data is not None],
+                lambda schema: [counter for _, counter in self._reference_slices(schema)],
+            )
             return
         evidence.register(self)
-        evidence.request(partial(self._current_counts, evidence), self.reference_counts)
+        evidence.request(
+            lambda schema: self._data_counters(self._known(evidence), schema, evidence.each),
+            self.reference_counts,
+        )
 
     def _candidates(self, evidence: Evidence) -> Candidates:
         """Return which columns of the reference are judged.
@@ -195,17 +204,27 @@ class Drift(Gate):
         make = partial(candidates, evidence.reference(), *key)
         return cast("Candidates", evidence.cached("candidates", key, make))
 
-    def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
+    def _known(self, evidence: Evidence) -> "_Known":
+        reference = evidence.reference()
+        return _Known(reference, self._candidates(evidence), gates_by_column(evidence))
+
+    def _known_of(self, reference: Profile) -> "_Known":
+        """Return what is known of one slice of the reference, where only this gate is judged."""
+        key: Any = self.method, self.columns, self.exclude
+        columns = candidates(reference, *key)
+        return _Known(reference, columns, dict.fromkeys(columns.judged, (self,)))
+
+    def _data_counters(
+        self, known: "_Known", schema: TableSchema, each: Callable[..., list[Counter]]
+    ) -> Iterator[Counter]:
         """Yield the counters of the data, which depend on the scanned reference."""
         kinds, comparable = METHODS[self.method].kinds, []
-        judged = self._candidates(evidence).judged
-        for name in judged:
+        for name in known.columns.judged:
             if name in schema and schema[name].kind in kinds:
                 comparable.append(name)
             elif name in schema:
                 yield counters.Missing(name)
-        counter = partial(self._counter, judged, gates_by_column(evidence))
-        yield from evidence.each(counter, comparable)
+        yield from each(partial(self._counter, known.columns.judged, known.gates), comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
         """Return the counter for the column `name` of the data.
@@ -228,26 +247,14 @@ class Drift(Gate):
             side.release()
         return counters.current_counter(name, side, edges)
 
-    def _read_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter of missing cells for each column that the gate reads.
-
-        With slices the gate reads the rows itself. It needs these counters only so that the
-        fingerprint of the table in the report covers the columns.
-        """
-        for name in read_columns(list(parts_of(self.by, schema)), self._wanted(schema), schema):
-            yield counters.Missing(name)
-
-    def _wanted(self, schema: TableSchema) -> tuple[str, ...]:
-        wanted = tuple(schema) if self.columns is None else cast("tuple[str, ...]", self.columns)
-        return tuple(name for name in wanted if name not in self.exclude)
-
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield checks of each column's distance and, if cells are missing, of their share.
 
         With `max_drifted`, the share of drifted columns is checked instead.
         """
         if self.by is None:
-            found = list(self._measured(evidence))
+            known = self._known(evidence)
+            found = list(self._measured(known, evidence.profile(), evidence.each))
         else:
             found = [each for part in self._slices(evidence) for each in part.found]
         yield from (each for each in found if isinstance(each, Check))
@@ -265,6 +272,41 @@ class Drift(Gate):
         for group, of_columns in by_group.items():
             yield drifted_share(of_columns, self.max_drifted, group)
 
+    def _reference_slices(self, schema: TableSchema) -> Iterator[tuple[Part, Grouped]]:
+        gate = self._of_slice
+        names = tuple(schema) if gate.columns is None else cast("tuple[str, ...]", gate.columns)
+        wanted = [name for name in names if name not in gate.exclude]
+        yield from reference_counters(self.by, wanted, list(gate.reference_counts(schema)), schema)
+
+    def _slice_counters(self, evidence: Evidence) -> list[SliceCounters]:
+        """Return the counters of both tables for all slices; computed once."""
+        if isinstance(evidence["reference"], Profile) or isinstance(evidence.reference(), Baseline):
+            msg = "the reference is a baseline or a profile, which has no rows to divide by `by`; "
+            msg += "give the table itself"
+            raise EvidenceError(msg)
+        schema, gate = evidence.source("data").schema, self._of_slice
+
+        def of_data(reference: Profile) -> Several:
+            known = gate._known_of(reference)  # noqa: SLF001
+            named = tuple(name for name in known.columns.judged if name in schema)
+            return Several(named, tuple(gate._data_counters(known, schema, evidence.each)))  # noqa: SLF001
+
+        def make() -> list[SliceCounters]:
+            reference = self._reference_slices(evidence.source("reference").schema)
+            return list(slice_counters(evidence, self.by, reference, of_data))
+
+        return cast("list[SliceCounters]", evidence.cached("slice counters", self, make))
+
+    @property
+    def _of_slice(self) -> Self:
+        """The gate that judges one slice."""
+        gate = replace(self, by=None, max_drifted=None)
+        if self.columns is not None:
+            return gate
+        # columns that make the slices are the same in all of their rows
+        by = [name for name in self.by or () if isinstance(name, str)]
+        return replace(gate, exclude=tuple(dict.fromkeys((*self.exclude, *by))))
+
     def _slices(self, evidence: Evidence) -> list["_Measured"]:
         """Return what was measured in each slice; computed once."""
         return cast(
@@ -273,43 +315,33 @@ class Drift(Gate):
         )
 
     def _measured_slices(self, evidence: Evidence) -> Iterator["_Measured"]:
-        if isinstance(evidence["reference"], Profile) or isinstance(evidence.reference(), Baseline):
-            msg = "the reference is a baseline or a profile, which has no rows to divide by `by`; "
-            msg += "give the table itself"
-            raise EvidenceError(msg)
         totals = evidence.profile().rows, evidence.reference().rows
-        columns = self._wanted(evidence.source("reference").schema)
-        gate = replace(self, by=None, max_drifted=None)
-        if self.columns is None:  # columns that make the slices are the same in all of their rows
-            by = [name for name in self.by or () if isinstance(name, str)]
-            gate = replace(gate, exclude=tuple(dict.fromkeys((*self.exclude, *by))))
-        for part in drift_slices(evidence, self.by, columns, self.max_groups):
+        gate = self._of_slice
+        for part in drift_slices(evidence, self._slice_counters(evidence), self.max_groups):
             if isinstance(part, Check):
                 yield _Measured((part,), "")
-            elif part.evidence is None:
+            elif part.data is None or part.reference is None:
                 yield _Measured((statistics.absent_slice(part.name, part.rows, totals),), "")
             else:
                 with suppress_errors() as caught:  # the other slices are still judged
-                    part.evidence.collect_requests(str(gate.name), gate.request_counts)
-                    part.evidence.scan()
-                    measured = gate._measured(part.evidence)  # noqa: SLF001
+                    known = gate._known_of(part.reference)  # noqa: SLF001
+                    measured = gate._measured(known, part.data, evidence.each)  # noqa: SLF001
                     found = tuple(_in_slice(each, part.name) for each in measured)
-                    part.evidence.raise_failed_request(str(gate.name))
-                    note = gate.note(part.evidence)
                 if caught.error is None:
-                    yield _Measured(found, note)
+                    yield _Measured(found, known.columns.note)
                 else:
                     error = error_check("columns", self.method, caught.error, part.name)
                     yield _Measured((error,), "")
 
-    def _measured(self, evidence: Evidence) -> Iterator[Check | ColumnDrift]:
+    def _measured(
+        self, known: "_Known", profile: Profile, each: Callable[..., list[Any]]
+    ) -> Iterator[Check | ColumnDrift]:
         """Yield the changes of all columns, and the ERROR checks of those with a problem."""
-        reference, profile = evidence.reference(), evidence.profile()
-        schema = evidence.source("data").schema
+        reference, columns, gates = known
+        schema = profile.schema
         if reference.rows == 0:
             msg = "the reference has no rows; give the rows of the training data, or a baseline"
             raise EvidenceError(msg)
-        columns = self._candidates(evidence)
         if not columns.judged and not columns.refused:
             none = f"{self.method!r} applies to no column of the reference"
             if METHODS[self.method].kinds == NUMBERS:
@@ -332,8 +364,8 @@ class Drift(Gate):
             if name not in reference.schema:
                 why = f"is not in the reference{near.hint(name)}"
             yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
-        measure = partial(self._measure, profile, columns.judged, gates_by_column(evidence))
-        for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
+        measure = partial(self._measure, profile, columns.judged, gates)
+        for measured in each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
             else:
@@ -408,6 +440,14 @@ class Drift(Gate):
 
     def _error(self, name: str, reason: str) -> Check:
         return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=reason)
+
+
+class _Known(NamedTuple):
+    """The reference, its columns to judge, and the drift gates of a run that judge each of them."""
+
+    reference: Reference
+    columns: Candidates
+    gates: "GatesByColumn"
 
 
 class _Measured(NamedTuple):

@@ -1,11 +1,7 @@
 """The slices of both tables in which a drift gate compares the columns."""
 
-from collections.abc import Collection, Iterable, Iterator
-from functools import partial
-from typing import Any, NamedTuple
-
-import numpy as np
-import pyarrow as pa
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
@@ -18,62 +14,120 @@ from mlgates.gates._shared import (
     parts_of,
 )
 from mlgates.gates.drift.statistics import NUMBERS
-from mlgates.profile.column import ColumnView
-from mlgates.profile.counter import BatchView
-from mlgates.profile.grouped import GroupState
-from mlgates.profile.groups import columns_of, group_keys
+from mlgates.profile.counter import Counter
+from mlgates.profile.grouped import Grouped, GroupState, Several
+from mlgates.profile.groups import columns_of
+from mlgates.profile.scan import Profile
 from mlgates.tables.field import TableSchema
 from mlgates.tables.source import Source
 from mlgates.verdict import Check
 
-__all__ = ["DriftSlice", "drift_slices", "read_columns"]
+__all__ = ["DriftSlice", "SliceCounters", "drift_slices", "reference_counters", "slice_counters"]
 
 
 class DriftSlice(NamedTuple):
-    """One slice of the data and of the reference.
+    """The rows of one slice: how many the data and the reference have, and their profiles.
 
-    `evidence` has the rows of both; it is None if one of the tables has no row in the slice.
+    A profile is None if its table has no row in the slice.
     """
 
     name: str
     rows: tuple[int, int]
-    evidence: Evidence | None
+    data: Profile | None
+    reference: Profile | None
+
+
+class SliceCounters(NamedTuple):
+    """The counters of both tables for the slices of one part.
+
+    `error` is the exception if the part can't be counted, and the counters are then None.
+    """
+
+    part: Part
+    data: Grouped | None
+    reference: Grouped | None
+    error: BaseException | None = None
+
+
+def reference_counters(
+    by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
+) -> Iterator[tuple[Part, Grouped]]:
+    """Yield each part that `by` makes of the reference, and the counter of its slices.
+
+    In each slice it profiles the `columns` and applies the `counters`.
+    """
+    profiled = tuple(name for name in columns if name in schema)
+    for part in parts_of(by, schema):
+        of_slice = Several(profiled, tuple(counters))
+        yield part, Grouped(of_slice, part.by, part.slice, part.read)
+
+
+def slice_counters(
+    evidence: Evidence,
+    by: Any,
+    of_reference: Iterable[tuple[Part, Grouped]],
+    data_counter: Callable[[Profile], Several],
+) -> Iterator[SliceCounters]:
+    """Yield the counters of both tables for each part, when the reference has been counted.
+
+    `of_reference` is what `reference_counters` yields, and `data_counter` returns the counter of
+    the data in a slice, from the profile of the reference in the same slice.
+    """
+    data, reference = evidence.source("data"), evidence.source("reference")
+    profile = cast("Profile", evidence.reference())
+    for part, (theirs, counter) in zip(parts_of(by, data.schema), of_reference, strict=True):
+        with suppress_errors() as caught:  # the other slices are still compared
+            _check_columns(theirs, data, reference)
+            several = cast("Several", counter.counter)
+            special = tuple(
+                (group.key, data_counter(several.profile(group.state, profile.schema)))
+                for group in profile[counter].groups
+            )
+            ours = Grouped(Several(()), part.by, part.slice, part.read, special)
+        if caught.error is None:
+            yield SliceCounters(theirs, ours, counter)
+        else:
+            yield SliceCounters(theirs, None, None, caught.error)
 
 
 def drift_slices(
-    evidence: Evidence, by: Any, columns: Collection[str], most: int
+    evidence: Evidence, counters: Iterable[SliceCounters], most: int
 ) -> Iterator[DriftSlice | Check]:
-    """Yield the slices that `by` makes in either table, those of the reference first.
+    """Yield the slices of either table, those of the reference first.
 
     If slices can't be formed, for example because there are more than `most` of them, an ERROR
-    check is yielded in their place. Both tables are held in memory, with the `columns` to compare
-    and those from which slices are made.
+    check is yielded in their place.
     """
-    sources = [evidence.source(name) for name in ("data", "reference")]
-    each = [list(parts_of(by, source.schema)) for source in sources]
-    tables: list[pa.Table] = []
-    for parts in zip(*each, strict=True):
+    for part, of_data, of_reference, error in counters:
         with suppress_errors() as caught:  # the other slices are still compared
-            _check_columns(parts[0], *sources)
-            tables = tables or [
-                source.arrow(read_columns(parts_of_it, columns, source.schema))
-                for parts_of_it, source in zip(each, sources, strict=True)
+            if error is not None:
+                raise error
+            sides = [
+                _by_key(cast("Profile", profile), cast("Grouped", counter))
+                for profile, counter in (
+                    (evidence.profile(), of_data),
+                    (evidence.reference(), of_reference),
+                )
             ]
-            ours, theirs = (
-                _rows_by_key(part, table, source)
-                for part, table, source in zip(parts, tables, sources, strict=True)
-            )
+            ours, theirs = sides
             keys = dict.fromkeys((*theirs, *ours))
-            pairs = [(ours.get(key), theirs.get(key)) for key in keys]
-            groups = [GroupState(key, 0, pair) for key, pair in zip(keys, pairs, strict=True)]
-            named = list(named_groups(parts[0], groups, most))
+            groups = [GroupState(key, 0, (ours.get(key), theirs.get(key))) for key in keys]
+            named = list(named_groups(part, groups, most))
         if caught.error is not None:
-            yield error_check("by", "drift", caught.error, parts[0].name)
+            yield error_check("by", "drift", caught.error, part.name)
             continue
         for name, group in named:
             n, m = (0 if side is None else side.rows for side in group.state)
-            some = evidence.of_rows(*group.state) if n and m else None
-            yield DriftSlice(str(name), (n, m), some)
+            yield DriftSlice(str(name), (n, m), *group.state)
+
+
+def _by_key(profile: Profile, counter: Grouped) -> dict[tuple[object, ...], Profile | None]:
+    """Return the profile of each group by its key; None for a slice without rows."""
+    special, found = dict(counter.special), {}
+    for key, rows, state in profile[counter].groups:
+        several = cast("Several", special.get(key, counter.counter))
+        found[key] = several.profile(state, profile.schema) if rows else None
+    return found
 
 
 def _check_columns(part: Part, data: Source, reference: Source) -> None:
@@ -95,36 +149,3 @@ def _check_columns(part: Part, data: Source, reference: Source) -> None:
             theirs, ours = map(described_type, fields)
             msg = f"`{name}` has {theirs} in the reference, but {ours} in the data; convert one"
             raise EvidenceError(msg)
-
-
-def read_columns(parts: Iterable[Part], columns: Iterable[str], schema: TableSchema) -> list[str]:
-    """Return the names of the columns to read from a table.
-
-    These are the `columns` to compare, and those from which the slices (`parts`) are made.
-    """
-    needed = {*columns, *(name for part in parts for name in part.by)}
-    for part in parts:
-        needed.update(columns_of(part.slice[1], part.read) if part.slice else ())
-    return [name for name in schema if name in needed]
-
-
-def _rows_by_key(part: Part, table: pa.Table, source: Source) -> dict[tuple[object, ...], Source]:
-    """Split a table into groups: return a source of the rows of each group, by its key.
-
-    The key of a group has its value in each column by which the table is grouped.
-    """
-    views = {name: ColumnView(table[name], source.schema[name]) for name in table.column_names}
-    batch = BatchView(views, rows=len(table))
-    numbers, keys = group_keys(batch, part.by, part.slice, part.read)
-    order = np.argsort(numbers, kind="stable")
-    ends = np.searchsorted(numbers[order], np.arange(len(keys) + 1)).tolist()
-    ordered = table.combine_chunks().take(pa.array(order))
-    schema = {name: source.schema[name] for name in table.column_names}
-    return {
-        key: Source("rows", schema, end - start, partial(_read, ordered.slice(start, end - start)))
-        for key, start, end in zip(keys, ends[:-1], ends[1:], strict=True)
-    }
-
-
-def _read(table: pa.Table, names: list[str]) -> Iterator[pa.Table]:
-    yield table.select(names)
