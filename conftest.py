@@ -8,6 +8,7 @@ other ``text`` block is only there to be shown.
 import gc
 from contextlib import redirect_stdout
 from doctest import ELLIPSIS, OutputChecker
+from importlib.util import find_spec
 from io import StringIO
 from os import environ
 from unittest.mock import patch
@@ -39,6 +40,9 @@ def compare(example: Example) -> str | None:
     return f"shown:\n{example.parsed}\nprinted:\n{printed}"
 
 
+# Pages with examples for packages that are no dependency: `uvx nox -s integrations` runs them.
+PAGES_OF = {"mlflow": "docs/howto/mlflow.md"}
+
 pytest_collect_file = Sybil(
     parsers=[
         CodeBlockParser("python", evaluate),
@@ -46,7 +50,10 @@ pytest_collect_file = Sybil(
         SkipParser(),
     ],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    excludes=["docs/_build/**"],
+    excludes=[
+        "docs/_build/**",
+        *(page for package, page in PAGES_OF.items() if find_spec(package) is None),
+    ],
 ).pytest()
 
 # Its models are called hundreds of times, and saved and loaded in new processes.

@@ -96,6 +96,16 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("of", ["mlflow"])
+def integrations(session: nox.Session, of: str) -> None:
+    """Run the tests and the page of an integration with the package itself (minutes)."""
+    session.install("--editable", f".[{of}]", "--group=test")
+    # these packages warn of their own parts
+    paths = [f"tests/integrations/test_{of}.py", f"docs/howto/{of}.md"]
+    session.run("pytest", "-W", "default", *paths)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; warnings are errors."""
     install(session, "docs")

@@ -57,6 +57,14 @@ def test_data_gates_load_no_scipy_sklearn_or_pandas():
     assert found.stdout.strip() == "[]"
 
 
+def test_integrations_load_no_package_before_they_are_called():
+    modules = ("mlflow",)
+    statement = "; ".join(f"import mlgates.integrations.{module}" for module in modules)
+    loaded = loaded_after(statement)
+    assert "mlgates.integrations.mlflow" in loaded
+    assert loaded & (HEAVY | set(modules)) == set()
+
+
 def test_the_pytest_plugin_loads_nothing_heavy_and_none_of_the_library():
     loaded = loaded_after("import mlgates.pytest_plugin")
     assert "pytest" in loaded

@@ -1,0 +1,112 @@
+"""The checks of a report as series: values that keep their names from one report to the next."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mlgates.report import Report, severity
+from mlgates.verdict import Check
+
+__all__ = ["Series", "accepted_name", "metric_names", "series"]
+
+
+class Series(NamedTuple):
+    """What identifies a check in all reports of a suite, and the check itself."""
+
+    suite: str
+    gate: str
+    subject: str
+    group: str
+    metric: str
+    check: Check
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts of its name, without those that would only repeat the name of the gate.
+
+        Examples
+        --------
+        >>> check = Check(subject="age", metric="psi", verdict="skip", reason="-")
+        >>> Series("credit", "drift:psi", "age", "", "psi", check).parts
+        ['credit', 'drift', 'psi', 'age']
+        """
+        gate = self.gate.split(":")
+        rest = [self.metric] if self.subject == self.metric else [self.subject, self.metric]
+        if self.metric == gate[-1]:
+            rest.pop()
+        return [self.suite, *gate, *rest, *([self.group] if self.group else [])]
+
+
+def series(report: Report) -> list[Series]:
+    """Return the series of a report, one for each gate, subject, group and metric.
+
+    If several checks agree in all of these, only the worst one is returned.
+    """
+    found: dict[tuple[str, ...], Series] = {}
+    for result in report:
+        for check in result.checks:
+            key = (report.name, result.name, check.subject, check.group or "", check.metric)
+            if key not in found or severity(check) < severity(found[key].check):
+                found[key] = Series(*key, check)
+    return list(found.values())
+
+
+def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[str]:
+    r"""Return a name for each series, made of the characters that a tracker accepts.
+
+    Refused characters become ``_``. A name that had to be changed ends in a hash of the original,
+    so that two series never have the same name, and a series has the same name in each report.
+
+    Parameters
+    ----------
+    found : iterable of Series
+        The series of one report.
+    refused : str
+        Regular expression of a character that the tracker refuses. A slash, which separates the
+        parts of a name, is refused within a part.
+    longest : int
+        The most characters of a name.
+
+    Examples
+    --------
+    >>> check = Check(subject="age", metric="psi", verdict="skip", reason="-")
+    >>> names = ["age", "a[0]"]
+    >>> columns = [Series("credit", "drift:psi", name, "", "psi", check) for name in names]
+    >>> metric_names(columns, r"[^\w.]", 250)
+    ['credit/drift/psi/age', 'credit/drift/psi/a_0_-c9518cde']
+    """
+    found = list(found)
+    names = [accepted_name(each.parts, refused, longest, each[:-1]) for each in found]
+    repeated = {name for name, times in Counter(names).items() if times > 1}
+    return [
+        _hashed(name, each[:-1], longest) if name in repeated else name
+        for each, name in zip(found, names, strict=True)
+    ]
+
+
+def accepted_name(
+    parts: Sequence[str], refused: str, longest: int, identity: Sequence[str] = ()
+) -> str:
+    r"""Return the parts of a name, joined by slashes, as `metric_names` does.
+
+    `identity` is what the hash distinguishes; by default the parts.
+
+    Examples
+    --------
+    >>> accepted_name(["credit (night)"], r"[^\w.]", 250)
+    'credit__night_-f37cc5ce'
+    """
+    unsafe = re.compile(f"{refused}|/")
+    # a part of dots alone would be a folder where names become paths
+    safe = [unsafe.sub("_", part) if part.strip(".") else "_" for part in parts]
+    name = "/".join(safe)
+    changed = safe != [*parts] or len(name) > longest
+    return _hashed(name, identity or parts, longest) if changed else name
+
+
+def _hashed(name: str, identity: Sequence[str], longest: int) -> str:
+    mark = f"-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]}"
+    return name[: longest - len(mark)] + mark
