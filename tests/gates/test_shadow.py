@@ -457,6 +457,41 @@ def test_metrics_of_scores_and_values():
     assert "needs `pos_label`" in only(result, "recall").reason
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "D"])
+def test_the_age_of_the_labelled_requests_is_reported(unit):
+    true, answers = labelled()
+    days = np.arange(N) // 100  # ten days, and labels for the first four
+    times = (np.datetime64("2026-01-01") + days).astype(f"datetime64[{unit}]")
+    label = [int(t) if day < 4 else None for t, day in zip(true, days, strict=True)]
+    production = pa.table(live(prediction=answers, label=label, at=pa.array(times)))
+    options = {"y_true": "label", "metric": "accuracy", "tolerance": 0.05, "time": "at"}
+    check = only(run(mirrored(prediction=answers), production, **options), "accuracy")
+    assert check.reason.endswith(
+        "; 400 of 1,000 requests have a label; their median age is 7.5 d, that of all requests "
+        "4.5 d"
+    )
+    assert check.details["labelled_age"] == 7.5 * 86_400
+    assert check.details["requests_age"] == 4.5 * 86_400
+
+
+def test_times_of_requests_that_are_missing_or_no_times():
+    true, answers = labelled()
+    options = {"y_true": "label", "metric": "accuracy", "tolerance": 0.05, "time": "at"}
+    candidate, logged = mirrored(prediction=answers), live(prediction=answers, label=true)
+    nothing = pa.nulls(N, pa.timestamp("us", "UTC"))
+    check = only(run(candidate, pa.table(logged | {"at": nothing}), **options), "accuracy")
+    assert check.reason.endswith("; 1,000 of 1,000 requests have a label")
+    assert "labelled_age" not in check.details
+    check = only(run(candidate, logged | {"at": range(N)}, **options), "accuracy")
+    assert check.verdict is E
+    assert check.reason == (
+        "`accuracy` could not be judged: column 'at' of `production_log` has type int64, expected "
+        "timestamps or dates"
+    )
+    result = run(candidate, logged, **options)
+    assert result.reason == "`at` is not in `production_log`"
+
+
 def test_a_failed_request_counts_as_a_wrong_label():
     true = np.array([0, 1] * (N // 2))
     answers = [None, None, *true[2:].tolist()]
@@ -605,6 +640,7 @@ def test_a_slice_without_mirrored_requests_is_undecided():
             {"y_true": "label", "metric": "selection_rate", "tolerance": 0.1},
             "got 'selection_rate'; use `Regression` for others",
         ),
+        ({"time": "at"}, "Shadow: `y_true` is required with `time`"),
         ({"max_disagreement": 5}, "write 0.05"),
         ({"decide_by": "significance"}, "Shadow: `decide_by` must be one of"),
         ({"by": {"old": "age >"}}, "Shadow: `by['old']`"),
@@ -663,6 +699,7 @@ EXAMPLES = (
             y_true="member",
             metric="accuracy",
             tolerance=0.1,
+            time="joined",
             min_samples=20,
             confidence=0.9,
             name="shadow",

@@ -94,6 +94,9 @@ class Shadow(Gate):
         evidence `pos_label`.
     tolerance : float, optional
         How much worse the metric of the candidate may be.
+    time : str, optional
+        Column of `production_log` with the time of the request. The report then says how old the
+        requests with a label are.
     by : str, sequence of str, or mapping of str to condition, optional
         Judge each slice instead of all requests. Columns of `production_log` define one slice for
         each of their values; a mapping gives the condition of each slice, as in `Rule`.
@@ -182,6 +185,7 @@ class Shadow(Gate):
     y_true: str | None = None
     metric: str | None = None
     tolerance: float | None = None
+    time: str | None = None
     by: By | None = None
     min_samples: int = 30
     max_groups: int = MAX_GROUPS
@@ -189,7 +193,7 @@ class Shadow(Gate):
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        for option in ("on", "prediction", "score", "error", "latency", "y_true"):
+        for option in ("on", "prediction", "score", "error", "latency", "y_true", "time"):
             self._convert(option, options.text)
         for option in ("max_disagreement", "max_unmatched", "max_error_increase", "max_slowdown"):
             self._convert(option, options.share)
@@ -213,6 +217,9 @@ class Shadow(Gate):
                 f"{_OWNER}: `{absent}` is required with `{given[0]}`: give `y_true`, `metric` and "
             )
             msg += "`tolerance` together"
+            raise OptionError(msg)
+        if self.time is not None and self.y_true is None:
+            msg = f"{_OWNER}: `y_true` is required with `time`"
             raise OptionError(msg)
         of_scores = metric is not None and metric.need in ("scores", "probabilities")
         if of_scores and self.score is None:
@@ -266,7 +273,8 @@ class Shadow(Gate):
     def _requests(self, evidence: Evidence) -> Requests:
         shared = {"prediction": self.prediction}
         shared |= {name: c for name in _LIMITS if (c := getattr(self, name)) is not None}
-        live = shared | ({} if self.y_true is None else {"y_true": self.y_true})
+        added = {"y_true": self.y_true, "time": self.time}
+        live = shared | {option: name for option, name in added.items() if name is not None}
         make = partial(
             read_requests,
             evidence,

@@ -8,13 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.shadow.requests import Requests, missing_in, taken
 from mlgates.predictions import Need
 from mlgates.predictions.labels import code_labels
 from mlgates.predictions.numbers import Scores, values_of
-from mlgates.stats.arrays import Mask
+from mlgates.stats.arrays import Floats, Mask
 from mlgates.tables.columns import Column, as_column
+from mlgates.tables.exact import NANOSECONDS
+from mlgates.verdict import format_number
+
+_DAY = 86_400
 
 
 class LabelCounts(NamedTuple):
@@ -23,12 +28,15 @@ class LabelCounts(NamedTuple):
     `requests` is the number of requests in both logs, `labelled` the number of these that have a
     label, and `failed` the number of labelled requests without an answer of one of the models.
     `wrong` says whether failed requests count as wrong answers; otherwise they are left out.
+    `ages` has the median age of the labelled requests and that of all requests, in seconds before
+    the newest request; it is None if the times are not known.
     """
 
     requests: int
     labelled: int
     failed: int
     wrong: bool
+    ages: tuple[float, float] | None = None
 
     @property
     def said(self) -> str:
@@ -37,13 +45,23 @@ class LabelCounts(NamedTuple):
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"
             text += f", {self.failed:,} of them lack an answer of one of the models ({counted})"
+        if self.ages is not None:
+            ours, every = (format_number(age, "s") for age in self.ages)
+            text += f"; their median age is {ours}, that of all requests {every}"
         return text
 
     @property
     def details(self) -> dict[str, object]:
-        """The counts and the share of labelled requests, for the report."""
+        """The counts, the share of labelled requests and their age, for the report."""
         share = self.labelled / self.requests if self.requests else None
-        return {"labelled": self.labelled, "labelled_share": share, "unanswered": self.failed}
+        found: dict[str, object] = {
+            "labelled": self.labelled,
+            "labelled_share": share,
+            "unanswered": self.failed,
+        }
+        if self.ages is not None:
+            found |= {"labelled_age": self.ages[0], "requests_age": self.ages[1]}
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +120,37 @@ def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labe
         kind = "scores" if isinstance(value, Scores) else "column"
         evidence.cached(kind, name, partial(read.__getitem__, name))
     masks = [(name, rows) for name, rows in requests.slices if not isinstance(rows, BaseException)]
+    times = requests.production.columns.get("time")
+    ages = None if times is None else _ages(times)
     counts = {
         name: LabelCounts(
             int(np.count_nonzero(rows)),
             int(np.count_nonzero(rows & labelled)),
             int(np.count_nonzero(rows & labelled & failed)),
             wrong,
+            None if ages is None else _medians(ages, rows & labelled, rows),
         )
         for name, rows in masks
     }
     return Labelled(evidence, tuple((name, rows[kept]) for name, rows in masks), counts)
+
+
+def _ages(times: Column) -> Floats:
+    """Return how many seconds before the newest request each one was made; NaN if not known."""
+    unit, is_date = times.field.unit, times.field.kind == "date"
+    if times.field.kind != "timestamp" and not is_date:
+        msg = f"{times.title} has type {times.field.type_name}, expected timestamps or dates"
+        raise EvidenceError(msg)
+    array = times.array.cast(pa.date32()).cast(pa.int32()) if is_date else times.array
+    ticks = array.cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy()
+    seconds = ticks * (_DAY if is_date else NANOSECONDS[unit or "ns"] / 1e9)
+    return np.asarray(np.fmax.reduce(seconds, initial=-np.inf) - seconds)
+
+
+def _medians(ages: Floats, labelled: Mask, every: Mask) -> tuple[float, float] | None:
+    """Return the medians of the known ages of two sets of requests; None if one has none."""
+    known = [ages[rows & ~np.isnan(ages)] for rows in (labelled, every)]
+    return (float(np.median(known[0])), float(np.median(known[1]))) if len(known[0]) else None
 
 
 def _with_wrong_labels(true: Column, column: Column, failed: Mask) -> Column | None:
