@@ -61,6 +61,7 @@ class EvidenceNames(TypedDict, total=False):
     sample_weight: object
     sensitive_features: object
     pos_label: object
+    classes: object
     latencies: object
     production_latencies: object
     golden_X: object
@@ -447,22 +448,24 @@ class Evidence:
             found[name] = table
         return found
 
-    def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
+    def outcomes(
+        self, need: Need, *, production: bool = False, scores: bool = False, label: object = None
+    ) -> Outcomes:
         """Return the labels with a model's predictions or scores, aligned and checked.
 
         `need` is the kind of values that is needed: labels, scores, probabilities, numbers, or what
         a metric of the user receives ("given"), see `mlgates.predictions.outcomes.Outcomes`. Only
         for "given", `scores` says whether to read scores instead of predictions. With
-        ``production=True`` the values are those of the production model. Raises EvidenceError if
-        they are invalid.
+        ``production=True`` the values are those of the production model. With `label`, there are
+        two classes: that label and all others. Raises EvidenceError if the values are invalid.
 
         Examples
         --------
         >>> Evidence({"y_true": ["a", "b"], "y_pred": ["a", "a"]}).outcomes("labels").classes
         ('a', 'b')
         """
-        make = partial(outcomes_of, self, need, production=production, scores=scores)
-        return cast("Outcomes", self.cached("outcomes", (need, production, scores), make))
+        make = partial(outcomes_of, self, need, production=production, scores=scores, label=label)
+        return cast("Outcomes", self.cached("outcomes", (need, production, scores, label), make))
 
     def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
         """Return slices of the rows, made by columns of `X` or `data`, or by conditions.

@@ -66,6 +66,9 @@ _DECLARED = (
         aliases=("sensitive",),
     ),
     EvidenceName("pos_label", "free", "the label that counts as positive"),
+    EvidenceName(
+        "classes", "free", "labels in the order of the columns of scores", aliases=("class_names",)
+    ),
     EvidenceName("latencies", "log", "seconds of each request"),
     _production("production_latencies", "log", f"seconds of each request {_OLD}"),
     _golden("golden_X", "features", "rows with known predictions"),

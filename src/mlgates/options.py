@@ -34,6 +34,7 @@ __all__ = [
     "flag",
     "fold",
     "in_order",
+    "label",
     "mapping",
     "names",
     "number",
@@ -219,6 +220,20 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
     if not found:
         raise refuse(owner, option, "at least one name", value)
     return found
+
+
+def label(owner: str, option: str, value: Any) -> int | str:
+    """Check that an option is a class label and return it as a plain Python value.
+
+    Labels are integers, booleans and strings. A float such as 1.0 is returned as 1.
+    """
+    item = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(item, str | bool):
+        return str(item) if isinstance(item, str) else item
+    plain = real(item)
+    if plain is None or not abs(plain) < _MOST_DIGITS or plain != int(plain):
+        raise refuse(owner, option, "an integer, a boolean or a string", value)
+    return int(plain)
 
 
 def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:

@@ -851,6 +851,7 @@ EXAMPLES = (
         mg.Fairness(
             "selection_rate_ratio",
             at_least=0.5,
+            label=True,
             sensitive="country",
             min_group_size=25,
             small_groups="exclude",

@@ -881,6 +881,7 @@ EXAMPLES = (
             "selection_rate",
             at_least=0.4,
             at_most=1,
+            label=True,
             by=["country", "member"],
             min_samples=20,
             small_slices="exclude",

@@ -667,6 +667,7 @@ EXAMPLES = (
         mg.Regression(
             "selection_rate",
             tolerance=0.4,
+            label=True,
             by=["country"],
             min_samples=20,
             small_slices="exclude",

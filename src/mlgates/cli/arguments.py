@@ -118,6 +118,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=text)
     text = "the positive label: an integer, true, false, or a text; '1' in quotes is a text"
     run.add_argument("--pos-label", type=_label, metavar="LABEL", help=text)
+    text = "a label, in the order of the columns of scores; give the option once for each label"
+    run.add_argument("--classes", action="append", type=_label, metavar="LABEL", help=text)
     text = "the time that ages are measured from, with a zone: 2026-01-31T06:00:00+00:00"
     run.add_argument("--now", type=_moment, metavar="TIME", help=text)
     text = "run only the gates of this name, kind or pattern; may be given several times"

@@ -17,6 +17,7 @@ from mlgates.gates._shared import (
     enough,
     error_check,
     rows_needed,
+    short_name,
     slices_of,
 )
 from mlgates.metrics import Metric, find
@@ -24,7 +25,7 @@ from mlgates.metrics.difference import difference
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.groups import MAX_GROUPS
-from mlgates.predictions.labels import list_labels
+from mlgates.predictions.labels import label_text, list_labels
 from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
@@ -39,7 +40,7 @@ from mlgates.verdict import (
     snap_to_limit,
 )
 
-__all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "snapped"]
+__all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "require_binary", "snapped"]
 
 
 class SliceEstimate(NamedTuple):
@@ -61,6 +62,14 @@ class SliceEstimate(NamedTuple):
 SliceResult = SliceEstimate | BaseException | str
 #: Most names of excluded slices in a note.
 _MOST_NAMED = 5
+
+
+def require_binary(owner: str, label: object, *metrics: Metric) -> None:
+    """Raise OptionError if there is a `label`, and a metric can't be that of one class."""
+    for metric in metrics:
+        if label is not None and not metric.binary:
+            hint = "; metrics of one class are, for example, recall, precision, f1 and roc_auc"
+            raise options.refuse(owner, "label", f"left out for `{metric.name}`", label, hint)
 
 
 def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
@@ -93,6 +102,7 @@ class MetricGate(Gate):
     _rules: ClassVar[tuple[Rule, ...]]
     _models: ClassVar[tuple[bool, ...]] = (False,)
     metric: str | Callable[..., object]
+    label: int | str | None
     by: By | None
     min_samples: int
     small_slices: Literal["inconclusive", "exclude"]
@@ -104,6 +114,8 @@ class MetricGate(Gate):
 
     def __post_init__(self) -> None:
         self._convert("decide_by", options.choice, self._rules)
+        self._convert("label", options.label)
+        require_binary(type(self).__name__, self.label, self._metric)
         self._convert("by", slices_of)
         self._convert("min_samples", options.count, at_least=1)
         self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
@@ -119,8 +131,12 @@ class MetricGate(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the metric or the user's function, such as ``"performance:recall"``."""
-        return f"{self.kind}:{self._metric.name}"
+        """The kind, the metric or the user's function, and the label if there is one.
+
+        For example ``"performance:recall"``, or ``"performance:recall:b"`` for the label ``"b"``.
+        """
+        label = () if self.label is None else (short_name(str(self.label)),)
+        return ":".join([self.kind, self._metric.name, *label])
 
     @property
     def _metric(self) -> Metric:
@@ -174,7 +190,9 @@ class MetricGate(Gate):
                 low, high = (format_value(end, limit) for end in measured.interval)
                 level = format_number(measured.confidence or 0, "share")
                 interval = f"{level} interval {low} to {high}, "
-            text = f"`{metric.name}` " if group is None else f"`{metric.name}` where {group} "
+            text = f"`{metric.name}` "
+            text += "" if self.label is None else f"of {label_text(self.label)} "
+            text += "" if group is None else f"where {group} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
                 n += f" effective of {estimate.rows:,} rows"
@@ -268,7 +286,9 @@ class MetricGate(Gate):
     def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
         metric = self._metric
         return [
-            evidence.outcomes(metric.need, production=production, scores=metric.scores)
+            evidence.outcomes(
+                metric.need, production=production, scores=metric.scores, label=self.label
+            )
             for production in self._models
         ]
 
@@ -301,6 +321,7 @@ class ComparisonGate(MetricGate):
     metric: str | Callable[..., object]
     _: KW_ONLY
     tolerance: float
+    label: int | str | None = None
     by: By | None = None
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
@@ -361,6 +382,8 @@ class ComparisonGate(MetricGate):
             sentence = "can't be compared ({n})"
         elif paired.change.alike is not None:
             same = "give the same answers on all rows"
+            if self.label is not None:
+                same = "agree on this label in all rows"
             if paired.change.alike == "rankings":
                 same = "rank all rows in the same order"
             sentence = f"did not change: candidate and production {same} "

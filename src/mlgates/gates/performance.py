@@ -35,6 +35,10 @@ class Performance(MetricGate):
         ``pos_label``.
     at_least, at_most : float, optional
         Inclusive limits; at least one of them is required.
+    label : int, bool or str, optional
+        Measure one class of several, such as the recall of the label ``"b"``. This label counts as
+        positive and all others as negative; of scores, its column is used. A function gets 1 for
+        this label and 0 for the others. Averages over classes can't be measured for one class.
     by : str, sequence of str, or mapping of str to str or callable, optional
         Check each slice instead of all rows. Slices are the values of columns, or conditions:
         texts such as ``"age > 60"``, or functions of the table that return one bool per row.
@@ -89,7 +93,7 @@ class Performance(MetricGate):
 
     _rules: ClassVar[tuple[Rule, ...]] = ("estimate", "interval", "significance")
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
-        {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label"}
+        {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label", "classes"}
     )
     info = GateInfo(
         summary="a metric of the model is within a limit, on all rows or by slice",
@@ -97,12 +101,14 @@ class Performance(MetricGate):
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
+        "`data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
     at_least: float | None = None
     at_most: float | None = None
+    label: int | str | None = None
     by: By | None = None
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"

@@ -23,6 +23,8 @@ class Regression(ComparisonGate):
     tolerance : float
         How much worse the candidate may be, in the metric's units. With 0, a PASS by interval
         needs an interval in which no difference is worse than 0.
+    label : int, bool or str, optional
+        Compare the metric of one class of several, as in `Performance`.
     by : str, sequence of str, or mapping of str to str or callable, optional
         Compare in each slice instead of on all rows, as in `Performance`.
     min_samples : int
@@ -91,7 +93,7 @@ class Regression(ComparisonGate):
 
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
-            *("X", "data", "model", "production_model", "sample_weight", "pos_label"),
+            *("X", "data", "model", "production_model", "sample_weight", "pos_label", "classes"),
             *("y_pred", "y_score", "production_pred", "production_score"),
         }
     )

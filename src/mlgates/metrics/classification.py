@@ -41,8 +41,6 @@ class CountMetric(Metric):
 
     Parameters
     ----------
-    binary : bool
-        Whether it is defined for a positive class.
     strict : bool
         Whether predicted labels that are not in `y_true` are refused, because a misspelt positive
         label would count as a negative prediction.
@@ -57,7 +55,6 @@ class CountMetric(Metric):
 
     need: Need = "labels"
     greater_is_better: bool | None = True
-    binary: bool = False
     strict: bool = False
     equal_weights: bool = False
     counted: str = "rows"

@@ -60,6 +60,7 @@ class FunctionMetric(Metric):
     pos_label: PosLabel = field(default="no", repr=False)
     on_call: Callable[[], object] = field(default=int, repr=False)
     need: Need = "given"
+    binary: bool = True
     low: float = -math.inf
     high: float = math.inf
     interval: str = "BCa bootstrap of the rows"

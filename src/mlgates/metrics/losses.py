@@ -131,8 +131,8 @@ def _brier(outcomes: Outcomes) -> Floats:
 
 
 LOSSES: tuple[LossMetric, ...] = (
-    LossMetric(name="log_loss", need="probabilities", row=_logarithmic),
-    LossMetric(name="brier_score", need="probabilities", high=2.0, row=_brier),
+    LossMetric(name="log_loss", need="probabilities", binary=True, row=_logarithmic),
+    LossMetric(name="brier_score", need="probabilities", binary=True, high=2.0, row=_brier),
     LossMetric(name="mean_absolute_error", row=lambda outcomes: np.abs(_error(outcomes))),
     LossMetric(name="mean_squared_error", row=_squared),
     LossMetric(name="root_mean_squared_error", row=_squared, root=True),

@@ -90,6 +90,8 @@ class Metric(ABC):
         Range of possible values; a value outside it raises.
     scores : bool
         For ``need="given"``: whether the function takes scores instead of predictions.
+    binary : bool
+        Whether it is defined for a positive class, so that it can be that of one class of several.
     interval : str
         Method of the interval, shown on the reference page.
     resamples : int, optional
@@ -102,6 +104,7 @@ class Metric(ABC):
     low: float = 0.0
     high: float = 1.0
     scores: bool = False
+    binary: bool = False
     interval: str = field(default="", repr=False)
     resamples: int | None = None
     #: resamples for an interval that decides nothing; None for as many as otherwise

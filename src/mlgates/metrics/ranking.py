@@ -411,10 +411,10 @@ def _small_class(sizes: tuple[float, ...], what: str = "") -> dict[str, object]:
 
 
 RANKING: tuple[Metric, ...] = (
-    RocAuc(name="roc_auc", greater_is_better=True),
+    RocAuc(name="roc_auc", greater_is_better=True, binary=True),
     RocAucOneVsRest(name="roc_auc_ovr", greater_is_better=True),
     RocAucOneVsRest(name="roc_auc_ovr_weighted", greater_is_better=True, by_size=True),
-    AveragePrecision(name="average_precision", greater_is_better=True),
+    AveragePrecision(name="average_precision", greater_is_better=True, binary=True),
 )
 
 
@@ -508,5 +508,5 @@ def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:
 
 
 CALIBRATION: tuple[Metric, ...] = (
-    CalibrationError(name="expected_calibration_error", greater_is_better=False),
+    CalibrationError(name="expected_calibration_error", greater_is_better=False, binary=True),
 )

@@ -177,7 +177,7 @@ def find_classes(
         stray = positive not in predicted and len(every) > 1
         absent = positive not in known and (stray or len(known) > 1)
         if every and (isinstance(positive, str) not in by_type or absent):
-            raise _unknown_positive(positive, sorted_labels(every, bools=bools))
+            raise _unknown_label(positive, sorted_labels(every, bools=bools))
         known.add(positive)
     if known | predicted <= _BINARY:
         known |= {False, True} if bools else _BINARY
@@ -209,8 +209,24 @@ def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
     return label
 
 
-def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:
-    """Return the error for a `pos_label` that is not a label, with the most similar label."""
+def position_of(label: Any, classes: Classes) -> int:
+    """Return the position of the option `label` of a gate in the classes.
+
+    Raises EvidenceError if it is not one of them.
+    """
+    found = _boolean_as_label(plain_label(label), classes.every)
+    if found not in classes.every:
+        raise _unknown_label(found, classes.every, name="label")
+    return classes.every.index(found)
+
+
+def _unknown_label(
+    label: object, classes: tuple[Any, ...], name: str = "pos_label"
+) -> EvidenceError:
+    """Return the error for a label that is not in the data, with the most similar label.
+
+    `name` is the option or evidence that has the label.
+    """
     near = ""
     for known in classes:
         if isinstance(known, str) != isinstance(label, str) and str(known) == str(label):
@@ -218,8 +234,10 @@ def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:
             near = f"; did you mean the {kind} {label_text(known)}?"
         elif str(known).casefold() == str(label).casefold():
             near = f"; did you mean {label_text(known)}?"
+    if not near and name == "label":
+        near = "; if no row has it, give all labels as `classes`"
     listed = list_labels(classes)
-    msg = f"`pos_label` must be one of the labels {listed}, got {label_text(label)}{near}"
+    msg = f"`{name}` must be one of the labels {listed}, got {label_text(label)}{near}"
     return EvidenceError(msg)
 
 

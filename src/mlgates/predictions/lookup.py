@@ -3,7 +3,8 @@
 Each method of a model is called at most once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -12,7 +13,7 @@ import numpy as np
 
 from mlgates.errors import EvidenceError, MlgatesError, suppress_errors
 from mlgates.options import did_you_mean
-from mlgates.predictions.labels import Labels, code_labels
+from mlgates.predictions.labels import Labels, code_labels, label_text
 from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
 from mlgates.process_state import restored
 from mlgates.redaction import describe
@@ -274,6 +275,39 @@ def _decision_function_shape(model: Any) -> object:
         if caught.error is not None:
             return None
     return None
+
+
+def declared_classes(evidence: "Evidence") -> Labels | None:
+    """Return the labels in the evidence `classes`, in their order; None if it was not given.
+
+    Raises EvidenceError unless they are at least two different labels.
+    """
+    if "classes" not in evidence:
+        return None
+    return cast("Labels", evidence.cached("labels", "classes", partial(_read_classes, evidence)))
+
+
+def _read_classes(evidence: "Evidence") -> Labels:
+    given = evidence["classes"]
+    if isinstance(given, str | bytes | Mapping | AbstractSet):
+        msg = (
+            "`classes` must be a list of labels in the order of the columns of scores, got a value "
+            f"of type {type(given).__name__}"
+        )
+        raise EvidenceError(msg)
+    found = code_labels(columns.as_column("`classes`", given))
+    counts = np.bincount(found.codes[found.codes >= 0], minlength=len(found.values))
+    problem = ""
+    if (found.codes < 0).any():
+        problem = "a missing value"
+    elif len(found.values) < 2:
+        problem = f"{len(found.codes)} label{'' if len(found.codes) == 1 else 's'}"
+    elif counts.max() > 1:
+        problem = f"{label_text(found.values[counts.argmax()])} {counts.max():,} times"
+    if problem:
+        msg = f"`classes` must have at least two labels, each of them once, got {problem}"
+        raise EvidenceError(msg)
+    return found
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:

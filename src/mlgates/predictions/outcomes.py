@@ -248,17 +248,24 @@ def confusion(  # noqa: PLR0917
     return counts.reshape((k, k) if group is None else (groups, k, k))
 
 
-def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: bool) -> Outcomes:
+def outcomes_of(
+    evidence: "Evidence", need: Need, *, production: bool, scores: bool, label: object = None
+) -> Outcomes:
     """Return the outcomes of the candidate model, or of the production model.
 
     `need` is the kind of values, see `Outcomes`. For ``need="given"``, `scores` says whether to
-    read the model's scores instead of its predictions; for any other kind it has no effect.
+    read the model's scores instead of its predictions; for any other kind it has no effect. With a
+    `label`, the outcomes have two classes: that label, which is the positive one, and all others.
 
     Raises
     ------
     EvidenceError
         For evidence that is missing, invalid or does not have the same rows.
     """
+    if need == "given" and label is not None:  # the function gets 0 and 1
+        kind: Need = "scores" if scores else "labels"
+        of_label = outcomes_of(evidence, kind, production=production, scores=scores, label=label)
+        return replace(of_label, need="given", pos_label=1)
     if "y_true" not in evidence:
         msg = "needs `y_true`, which was not given"
         raise EvidenceError(msg)
@@ -284,7 +291,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     score, classes, pos_label = None, labels.Classes(), None
     if isinstance(answers, Scores):
         coded = true_labels(evidence, true)
-        score, classes = scores_by_class(evidence, names, coded, answers)
+        score, classes = scores_by_class(evidence, names, coded, answers, label)
         if need == "probabilities":
             numbers.check_probabilities(answers.title, score)
         truth = labels.recode(coded, classes.every)
@@ -296,7 +303,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         if (guess.codes < 0).any():
             check_complete(answers)
         known = None if names.pred in evidence else lookup.model_classes(evidence, names)
-        classes = labels.find_classes(coded, guess, known, _pos_label(evidence))
+        classes = known_classes(evidence, coded, guess, known)
         truth, pred = labels.recode(coded, classes.every), labels.recode(guess, classes.every)
     elif need == "values":
         truth, pred = numbers.values_of(true, missing=True), numbers.values_of(answers)
@@ -326,28 +333,95 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         unseen=classes.unseen,
         pos_label=pos_label,
     )
+    if label is not None:
+        every = one_against_rest(every, label)
     missing = true.missing
     if missing is None:
         return every
     return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
 
 
+def one_against_rest(every: Outcomes, label: object) -> Outcomes:
+    """Return the outcomes of two classes: a label, which is the positive one, and all others.
+
+    The score of the label is its column of the scores. If there is only one score per row, that of
+    the other of two labels, it is its complement, or its negative if it is not a probability.
+
+    Raises EvidenceError if the label is not one of the classes.
+    """
+    place, score = 0, every.score
+    is_labelled = bool((every.true >= 0).any())
+    if is_labelled:
+        classes = labels.Classes(every.classes, every.positive, every.unseen)
+        place = labels.position_of(label, classes)
+    if score is not None and score.ndim == 2:
+        score = score[:, place]
+    elif score is not None and is_labelled and place != every.binary("label"):
+        score = 1 - score if every.need == "probabilities" else -score
+    return replace(
+        every,
+        true=(every.true == place).astype(np.intp),
+        pred=None if every.pred is None else (every.pred == place).astype(np.intp),
+        score=score,
+        classes=(False, True),
+        positive=1,
+    )
+
+
 def scores_by_class(
-    evidence: "Evidence", names: lookup.ModelNames, truth: labels.Labels, scores: Scores
+    evidence: "Evidence",
+    names: lookup.ModelNames,
+    truth: labels.Labels,
+    scores: Scores,
+    label: object = None,
 ) -> tuple[Floats, labels.Classes]:
     """Return the scores with their columns in the order of the classes, and the classes.
 
-    `truth` are the true labels; they may be empty.
+    `truth` are the true labels; they may be empty. If two classes have two columns, that of `label`
+    is chosen where no positive label is known.
     """
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
-    order = lookup.model_classes(evidence, names) if needs_order else None
-    classes = labels.find_classes(truth, None, order, _pos_label(evidence))
+    order, declared = None, lookup.declared_classes(evidence)
+    if needs_order and (declared is None or scores.method is not None):
+        order = lookup.model_classes(evidence, names)
+    classes = known_classes(evidence, truth, None, order)
+    is_declared = declared is not None and order is None
+    if label is not None and classes.positive is None and scores.values.shape[1:] == (2,):
+        classes = classes._replace(positive=labels.position_of(label, classes))
     if scores.method == "decision_function" and scores.values.ndim > 1 and not scores.names:
         lookup.require_class_scores(evidence, names, scores, classes_in_order(classes, order))
     if scores.method is None and not scores.names:
         refuse_scores_of_pairs(scores, truth, classes)
-    return arrange_scores(names.score, scores, classes, order), classes
+    order = declared if is_declared else order
+    return arrange_scores(names.score, scores, classes, order, declared=is_declared), classes
+
+
+def known_classes(
+    evidence: "Evidence",
+    true: labels.Labels,
+    pred: labels.Labels | None,
+    model: labels.Labels | None,
+) -> labels.Classes:
+    """Return all classes: those in `y_true`, of the model, and in the evidence `classes`.
+
+    `true` and `pred` are the labels of the rows, and `model` are the `classes_` of the model. If
+    the evidence `classes` was given, all labels of `true` and `model` must be in it.
+    """
+    declared = lookup.declared_classes(evidence)
+    if declared is None:
+        return labels.find_classes(true, pred, model, _pos_label(evidence))
+    found = labels.find_classes(true, pred, declared, _pos_label(evidence))
+    for side in (true,) if model is None else (true, model):
+        unknown = [label for label in side.values if label not in declared.values]
+        if unknown:
+            msg = (
+                f"{side.title} has {labels.list_labels(unknown)}, which "
+                f"{'is' if len(unknown) == 1 else 'are'} not in `classes` "
+                f"({labels.list_labels(declared.values)})"
+            )
+            raise EvidenceError(msg)
+    return found
 
 
 def _pos_label(evidence: "Evidence") -> object:

@@ -39,12 +39,19 @@ def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
     return classes.every if order is None else tuple(order.values[code] for code in order.codes)
 
 
-def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
+def arrange_scores(
+    name: str,
+    scores: Scores,
+    classes: Classes,
+    order: Labels | None,
+    *,
+    declared: bool = False,
+) -> Floats:
     """Return the scores of the positive class, or one column per class if there are more than two.
 
     Columns with names are matched to labels by name. Columns without names are in the order of the
-    model's `classes_` (`order`), or of the sorted labels. `name` is the evidence to correct, for
-    messages.
+    model's `classes_` (`order`), or of the sorted labels. With `declared`, `order` is the evidence
+    `classes`. `name` is the evidence to correct, for messages.
 
     Raises
     ------
@@ -55,7 +62,7 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
     several, width = len(every) > 2, values.shape[-1]
     if not scores.rows:
         return np.empty((0, len(every))) if several else np.empty(0)
-    labels = classes_in_order(classes, None if given else order)
+    labels = classes_in_order(classes, order if declared or not given else None)
     if values.ndim == 1:
         if several:
             msg = (
@@ -68,7 +75,7 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         if given or order is None or labels[-1] == _positive(classes):
             return values
         return -values if scores.method == "decision_function" else 1 - values
-    if given and width == 2 and not several:
+    if given and width == 2 and not several and not declared:
         raise _two_columns(name, scores, classes)
     if width != len(labels):
         msg = (
@@ -77,17 +84,30 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         )
         if width == len(labels) * (len(labels) - 1) // 2:
             msg += "; if these are scores of pairs of classes, set decision_function_shape='ovr'"
-        elif given:
+        elif given and not declared:
             msg += "; the columns must be in this order"
+            if width > len(labels):
+                msg += ", and if classes have no rows, `classes` must have all labels"
         raise EvidenceError(msg)
-    named = column_of_each_label(scores.title, scores.names, labels)
+    named = None
+    try:
+        named = column_of_each_label(scores.title, scores.names, labels)
+    except EvidenceError:
+        if not declared:  # otherwise the names of the columns may be any others
+            raise
+    if declared and named is not None and [*named.values()] != [*range(width)]:
+        msg = (
+            f"the columns of {scores.title} are {list_labels(scores.names)}, but `classes` are "
+            f"{list_labels(labels)}: give `classes` the order of the columns"
+        )
+        raise EvidenceError(msg)
     if named is None and not given and order is None and width == 2 and set(every) != {0, 1}:
         msg = (
             f"the columns of {scores.title} can't be matched to labels, because the model has no "
             f"`classes_`: pass a model with `classes_`, or pass `{name}`"
         )
         raise EvidenceError(msg)
-    if named is None and given and order is not None:
+    if named is None and given and order is not None and not declared:
         by_model = classes_in_order(classes, order)
         if set(by_model) == set(every) and by_model != every:
             msg = (

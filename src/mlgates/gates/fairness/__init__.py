@@ -12,13 +12,15 @@ from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import bounded, confidence_of, enough
+from mlgates.gates._metric_gate import require_binary
+from mlgates.gates._shared import bounded, confidence_of, enough, short_name
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
 from mlgates.gates.fairness.rates import Flags, GroupedOutcomes, GroupRates
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.predictions.labels import label_text
 from mlgates.progress import show_progress
 from mlgates.verdict import (
     Check,
@@ -103,6 +105,8 @@ class Fairness(Gate):
     sensitive : str or sequence of str, optional
         Names of the sensitive features to compare, crossed if there are several: columns of
         `sensitive_features`, or of `X` or `data`. By default all of `sensitive_features`.
+    label : int, bool or str, optional
+        Compare the metric of one class of several, as in `Performance`.
     min_group_size : int
         Minimum number of rows in a group; with weights, of effective rows.
     small_groups : {"inconclusive", "exclude"}
@@ -168,13 +172,15 @@ class Fairness(Gate):
         fewest_rows="two groups of 30 rows (`min_group_size`), 10 of them counted by the metric",
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
         "with an interval that contains the limit. Never a group that is too small",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
+        "`data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
     at_most: float | None = None
     at_least: float | None = None
     sensitive: str | Sequence[str] | None = None
+    label: int | str | None = None
     min_group_size: int = 30
     small_groups: Literal["inconclusive", "exclude"] = "inconclusive"
     missing_group: Literal["own", "error"] = "own"
@@ -202,6 +208,8 @@ class Fairness(Gate):
         if defined.over in ("difference", "ratio"):
             low, high = 0.0, 1.0 if defined.over == "ratio" else high - low
         self._convert(side, bounded, low, math.inf if math.isnan(high) else high)
+        self._convert("label", options.label)
+        require_binary(_OWNER, self.label, *defined.rates)
         self._convert("sensitive", options.some)
         if self.sensitive is not None:  # its columns may be in `X` or `data`
             self._set("needs", frozenset({"y_true"}))
@@ -221,9 +229,10 @@ class Fairness(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the name of the definition, and the names of the sensitive features."""
+        """The kind, the name of the definition, the label, and the sensitive features."""
+        label = "" if self.label is None else f":{short_name(str(self.label))}"
         features = "" if self.sensitive is None else ":" + "+".join(self.sensitive)
-        return f"{self.kind}:{self._definition.name}{features}"
+        return f"{self.kind}:{self._definition.name}{label}{features}"
 
     @property
     def _definition(self) -> Definition:
@@ -301,10 +310,10 @@ class Fairness(Gate):
     def _measure(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
         rates, names = self._definition.rates, tuple(self.sensitive or ())
         need, scores = rates[0].need, rates[0].scores
-        outcomes = evidence.outcomes(need, scores=scores)
+        outcomes = evidence.outcomes(need, scores=scores, label=self.label)
         groups = evidence.groups(names=names, max_groups=self.max_groups)
         # computed once for all gates of a run
-        key, make = (need, scores, names), partial(GroupedOutcomes, outcomes, groups)
+        key, make = (need, scores, self.label, names), partial(GroupedOutcomes, outcomes, groups)
         grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
         of_groups = partial(
             grouped.rates,
@@ -422,7 +431,8 @@ class Fairness(Gate):
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
             insufficient = "nothing to compare: no row of any group is predicted positive"
-        text = f"`{name}` is {format_value(worst.value, limit)}"
+        of = "" if self.label is None else f" of {label_text(self.label)}"
+        text = f"`{name}`{of} is {format_value(worst.value, limit)}"
         sizes = f"(n = {rates.rows[rates.comparable].sum():,} in {rates.comparable.sum():,} groups"
         sizes += f", {left_out:,} excluded)" if left_out else ")"
         if len(pair) == 1:
