@@ -49,6 +49,7 @@ def test_reports_are_read_as_they_were_appended(history):
         history.append(each, at=day(number))
     assert list(history) == reports
     assert history[-1] == reports[-1]
+    assert history[-2:] == reports[-2:]
     assert history.at(day(1)) == reports[1]
     assert history.at(day(9)) is None
     assert list(mg.History(history.path)) == reports

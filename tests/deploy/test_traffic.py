@@ -163,7 +163,7 @@ def test_impossible_counts_are_refused(changed, message):
 
 
 def test_names_of_events_are_texts():
-    with pytest.raises(mg.EvidenceError, match="with a name that` must be a non-empty string"):
+    with pytest.raises(mg.EvidenceError, match="with non-empty strings as names of events, got"):
         add(candidate=CANDIDATE | {7: 1}, production=PRODUCTION | {7: 1})
 
 
@@ -513,9 +513,9 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
     with pytest.raises(mg.EvidenceError) as caught:
         from_log(log, share="share", look="hour", unit="user")
     assert str(caught.value) == {
-        "failed": "event `errors` is neither true nor false in 1 rows of the log; write 'failed or "
+        "failed": "event `errors` is neither true nor false in 1 row of the log; write 'failed or "
         "failed is missing' to count them as events",
-        "latency": "event `slow` is neither true nor false in 1 rows of the log; write "
+        "latency": "event `slow` is neither true nor false in 1 row of the log; write "
         "'latency > 0.25 or latency is missing' to count them as events",
     }.get(
         column,

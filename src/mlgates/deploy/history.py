@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, final, overload
 
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError
@@ -131,15 +131,22 @@ class History:
         """Return the number of windows."""
         return len(self.times)
 
-    def __getitem__(self, place: int) -> Report:
+    @overload
+    def __getitem__(self, place: int) -> Report: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Report]: ...
+
+    def __getitem__(self, place: int | slice) -> Report | list[Report]:
         """Return the report of a window by its index in order of time; -1 is the latest.
+
+        A slice returns a list of reports.
 
         Raises
         ------
         IndexError
             If there are fewer windows.
         """
-        return self._reports[self.times[place]]
+        return list(self)[place]
 
     def __iter__(self) -> Iterator[Report]:
         return iter([self._reports[at] for at in self.times])

@@ -396,7 +396,9 @@ def _look(
                 raise options.refuse(owner, arm, allowed, given)
             counts = {}
             for name, value in given.items():
-                options.text(owner, f"{arm}` has an event with a name that", name)
+                if not isinstance(name, str) or not name.strip():
+                    allowed = "a mapping with non-empty strings as names of events"
+                    raise options.refuse(owner, arm, allowed, given)
                 counts[name] = options.count(owner, f"{arm}['{name}']", value)
                 if counts[name] > _MOST:
                     allowed = f"at most {_MOST:,}"

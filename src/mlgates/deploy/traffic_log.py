@@ -215,8 +215,9 @@ def _answers(
             raise EvidenceError(views[name].field.problem or f"column {name!r} can't be read")
     plain = {name: views[name].plain for name in condition.columns}
     answer = condition.evaluate(plain, len(kept)).filter(pa.array(kept))
-    if answer.null_count:
-        msg = f"event `{event}` is neither true nor false in {answer.null_count:,} rows of the log"
+    if count := answer.null_count:
+        rows = f"{count:,} row{'' if count == 1 else 's'} of the log"
+        msg = f"event `{event}` is neither true nor false in {rows}"
         msg += f"; write '{rule} or {condition.columns[0]} is missing' to count them as events"
         raise EvidenceError(msg)
     return np.asarray(answer)
