@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.multivariate_drift import MultivariateDrift as MultivariateDrift
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
+    from mlgates.gates.reproducibility import Reproducibility as Reproducibility
     from mlgates.gates.rule import Rule as Rule
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
@@ -92,6 +93,7 @@ __all__ += [
     "MultivariateDrift",
     "Performance",
     "Regression",
+    "Reproducibility",
     "Rule",
     "Schema",
     "Shadow",
@@ -124,6 +126,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.multivariate_drift": ("MultivariateDrift",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
+        "gates.reproducibility": ("Reproducibility",),
         "gates.rule": ("Rule",),
         "gates.schema": ("Column", "Schema"),
         "gates.shadow": ("Shadow",),

@@ -66,6 +66,7 @@ class EvidenceNames(TypedDict, total=False):
     production_latencies: object
     golden_X: object
     golden_pred: object
+    fit: object
     application: object
     traffic: object
     candidate_log: object

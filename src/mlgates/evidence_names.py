@@ -21,7 +21,7 @@ class EvidenceName:
     #: Description for the reference page.
     summary: str
     #: What the value describes. Values of "candidate" and "production" have the same rows.
-    side: Literal["candidate", "production", "reference", "golden"] = "candidate"
+    side: Literal["candidate", "production", "reference", "golden", "training"] = "candidate"
     #: The name of the model that computes the value if it was not given.
     model: str = ""
     #: Whether the value may have several columns.
@@ -73,6 +73,7 @@ _DECLARED = (
     _production("production_latencies", "log", f"seconds of each request {_OLD}"),
     _golden("golden_X", "features", "rows with known predictions"),
     _golden("golden_pred", "rows", "the known predictions of `golden_X`"),
+    EvidenceName("fit", "model", "a callable without arguments that trains and returns a model"),
     EvidenceName(
         "application", "model", "a callable that takes a raw request and returns a response"
     ),

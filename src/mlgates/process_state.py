@@ -17,7 +17,7 @@ import random
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 
 from mlgates.errors import suppress_errors
 
-__all__ = ["restored", "watched"]
+__all__ = ["restored", "unset_variables", "watched"]
 
 _FILTERS = "warnings filters"
 
@@ -51,6 +51,14 @@ def after_fork() -> None:
     The thread that may have held the lock does not exist there.
     """
     _LOCK[0] = threading.RLock()
+
+
+def unset_variables(names: Iterable[str]) -> list[str]:
+    """Return which of these environment variables are not set to a value.
+
+    "random", a value of PYTHONHASHSEED, counts as not set.
+    """
+    return [name for name in names if os.environ.get(name, "") in ("", "random")]
 
 
 @contextmanager

@@ -285,13 +285,14 @@ def is_finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
+def same_answers(
+    left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float, atol: float | None = None
+) -> Mask:
     """Return a mask of the rows with the same answer in both arrays.
 
-    Labels must be equal. Two numbers must differ by at most `rtol` times the larger of the two. A
-    larger difference is also allowed if it is as small as the rounding error of the largest number
-    in the arrays. Both arrays have shape (n,) or (n, k); for arrays of different shapes no row is
-    the same.
+    Labels must be equal. Two numbers must differ by at most `rtol` times the larger of the two, or
+    by at most `atol`. By default, `atol` is the rounding error of the largest number in the arrays.
+    Both arrays have shape (n,) or (n, k); for arrays of different shapes no row is the same.
 
     Examples
     --------
@@ -311,8 +312,9 @@ def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(a), np.abs(b))
             finite = np.isfinite(size)
-            rounding = _ROUNDING * step * size[finite].max(initial=0.0)
-            near = np.abs(a - b) <= np.maximum(rtol * size, rounding)
+            if atol is None:
+                atol = _ROUNDING * step * size[finite].max(initial=0.0)
+            near = np.abs(a - b) <= np.maximum(rtol * size, atol)
         same = (a == b) | (finite & near) | (np.isnan(a) & np.isnan(b))
     elif numeric or (left.dtype.kind == right.dtype.kind and left.dtype.kind in "USmM"):
         same = np.asarray(left == right) | (undefined(left) & undefined(right))

@@ -62,6 +62,13 @@ class Rows:
         #: names of the columns, or their numbers; empty if rows have no columns
         self.names = tuple(str(key) for key in self._keys)
 
+    def require_distinct_names(self) -> None:
+        """Raise EvidenceError if two columns have the same name."""
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            msg = f"the rows for the model have two columns named {twice!r}"
+            raise EvidenceError(msg)
+
     def take(self, where: Any) -> Any:
         """Return the rows at the positions `where`, in a container of the same kind."""
         return self._like(_take(self._cells, where))

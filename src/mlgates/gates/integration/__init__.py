@@ -183,10 +183,7 @@ class Integration(Gate):
             msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
             raise EvidenceError(msg)
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
-        if len(set(rows.names)) < len(rows.names):
-            twice = next(name for name in rows.names if rows.names.count(name) > 1)
-            msg = f"the rows for the model have two columns named {twice!r}"
-            raise EvidenceError(msg)
+        rows.require_distinct_names()
         classes, rtol, check = _classes(model), self.rtol, run_test
         with served(model, self._seconds) as serve:
             caller = ModelCaller(_counted(serve, shown), model, rows, self.rows)

@@ -1,0 +1,252 @@
+"""Reproducibility: check that training twice gives models with the same answers."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import EvidenceError, suppress_errors
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import listed
+from mlgates.process_state import unset_variables, watched
+from mlgates.redaction import describe
+from mlgates.runtime.answers import difference_of_numbers, same_answers, undefined
+from mlgates.runtime.calls import Job, Method, perform
+from mlgates.tables.rows import Rows, rows_like
+from mlgates.verdict import Check, Limit, Measurement
+
+__all__ = ["Reproducibility"]
+
+_OWNER = "Reproducibility"
+_METRIC = "reproducible"
+#: Rows that a report names.
+_SHOWN = 10
+#: A relative difference up to this may come from the order in which numbers are added.
+_ROUNDING = 1e-6
+#: Kinds of state that a training may draw from, as `watched` names them and as reports do.
+_RANDOM = {
+    "numpy random state": "the random state of numpy",
+    "random state": "the random state of Python",
+}
+#: What environment variables fix for every process.
+_SETTINGS = {
+    "PYTHONHASHSEED": "the hash order of texts",
+    "OMP_NUM_THREADS": "the number of threads",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Reproducibility(Gate):
+    """Check that training a model twice gives the same predictions and the same probabilities.
+
+    Parameters
+    ----------
+    rtol : float
+        Largest relative difference, from 0 to 1, between two numbers that count as the same. The
+        difference is divided by the larger of the two.
+    atol : float
+        Largest absolute difference between two numbers that count as the same. A difference within
+        `rtol` or `atol` is allowed; by default there must be none.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Notes
+    -----
+    `fit` is called without arguments, trains a model, and returns it. The gate calls it twice, and
+    compares the answers of both models to the rows of `X`: those of ``predict`` (or of the model,
+    if it is a function) and those of ``predict_proba``, if there is one. Labels and integers must
+    be equal.
+
+    Before the second training the random states of Python and numpy are set to other states, so
+    that a training that uses them without a seed gives another model. If the answers differ, `fit`
+    is called once more in the same states as the first time: if the answers are then the same, the
+    reason names the random state that is not fixed. After each training the random states, the
+    environment, the working directory and the other state of the process that `Integration` lists
+    are restored. Texts that the training prints are not shown.
+
+    Two trainings in one process have the same hash order of texts and the same number of threads.
+    If they are not fixed for other processes by the environment variables PYTHONHASHSEED and
+    OMP_NUM_THREADS, the reason says so.
+
+    An exception in `fit` or in a model, and an answer that is missing, NaN or infinite, is an
+    ERROR. If `X` has no rows, the gate is INCONCLUSIVE, and nothing is trained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def fit():
+    ...     weights = np.random.normal(size=2)
+    ...     return lambda X: X @ weights
+    >>> result = Reproducibility().run(fit=fit, X=np.arange(12.0).reshape(6, 2))
+    >>> print(result.checks[0].reason)
+    6 of 6 rows (first 0, 1, 2) got another answer from `predict` after the second training; ...
+    (hint: the training uses the random state of numpy without a seed)
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"fit", "X"})
+    info = GateInfo(
+        summary="training twice gives models with the same answers",
+        metrics={
+            "`reproducible`": "number of rows with another answer after the second training",
+        },
+        fewest_rows="one row",
+    )
+    _: KW_ONLY
+    rtol: float = 0.0
+    atol: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._set("rtol", options.number(_OWNER, "rtol", self.rtol, at_least=0, at_most=1))
+        self._set("atol", options.number(_OWNER, "atol", self.atol, at_least=0))
+        super().__post_init__()
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield a check of the predictions, and one of the probabilities if there are any."""
+        fit: Any = evidence["fit"]
+        _require_callable(fit)
+        rows = rows_like(evidence.in_memory("X"))
+        rows.require_distinct_names()
+        if not rows.n:
+            nothing, text = Measurement(None, n=0), "the answers were not compared"
+            yield Check.judge("predict", _METRIC, nothing, Limit(at_most=0), said=text)
+            return
+        first = _train(fit, rows, "first")
+        second = _train(fit, rows, "second", advance_rng=True)
+        if first.answers.keys() != second.answers.keys():
+            msg = "only one of the two models that `fit` returned has `predict_proba`"
+            raise EvidenceError(msg)
+        hint = "" if self._same(first, second) else self._cause(fit, rows, first, second)
+        for method, one in first.answers.items():
+            yield self._compared(method, one, second.answers[method], hint)
+
+    def note(self, evidence: Evidence) -> str:
+        """Return a clause that names what may differ in another process."""
+        del evidence
+        unset = [f"{_SETTINGS[name]} ({name} is not set)" for name in unset_variables(_SETTINGS)]
+        return f"not fixed for another process: {' and '.join(unset)}" if unset else ""
+
+    def _compared(
+        self, method: Method, one: npt.NDArray[Any], other: npt.NDArray[Any], hint: str
+    ) -> Check:
+        wrong = ~same_answers(one, other, self.rtol, self.atol)
+        n, rows = len(one), tuple(np.flatnonzero(wrong)[:_SHOWN].tolist())
+        largest, relative = (
+            difference_of_numbers(one, other) if one.shape == other.shape else (0.0, 0.0)
+        )
+        who = f"`{method}`"
+        text = f"{who} gave the same answers to all {n:,} rows after both trainings"
+        if largest and not rows:
+            text += f", within the tolerance: the largest difference is {largest:.3g}"
+            text += f" (relative {relative:.2g})"
+        if rows:
+            counted = f"{wrong.sum():,} of {n:,} rows (first {listed(rows[:3])})"
+            text = f"{counted} got another answer from {who} after the second training"
+            if largest:
+                text += f"; the largest difference is {largest:.3g} (relative {relative:.2g})"
+            elif one.shape != other.shape:
+                text += f": {other.shape[1]:,} columns instead of {one.shape[1]:,}"
+        measured = Measurement(
+            int(wrong.sum()),
+            n=n,
+            method="count",
+            details={"rows": rows, "largest_difference": largest, "relative_difference": relative},
+        )
+        return Check.judge(
+            method,
+            _METRIC,
+            measured,
+            Limit(at_most=0),
+            unit="violations",
+            said=text,
+            hint=hint if rows else "",
+        )
+
+    def _same(self, one: "_Training", other: "_Training") -> bool:
+        """Return whether two models gave the same answers."""
+        return all(
+            same_answers(answer, other.answers[method], self.rtol, self.atol).all()
+            for method, answer in one.answers.items()
+            if method in other.answers
+        )
+
+    def _cause(self, fit: Any, rows: Rows, first: "_Training", second: "_Training") -> str:
+        """Return a hint at what is not fixed, after another training in the state of the first."""
+        used = [text for name, text in _RANDOM.items() if name in first.state]
+        if used and self._same(first, _train(fit, rows, "third")):
+            return f"the training uses {' and '.join(used)} without a seed"
+        relative = max(
+            difference_of_numbers(answer, second.answers[method])[1]
+            for method, answer in first.answers.items()
+        )
+        if 0 < relative <= _ROUNDING:
+            return (
+                "differences as small as these come from sums in another order, as threads make "
+                "them: use one thread (OMP_NUM_THREADS=1), or allow them by `rtol`"
+            )
+        return (
+            "the shared random states of Python and numpy are not the cause; look for a generator "
+            "that `fit` does not seed, training data that it changes, and threads"
+        )
+
+
+class _Training(NamedTuple):
+    """The answers of a model by method, and the state of the process that was changed for them."""
+
+    answers: Mapping[Method, npt.NDArray[Any]]
+    state: AbstractSet[str]
+
+
+def _require_callable(fit: Any) -> None:
+    """Raise EvidenceError unless `fit` can be called without arguments."""
+    problem = "" if callable(fit) else f"got {type(fit).__name__}"
+    with suppress_errors() as caught:  # a compiled function may have no signature
+        signature = inspect.signature(fit) if not problem else inspect.Signature()
+    if not problem and caught.error is None:
+        try:
+            signature.bind()
+        except TypeError:
+            problem = "it has parameters without a default"
+    if problem:
+        msg = f"`fit` must be callable without arguments, {problem}"
+        raise EvidenceError(msg)
+
+
+def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _Training:
+    """Train a model and return its answers; the state of the process is restored.
+
+    With `advance_rng`, the random states of Python and numpy are other ones than before. `which`
+    names the training in errors: "first", "second" or "third".
+    """
+    names, found = frozenset(rows.names), dict[Method, npt.NDArray[Any]]()
+    changed: set[str] = set()
+    with watched(advance_rng=advance_rng) as watch:
+        with suppress_errors() as caught:
+            model = fit()
+        if caught.error is not None:
+            msg = f"the {which} call of `fit` raised {describe(caught.error, names)}"
+            raise EvidenceError(msg) from caught.error
+        if isinstance(model, type) or not callable(getattr(model, "predict", model)):
+            got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+            msg = f"`fit` must return a model with `predict`, or a function, got {got}"
+            raise EvidenceError(msg)
+        methods: tuple[Method, ...] = ("predict", "predict_proba")
+        has_scores = hasattr(model, "predict") and callable(getattr(model, "predict_proba", None))
+        for method in methods if has_scores else methods[:1]:
+            reply = perform(model, Job(method, (rows.value,), column_names=names))[0]
+            changed.update(reply.changed_state)
+            after = f"`{method}` after the {which} training"
+            if reply.kind != "answer":
+                msg = f"{after} {reply.problem}"
+                raise EvidenceError(msg)
+            found[method] = np.asarray(reply.answer)
+            if bad := int(undefined(found[method]).sum()):
+                msg = f"{after} gave an answer that is missing, NaN or infinite to {bad:,} of "
+                msg += f"{rows.n:,} rows"
+                raise EvidenceError(msg)
+    return _Training(found, changed.union(watch.changed))
