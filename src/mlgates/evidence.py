@@ -450,7 +450,13 @@ class Evidence:
         return found
 
     def outcomes(
-        self, need: Need, *, production: bool = False, scores: bool = False, label: object = None
+        self,
+        need: Need,
+        *,
+        production: bool = False,
+        scores: bool = False,
+        label: object = None,
+        uses_labels: bool = True,
     ) -> Outcomes:
         """Return the labels with a model's predictions or scores, aligned and checked.
 
@@ -458,15 +464,18 @@ class Evidence:
         a metric of the user receives ("given"), see `mlgates.predictions.outcomes.Outcomes`. Only
         for "given", `scores` says whether to read scores instead of predictions. With
         ``production=True`` the values are those of the production model. With `label`, there are
-        two classes: that label and all others. Raises EvidenceError if the values are invalid.
+        two classes: that label and all others. With ``uses_labels=False``, `y_true` is not
+        required. Raises EvidenceError if the values are invalid.
 
         Examples
         --------
         >>> Evidence({"y_true": ["a", "b"], "y_pred": ["a", "a"]}).outcomes("labels").classes
         ('a', 'b')
         """
-        make = partial(outcomes_of, self, need, production=production, scores=scores, label=label)
-        return cast("Outcomes", self.cached("outcomes", (need, production, scores, label), make))
+        uses_labels |= "y_true" in self
+        options = {"production": production, "scores": scores, "uses_labels": uses_labels}
+        make = partial(outcomes_of, self, need, **options, label=label)
+        return cast("Outcomes", self.cached("outcomes", (need, label, *options.values()), make))
 
     def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
         """Return slices of the rows, made by columns of `X` or `data`, or by conditions.
@@ -488,12 +497,14 @@ class Evidence:
         self,
         features: Any = "sensitive_features",
         names: tuple[str, ...] = (),
+        by: Any = None,
         max_groups: int = MAX_GROUPS,
     ) -> Groups:
         """Return the groups of rows that have equal values of the sensitive features.
 
-        `names` selects some of the features, or columns of `X` or `data`. Raises EvidenceError for
-        more than `max_groups` groups.
+        `names` selects some of the features, or columns of `X` or `data`. `by` divides the rows
+        into strata, in the forms of `slices`. Raises EvidenceError for more than `max_groups`
+        groups or strata.
 
         Examples
         --------
@@ -501,8 +512,8 @@ class Evidence:
         ('sex=0', 'sex=1')
         """
         key = features if isinstance(features, str) else tuple(features)
-        make = partial(groups_of, self, key, names, max_groups)
-        return cast("Groups", self.cached("groups", (key, names, max_groups), make))
+        make = partial(groups_of, self, key, names, by, max_groups)
+        return cast("Groups", self.cached("groups", (key, names, by, max_groups), make))
 
     def read_only(self, name: str) -> object:
         """Return a value for a user's function, as a copy with read-only arrays.

@@ -240,7 +240,13 @@ STRUCTURE = (
     case("a measured number", E, sensitive_features=np.random.default_rng(0).normal(size=N)),
     case("no sensitive feature", E, "sensitive_features", sensitive_features=None),
     case("no predictions", E, y_pred=None),
-    case("no labels", E, "y_true", y_true=None),
+    case(
+        "no labels",
+        E,
+        "y_true",
+        mg.Fairness("equal_opportunity_difference", at_most=0.1),
+        y_true=None,
+    ),
     case("a name that is no column", E, sensitive_features="sex"),
 )
 

@@ -873,6 +873,18 @@ EXAMPLES = (
         },
     ),
     Example(
+        "fairness-strata",
+        mg.Fairness(
+            "demographic_parity_difference",
+            at_most=0.5,
+            by={"rich": "income > 3000", "poor": "income <= 3000"},
+            reference_group="DE",
+            min_group_size=10,
+        ),
+        others={"y_pred": "member", "sensitive_features": "country"},
+        ladders={"at_most": (0.5, 0.2, 0.001)},
+    ),
+    Example(
         "fairness-values",
         mg.Fairness("mean_absolute_error_group_max", at_most=1e4),
         others={"y_true": "age", "y_pred": "income", "sensitive_features": ["member"]},

@@ -127,6 +127,8 @@ class MetricGate(Gate):
             hint = f"; decide_by={self.decide_by!r} needs an interval"
             allowed = "from 0.5 to less than 1"
             raise options.refuse(type(self).__name__, "confidence", allowed, None, hint)
+        if not self._metric.uses_labels:
+            self._set("needs", self.needs - {"y_true"})
         super().__post_init__()
 
     @property
@@ -287,7 +289,11 @@ class MetricGate(Gate):
         metric = self._metric
         return [
             evidence.outcomes(
-                metric.need, production=production, scores=metric.scores, label=self.label
+                metric.need,
+                production=production,
+                scores=metric.scores,
+                label=self.label,
+                uses_labels=metric.uses_labels,
             )
             for production in self._models
         ]

@@ -499,7 +499,7 @@ COUNTS: tuple[CountMetric, ...] = (
         share=_fpr,
         counted=_NEGATIVES,
     ),
-    _strict(name="selection_rate", greater_is_better=None, share=_selected),
+    _strict(name="selection_rate", greater_is_better=None, share=_selected, uses_labels=False),
     _binary(
         name="f1",
         share=_jaccard,

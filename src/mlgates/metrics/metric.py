@@ -92,6 +92,8 @@ class Metric(ABC):
         For ``need="given"``: whether the function takes scores instead of predictions.
     binary : bool
         Whether it is defined for a positive class, so that it can be that of one class of several.
+    uses_labels : bool
+        Whether it is computed from the true labels; a selection rate is not.
     interval : str
         Method of the interval, shown on the reference page.
     resamples : int, optional
@@ -105,6 +107,7 @@ class Metric(ABC):
     high: float = 1.0
     scores: bool = False
     binary: bool = False
+    uses_labels: bool = True
     interval: str = field(default="", repr=False)
     resamples: int | None = None
     #: resamples for an interval that decides nothing; None for as many as otherwise

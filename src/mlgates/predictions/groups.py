@@ -1,17 +1,19 @@
 """Divide rows into groups and slices, by the values of columns or by conditions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.expressions.condition import Condition
-from mlgates.options import shown
+from mlgates.options import did_you_mean, shown
 from mlgates.predictions import lookup
+from mlgates.predictions.crossing import Coded, Crossing, cross, renumber
 from mlgates.predictions.labels import encode, label_text
 from mlgates.printable import shorten
 from mlgates.profile.column import ColumnView
@@ -22,7 +24,15 @@ from mlgates.tables import columns
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = ["MAX_GROUPS", "Groups", "Slice", "groups_of", "slices_of", "too_many_groups"]
+__all__ = [
+    "MAX_GROUPS",
+    "GroupRequest",
+    "Groups",
+    "Slice",
+    "groups_of",
+    "slices_of",
+    "too_many_groups",
+]
 
 #: Default of the option `max_groups`.
 MAX_GROUPS = 50
@@ -76,10 +86,14 @@ class Groups:
     names : tuple of str
         Name of each group: ``"sex=1"``, ``"sex=1, race=b"`` or ``"sex=missing"``. Categories of a
         categorical column are groups even if they have no rows.
-    codes : array of int
-        Position in `names` of the group of each row.
-    missing : tuple of bool
-        Whether each group consists of rows with a missing value.
+    values : tuple of tuple
+        Value of each feature in each group; None for a missing value.
+    crossing : Crossing
+        The rows, divided by these features and those of other gates of the run.
+    of_cells : array of int
+        Position in `names` of the group of each cell of the crossing.
+    strata : tuple of Slice
+        Parts of the rows to look at one by one, as masks of the cells of the crossing.
 
     Examples
     --------
@@ -91,8 +105,22 @@ class Groups:
 
     features: tuple[str, ...]
     names: tuple[str, ...]
-    codes: npt.NDArray[np.intp]
-    missing: tuple[bool, ...]
+    values: tuple[tuple[Any, ...], ...]
+    crossing: Crossing
+    of_cells: npt.NDArray[np.intp]
+    strata: tuple[Slice, ...] = ()
+
+    @cached_property
+    def codes(self) -> npt.NDArray[np.intp]:
+        """Position in `names` of the group of each row."""
+        codes = self.of_cells[self.crossing.cell]
+        codes.flags.writeable = False
+        return codes
+
+    @property
+    def missing(self) -> tuple[bool, ...]:
+        """Whether each group consists of rows with a missing value."""
+        return tuple(None in combination for combination in self.values)
 
 
 def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
@@ -114,8 +142,7 @@ def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tu
     if isinstance(by, Mapping):
         by = tuple(by.items())
     elif all(isinstance(name, str) for name in by):
-        by_name = {name: lookup.named_column(evidence, name) for name in by}
-        groups = _combined_groups(evidence, by_name, max_groups)
+        groups = _grouped(evidence, _strata(by), (), max_groups)
         return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
     return tuple(Slice(name, _slice_mask(evidence, name, condition)) for name, condition in by)
 
@@ -171,15 +198,17 @@ def _evaluated(evidence: "Evidence", condition: Condition) -> npt.NDArray[np.boo
 
 def groups_of(
     evidence: "Evidence",
-    features: str | Sequence[str],
+    features: str | tuple[str, ...],
     names: Sequence[str] = (),
+    by: Any = None,
     max_groups: int = MAX_GROUPS,
 ) -> Groups:
     """Return the groups of rows by one sensitive feature, or by several together.
 
     `features` is the name of an evidence value that has the features, or the names of columns of
     `X` or `data`. If `names` are given, only the features with these names are used. A name that is
-    not among the features must be that of a column of `X` or `data`.
+    not among the features must be that of a column of `X` or `data`. `by` divides the rows into
+    strata, in the forms of `slices_of`.
 
     Raises
     ------
@@ -187,68 +216,229 @@ def groups_of(
         For features that do not match the rows of the labels or have too many values, and for names
         of unknown features.
     """
-    return _combined_groups(evidence, _features(evidence, features, names), max_groups)
+    return _grouped(evidence, _features(evidence, features, names), _strata(by), max_groups)
+
+
+@dataclass(frozen=True)
+class GroupRequest:
+    """What a gate divides the rows by, registered so that the rows are divided once for all gates.
+
+    `names`, `by` and `max_groups` are arguments of `groups_of`.
+    """
+
+    names: tuple[str, ...] = ()
+    by: Any = None
+    max_groups: int = MAX_GROUPS
+
+
+@dataclass(frozen=True)
+class Division:
+    """A feature, a column of `X` or `data`, or a condition that divides the rows.
+
+    `of` is the evidence that has the feature, the option that names the column, or the condition.
+    `key` is `of` in a form that can be hashed.
+    """
+
+    kind: Literal["feature", "column", "condition"]
+    name: str
+    key: Hashable
+    of: Any = field(compare=False)
 
 
 def _features(
-    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
-) -> dict[str, columns.Column]:
-    """Return the sensitive features by name; if `names` are given, only these."""
-    if not names:
-        return _given_features(evidence, features, names)
+    evidence: "Evidence", features: str | tuple[str, ...], names: Sequence[str]
+) -> list[Division]:
+    """Return a division for each sensitive feature; if `names` are given, only for these."""
     is_given = isinstance(features, str) and features in evidence
-    given = _given_features(evidence, features, names) if is_given else {}
-    by_name = {}
-    for name in names:
+    given = _given_features(evidence, features) if is_given or not names else {}
+    found = []
+    for name in names or given:
         if name in given:
-            by_name[name] = given[name]
+            found.append(Division("feature", name, features, features))
             continue
         try:
-            by_name[name] = lookup.named_column(evidence, name, "sensitive")
+            lookup.named_column(evidence, name, "sensitive")
         except EvidenceError as error:
             if not is_given:
                 raise
-            msg = f"{error}; it is not in `{features}` either"
+            msg = f"{error}; it is not in `{features}` either{did_you_mean(name, given)}"
             raise EvidenceError(msg) from error
-    return by_name
+        found.append(Division("column", name, "sensitive", "sensitive"))
+    return found
+
+
+def _strata(by: Any) -> list[Division]:
+    """Return a division for each column or condition in the option `by`."""
+    found = []
+    for item in (by,) if isinstance(by, str) else tuple(by or ()):
+        if isinstance(item, str):
+            found.append(Division("column", item, "", ""))
+            continue
+        name, condition = item
+        key = condition if isinstance(condition, str) else id(condition)
+        found.append(Division("condition", name, key, condition))
+    return found
+
+
+def _coded(evidence: "Evidence", division: Division) -> Coded:
+    """Return the values of a division by row, which are read once for all gates of a run."""
+    return cast("Coded", evidence.cached("coded", division, partial(_code, evidence, division)))
+
+
+def _code(evidence: "Evidence", division: Division) -> Coded:
+    if division.kind == "condition":
+        mask = _slice_mask(evidence, division.name, division.of)
+        if isinstance(mask, EvidenceError):
+            raise mask
+        return Coded(division.name, len(mask), None, mask.astype(np.intp), (False, True))
+    if division.kind == "feature":
+        column = _given_features(evidence, division.of)[division.name]()
+    else:
+        column = lookup.named_column(evidence, division.name, division.of)
+    anchor = lookup.anchor_rows(evidence)
+    if anchor is not None:
+        columns.require_same_rows(anchor, column)
+    found, values = encode(column, declared=True)
+    order = list(range(len(values)))
+    if not (column.declares and getattr(column.array.type, "ordered", False)):
+        order.sort(key=values.__getitem__)
+    rank = np.empty(len(values) + 1, np.intp)  # the last one is for missing values
+    rank[order] = np.arange(len(values))
+    rank[-1] = len(values)
+    values = [values[place] for place in order] + [None] * bool((found < 0).any())
+    return Coded(column.title, column.rows, column.index, rank[found], tuple(values))
+
+
+def _grouped(
+    evidence: "Evidence", features: Sequence[Division], strata: Sequence[Division], max_groups: int
+) -> Groups:
+    """Return the groups of rows by some features, and the strata of these rows."""
+    if not features:
+        msg = "at least one column is required to make groups"
+        raise EvidenceError(msg)
+    failed: dict[Division, EvidenceError] = {}
+    for division in (*features, *strata):
+        try:
+            _check_size(_coded(evidence, division), max_groups)
+        except EvidenceError as error:
+            if division.kind != "condition":
+                raise
+            failed[division] = error  # the other strata are still judged
+    crossing = _crossing(evidence, [*features, *(d for d in strata if d not in failed)])
+    groups = _combined(evidence, features, crossing, max_groups)
+    if strata and strata[0].kind == "column":
+        parts = _combined(evidence, strata, crossing, max_groups)
+        slices = [Slice(name, parts.of_cells == code) for code, name in enumerate(parts.names)]
+    else:
+        slices = [
+            Slice(d.name, failed[d] if d in failed else crossing.codes[d] == 1) for d in strata
+        ]
+    return replace(groups, strata=tuple(slices))
+
+
+def _crossing(evidence: "Evidence", own: Sequence[Division]) -> Crossing:
+    """Return the rows divided by what a gate needs, and by what other gates of the run need.
+
+    All gates that have registered a `GroupRequest` get the same crossing.
+    """
+    shared = evidence.cached("divisions", None, partial(_requested, evidence))
+    divisions = shared if set(own) <= set(shared) else tuple(own)
+    make = partial(cross, {division: _coded(evidence, division) for division in divisions})
+    return cast("Crossing", evidence.cached("crossing", divisions, make))
+
+
+def _requested(evidence: "Evidence") -> tuple[Division, ...]:
+    """Return what the gates of the run divide the rows by, without what can't be read."""
+    found: dict[Division, int] = {}
+    for request in evidence.registered(GroupRequest):
+        with suppress_errors():  # raised to the gate that needs these features
+            features = _features(evidence, "sensitive_features", request.names)
+            for division in (*features, *_strata(request.by)):
+                with suppress_errors():
+                    coded = _coded(evidence, division)
+                    _check_size(coded, request.max_groups)
+                    found[division] = coded.rows
+    rows = next(iter(found.values()), 0)
+    return tuple(division for division, n in found.items() if n == rows)
+
+
+def _check_size(coded: Coded, max_groups: int) -> None:
+    """Raise EvidenceError if a feature has too many values."""
+    values = len(coded.values) - (None in coded.values)
+    if values > max_groups:
+        raise EvidenceError(too_many_groups(coded.title, values, max_groups))
+
+
+def _combined(
+    evidence: "Evidence", divisions: Sequence[Division], crossing: Crossing, max_groups: int
+) -> Groups:
+    """Group the cells of a crossing by the values of some features together.
+
+    The groups are sorted by value, with missing values last.
+    """
+    first = crossing.codes[divisions[0]]
+    codes = np.zeros_like(first)
+    combined: list[tuple[Any, ...]] = [()]
+    for division in divisions:
+        values = _coded(evidence, division).values
+        codes = codes * len(values) + crossing.codes[division]
+        places = np.arange(len(values))  # categories without rows are groups, too
+        if len(divisions) > 1:
+            codes, places = renumber(codes, len(combined) * len(values))
+        if len(places) > max_groups:
+            title = " and ".join(_coded(evidence, each).title for each in divisions)
+            raise EvidenceError(too_many_groups(title, len(places), max_groups))
+        combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
+    features = tuple(division.name for division in divisions)
+    names = [", ".join(map(group_name, features, combination)) for combination in combined]
+    return Groups(features, unique_names(names), tuple(combined), crossing, codes)
 
 
 def _given_features(
-    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
-) -> dict[str, columns.Column]:
-    """Read the features from an evidence value, or from the columns that it names.
+    evidence: "Evidence", features: str | tuple[str, ...]
+) -> dict[str, Callable[[], columns.Column]]:
+    """Return the features in an evidence value, or the columns that it names.
 
-    Of a table, only the columns in `names` are read, if there are any.
+    The result has a function for each feature, which reads it.
     """
+    make = partial(_find_features, evidence, features)
+    return cast(
+        "dict[str, Callable[[], columns.Column]]", evidence.cached("features", features, make)
+    )
+
+
+def _find_features(
+    evidence: "Evidence", features: str | tuple[str, ...]
+) -> dict[str, Callable[[], columns.Column]]:
     role = str(features)
     value: Any = features
     if isinstance(features, str) and features in evidence:
         value = evidence[features]
         value = value if isinstance(value, str) else evidence.in_memory(features)
     title = f"`{role}`"
+    read = columns.as_column
     if isinstance(value, str):
-        by_name = {value: lookup.named_column(evidence, value, role)}
-    elif isinstance(value, list | tuple) and are_names(evidence, value):
-        by_name = {name: lookup.named_column(evidence, name, role) for name in value}
-    elif columns.is_table(value):
+        return {value: partial(lookup.named_column, evidence, value, role)}
+    if isinstance(value, list | tuple) and are_names(evidence, value):
+        return {name: partial(lookup.named_column, evidence, name, role) for name in value}
+    if columns.is_table(value):
         inside, index = columns.columns_of(title, value), columns.index_of(value)
         if not inside:
             msg = f"{title} must have at least one column, got a table without columns"
             raise EvidenceError(msg)
-        by_name = {
-            str(name): replace(
-                columns.as_column(f"column {str(name)!r} of {title}", column), index=index
-            )
+        return {
+            str(name): partial(_feature, f"column {str(name)!r} of {title}", column, index)
             for name, column in inside.items()
-            if not names or str(name) in names
         }
-    elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
-        by_name = {f"x{i}": columns.as_column(title, value[:, i]) for i in range(value.shape[1])}
-    else:
-        name = getattr(value, "name", None)  # of a Series
-        name = name if isinstance(name, str) and name else _UNNAMED
-        by_name = {name: columns.as_column(title, value)}
-    return by_name
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
+        return {f"x{i}": partial(read, title, value[:, i]) for i in range(value.shape[1])}
+    name = getattr(value, "name", None)  # of a Series
+    return {name if isinstance(name, str) and name else _UNNAMED: partial(read, title, value)}
+
+
+def _feature(title: str, column: Any, index: Any) -> columns.Column:
+    """Read a column of a table of features; `index` is the pandas index of the table."""
+    return replace(columns.as_column(title, column), index=index)
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
@@ -263,50 +453,6 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
         return True
     anchor = lookup.anchor_rows(evidence)
     return anchor is not None and anchor.rows != len(value)
-
-
-def _combined_groups(
-    evidence: "Evidence", by_name: Mapping[str, columns.Column], max_groups: int
-) -> Groups:
-    """Group the rows by the values of some columns together.
-
-    The groups are sorted by value, with missing values last.
-    """
-    if not by_name:
-        msg = "at least one column is required to make groups"
-        raise EvidenceError(msg)
-    anchor = lookup.anchor_rows(evidence)
-    for column in by_name.values():
-        if anchor is not None:
-            columns.require_same_rows(anchor, column)
-    codes = np.zeros(next(iter(by_name.values())).rows, np.intp)
-    combined: list[tuple[Any, ...]] = [()]
-    for column in by_name.values():
-        found, values = encode(column, declared=True)
-        if len(values) > max_groups:
-            raise EvidenceError(too_many_groups(column.title, len(values), max_groups))
-        order = list(range(len(values)))
-        if not (column.declares and getattr(column.array.type, "ordered", False)):
-            order.sort(key=values.__getitem__)
-        rank = np.empty(len(values) + 1, np.intp)  # the last one is for missing values
-        rank[order] = np.arange(len(values))
-        rank[-1] = len(values)
-        values = [values[place] for place in order] + [None] * bool((found < 0).any())
-        codes = codes * len(values) + rank[found]
-        present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
-        if len(by_name) == 1:
-            present[:] = True  # categories without rows are groups too
-        places = np.flatnonzero(present)
-        if len(places) > max_groups:
-            title = " and ".join(column.title for column in by_name.values())
-            raise EvidenceError(too_many_groups(title, len(places), max_groups))
-        combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
-        codes = (np.cumsum(present) - 1)[codes]
-    codes = codes.astype(np.intp, copy=False)
-    codes.flags.writeable = False
-    names = [", ".join(map(group_name, by_name, combination)) for combination in combined]
-    missing = tuple(None in combination for combination in combined)
-    return Groups(tuple(by_name), unique_names(names), codes, missing)
 
 
 def too_many_groups(title: str, groups: int, max_groups: int) -> str:

@@ -249,13 +249,20 @@ def confusion(  # noqa: PLR0917
 
 
 def outcomes_of(
-    evidence: "Evidence", need: Need, *, production: bool, scores: bool, label: object = None
+    evidence: "Evidence",
+    need: Need,
+    *,
+    production: bool,
+    scores: bool,
+    label: object = None,
+    uses_labels: bool = True,
 ) -> Outcomes:
     """Return the outcomes of the candidate model, or of the production model.
 
     `need` is the kind of values, see `Outcomes`. For ``need="given"``, `scores` says whether to
     read the model's scores instead of its predictions; for any other kind it has no effect. With a
     `label`, the outcomes have two classes: that label, which is the positive one, and all others.
+    With ``uses_labels=False`` and without `y_true`, the predicted labels stand for the true ones.
 
     Raises
     ------
@@ -266,11 +273,8 @@ def outcomes_of(
         kind: Need = "scores" if scores else "labels"
         of_label = outcomes_of(evidence, kind, production=production, scores=scores, label=label)
         return replace(of_label, need="given", pos_label=1)
-    if "y_true" not in evidence:
-        msg = "needs `y_true`, which was not given"
-        raise EvidenceError(msg)
     names = lookup.PRODUCTION if production else lookup.CANDIDATE
-    true = lookup.column_of(evidence, "y_true")
+    true = _true_column(evidence, names, uses_labels=uses_labels)
     answers: Column | Scores
     if need in ("scores", "probabilities") or (need == "given" and scores):
         answers = lookup.scored(evidence, names, probabilities=need == "probabilities")
@@ -298,8 +302,8 @@ def outcomes_of(
         if need == "given":
             truth, pos_label = plain_values(true), given_positive(evidence, classes)
     elif need == "labels":
-        coded = true_labels(evidence, true)
         guess = labels.code_labels(answers, _SCORES.format(score=names.score))
+        coded = true_labels(evidence, true) if "y_true" in evidence else guess
         if (guess.codes < 0).any():
             check_complete(answers)
         known = None if names.pred in evidence else lookup.model_classes(evidence, names)
@@ -366,6 +370,16 @@ def one_against_rest(every: Outcomes, label: object) -> Outcomes:
         classes=(False, True),
         positive=1,
     )
+
+
+def _true_column(evidence: "Evidence", names: lookup.ModelNames, *, uses_labels: bool) -> Column:
+    """Return `y_true`; if it was not given and the labels are not used, the predicted labels."""
+    if "y_true" in evidence:
+        return lookup.column_of(evidence, "y_true")
+    if uses_labels:
+        msg = "needs `y_true`, which was not given"
+        raise EvidenceError(msg)
+    return lookup.predicted(evidence, names)
 
 
 def scores_by_class(

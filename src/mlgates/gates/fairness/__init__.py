@@ -2,26 +2,37 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 
 from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates._metric_gate import require_binary
-from mlgates.gates._shared import bounded, confidence_of, enough, short_name
-from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
-from mlgates.gates.fairness.rates import Flags, GroupedOutcomes, GroupRates
+from mlgates.gates._shared import (
+    By,
+    bounded,
+    confidence_of,
+    enough,
+    error_check,
+    short_name,
+    slices_of,
+)
+from mlgates.gates.fairness.comparison import Comparison, Over, Rule, rows_that_decide
+from mlgates.gates.fairness.rates import CountedRows, Flags, GroupedOutcomes, GroupRates
+from mlgates.gates.fairness.strata import Stratum, find_reference, reference_option
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
-from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.predictions.groups import MAX_GROUPS, GroupRequest, Slice
 from mlgates.predictions.labels import label_text
 from mlgates.progress import show_progress
+from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
     Check,
     Limit,
@@ -47,6 +58,8 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
     "equal_opportunity": ("true_positive_rate",),
 }
+#: What was measured in a stratum, the exception that it raised, or why the stratum is excluded.
+StratumResult = Stratum | BaseException | str
 #: The option that limits each comparison, and the reason that a message gives.
 _SIDES: Mapping[Over, tuple[str, str]] = {
     "difference": ("at_most", "a difference of 0 means equal groups"),
@@ -107,12 +120,20 @@ class Fairness(Gate):
         `sensitive_features`, or of `X` or `data`. By default all of `sensitive_features`.
     label : int, bool or str, optional
         Compare the metric of one class of several, as in `Performance`.
+    by : str, sequence of str, or mapping, optional
+        Compare groups within each stratum instead of in all rows. Strata are defined as the slices
+        of `Performance`: by columns of `X` or `data`, or by conditions such as ``"age > 60"``. Rows
+        without a value of a column form a stratum.
+    reference_group : str, number, bool, date or mapping, optional
+        Compare each group with this one only, instead of all pairs of groups. It is the value of
+        the sensitive feature, the name of the group in the report such as ``"sex=f"`` or, if
+        several features are crossed, a mapping of each feature to a value.
     min_group_size : int
         Minimum number of rows in a group; with weights, of effective rows.
     small_groups : {"inconclusive", "exclude"}
         "inconclusive": a group with too few rows makes the gate INCONCLUSIVE. "exclude": groups
         with fewer than `min_group_size` rows, or too few for the metric, are listed and not
-        compared.
+        compared; so are strata in which fewer than two groups remain.
     missing_group : {"own", "error"}
         "own": rows without a value of a sensitive feature form a group. "error": they are an ERROR.
     decide_by : {"significance", "interval", "estimate"}
@@ -144,6 +165,11 @@ class Fairness(Gate):
     metric is based on fewer than 10 rows (such as 10 positives for recall) is INCONCLUSIVE. Several
     sensitive features are crossed: each combination of their values is a group.
 
+    With `reference_group`, a pair has Sidak's level [5]_ for the number of other groups. With `by`,
+    the p-values of the strata are adjusted by Holm's method [6]_, and with
+    ``decide_by="interval"`` the levels of their intervals, so that `significance` and `confidence`
+    hold for the gate as a whole. Selection rates, and so demographic parity, don't need `y_true`.
+
     References
     ----------
     .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
@@ -153,6 +179,10 @@ class Fairness(Gate):
     .. [3] Koopman, P. A. R. (1984). Confidence intervals for the ratio of two binomial
        proportions. Biometrics 40, 513-517.
     .. [4] Tukey, J. W. (1953). The problem of multiple comparisons. Princeton University.
+    .. [5] Sidak, Z. (1967). Rectangular confidence regions for the means of multivariate normal
+       distributions. Journal of the American Statistical Association 62, 626-633.
+    .. [6] Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+       Journal of Statistics 6, 65-70.
 
     Examples
     --------
@@ -173,7 +203,7 @@ class Fairness(Gate):
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
         "with an interval that contains the limit. Never a group that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
-        "`data`",
+        "`data`; selection rates don't need `y_true`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -181,6 +211,8 @@ class Fairness(Gate):
     at_least: float | None = None
     sensitive: str | Sequence[str] | None = None
     label: int | str | None = None
+    by: By | None = None
+    reference_group: Any = field(default=None, metadata={"mapping": True})
     min_group_size: int = 30
     small_groups: Literal["inconclusive", "exclude"] = "inconclusive"
     missing_group: Literal["own", "error"] = "own"
@@ -211,8 +243,16 @@ class Fairness(Gate):
         self._convert("label", options.label)
         require_binary(_OWNER, self.label, *defined.rates)
         self._convert("sensitive", options.some)
-        if self.sensitive is not None:  # its columns may be in `X` or `data`
-            self._set("needs", frozenset({"y_true"}))
+        self._convert("by", slices_of)
+        self._convert("reference_group", reference_option, self.sensitive)
+        if self.reference_group is not None and defined.over not in ("difference", "ratio"):
+            allowed = f"left out for `{defined.name}`"
+            hint = ": single groups are compared with the limit, not with each other"
+            raise options.refuse(_OWNER, "reference_group", allowed, self.reference_group, hint)
+        needs = {"y_true"} if any(rate.uses_labels for rate in defined.rates) else set()
+        # the columns in `sensitive` may be in `X` or `data`
+        needs |= {"sensitive_features"} if self.sensitive is None else set()
+        self._set("needs", frozenset(needs))
         self._convert("min_group_size", options.count, at_least=1)
         self._convert("max_groups", options.count, at_least=2)
         self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
@@ -238,112 +278,198 @@ class Fairness(Gate):
     def _definition(self) -> Definition:
         return definition(self.metric, self.greater_is_better)
 
+    def request_counts(self, evidence: Evidence) -> None:
+        """Register the features to compare, so that rows are counted once for all gates."""
+        super().request_counts(evidence)
+        evidence.register(GroupRequest(tuple(self.sensitive or ()), self.by, self.max_groups))
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the worst value, and one for each group that can't be compared."""
-        defined, of = self._definition, len(self._definition.rates)
-        grouped, measured = self._measured(evidence)
-        if self.missing_group == "error":
-            groups = grouped.groups
-            missing = np.isin(groups.codes, np.flatnonzero(groups.missing))
-            rows = int(missing.sum())
-            if rows:
-                features = " or ".join(f"`{name}`" for name in groups.features)
-                text = "1 row has" if rows == 1 else f"{rows:,} rows have"
-                msg = f"{text} no value of {features}; missing_group='own' makes them a group"
-                raise EvidenceError(msg)
-        limit, level = Limit(self.at_least, self.at_most), 1 - (1 - (self.confidence or 0.95)) / of
-        rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
-        every: list[Comparison] = []
-        for rates in measured:
-            k = int(rates.comparable.sum())
-            if k > _MOST_GROUPS:
-                msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
-                raise EvidenceError(msg)
-            every.append(compare(rates, rule))
-        yield self._gap_check(rule, every, grouped)
-        for rates, value, *_ in every:
-            excluded, name = self._excluded(rates), defined.name
-            details = rates.details(excluded)
-            undecided = partial(
-                Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
-            )
-            for g in np.flatnonzero(~(rates.comparable | excluded)).tolist():
-                why = f"can't be compared for {rates.groups[g]}: {rates.insufficient[g]}"
-                yield undecided(
-                    reason=f"`{rates.metric}` {why}",
-                    group=rates.groups[g],
-                    n=int(rates.rows[g]),
-                    details={"groups": (details[g],)},
-                )
-            if of > 1 and value is None:
-                few = np.count_nonzero(rates.comparable) < 2
-                why = (
-                    "fewer than two groups can be compared"
-                    if few
-                    else "the metric is 0 in every group"
-                )
-                reason = f"`{rates.metric}` has no {defined.over} between groups: {why}"
-                yield undecided(reason=reason, n=int(rates.rows.sum()))
+        """Yield for each stratum the check of the worst value, and one for each small group."""
+        name, results = self._definition.name, self._results(evidence)
+        for stratum, result in results:
+            if isinstance(result, BaseException):
+                yield error_check(name, name, result, stratum)
+        measured = [one for _, one in results if isinstance(one, Stratum)]
+        if not measured and any(isinstance(result, str) for _, result in results):
+            reason = f"`{name}` can't be checked: all strata are too small and excluded"
+            undecided = Verdict.INCONCLUSIVE
+            yield Check(subject=name, metric=name, verdict=undecided, reason=reason)
+        m, confidence = len(measured), self.confidence or 0.95
+        levels = (confidence,) * m
+        if self.decide_by == "interval" and m > 1:
+            beyond = [partial(self._is_beyond, one, m) for one in measured]
+            levels = holm_levels(beyond, confidence)
+        rules = [self._rule(one, level, m) for one, level in zip(measured, levels, strict=True)]
+        compared = [one.compare(rule) for one, rule in zip(measured, rules, strict=True)]
+        p_values = holm([_smallest_p_value(every) for every in compared]).tolist()
+        for found in zip(measured, rules, levels, compared, p_values, strict=True):
+            yield self._gap_check(*found)
+            yield from self._group_checks(found[0], found[3])
 
     def note(self, evidence: Evidence) -> str:
-        """Return the names of the excluded groups, and why they are excluded."""
-        grouped, measured = self._measured(evidence)
+        """Return the names of the excluded groups and strata, and why they are excluded."""
         why: dict[str, str] = {}
-        for rates in measured:
-            for g in np.flatnonzero(self._excluded(rates)).tolist():
-                rows = int(grouped.rows[g])
-                reason = "1 row" if rows == 1 else f"{rows:,} rows"
-                if grouped.size[g] >= self.min_group_size:
-                    reason = f"`{rates.metric}`: {rates.insufficient[g]}"
-                why.setdefault(rates.groups[g], reason)
+        for stratum, one in self._results(evidence):
+            if isinstance(one, str):
+                why[stratum or ""] = one
+            if not isinstance(one, Stratum):
+                continue
+            for rates in one.rates:
+                for g in np.flatnonzero(self._excluded(rates)).tolist():
+                    rows = int(one.grouped.rows[g])
+                    reason = "1 row" if rows == 1 else f"{rows:,} rows"
+                    if one.grouped.size[g] >= self.min_group_size:
+                        reason = f"`{rates.metric}`: {rates.insufficient[g]}"
+                    why.setdefault(one.named(rates.groups[g]), reason)
         small = [f"{group} ({reason})" for group, reason in why.items()]
         more = len(small) - _MOST_NAMED
         named = ", ".join(small[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
         return f"excluded: {named}" if small else ""
 
-    def _measured(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
-        """Return the labels and predictions by group, and each rate of the definition by group."""
+    def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
+        """Return the name and the rates of each stratum; of all rows, one pair with None."""
         # kept for the note
-        measured = evidence.cached("group rates", self, partial(self._measure, evidence))
-        return cast("tuple[GroupedOutcomes, tuple[GroupRates, ...]]", measured)
+        results = evidence.cached("group rates", self, partial(self._measure, evidence))
+        return cast("list[tuple[str | None, StratumResult]]", results)
 
-    def _measure(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
-        rates, names = self._definition.rates, tuple(self.sensitive or ())
-        need, scores = rates[0].need, rates[0].scores
-        outcomes = evidence.outcomes(need, scores=scores, label=self.label)
-        groups = evidence.groups(names=names, max_groups=self.max_groups)
-        # computed once for all gates of a run
-        key, make = (need, scores, self.label, names), partial(GroupedOutcomes, outcomes, groups)
-        grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
-        of_groups = partial(
-            grouped.rates,
+    def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
+        wanted, names = self._definition.rates, tuple(self.sensitive or ())
+        outcomes = evidence.outcomes(
+            wanted[0].need,
+            scores=wanted[0].scores,
+            label=self.label,
+            uses_labels=any(metric.uses_labels for metric in wanted),
+        )
+        groups = evidence.groups(names=names, by=self.by, max_groups=self.max_groups)
+        if self.missing_group == "error":
+            rows = int(np.isin(groups.codes, np.flatnonzero(groups.missing)).sum())
+            if rows:
+                features = " or ".join(f"`{name}`" for name in groups.features)
+                text = "1 row has" if rows == 1 else f"{rows:,} rows have"
+                msg = f"{text} no value of {features}; missing_group='own' makes them a group"
+                raise EvidenceError(msg)
+        reference = find_reference(groups, self.reference_group)
+        # counted once for all gates of a run
+        make = partial(CountedRows, outcomes, groups.crossing)
+        counted = evidence.cached("counted rows", (outcomes, groups.crossing), make)
+        parts: tuple[Slice | None, ...] = groups.strata or (None,)
+        results: list[tuple[str | None, StratumResult]] = []
+        k = max(1, len(groups.names) * len(parts))
+        with self._shown_metrics(evidence, k, outcomes.n) as every:
+            for part in parts:
+                name = None if part is None else part.name
+                with suppress_errors() as caught:  # the other strata are still measured
+                    grouped = GroupedOutcomes(counted, groups, None if part is None else part.rows)
+                    rates = tuple(self._rates(grouped, metric) for metric in every)
+                    stratum = Stratum(name, grouped, rates, reference)
+                    is_left_out = self.small_groups == "exclude" and stratum.too_small
+                    result: StratumResult = stratum
+                    if is_left_out and part is not None:
+                        result = "fewer than two groups have enough rows"
+                if caught.error is not None and part is None:
+                    raise caught.error
+                results.append((name, caught.error or result))
+        return results
+
+    @contextmanager
+    def _shown_metrics(self, evidence: Evidence, groups: int, rows: int) -> Iterator[list[Metric]]:
+        """Yield the metrics of the definition; a progress bar counts calls of a user's function.
+
+        The total of the bar is estimated from the number of `groups` and of all `rows`.
+        """
+        every = []
+        for metric in self._definition.rates:
+            few = metric.few_resamples if self.decide_by == "estimate" else None
+            every.append(replace(metric, resamples=self.resamples or few))
+        called = [metric for metric in every if isinstance(metric, FunctionMetric)]
+        if not (self.confidence and called):
+            yield every
+            return
+        calls = groups * sum(metric.calls(rows // groups) for metric in called)
+        with show_progress(calls, unit="call", shown=evidence.progress) as shown:
+            yield [
+                replace(metric, on_call=shown.step)
+                if isinstance(metric, FunctionMetric)
+                else metric
+                for metric in every
+            ]
+
+    def _rates(self, grouped: GroupedOutcomes, metric: Metric) -> GroupRates:
+        rates = grouped.rates(
+            metric,
             confidence=self.confidence or 0.0,
             least=self.min_group_size,
             bounded=self.decide_by != "estimate",
         )
-        measured = []
-        for metric in rates:
-            few = metric.few_resamples if self.decide_by == "estimate" else None
-            resampled = replace(metric, resamples=self.resamples or few)
-            if not (self.confidence and isinstance(resampled, FunctionMetric)):
-                measured.append(of_groups(resampled))
-                continue
-            k = max(1, len(grouped.names))
-            calls = k * resampled.calls(outcomes.n // k)
-            with show_progress(calls, unit="call", shown=evidence.progress) as shown:
-                measured.append(of_groups(replace(resampled, on_call=shown.step)))
-        return grouped, tuple(measured)
+        k = int(rates.comparable.sum())
+        if k > _MOST_GROUPS:
+            msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
+            raise EvidenceError(msg)
+        return rates
 
     def _excluded(self, rates: GroupRates) -> Flags:
         """Return which groups are excluded because they are too small, as one bool per group."""
         return rates.small if self.small_groups == "exclude" else np.zeros_like(rates.small)
 
-    def _gap_check(self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes) -> Check:
+    def _rule(self, stratum: Stratum, level: float, strata: int) -> Rule:
+        """Return how the groups of a stratum are compared, with intervals at a `level`."""
+        defined = self._definition
+        of = len(defined.rates)
+        limit, significance = Limit(self.at_least, self.at_most), self.significance / of / strata
+        reference = stratum.reference.group
+        confidence = 1 - (1 - level) / of
+        return Rule(defined.over, limit, self.decide_by, significance, confidence, reference)
+
+    def _is_beyond(self, stratum: Stratum, strata: int, level: float) -> bool:
+        """Return whether the interval of a rate at a `level` is beyond the limit."""
+        rule = self._rule(stratum, level, strata)
+        intervals = [one.interval for one in stratum.compare(rule)]
+        return any(ends is not None and rule.limit.excludes(ends) for ends in intervals)
+
+    def _group_checks(self, stratum: Stratum, every: list[Comparison]) -> Iterator[Check]:
+        """Yield a check for each group, and each rate, that can't be compared."""
+        name = self._definition.name
+        if stratum.name is not None and not stratum.grouped.rows.any():
+            return  # the check of the stratum says that it has no rows
+        for rates, value, *_ in every:
+            excluded = self._excluded(rates)
+            details = rates.details(excluded)
+            undecided = partial(
+                Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
+            )
+            for g in np.flatnonzero(~(rates.comparable | excluded)).tolist():
+                group = stratum.named(rates.groups[g])
+                why = f"can't be compared for {group}: {rates.insufficient[g]}"
+                yield undecided(
+                    reason=f"`{rates.metric}` {why}",
+                    group=group,
+                    n=int(rates.rows[g]),
+                    details={"groups": (details[g],)},
+                )
+            if len(every) > 1 and value is None:
+                few = np.count_nonzero(rates.comparable) < 2
+                why = (
+                    "fewer than two groups can be compared" if few else stratum.insufficient(rates)
+                )
+                why = why or "the metric is 0 in every group"
+                over = self._definition.over
+                reason = f"`{rates.metric}` has no {over} between groups: {why}"
+                yield undecided(reason=reason, group=stratum.name, n=int(rates.rows.sum()))
+
+    def _gap_check(
+        self,
+        stratum: Stratum,
+        rule: Rule,
+        level: float,
+        every: list[Comparison],
+        p_value: float,
+    ) -> Check:
         """Return the check of the rate with the worst value over the comparable groups.
 
-        `every` has the comparison of each rate of the definition.
+        `every` has the comparison of each rate of the definition, and `p_value` is adjusted for all
+        of them and for the strata.
         """
-        name, limit, over = self._definition.name, rule.limit, rule.over
+        name, limit, over, grouped = self._definition.name, rule.limit, rule.over, stratum.grouped
         gaps = [one for one in every if one.value is not None]
         # of differences and largest values the largest is the worst, otherwise the smallest
         extreme = min if over in ("ratio", "group_min") else max
@@ -361,24 +487,27 @@ class Fairness(Gate):
         details: dict[str, object] = {"groups": groups[rates.metric]}
         if len(every) > 1:
             details["rates"] = groups
+        if stratum.reference.group is not None:
+            details["reference"] = grouped.names[stratum.reference.group]
         if worst is not None:
             details |= before_rounding(worst.exact, worst.value or 0.0, limit)
             details["rate"] = rates.metric
             details["worst"] = tuple(rates.groups[g] for g in sorted(set(worst.worst)))
             if worst.chance is not None:
                 details["chance"] = worst.chance
-        p_values = [one.p_value for one in gaps]
+        among = "groups" if over.startswith("group") else "pairs"
+        among += "" if self.reference_group is None else " with the reference group"
         measurement = Measurement(
             None if worst is None else worst.value,
             n=n,
-            dropped=grouped.outcomes.dropped,
+            dropped=grouped.dropped,
             interval=interval,
-            confidence=self.confidence,
-            p_value=min(1.0, len(every) * min(p_values)) if gaps and self.confidence else None,
-            method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
+            confidence=level if self.confidence else None,
+            p_value=p_value if gaps and self.confidence else None,
+            method=f"{method} for all {among}",
             details=details,
         )
-        text, insufficient = self._describe(every, worst, int(self._excluded(rates).sum()))
+        text, insufficient = self._describe(stratum, worst, int(self._excluded(rates).sum()))
         present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
         if len(present) == 1:
             insufficient = f"{present[0]} is the only group; at least two are needed"
@@ -389,6 +518,7 @@ class Fairness(Gate):
             limit=limit,
             rule=self.decide_by,
             significance=self.significance,
+            group=stratum.name,
             insufficient=insufficient,
         )
         check = judge(measurement, said=text)
@@ -413,35 +543,40 @@ class Fairness(Gate):
         return judge(measurement, said=text, chance=chance, remedy=remedy)
 
     def _describe(
-        self, every: list[Comparison], worst: Comparison | None, left_out: int
+        self, stratum: Stratum, worst: Comparison | None, left_out: int
     ) -> tuple[str, str]:
         """Return a sentence on what was measured, and a clause on why it can't be decided.
 
-        `every` has the comparison of each rate, and `worst` the one with the worst value; it is
-        None if the metric is undefined. `left_out` is the number of excluded groups. The clause is
-        empty if a decision is possible.
+        `worst` is the comparison with the worst value; it is None if the metric is undefined.
+        `left_out` is the number of excluded groups. The clause is empty if a decision is possible.
         """
-        name, limit = self._definition.name, Limit(self.at_least, self.at_most)
+        name, limit = f"`{self._definition.name}`", Limit(self.at_least, self.at_most)
+        name += "" if self.label is None else f" of {label_text(self.label)}"
+        name += "" if stratum.name is None else f" where {stratum.name}"
         if worst is None:
-            most = max(int(one.rates.comparable.sum()) for one in every)
+            whys = [stratum.insufficient(rates) for rates in stratum.rates]
+            most = max(stratum.rates, key=lambda rates: int(rates.comparable.sum()))
             why = "a ratio needs at least one value above 0, and none below"
-            if most < 2:
-                why = f"{'only one' if most else 'no'} group can be compared; two are needed"
-            return f"`{name}` is undefined", why
+            return f"{name} is undefined", stratum.insufficient(most) if all(whys) else why
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
             insufficient = "nothing to compare: no row of any group is predicted positive"
-        of = "" if self.label is None else f" of {label_text(self.label)}"
-        text = f"`{name}`{of} is {format_value(worst.value, limit)}"
+        text = f"{name} is {format_value(worst.value, limit)}"
         sizes = f"(n = {rates.rows[rates.comparable].sum():,} in {rates.comparable.sum():,} groups"
         sizes += f", {left_out:,} excluded)" if left_out else ")"
         if len(pair) == 1:
             return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient
-        metric = f"{rates.metric} " if len(every) > 1 else ""
+        metric = f"{rates.metric} " if len(stratum.rates) > 1 else ""
         one, other = (
             f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
         )
         return f"{text} between {one} and {other} {sizes}", insufficient
+
+
+def _smallest_p_value(every: list[Comparison]) -> float:
+    """Return the smallest p-value of the rates, adjusted for their number; NaN if there is none."""
+    p_values = [one.p_value for one in every if one.value is not None]
+    return min(1.0, len(every) * min(p_values)) if p_values else math.nan
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001

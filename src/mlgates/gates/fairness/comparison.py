@@ -37,7 +37,8 @@ _MEAN = _WEIGHTS / _WEIGHTS.sum()
 class Rule(NamedTuple):
     """How a comparison is decided: its limit, the rule, and the levels of tests and intervals.
 
-    `over` says what is compared, such as "difference" or "ratio".
+    `over` says what is compared, such as "difference" or "ratio". `reference` is the index of the
+    group that the others are compared with; None if all pairs are compared.
     """
 
     over: Over
@@ -45,6 +46,30 @@ class Rule(NamedTuple):
     decide_by: str
     significance: float
     confidence: float
+    reference: int | None = None
+
+    def pairs(self, kept: Ints) -> tuple[Ints, Ints]:
+        """Return the positions in `kept` of the first and of the second group of each pair."""
+        if self.reference is None:
+            return np.triu_indices(len(kept), 1)
+        others = np.flatnonzero(kept != self.reference)
+        return others, np.full(len(others), np.flatnonzero(kept == self.reference)[0])
+
+    def pair_level(self, confidence: float, k: int) -> float:
+        """Return the level of each pair of k groups, so that all pairs together have `confidence`.
+
+        It is Tukey's for all pairs. The k - 1 pairs with a reference have Sidak's, which also holds
+        for dependent intervals.
+        """
+        if self.reference is None:
+            return proportions.pair_level(confidence, k)
+        return proportions.group_level(confidence, k - 1)
+
+    def adjusted(self, p_value: float, k: int) -> float:
+        """Return the p-value of a pair of k groups, adjusted for all pairs."""
+        if self.reference is None:
+            return float(proportions.pair_pvalues(p_value, k))
+        return _sidak(p_value, k - 1)
 
 
 class Comparison(NamedTuple):
@@ -77,20 +102,16 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     other metrics, the intervals of the two groups are combined by Newcombe's formula (for a ratio
     those of the logarithms). The level makes the intervals of all pairs hold simultaneously.
     """
-    if np.count_nonzero(rates.comparable) < 2:
+    alone = rule.reference is not None and not rates.comparable[rule.reference]
+    if alone or np.count_nonzero(rates.comparable) < 2:
         return Comparison(rates, None, (0, 0))
     if rule.over in ("group_min", "group_max"):
         return _worst_group(rates, rule)
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k = rates.value[kept], len(kept)
-    smallest, greatest = int(np.argmin(v)), int(np.argmax(v))
-    if smallest == greatest:  # all values are equal
-        greatest = 1
-    worst = int(kept[smallest]), int(kept[greatest])
     if ratio and (v.max() == 0 or v.min() < 0):
-        return Comparison(rates, None, worst)
-    i, j = np.triu_indices(k, 1)
-    at = int(np.argmax((i == min(smallest, greatest)) & (j == max(smallest, greatest))))
+        return Comparison(rates, None, (0, 0))
+    i, j = rule.pairs(kept)
     v1, v2 = v[i], v[j]
     x1, x2 = rates.successes[kept[i]], rates.successes[kept[j]]
     n1, n2 = rates.denominator[kept[i]], rates.denominator[kept[j]]
@@ -108,10 +129,12 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         exact = (most - least) / unit
         gaps = _snapped(exact, limit.high, np.maximum(np.abs(v1), np.abs(v2)))
         beyond = gaps > limit.high
+    at = int(np.nanargmin(exact) if ratio else np.argmax(exact))
     value = float(gaps[at])
+    worst = sorted((int(kept[i[at]]), int(kept[j[at]])), key=lambda g: float(rates.value[g]))
 
     # Intervals of |v1 - v2| or |log(v1 / v2)|; both are 0 for equal groups.
-    level = proportions.pair_level(rule.confidence, k)
+    level = rule.pair_level(rule.confidence, k)
     low, high = (ends[kept] for ends in rates.at(level))
     low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -133,7 +156,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     interval = min(interval[0], value), max(interval[1], value)
 
     # The test of equality, and the gap that is expected by chance.
-    z = normal(proportions.pair_level(1 - rule.significance, k))
+    z = normal(rule.pair_level(1 - rule.significance, k))
     if rates.is_share:
         pooled = (x1 + x2) / (n1 + n2)
         errors = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * (1 / n1 + 1 / n2))
@@ -147,13 +170,13 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         p_values = np.where(v1 != v2, 2 * special.ndtr(-np.abs(v1 - v2) / errors), 1.0)
     among = np.flatnonzero(beyond) if beyond.any() else np.arange(len(i))
     counts = (v1[among], n1[among], v2[among], n2[among]) if rates.is_share else None
-    chance = max(1 - z * error / float(v[[smallest, greatest]].max()), 0.0) if ratio else z * error
+    chance = max(1 - z * error / max(float(v1[at]), float(v2[at])), 0.0) if ratio else z * error
     return Comparison(
         rates,
         value,
-        worst,
+        (worst[0], worst[1]),
         interval if math.isfinite(sum(interval)) else None,
-        float(proportions.pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
+        rule.adjusted(_smallest_pvalue(p_values[among], counts), k),
         (int(kept[i[widest]]), int(kept[j[widest]])),
         chance,
         float(exact[at]),
@@ -242,10 +265,15 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
         value,
         (int(kept[group]),) * 2,
         None if math.isnan(sum(ends)) else (min(ends[0], value), max(ends[1], value)),
-        -math.expm1(k * math.log1p(-p_value)) if p_value < 1 else 1.0,
+        _sidak(p_value, k),
         (widest, widest),
         exact=float(v[group]),
     )
+
+
+def _sidak(p_value: float, k: int) -> float:
+    """Return a p-value adjusted for k tests by Sidak's method."""
+    return -math.expm1(k * math.log1p(-p_value)) if p_value < 1 else 1.0
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
@@ -258,14 +286,14 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
-    level = (proportions.pair_level if is_pairs else proportions.group_level)(rule.confidence, k)
+    level = (rule.pair_level if is_pairs else proportions.group_level)(rule.confidence, k)
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = [np.log(np.maximum(e, 0.0)) if ratio else e for e in (v, *rates.at(level))]
     estimates, low, high = (ends[0], *(end[kept] for end in ends[1:]))
     errors = (high - low) / (2 * normal(level))
-    i, j = np.triu_indices(k, 1)
+    i, j = rule.pairs(kept)
     if is_pairs and rule.decide_by == "significance":
-        level = proportions.pair_level(1 - rule.significance, k)
+        level = rule.pair_level(1 - rule.significance, k)
         z, most = normal(level), np.maximum(v[i], v[j])
         wanted = (1 - limit.low) * most if ratio else np.full(len(i), limit.high)
         if rates.is_share:
@@ -289,6 +317,8 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     if is_pairs:
         true, errors = np.abs(true[i] - true[j]), np.hypot(errors[i], errors[j])
         farthest = proportions.range_quantile(0.5, k) / math.sqrt(2)
+        if rule.reference is not None:
+            farthest = normal(rule.pair_level(0.5, k))
         beyond = true - (-math.log(limit.low) if ratio else limit.high)
     else:
         beyond = limit.low - true if limit.at_least is not None else true - limit.high

@@ -14,6 +14,7 @@ from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.metric import few
 from mlgates.predictions import Groups, Outcomes, confusion
+from mlgates.predictions.crossing import Crossing, renumber
 from mlgates.stats.proportions import wilson_interval
 from mlgates.verdict import NO_INTERVAL, Measurement
 
@@ -70,43 +71,83 @@ def normal(confidence: float) -> float:
     return -float(special.ndtri((1 - confidence) / 2))
 
 
-class GroupedOutcomes:
-    """Labels and predictions with the group of each row, counted once for all rates.
+class CountedRows:
+    """Labels and predictions of all rows, counted once for all groups of all gates of a run.
 
-    `rows` has the number of rows of each group, and `size` the effective number (Kish's), which is
-    smaller if weights differ.
+    The rows of a cell have the same label, the same prediction and the same values of all features
+    that the gates compare. If there are no predicted labels, a cell has the rows with the same
+    values of the features.
     """
 
-    def __init__(self, outcomes: Outcomes, groups: Groups) -> None:
-        self.outcomes, self.groups, self.names = outcomes, groups, groups.names
-        k, weight = len(groups.names), outcomes.weight
-        self._codes = groups.codes if outcomes.kept is None else groups.codes[outcomes.kept]
-        self._parts: dict[int, Outcomes] = {}
+    def __init__(self, outcomes: Outcomes, crossing: Crossing) -> None:
+        self.outcomes = outcomes
+        cell = crossing.cell if outcomes.kept is None else crossing.cell[outcomes.kept]
+        cells = len(next(iter(crossing.codes.values())))
+        k = len(outcomes.classes) if outcomes.need == "labels" else 0
+        if outcomes.pred is not None and k:
+            cell = (cell * k + outcomes.true) * k + outcomes.pred
+            cells *= k * k
+        number, distinct = renumber(cell, cells)
+        #: Cell of the crossing, true label and predicted label of each cell.
+        self.crossing = distinct // (k * k) if k else distinct
+        self.true, self.pred = (distinct // k % k, distinct % k) if k else (distinct, distinct)
+        count = partial(np.bincount, minlength=len(distinct))
+        weight = outcomes.weight
         if weight is None:
-            self.rows = np.bincount(self._codes, minlength=k)
-            self.size = self.rows.astype(np.float64)
-            self._weight = None
+            self.rows = count(number)
+            self.sums: tuple[npt.NDArray[Any], npt.NDArray[Any]] = (self.rows, self.rows)
             return
         # scaled, because squares of very small weights would underflow
-        self._weight = weight = weight / (float(weight.max(initial=0.0)) or 1.0)
-        self.rows = np.bincount(self._codes[weight > 0], minlength=k)
-        sums = (np.bincount(self._codes, weight**power, minlength=k) for power in (1, 2))
-        self.size = _effective(*sums)
+        weight = weight / (float(weight.max(initial=0.0)) or 1.0)
+        #: Number of rows with a weight above 0 in each cell, sum of the weights and of the squares.
+        self.rows = count(number[weight > 0])
+        self.sums = count(number, weight), count(number, weight**2)
+
+
+class GroupedOutcomes:
+    """Labels and predictions by group, in all rows or in one stratum of them.
+
+    `rows` has the number of rows of each group, and `size` the effective number (Kish's), which is
+    smaller if weights differ. `dropped` is the number of rows without a label. `stratum` is a mask
+    of the cells of the crossing.
+    """
+
+    def __init__(self, counted: CountedRows, groups: Groups, stratum: Flags | None = None) -> None:
+        self.outcomes, self.names, self._groups = counted.outcomes, groups.names, groups
+        self._counted, self._stratum = counted, stratum
+        self._parts: dict[int, Outcomes] = {}
+        inside = np.ones(len(groups.of_cells), np.bool_) if stratum is None else stratum
+        self._cells = np.flatnonzero(inside[counted.crossing])
+        self._codes = groups.of_cells[counted.crossing[self._cells]]
+        self.rows = self._sums(counted.rows).astype(np.intp)
+        self.size = self.rows.astype(np.float64)
+        if self.outcomes.weight is not None:
+            self.size = _effective(*map(self._sums, counted.sums))
+        self.dropped = self.outcomes.dropped
+        if stratum is not None and self.outcomes.missing is not None:
+            self.dropped = int((self.outcomes.missing & stratum[groups.crossing.cell]).sum())
+
+    def _sums(self, of_cells: npt.NDArray[Any]) -> Floats:
+        """Add up numbers of cells by group."""
+        sums = np.bincount(self._codes, of_cells[self._cells], minlength=len(self.names))
+        return np.asarray(sums, np.float64)
 
     @cached_property
     def cells(self) -> tuple[Floats, Floats]:
         """Confusion matrices, shape (group, true, predicted), of weights and of their squares."""
-        outcomes, weight = self.outcomes, self._weight
-        if outcomes.pred is None:
+        outcomes, counted = self.outcomes, self._counted
+        if outcomes.need != "labels" or outcomes.pred is None:
             msg = (
                 f"a confusion matrix needs Outcomes with need='labels', got need={outcomes.need!r}"
             )
             raise EvidenceError(msg)
-        k, codes, n = len(outcomes.classes), self._codes, len(self.names)
-        cells = confusion(outcomes.true, outcomes.pred, k, weight, codes, n)
-        if weight is None:
-            return cells, cells
-        return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
+        true, pred = counted.true[self._cells], counted.pred[self._cells]
+        k, n = len(outcomes.classes), len(self.names)
+        cells = [
+            confusion(true, pred, k, sums[self._cells].astype(np.float64), self._codes, n)
+            for sums in counted.sums[: 1 if outcomes.weight is None else 2]
+        ]
+        return cells[0], cells[-1]
 
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
         """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
@@ -125,7 +166,7 @@ class GroupedOutcomes:
                 metric.share(cells, positive) for cells in self.cells
             )
             value = successes / np.where(denominator > 0, denominator, np.nan)
-            if self._weight is not None:
+            if self.outcomes.weight is not None:
                 denominator = _effective(denominator, squares)
                 successes = value * denominator
             method, at = "Wilson", partial(wilson_interval, successes, denominator)
@@ -173,7 +214,7 @@ class GroupedOutcomes:
                 reasons[g] = "no rows"
             elif size < least:
                 count = "1 row" if n == 1 else f"{n:,} rows"
-                if self._weight is not None:
+                if self.outcomes.weight is not None:
                     count += f" (effective number by weight: {int(size):,})"
                 reasons[g] = f"{count}, at least {least:,} are needed"
         comparable = np.array([not reason for reason in reasons], np.bool_)
@@ -200,7 +241,10 @@ class GroupedOutcomes:
     def _part(self, group: int) -> Outcomes:
         """Return the labels and predictions of the rows of one group."""
         if group not in self._parts:
-            self._parts[group] = self.outcomes.take(self.groups.codes == group)
+            inside = self._groups.of_cells == group
+            if self._stratum is not None:
+                inside &= self._stratum
+            self._parts[group] = self.outcomes.take(inside[self._groups.crossing.cell])
         return self._parts[group]
 
 

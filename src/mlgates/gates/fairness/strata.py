@@ -1,0 +1,127 @@
+"""One stratum of the rows: its groups, the reference group, and the comparison of the groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlgates import options
+from mlgates.errors import EvidenceError
+from mlgates.gates.fairness.comparison import Comparison, Rule, compare
+from mlgates.gates.fairness.rates import GroupedOutcomes, GroupRates
+from mlgates.options import did_you_mean
+from mlgates.predictions import Groups
+from mlgates.predictions.groups import group_name
+
+__all__ = ["Reference", "Stratum", "find_reference", "reference_option"]
+
+#: Most names of groups in one sentence.
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The group that the others are compared with.
+
+    `group` is its index, None if all pairs are compared. `absent` is the reason if the group was
+    declared but has no rows, as a clause.
+    """
+
+    group: int | None = None
+    absent: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Stratum:
+    """The rates of the groups in one stratum, or in all rows; then its name is None."""
+
+    name: str | None
+    grouped: GroupedOutcomes
+    rates: tuple[GroupRates, ...]
+    reference: Reference
+
+    def named(self, group: str) -> str:
+        """Return the name of a group, with the stratum in front of it."""
+        return group if self.name is None else f"{self.name}, {group}"
+
+    def compare(self, rule: Rule) -> list[Comparison]:
+        """Return the comparison of the groups for each rate."""
+        if self.reference.absent:
+            return [Comparison(rates, None, (0, 0)) for rates in self.rates]
+        return [compare(rates, rule) for rates in self.rates]
+
+    def insufficient(self, rates: GroupRates) -> str:
+        """Return why the groups have no difference or ratio, as a clause."""
+        group, comparable = self.reference.group, np.count_nonzero(rates.comparable)
+        if self.reference.absent:
+            return self.reference.absent
+        if group is not None and not rates.comparable[group]:
+            name = rates.groups[group]
+            return f"the reference group {name} can't be compared: {rates.insufficient[group]}"
+        if comparable < 2:
+            return f"{'only one' if comparable else 'no'} group can be compared; two are needed"
+        return ""
+
+    @property
+    def too_small(self) -> bool:
+        """Whether too few groups are left for a comparison if small groups are excluded."""
+        left = [~rates.small for rates in self.rates]
+        group = self.reference.group
+        if group is not None and not any(each[group] for each in left):
+            return True
+        return all(np.count_nonzero(each) < 2 for each in left)
+
+
+def reference_option(
+    owner: str, option: str, given: object, sensitive: Sequence[str] | None
+) -> object:
+    """Return the option `reference_group`: a value, or pairs of each feature and its value."""
+    allowed = "a value, the name of a group, or a mapping of each sensitive feature to a value"
+    if not isinstance(given, Mapping | tuple):
+        if isinstance(given, list | set | frozenset):
+            raise options.refuse(owner, option, allowed, given)
+        return options.scalar(owner, option, given)
+    pairs = options.mapping(owner, option, given, allowed)
+    if not pairs or not all(isinstance(name, str) for name in pairs):
+        raise options.refuse(owner, option, allowed, given)
+    if sensitive is not None and set(pairs) != set(sensitive):
+        listed = ", ".join(map(repr, sensitive))
+        allowed = f"a mapping with one value of each of {listed}, the names in `sensitive`"
+        raise options.refuse(owner, option, allowed, given)
+    return tuple((n, options.scalar(owner, f"{option}[{n!r}]", v)) for n, v in pairs.items())
+
+
+def find_reference(groups: Groups, given: Any) -> Reference:
+    """Find the group with a value, with a name, or with a value of each feature.
+
+    Raises
+    ------
+    EvidenceError
+        If `given` does not have one value of each feature.
+    """
+    if given is None:
+        return Reference()
+    features = groups.features
+    if isinstance(given, tuple):
+        values = dict(given)
+        if set(values) != set(features):
+            msg = "`reference_group` must have one value of each sensitive feature "
+            msg += f"({', '.join(features)}), got values of {', '.join(values)}"
+            raise EvidenceError(msg)
+        wanted = tuple(values[feature] for feature in features)
+    elif given in groups.names:
+        return Reference(groups.names.index(given))
+    elif len(features) > 1:
+        msg = f"`reference_group` must be one group of {' and '.join(features)}: pass a mapping of "
+        msg += f"each feature to a value, or the name of a group, got {options.shown(given)}"
+        raise EvidenceError(msg)
+    else:
+        wanted = (given,)
+    if wanted in groups.values:
+        return Reference(groups.values.index(wanted))
+    name = ", ".join(map(group_name, features, wanted))
+    more = len(groups.names) - _MOST_NAMED
+    listed = ", ".join(groups.names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    near = did_you_mean(given, [str(v[0]) for v in groups.values]) if len(wanted) == 1 else ""
+    return Reference(None, f"the reference group {name} has no rows; the groups are {listed}{near}")

@@ -1,0 +1,88 @@
+"""Divide rows by several features at once, so that all gates of a run can count them together."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.tables.columns import RowAxis, require_same_rows
+
+__all__ = ["Coded", "Crossing", "cross", "renumber"]
+
+Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Coded(RowAxis):
+    """A feature with the value of each row as its position in `values`.
+
+    The values are sorted; None, for rows without a value, is the last one.
+    """
+
+    codes: Ints
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """Rows divided by several features at once; a cell has the rows with equal values of all.
+
+    Parameters
+    ----------
+    cell : array of int, shape (n,)
+        Cell of each row.
+    codes : mapping of Hashable to array of int, shape (c,)
+        Code of each cell for each feature.
+    """
+
+    cell: Ints
+    codes: Mapping[Hashable, Ints]
+
+
+def cross(features: Mapping[Hashable, Coded]) -> Crossing:
+    """Divide the rows by features, by the key that each one has in the result.
+
+    Raises
+    ------
+    EvidenceError
+        For features with different numbers of rows.
+
+    Examples
+    --------
+    >>> sex = Coded("sex", 3, None, np.array([0, 1, 0]), ("f", "m"))
+    >>> old = Coded("old", 3, None, np.array([1, 1, 1]), (False, True))
+    >>> found = cross({"sex": sex, "old": old})
+    >>> found.cell.tolist(), {key: codes.tolist() for key, codes in found.codes.items()}
+    ([0, 1, 0], {'sex': [0, 1], 'old': [1, 1]})
+    """
+    require_same_rows(*features.values())
+    rows = next((coded.rows for coded in features.values()), 0)
+    cell, codes, cells = np.zeros(rows, np.intp), dict[Hashable, Ints](), min(rows, 1)
+    for key, coded in features.items():
+        size = len(coded.values)
+        cell, distinct = renumber(cell * size + coded.codes, cells * size)
+        cells = len(distinct)
+        codes = {other: of_cells[distinct // size] for other, of_cells in codes.items()}
+        codes[key] = distinct % size if size else distinct
+    return Crossing(cell, codes)
+
+
+def renumber(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Return the codes, renumbered from 0 without gaps, and the distinct codes in order.
+
+    The codes are from 0 to `size` - 1.
+
+    Examples
+    --------
+    >>> numbers, distinct = renumber(np.array([7, 2, 7]), 9)
+    >>> numbers.tolist(), distinct.tolist()
+    ([1, 0, 1], [2, 7])
+    """
+    if size > 4 * len(codes) + 1_000:  # an array of all possible codes would be large
+        distinct, numbers = np.unique(codes, return_inverse=True)
+        return numbers.ravel(), distinct
+    present = np.zeros(size, np.bool_)
+    present[codes] = True
+    return (np.cumsum(present) - 1)[codes], np.flatnonzero(present)
