@@ -96,7 +96,7 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("of", ["mlflow"])
+@nox.parametrize("of", ["mlflow", "opentelemetry", "prometheus", "wandb"])
 def integrations(session: nox.Session, of: str) -> None:
     """Run the tests and the page of an integration with the package itself (minutes)."""
     session.install("--editable", f".[{of}]", "--group=test")

@@ -151,7 +151,8 @@ def imports_heavily_at_head(tree: ast.Module) -> Iterator[ast.AST]:
         yield from imports(
             node, "duckdb", "fairlearn", "jinja2", "pandas", "polars", "pyspark", "scipy.stats"
         )
-        yield from imports(node, "sklearn", "matplotlib", "mlflow", "pyarrow.dataset")
+        yield from imports(node, "sklearn", "matplotlib", "pyarrow.dataset")
+        yield from imports(node, "mlflow", "opentelemetry", "prometheus_client", "wandb")
 
 
 def at_head(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -1,16 +1,18 @@
 """Import the package of an integration, and report its failures without changing a verdict."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from mlgates import options
 from mlgates.errors import suppress_errors
+from mlgates.printable import visible
 from mlgates.redaction import describe
 from mlgates.report import Report
+from mlgates.verdict import Verdict
 
-__all__ = ["NotRecordedWarning", "checked", "load", "record"]
+__all__ = ["NotRecordedWarning", "attempt", "checked", "load", "run_verdicts"]
 
 
 class NotRecordedWarning(UserWarning):
@@ -36,7 +38,7 @@ def load(owner: str, module: str, package: str) -> Any:
         raise ImportError(msg, name=module) from error
 
 
-def record(owner: str, report: Report, write: Callable[[], None]) -> bool:
+def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
     """Call `write`, and return whether it succeeded; if it raises, warn instead.
 
     A tracker that can't be reached must neither end a program that has its verdict, nor hide it.
@@ -46,7 +48,7 @@ def record(owner: str, report: Report, write: Callable[[], None]) -> bool:
     if caught.error is None:
         return True
     warnings.warn(
-        f"{owner}: the report of {report.name!r} was not recorded, or only in part "
+        f"{owner}: the report of {visible(report.name)!r} was not recorded, or only in part "
         f"({describe(caught.error)}); its verdict is still {report.verdict.upper()}",
         NotRecordedWarning,
         stacklevel=3,
@@ -59,3 +61,36 @@ def checked(owner: str, report: object) -> Report:
     if type(report) is not Report:
         raise options.refuse(owner, "report", "a Report", report)
     return report
+
+
+def run_verdicts(
+    report: Report, prefix: str, suite: str, recorded: Mapping[str, object]
+) -> dict[str, str]:
+    """Return the verdict of a suite, and the worst one of all suites of a run, each with its name.
+
+    Parameters
+    ----------
+    report : Report
+        The report that is being recorded.
+    prefix : str
+        Name of the worst verdict, with the separator that precedes the name of a suite.
+    suite : str
+        Name of the suite, as the tracker accepts it.
+    recorded : Mapping
+        What was recorded for the run, by name; an earlier verdict of this suite does not count.
+
+    Examples
+    --------
+    >>> report = Report(name="release", results=())
+    >>> run_verdicts(report, "mlgates.verdict.", "release", {"mlgates.verdict.data": "fail"})
+    {'mlgates.verdict': 'fail', 'mlgates.verdict.release': 'inconclusive'}
+    """
+    own = prefix + suite
+    others = [
+        # a value that is no verdict was written by someone else and shows nothing
+        Verdict(str(value)) if value in set(Verdict) else Verdict.ERROR
+        for key, value in recorded.items()
+        if key.startswith(prefix) and key != own
+    ]
+    worst = Verdict.worst([*others, report.verdict])
+    return {prefix[:-1]: str(worst), own: str(report.verdict)}

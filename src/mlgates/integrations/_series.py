@@ -4,13 +4,15 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
 from mlgates.report import Report, severity
-from mlgates.verdict import Check
+from mlgates.verdict import Check, Verdict
 
-__all__ = ["Series", "accepted_name", "metric_names", "series"]
+__all__ = ["SAMPLES", "Sample", "Series", "accepted_name", "metric_names", "samples", "series"]
 
 
 class Series(NamedTuple):
@@ -105,6 +107,65 @@ def accepted_name(
     name = "/".join(safe)
     changed = safe != [*parts] or len(name) > longest
     return _hashed(name, identity or parts, longest) if changed else name
+
+
+class Sample(NamedTuple):
+    """A number for a monitoring system, identified by its name and labels."""
+
+    name: str
+    labels: tuple[str, ...]
+    value: float
+
+
+#: For each name of a sample, what it is and the names of its labels.
+SAMPLES = {
+    "suite_verdict": (
+        "1 for the verdict of a suite, 0 for the other verdicts",
+        ("suite", "verdict"),
+    ),
+    "suite_last_run_timestamp_seconds": (
+        "Time when the last run of a suite started, in seconds since 1970",
+        ("suite",),
+    ),
+    "gate_verdict": (
+        "1 for the verdict of a gate, 0 for the other verdicts",
+        ("suite", "gate", "verdict"),
+    ),
+    "check_value": (
+        "Measured value of a check",
+        ("suite", "gate", "subject", "group", "metric"),
+    ),
+    "check_limit": (
+        "Limit of a check: the value must be at least or at most this",
+        ("suite", "gate", "subject", "group", "metric", "bound"),
+    ),
+}
+
+
+def samples(report: Report) -> Iterator[Sample]:
+    """Return the samples of a report; a check without a value has none of it."""
+
+    def sample(name: str, *labels: str, value: float) -> Sample:
+        # monitoring systems take UTF-8, which has no half of a surrogate pair
+        safe = (label.encode("utf-8", "backslashreplace").decode() for label in labels)
+        return Sample(name, tuple(safe), value)
+
+    for verdict in Verdict:
+        yield sample("suite_verdict", report.name, verdict, value=float(verdict is report.verdict))
+    with suppress(ValueError):  # a report made by hand may have no time
+        started = datetime.fromisoformat(str(report.provenance.get("started")))
+        name = "suite_last_run_timestamp_seconds"
+        yield sample(name, report.name, value=started.timestamp())
+    for result in report:
+        for verdict in Verdict:
+            value = float(verdict is result.verdict)
+            yield sample("gate_verdict", report.name, result.name, verdict, value=value)
+    for *identity, check in series(report):
+        if check.value is not None:
+            yield sample("check_value", *identity, value=float(check.value))
+        for bound in ("at_least", "at_most"):
+            if check.limit is not None and (limit := getattr(check.limit, bound)) is not None:
+                yield sample("check_limit", *identity, bound, value=float(limit))
 
 
 def _hashed(name: str, identity: Sequence[str], longest: int) -> str:

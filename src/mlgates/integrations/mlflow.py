@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.integrations._recording import checked, load, record
+from mlgates.integrations._recording import attempt, checked, load, run_verdicts
 from mlgates.integrations._series import accepted_name, metric_names, series
 from mlgates.options import did_you_mean
 from mlgates.report import Report
-from mlgates.verdict import Verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +25,6 @@ __all__ = ["log_report", "promote", "rollback"]
 _REFUSED = r"[^\w.\- ]"
 _LONGEST_NAME, _LONGEST_SUITE, _LONGEST_TAG = 250, 200, 5_000
 _BATCH = 1_000  # metrics of one request
-_VERDICT = "mlgates.verdict"
 
 
 def log_report(
@@ -79,7 +77,7 @@ def log_report(
             raise OptionError(msg)
         run_id = active.info.run_id
     run = options.text(owner, "run_id", run_id)
-    return record(owner, report, lambda: _log(mlflow, client, run, report))
+    return attempt(owner, report, lambda: _log(mlflow, client, run, report))
 
 
 def _log(mlflow: Any, client: Any, run_id: str, report: Report) -> None:
@@ -88,14 +86,7 @@ def _log(mlflow: Any, client: Any, run_id: str, report: Report) -> None:
     found = series(report)
     named = list(zip(metric_names(found, _REFUSED, _LONGEST_NAME), found, strict=True))
     suite = accepted_name([report.name], _REFUSED, _LONGEST_SUITE)
-    own = f"{_VERDICT}.{suite}"
-    earlier = [
-        # a value that is no verdict was written by someone else and shows nothing
-        Verdict(value) if value in set(Verdict) else Verdict.ERROR
-        for key, value in run.data.tags.items()
-        if key.startswith(f"{_VERDICT}.") and key != own
-    ]
-    verdicts = {_VERDICT: str(Verdict.worst([*earlier, report.verdict])), own: str(report.verdict)}
+    verdicts = run_verdicts(report, "mlgates.verdict.", suite, run.data.tags)
     models = run.outputs.model_outputs if run.outputs else []
     model_id = models[0].model_id if len(models) == 1 else None
 

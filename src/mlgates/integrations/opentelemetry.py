@@ -1,0 +1,66 @@
+"""Record reports as metrics of OpenTelemetry.
+
+Install its API with ``pip install "mlgates[opentelemetry]"``. It is imported when a function is
+called. The program chooses the SDK and the exporter; without them, nothing is recorded.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+from mlgates.integrations._recording import attempt, checked, load
+from mlgates.integrations._series import SAMPLES, samples
+from mlgates.report import Report
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+__all__ = ["record"]
+
+
+def record(report: Report, meter_provider: "MeterProvider | None" = None) -> bool:
+    """Record the report of a suite by gauges of OpenTelemetry.
+
+    The gauges are ``mlgates.suite.verdict`` and ``mlgates.gate.verdict`` (1 for the verdict in the
+    attribute ``verdict``, 0 for the others), ``mlgates.check.value``, ``mlgates.check.limit`` and
+    ``mlgates.suite.last_run_timestamp`` (in seconds). In Prometheus they have the names that
+    `prometheus.collect` gives them. A check without a value sets no ``mlgates.check.value``; an
+    infinite value is recorded as the largest float, 1.8e308.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+    meter_provider : opentelemetry.metrics.MeterProvider, optional
+        By default the global one of the process.
+
+    Returns
+    -------
+    bool
+        Whether the gauges were set. If OpenTelemetry raises an exception, it becomes a
+        `NotRecordedWarning`: it neither ends the program nor changes the verdict. Exporters work
+        later and log their own errors.
+
+    Raises
+    ------
+    ImportError
+        If the API of OpenTelemetry is not installed.
+    OptionError
+        If `report` is not a Report.
+    """
+    owner = "opentelemetry.record"
+    report = checked(owner, report)
+    metrics = load(owner, "opentelemetry.metrics", "opentelemetry-api")
+
+    def write() -> None:
+        meter = metrics.get_meter("mlgates", meter_provider=meter_provider)
+        gauges = {}
+        for name, (text, _) in SAMPLES.items():
+            full = f"mlgates.{name.replace('_', '.', 1)}"
+            unit = "s" if full.endswith("_seconds") else ""
+            gauges[name] = meter.create_gauge(full.removesuffix("_seconds"), unit, text)
+        for name, labels, value in samples(report):
+            # the SDK ignores infinite values
+            finite = max(-sys.float_info.max, min(sys.float_info.max, value))
+            gauges[name].set(finite, dict(zip(SAMPLES[name][1], labels, strict=True)))
+
+    return attempt(owner, report, write)
