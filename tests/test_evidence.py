@@ -64,6 +64,7 @@ def test_names_of_the_registry_are_read_by_their_kind():
         "production_pred",
         "production_score",
         "sample_weight",
+        "clusters",
         "sensitive_features",
     )
     assert ROWLESS.issuperset({"model", "production_model", "application", "pos_label", "now"})

@@ -59,6 +59,7 @@ class EvidenceNames(TypedDict, total=False):
     model: object
     production_model: object
     sample_weight: object
+    clusters: object
     sensitive_features: object
     pos_label: object
     classes: object

@@ -59,6 +59,13 @@ _DECLARED = (
     _production("production_model", "model", "the model in production", aliases=("champion",)),
     EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
     EvidenceName(
+        "clusters",
+        "rows",
+        "one value per row; rows with the same value depend on each other, such as the visits of "
+        "one patient",
+        aliases=("cluster", "cluster_id"),
+    ),
+    EvidenceName(
         "sensitive_features",
         "rows",
         "features that define groups of people",

@@ -56,6 +56,8 @@ class SliceEstimate(NamedTuple):
     sentence: str
     #: Number of rows that have a label and a weight above 0.
     rows: int = 0
+    #: Number of clusters of these rows; None if the rows are independent.
+    clusters: int | None = None
 
 
 #: The estimate of a slice, the exception that it raised, or why the slice is excluded.
@@ -198,10 +200,18 @@ class MetricGate(Gate):
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
                 n += f" effective of {estimate.rows:,} rows"
+            if estimate.clusters is not None:
+                n += f" in {estimate.clusters:,} cluster{'' if estimate.clusters == 1 else 's'}"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
-            needed = self._rows_needed(estimate, measured)
+            needed, noun = self._rows_needed(estimate, measured), "rows"
+            if estimate.clusters is not None:
+                noun = "clusters"
             if needed is not None:
-                measured = replace(measured, details={**measured.details, "rows_needed": needed})
+                details = {**measured.details, f"{noun}_needed": needed}
+                measured = replace(measured, details=details)
+            insufficient = estimate.insufficient
+            if self.decide_by != "estimate" and measured.interval is None:
+                insufficient = insufficient or str(measured.details.get("no_interval", ""))
             yield Check.judge(
                 metric.name,
                 metric.name,
@@ -211,8 +221,8 @@ class MetricGate(Gate):
                 min_n=self.min_samples,
                 significance=1 - (self.confidence or 0.95),
                 group=group,
-                insufficient=estimate.insufficient,
-                remedy=enough(needed),
+                insufficient=insufficient,
+                remedy=enough(needed, noun),
                 said=text,
             )
 
@@ -243,7 +253,7 @@ class MetricGate(Gate):
         slices = () if self.by is None else evidence.slices(self.by, self.max_groups)
         exclude = self.small_slices == "exclude"
         results: list[tuple[str | None, SliceResult]] = []
-        with self._shown_metric(evidence, max(1, len(slices)), models[0].n) as metric:
+        with self._shown_metric(evidence, max(1, len(slices)), models[0]) as metric:
             if not slices:  # none were declared, or there are no rows
                 return [(None, self._measure_slice(metric, models))]
             for part in slices:
@@ -254,16 +264,20 @@ class MetricGate(Gate):
         return results
 
     @contextmanager
-    def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
+    def _shown_metric(
+        self, evidence: Evidence, slices: int, outcomes: Outcomes
+    ) -> Iterator[Metric]:
         """Yield the metric; if it is a user's function, a progress bar counts its calls.
 
-        The total of the bar is estimated from the number of `slices` and of all `rows`.
+        The total of the bar is estimated from the number of `slices` and of all rows. Rows in
+        clusters are not resampled.
         """
         metric = self._metric
-        if not (self._level and isinstance(metric, FunctionMetric)):
+        is_resampled = isinstance(metric, FunctionMetric) and outcomes.cluster is None
+        if not (self._level and is_resampled and isinstance(metric, FunctionMetric)):
             yield metric
             return
-        calls = slices * metric.calls(rows // slices)
+        calls = slices * metric.calls(outcomes.n // slices)
         with show_progress(calls, unit="call", shown=evidence.progress) as shown:
             yield replace(metric, on_call=shown.step)
 
@@ -283,7 +297,8 @@ class MetricGate(Gate):
         estimate = self._estimate(metric, *models)
         if exclude and estimate.insufficient and metric.is_short_of_labels(outcomes):
             return estimate.insufficient
-        return estimate._replace(rows=n if weight is None else int((weight > 0).sum()))
+        rows = n if weight is None else int((weight > 0).sum())
+        return estimate._replace(rows=rows, clusters=outcomes.clusters)
 
     def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
         metric = self._metric
@@ -299,7 +314,10 @@ class MetricGate(Gate):
         ]
 
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
-        """Return how many rows would be enough to decide; None if more rows would not help."""
+        """Return how many rows would be enough to decide; None if more rows would not help.
+
+        If the rows are in clusters, the result is a number of clusters.
+        """
         value, p_value, limit = measured.value, measured.p_value, self._limit
         few = measured.n < self.min_samples or estimate.insufficient
         if few or value is None or self.decide_by == "estimate":
@@ -312,7 +330,8 @@ class MetricGate(Gate):
         error = error if isinstance(error, float) else None
         level = measured.confidence or self._level
         # the result is a number of given rows; `measured.n` is the effective number, for weights
-        return rows_needed(value, measured.interval, limit, estimate.rows, level, error=error)
+        n = estimate.rows if estimate.clusters is None else estimate.clusters
+        return rows_needed(value, measured.interval, limit, n, level, error=error)
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,7 @@ from mlgates.gates._shared import By, bounded
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.stats.clusters import t_quantile
 from mlgates.verdict import Limit, Measurement, Rule
 
 __all__ = ["Performance"]
@@ -79,10 +80,22 @@ class Performance(MetricGate):
     With `by` and `decide_by="interval"`, a slice FAILs if its interval is outside the limit at the
     level of Holm's correction over all slices, and the check shows the interval at that level. PASS
     needs no correction, because every slice must pass. With "significance" the p-values have Holm's
-    correction. Rows are assumed to be independent.
+    correction.
+
+    Rows are assumed to be independent, unless `clusters` is given. Then rows with the same value of
+    `clusters` may depend on each other, and intervals and p-values are cluster-robust [1]_: the
+    sums of the clusters give the variance, and the effective number of clusters minus 1 the degrees
+    of freedom of Student's t. Shares have Wilson's interval for the effective number of rows, and
+    areas under the ROC curve are on the logit scale. Metrics that are not shares, means of losses
+    or such areas have no interval then, so that only ``decide_by="estimate"`` decides.
 
     An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
     the value and its spread stay the same. A gate with a lambda can't be pickled.
+
+    References
+    ----------
+    .. [1] Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust
+       inference. Journal of Human Resources 50, 317-372.
 
     Examples
     --------
@@ -93,7 +106,17 @@ class Performance(MetricGate):
 
     _rules: ClassVar[tuple[Rule, ...]] = ("estimate", "interval", "significance")
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
-        {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label", "classes"}
+        {
+            "X",
+            "data",
+            "model",
+            "y_pred",
+            "y_score",
+            "sample_weight",
+            "clusters",
+            "pos_label",
+            "classes",
+        }
     )
     info = GateInfo(
         summary="a metric of the model is within a limit, on all rows or by slice",
@@ -101,8 +124,8 @@ class Performance(MetricGate):
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
-        "`data`",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
+        "`classes`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -171,7 +194,8 @@ class Performance(MetricGate):
 
         The p-value is 1 if the value is within the limit. Otherwise it is computed from the
         distance between value and limit, relative to the width of the interval. An interval that
-        ends exactly at the limit gives 1 - `confidence`.
+        ends exactly at the limit gives 1 - `confidence`. For rows in clusters the distribution is
+        Student's t.
 
         The p-value is None if the value or its interval is undefined, and if there are fewer than
         `min_samples` rows. It is also None if the interval does not contain the value, which is
@@ -187,6 +211,10 @@ class Performance(MetricGate):
         distance = limit.low - value if below else value - limit.high
         if reach < 0:
             return None
+        freedom = measured.details.get("degrees_of_freedom")
+        if isinstance(freedom, float) and reach:
+            t = t_quantile(self._level, freedom)
+            return 2 * float(special.stdtr(freedom, -distance / reach * t))
         z = float(special.ndtri((1 + self._level) / 2))
         return math.erfc(distance / reach * z / math.sqrt(2)) if reach else 0.0
 

@@ -64,6 +64,11 @@ class Regression(ComparisonGate):
     - Other functions of the confusion matrix resample the counts of (true label, candidate's label,
       production's label). All other metrics resample rows.
 
+    If `clusters` is given, rows with the same value may depend on each other. The interval is then
+    Student's t, with a variance computed from the sums of the clusters [3]_; for shares it is
+    Tango's interval for the effective numbers of rows. Other functions of the confusion matrix, and
+    metrics that resample rows, have no interval then.
+
     With several slices, a FAIL must hold at the level of Holm's correction, and the check shows the
     interval at that level. PASS needs no correction, because every slice must pass. If both models
     give the same answers on all rows, the difference is 0 with the interval (0, 0).
@@ -78,6 +83,8 @@ class Regression(ComparisonGate):
        proportions for the paired-sample design. Statistics in Medicine 17, 891-908.
     .. [2] DeLong, E. R., DeLong, D. M. and Clarke-Pearson, D. L. (1988). Comparing the areas under
        two or more correlated receiver operating characteristic curves. Biometrics 44, 837-845.
+    .. [3] Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust
+       inference. Journal of Human Resources 50, 317-372.
 
     Examples
     --------
@@ -93,7 +100,8 @@ class Regression(ComparisonGate):
 
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
-            *("X", "data", "model", "production_model", "sample_weight", "pos_label", "classes"),
+            *("X", "data", "model", "production_model", "sample_weight", "clusters"),
+            *("pos_label", "classes"),
             *("y_pred", "y_score", "production_pred", "production_score"),
         }
     )

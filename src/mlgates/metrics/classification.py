@@ -10,12 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mlgates.errors import EvidenceError
+from mlgates.metrics.clustered import Linear, linear_change
 from mlgates.metrics.difference import Change, Ends, resampled_change, tango_ends
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
 from mlgates.predictions.labels import list_labels
 from mlgates.stats import resampling
 from mlgates.stats.arrays import Codes, Floats, Mask
+from mlgates.stats.clusters import normal_equivalent
 from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
 
 __all__ = ["CountMetric", "Share"]
@@ -228,9 +230,80 @@ class Share(CountMetric):
         decide which rows are in the denominator, as for precision, the counts are resampled
         instead.
         """
+        counts = self._discordant(candidate, production)
+        if counts is None:
+            return super().change(candidate, production)
+        b, c, n = counts
+        exact, mid = mcnemar(b, c)
+        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
+        if b + c >= _MANY:
+            details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
+        return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
+
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the share as a sum over rows; for F1, the share that it is computed from."""
+        positive, true, pred = self.positive(outcomes), outcomes.true, outcomes.pred
+        if positive is None:  # a share of right or wrong rows
+            cell = (true != pred).astype(np.intp)
+        else:
+            cell = 2 * (true == positive) + (pred == positive)
+        part, whole = (each[cell] for each in self.share(_UNITS, None if positive is None else 1))
+        weight = whole if outcomes.weight is None else whole * outcomes.weight
+        value = float(np.average(part, weights=weight))
+        influence = weight * (part - value) / weight.sum()
+        slope = 2 / (1 + value) ** 2 if self.overlap else 1.0
+        of_share = partial(self._value, whole=1.0)
+        return Linear(
+            value,
+            influence,
+            weight,
+            scale="share",
+            to_metric=lambda share: float(of_share(share)),
+            slope=slope,
+        )
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare two models on rows in clusters.
+
+        Tango's interval and McNemar's test get the discordant rows divided by the design effect:
+        the variance of the difference, divided by that of independent rows. If no row is
+        discordant, the design effect is not known, and each cluster counts as one row. The p-value
+        is the larger of McNemar's and that of Student's t.
+        """
+        change, counts = super().clustered_change(candidate, production), None
+        if "no_interval" not in change.details:
+            counts = self._discordant(candidate, production)
+        if counts is None or candidate.cluster is None:
+            return change
+        sides = self.linear(candidate), self.linear(production)
+        variance = linear_change(*sides, candidate.cluster).variance
+        b, c, n = counts
+        share = min(variance.effective) / n
+        if variance.variance > 0:
+            share = variance.of_rows / variance.variance
+
+        def ends(confidence: float) -> Ends:
+            kept = share * float(normal_equivalent(confidence, variance.freedom))
+            return tango_ends(kept * b, kept * c, kept * n)(confidence) if kept else (-1.0, 1.0)
+
+        p_value = max(change.p_value or 0.0, mcnemar(share * b, share * c)[0])
+        details = {"b": b, "c": c, "rows_compared": n, **change.details}
+        if b + c < _MANY:
+            details.pop("standard_error", None)
+        return Change("Tango, cluster-robust", ends, (b - c) / n, p_value, details)
+
+    def _discordant(
+        self, candidate: Outcomes, production: Outcomes
+    ) -> tuple[float, float, float] | None:
+        """Return three numbers of rows, with weights effective ones.
+
+        They are the rows that are in the numerator of the candidate only, those in the numerator of
+        production only, and those in the denominator. None if the denominator depends on the
+        predictions.
+        """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
-            return super().change(candidate, production)
+            return None
         (among, mine), (_, theirs) = here, there
         weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
         kept = np.where(among, weight, 0.0)
@@ -238,13 +311,7 @@ class Share(CountMetric):
         n = total * (total / float(np.dot(kept, kept)))
         b = n * (float(kept[mine & ~theirs].sum()) / total)
         c = n * (float(kept[theirs & ~mine].sum()) / total)
-        if candidate.weight is None:
-            n, b, c = round(n), round(b), round(c)
-        exact, mid = mcnemar(b, c)
-        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
-        if b + c >= _MANY:
-            details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
-        return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
+        return (b, c, n) if candidate.weight is not None else (round(b), round(c), round(n))
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
         """Return a mask of the rows in the denominator, and one of those in the numerator.
@@ -373,6 +440,19 @@ class MarginMetric(CountMetric):
         if ends is not None:
             ends = min(ends[0], value), max(ends[1], value)
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
+
+    def linear(self, outcomes: Outcomes) -> Linear | None:
+        """Return a mean of shares over the classes as a sum over rows; None for other metrics."""
+        if self.mean_of is None or outcomes.pred is None:
+            return None
+        part = outcomes.true if self.mean_of == "true" else outcomes.pred
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+        right = weight * (outcomes.true == outcomes.pred)
+        rows = np.bincount(part, weight)
+        shares = np.bincount(part, right) / np.where(rows > 0, rows, 1.0)
+        classes = np.count_nonzero(rows)
+        influence = (right - weight * shares[part]) / (rows[part] * classes)
+        return Linear(float(shares.sum()) / classes, influence, weight, part, "share")
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models on the same rows.

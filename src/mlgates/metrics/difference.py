@@ -212,6 +212,8 @@ def difference(
         change = Change("")
     elif _same_answers(candidate, production):
         change = unchanged("identical", "answers")
+    elif candidate.cluster is not None:
+        change = metric.clustered_change(candidate, production)
     else:
         change = metric.change(candidate, production)
     value = change.value

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from mlgates.errors import EvidenceError
+from mlgates.metrics.clustered import Linear
 from mlgates.metrics.difference import Change, Ends
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.predictions import Need, Outcomes
@@ -62,6 +63,17 @@ class LossMetric(Metric):
             ends = mean_interval(losses, weight, confidence)
         interval = None if ends is None else (self.of_mean(ends[0]), self.of_mean(ends[1]))
         return Estimate(self.of_mean(mean), interval, "t")
+
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the mean of the losses as a sum over rows."""
+        losses = self.row(outcomes)
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+        mean = float(np.average(losses, weights=weight))
+        slope = 1.0
+        if self.root:
+            slope = 1 / (2 * math.sqrt(mean)) if mean > 0 else 0.0
+        influence = weight * (losses - mean) / weight.sum()
+        return Linear(mean, influence, weight, to_metric=self.of_mean, slope=slope)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by Student's t interval of the mean difference of their losses.

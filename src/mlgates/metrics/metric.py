@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from mlgates.errors import EvidenceError
+from mlgates.metrics.clustered import Linear, clustered_change, clustered_interval, no_interval
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.arrays import Floats, Mask, Values
@@ -137,7 +138,9 @@ class Metric(ABC):
         """
         found = undefined("no rows")
         if outcomes.effective > 0:
-            found = self.estimate(outcomes, confidence)
+            found = self.estimate(outcomes, 0.0 if outcomes.cluster is not None else confidence)
+            if outcomes.cluster is not None and found.value is not None and confidence:
+                found = self._in_clusters(found, outcomes, confidence)
         value, interval = found.value, None
         if value is not None:
             if not math.isfinite(value):
@@ -179,10 +182,33 @@ class Metric(ABC):
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the value and its confidence interval; it is only called if there are rows."""
 
+    def linear(self, outcomes: Outcomes) -> Linear | None:
+        """Return the metric as a sum over rows, for rows in clusters; None if it is no such sum.
+
+        It is only called if the metric is defined.
+        """
+        del outcomes
+        return None
+
+    def _in_clusters(self, found: Estimate, outcomes: Outcomes, confidence: float) -> Estimate:
+        """Return an estimate with an interval for rows in clusters, if the metric has one."""
+        linear, cluster = self.linear(outcomes), outcomes.cluster
+        details = {**found.details, "clusters": outcomes.clusters}
+        if linear is None or cluster is None or not math.isfinite(found.value or 0.0):
+            details["no_interval"] = no_interval(self.name)
+            return found._replace(interval=None, details=details)
+        interval, more = clustered_interval(linear, cluster, confidence)
+        return found._replace(interval=interval, method=linear.method, details=details | more)
+
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and the test of the difference of two models on the same rows."""
         del candidate, production
         return Change("difference")
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Return the same for rows in clusters."""
+        sides = self.linear(candidate), self.linear(production)
+        return clustered_change(self.name, *sides, candidate, widest=self.high - self.low)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from mlgates.errors import EvidenceError
+from mlgates.metrics.clustered import Linear, clustered_change
 from mlgates.metrics.difference import Change, Ends, normal_change, tango_ends, unchanged
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
@@ -85,6 +86,17 @@ class RocAuc(Metric):
             return _no_discordance(score, other_score, weight, sizes, ("Hanley", by_size))
         return Change("Hanley", by_size)
 
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the area as a sum over rows, of DeLong's components."""
+        true, score, weight = _binary(self.name, outcomes)
+        weight = np.ones(outcomes.n) if weight is None else weight
+        area, influence = ranking.auc_influence(true, score, weight)
+        return Linear(area, influence, weight, true.astype(np.intp), "logit")
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare the areas of two models on rows in clusters."""
+        return _clustered_areas(self, candidate, production)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RocAucOneVsRest(Metric):
@@ -129,6 +141,16 @@ class RocAucOneVsRest(Metric):
             return Change("Hanley", _difference_by_size(area, other, (smallest, rest)))
         unseen = _unseen_variance(candidate.true, moved, candidate.weight)
         return normal_change("DeLong", area - other, variance, unseen)
+
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the mean area as a sum over rows."""
+        area, influence = self.influence(outcomes)
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+        return Linear(area, influence, weight, outcomes.true, "logit")
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare the mean areas of two models on rows in clusters."""
+        return _clustered_areas(self, candidate, production)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
         """Return the number of rows of each class; with weights, the effective number."""
@@ -250,6 +272,21 @@ class AveragePrecision(RowMetric):
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
+
+
+def _clustered_areas(
+    metric: RocAuc | RocAucOneVsRest, candidate: Outcomes, production: Outcomes
+) -> Change:
+    """Return the difference of the areas of two models on rows in clusters."""
+    weight = candidate.weight
+    return _same_ranking(scores(candidate), scores(production), weight) or clustered_change(
+        metric.name,
+        metric.linear(candidate),
+        metric.linear(production),
+        candidate,
+        widest=1.0,
+        unseen=lambda moved: _unseen_variance(candidate.true, moved, weight),
+    )
 
 
 def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> float:

@@ -35,6 +35,8 @@ Need = Literal["labels", "scores", "probabilities", "values", "given"]
 MOST_CLASSES = 2_000
 #: Largest value of int64.
 _LARGEST_INT = 2**63 - 1
+#: Fields of `Outcomes` with one value for each row that has a label.
+_ARRAYS = ("true", "pred", "score", "weight", "cluster")
 #: Relative rounding error of the effective number of rows.
 _ROUNDING = 1e-9
 
@@ -69,6 +71,9 @@ class Outcomes:
         Scores of the positive class, shape (n,); for more than two classes shape (n, k).
     weight : array or None
         Sample weights.
+    cluster : array of int or None
+        Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
+        are independent.
     classes : tuple
         All labels, sorted, as plain Python values; a class may have no rows. Empty for values.
     positive : int or None
@@ -100,6 +105,7 @@ class Outcomes:
     pred: npt.NDArray[Any] | None = None
     score: Floats | None = None
     weight: Floats | None = None
+    cluster: npt.NDArray[np.intp] | None = None
     classes: tuple[object, ...] = ()
     positive: int | None = None
     unseen: tuple[object, ...] = ()
@@ -107,7 +113,7 @@ class Outcomes:
     missing: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("true", "pred", "score", "weight", "kept", "missing"):
+        for name in (*_ARRAYS, "kept", "missing"):
             array = getattr(self, name)
             if array is not None:
                 view = array.view()  # leaves the caller's array writable
@@ -133,7 +139,7 @@ class Outcomes:
         rows = np.asarray(rows, np.bool_)
         inside = rows if self.kept is None else rows[self.kept]
         missing = None if self.missing is None else self.missing & rows
-        arrays = {name: getattr(self, name) for name in ("true", "pred", "score", "weight")}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         return replace(
             self,
             n=int(np.count_nonzero(inside)),
@@ -168,6 +174,14 @@ class Outcomes:
     def effective_rows(self) -> int:
         """The effective number of rows, rounded down; without weights, `n`."""
         return self.n if self.weight is None else math.floor(self.effective * (1 + _ROUNDING))
+
+    @cached_property
+    def clusters(self) -> int | None:
+        """The number of clusters with a row of weight above 0; None without clusters."""
+        if self.cluster is None:
+            return None
+        counted = self.cluster if self.weight is None else self.cluster[self.weight > 0]
+        return int(np.count_nonzero(np.bincount(counted)))
 
     def binary(self, metric: str) -> int:
         """Return the position of the positive class in `classes`, for a metric of two classes.
@@ -281,10 +295,9 @@ def outcomes_of(
     else:
         answers = lookup.predicted(evidence, names)
     rows: list[RowAxis] = [true, answers]
-    weights = None
-    if "sample_weight" in evidence:
-        weights = lookup.column_of(evidence, "sample_weight")
-        rows.append(weights)
+    of_rows = [name for name in ("sample_weight", "clusters") if name in evidence]
+    columns = {name: lookup.column_of(evidence, name) for name in of_rows}
+    rows += columns.values()
     for name in (lookup.CANDIDATE.pred, lookup.CANDIDATE.score) if production else ():
         other = lookup.rows_of_evidence(evidence, name)
         rows += [] if other is None else [other]
@@ -323,6 +336,8 @@ def outcomes_of(
         if named is not None:
             found = labels.find_classes(named, None, None, _pos_label(evidence))
             pos_label = given_positive(evidence, found)
+    weights, clusters = columns.get("sample_weight"), columns.get("clusters")
+    number = partial(cluster_codes, clusters) if clusters is not None else lambda: None
     every = Outcomes(
         need=need,
         n=len(truth),
@@ -332,6 +347,7 @@ def outcomes_of(
         pred=pred,
         score=score,
         weight=None if weights is None else numbers.weights_of(weights),
+        cluster=evidence.cached("cluster codes", "clusters", number),
         classes=classes.every,
         positive=classes.positive,
         unseen=classes.unseen,
@@ -461,6 +477,32 @@ def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
     """Return the labels in `y_true` as integer codes; they are encoded once and then remembered."""
     code = partial(labels.code_labels, true, _TARGET)
     return cast("labels.Labels", evidence.cached("labels", "y_true", code))
+
+
+def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
+    """Return the cluster of each row as an integer code, from the column of clusters.
+
+    The clusters are numbered in the order of their first rows, so that the result does not depend
+    on the type of the values.
+
+    Raises
+    ------
+    EvidenceError
+        If a row has no cluster.
+    """
+    codes, _ = labels.encode(column)
+    missing = int(np.count_nonzero(codes < 0))
+    if missing:
+        rows = "1 row" if missing == 1 else f"{missing:,} rows"
+        msg = (
+            f"{column.title} has no value in {rows}: leave them out, or give each a value of its "
+            "own if it is independent of all other rows"
+        )
+        raise EvidenceError(msg)
+    first, order = np.unique(codes, return_index=True)
+    place = np.empty(int(first.max(initial=-1)) + 1, np.intp)
+    place[first[np.argsort(order)]] = np.arange(len(first))
+    return place[codes]
 
 
 def check_complete(column: Column) -> None:

@@ -340,6 +340,9 @@ class Fairness(Gate):
             label=self.label,
             uses_labels=any(metric.uses_labels for metric in wanted),
         )
+        if outcomes.cluster is not None:
+            msg = "`Fairness` compares independent rows only: run it without `clusters`"
+            raise EvidenceError(msg)
         groups = evidence.groups(names=names, by=self.by, max_groups=self.max_groups)
         if self.missing_group == "error":
             rows = int(np.isin(groups.codes, np.flatnonzero(groups.missing)).sum())

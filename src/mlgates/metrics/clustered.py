@@ -1,0 +1,175 @@
+"""Intervals and tests of metrics for rows in clusters, which depend on each other."""
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from mlgates.metrics.difference import Change, Ends, tango_ends
+from mlgates.predictions import Outcomes
+from mlgates.stats.arrays import Codes, Floats
+from mlgates.stats.clusters import (
+    ClusterVariance,
+    cluster_variance,
+    clustered_share_interval,
+    t_quantile,
+)
+from mlgates.stats.ranking import hanley_interval
+
+Scale = Literal["share", "logit", "plain"]
+_METHODS: dict[Scale, str] = {
+    "share": "Wilson, cluster-robust",
+    "logit": "t (logit), cluster-robust",
+    "plain": "t, cluster-robust",
+}
+#: A variance below this is rounding error of areas under curves.
+_ROUNDING = 1e-28
+#: A standard error below this share of the difference is rounding error.
+_RELATIVE = 1e-12
+_ONE_CLUSTER = "all counted rows are in one cluster; an interval needs several"
+
+
+class Linear(NamedTuple):
+    """A metric whose deviation from the true value is nearly a sum over the rows.
+
+    Parameters
+    ----------
+    value : float
+        The value on the scale of the interval, such as the mean of squares for its root.
+    influence : ndarray of shape (n,)
+        The derivative of `value` with respect to the weight of each row, times that weight.
+    weight : ndarray of shape (n,)
+        How much each row counts in a denominator; 0 for a row that does not.
+    part : ndarray of int, shape (n,), optional
+        The denominator in which a row counts, if there are several: its class.
+    scale : {"share", "logit", "plain"}
+        Wilson's interval, Student's t on the logit scale, or Student's t.
+    to_metric : callable
+        Converts `value` to the metric.
+    slope : float
+        The derivative of `to_metric` at `value`.
+    """
+
+    value: float
+    influence: Floats
+    weight: Floats
+    part: Codes | None = None
+    scale: Scale = "plain"
+    to_metric: Callable[[float], float] = float
+    slope: float = 1.0
+
+    @property
+    def method(self) -> str:
+        """The name of the interval, for reports."""
+        return _METHODS[self.scale]
+
+
+def no_interval(name: str) -> str:
+    """Return the reason why the metric `name` has no interval for rows in clusters."""
+    return (
+        f"`{name}` has no interval for rows in clusters; decide_by='estimate' needs none, and "
+        "shares such as accuracy, areas under the ROC curve and means of losses have one"
+    )
+
+
+def clustered_interval(
+    linear: Linear, cluster: Codes, confidence: float
+) -> tuple[Ends, dict[str, object]]:
+    """Return the interval of a metric for rows in clusters, and details for the report.
+
+    If there is no interval, ``details["no_interval"]`` is the reason.
+    """
+    variance = cluster_variance(linear.influence, cluster, linear.weight, linear.part)
+    if not variance.freedom > 0:
+        return None, {"no_interval": _ONE_CLUSTER}
+    value, error = linear.value, math.sqrt(variance.variance)
+    details: dict[str, object] = {
+        "standard_error": linear.slope * error,
+        "degrees_of_freedom": variance.freedom,
+    }
+    t = t_quantile(confidence, variance.freedom)
+    ends: Ends = None
+    if linear.scale == "share":
+        ends = clustered_share_interval(value, variance, confidence)
+    elif linear.scale == "logit" and (not 0 < value < 1 or variance.variance <= _ROUNDING):
+        smallest = min(variance.effective)
+        rest = sum(variance.effective) - smallest
+        ends = hanley_interval(value, smallest, rest, confidence)
+    elif linear.scale == "logit":
+        centre, half = float(special.logit(value)), t * error / (value * (1 - value))
+        ends = float(special.expit(centre - half)), float(special.expit(centre + half))
+    elif error > 0:
+        ends = value - t * error, value + t * error
+    if ends is not None:
+        ends = linear.to_metric(ends[0]), linear.to_metric(ends[1])
+    return ends, details
+
+
+class LinearChange(NamedTuple):
+    """The influence of each row on the difference of a metric of two models, and its variance."""
+
+    moved: Floats
+    variance: ClusterVariance
+
+
+def linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
+    """Return the influence of each row on the difference of two models, and its variance."""
+    moved = mine.slope * mine.influence - theirs.slope * theirs.influence
+    weight = np.maximum(mine.weight, theirs.weight)
+    return LinearChange(moved, cluster_variance(moved, cluster, weight, mine.part))
+
+
+def clustered_change(
+    name: str,
+    mine: Linear | None,
+    theirs: Linear | None,
+    candidate: Outcomes,
+    *,
+    widest: float = math.inf,
+    unseen: Callable[[Floats], float] = lambda _: 0.0,
+) -> Change:
+    """Compare two models on rows in clusters, by Student's t with a variance from cluster sums.
+
+    Parameters
+    ----------
+    name : str
+        The name of the metric, for messages.
+    mine, theirs : Linear or None
+        The metric of the candidate and of production; None if it has no interval.
+    candidate : Outcomes
+        The rows.
+    widest : float
+        The largest possible difference.
+    unseen : callable
+        Takes the influence of each row on the difference, and returns what to add to the variance
+        of independent rows, see `mlgates.stats.ranking.unseen_variance`.
+    """
+    cluster = candidate.cluster
+    details: dict[str, object] = {"clusters": candidate.clusters}
+    if mine is None or theirs is None or cluster is None:
+        return Change("", details={**details, "no_interval": no_interval(name)})
+    moved, variance = linear_change(mine, theirs, cluster)
+    method, freedom = _METHODS["plain"], variance.freedom
+    if not freedom > 0:
+        return Change(method, details={**details, "no_interval": _ONE_CLUSTER})
+    value = mine.to_metric(mine.value) - theirs.to_metric(theirs.value)
+    error = math.sqrt(variance.variance)
+    if mine.scale == "plain" and not error > _RELATIVE * abs(value):  # all rows differ by the same
+        return Change(method, lambda _: (value, value), p_value=float(value == 0), details=details)
+    if mine.scale != "plain" and error**2 <= _ROUNDING:  # no row differs
+        if abs(value) > _RELATIVE:
+            return Change(method, details=details)
+        ends = tango_ends(0, 0, min(variance.effective))
+        return Change("Tango, cluster-robust", ends, p_value=1.0, details=details)
+    more = unseen(moved) * max(variance.variance / variance.of_rows, 1.0)
+    wider = math.sqrt(variance.variance + more)
+
+    def ends_at(confidence: float) -> Ends:
+        half = t_quantile(confidence, freedom) * wider
+        return max(value - half, -widest), min(value + half, widest)
+
+    p_value = 2 * float(special.stdtr(freedom, -abs(value) / error))
+    details |= {"standard_error": error, "degrees_of_freedom": freedom}
+    return Change(method, ends_at, p_value=p_value, details=details)

@@ -1,0 +1,223 @@
+"""Variances and intervals for rows in clusters: rows of one cluster depend on each other.
+
+An example is a patient with several visits. Only the clusters are assumed to be independent. The
+variance of an estimate comes from the influence of each row: the derivative of the estimate with
+respect to the row's weight, times that weight. For a mean of n rows it is ``(y - mean) / n``.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from mlgates.stats.arrays import Codes, Floats
+from mlgates.stats.proportions import wilson_interval
+
+__all__ = [
+    "ClusterVariance",
+    "cluster_variance",
+    "clustered_share_interval",
+    "effective_rows",
+    "normal_equivalent",
+    "t_quantile",
+]
+
+#: A variance below this share of that of independent rows is rounding error.
+_ROUNDING = 1e-12
+
+
+class ClusterVariance(NamedTuple):
+    """The variance of an estimate from rows in clusters.
+
+    `variance` is that for dependent rows, and `of_rows` the one that independent rows would have.
+    `effective` has the effective number of clusters of each part of the rows.
+    """
+
+    variance: float
+    of_rows: float
+    effective: tuple[float, ...]
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom for Student's t; 0 if all rows of a part are in one cluster."""
+        freedom = min(self.effective, default=1.0) - 1
+        return freedom if freedom > _ROUNDING else 0.0
+
+
+def cluster_variance(
+    influence: Floats, cluster: Codes, weight: Floats, part: Codes | None = None
+) -> ClusterVariance:
+    """Return the variance of an estimate whose rows are in clusters.
+
+    For clusters with the sums ``s`` of the influences of their rows it is
+    ``sum(s**2 / (1 - share))``, where the share of a cluster is that of its rows among all counted
+    rows. The effective number of clusters is ``1 / sum(share**2)``, which is the number of clusters
+    if all have the same size [1]_. There is one degree of freedom less.
+
+    An estimate such as an area under the ROC curve consists of several means, each over the rows of
+    one part (a class). The share of a cluster is then its largest share of any part, and the part
+    with the fewest effective clusters gives the degrees of freedom.
+
+    Parameters
+    ----------
+    influence : ndarray of shape (n,)
+        Influence of each row; they sum to 0.
+    cluster : ndarray of int, shape (n,)
+        Cluster of each row, from 0; not all numbers need to occur.
+    weight : ndarray of shape (n,)
+        How much each row counts in the denominator: 0 for a row that does not.
+    part : ndarray of int, shape (n,), optional
+        The part that each row belongs to, from 0.
+
+    Returns
+    -------
+    ClusterVariance
+        If the sums of all clusters are 0 but the influences are not, the clusters don't show the
+        variance, and `variance` is that of independent rows.
+
+    References
+    ----------
+    .. [1] Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust
+       inference. Journal of Human Resources 50, 317-372.
+
+    Examples
+    --------
+    >>> y = np.array([1.0, 1, 0, 0, 1, 0])
+    >>> found = cluster_variance((y - 0.5) / 6, np.array([0, 0, 1, 1, 2, 2]), np.ones(6))
+    >>> round(found.variance, 4), round(found.of_rows, 4), round(found.freedom, 9)
+    (0.0833, 0.05, 2.0)
+    """
+    counted = weight > 0
+    if not counted.all():
+        influence, cluster, weight = influence[counted], cluster[counted], weight[counted]
+        part = None if part is None else part[counted]
+    if not len(cluster):
+        return ClusterVariance(math.nan, math.nan, ())
+    count = int(cluster.max()) + 1
+    if part is None:
+        sizes = np.bincount(cluster, weight, count)
+        largest = sizes / sizes.sum()
+        squares = np.array([np.dot(largest, largest)])
+        row_shares = weight / sizes.sum()
+    else:
+        totals = np.bincount(part, weight)
+        pairs, at = np.unique(part * count + cluster, return_inverse=True)
+        shares = np.bincount(at.ravel(), weight) / totals[pairs // count]
+        largest = np.zeros(count)
+        np.maximum.at(largest, pairs % count, shares)
+        squares = np.bincount(pairs // count, shares**2)
+        row_shares = weight / totals[part]
+    sums = np.asarray(np.bincount(cluster, influence, count), np.float64)
+    of_rows = _sum_of_squares(influence, row_shares)
+    variance = _sum_of_squares(sums, largest)
+    if not variance > _ROUNDING * of_rows:
+        variance = of_rows
+    effective = tuple((1 / squares[squares > 0]).tolist())
+    return ClusterVariance(variance, of_rows, effective)
+
+
+def _sum_of_squares(sums: Floats, shares: Floats) -> float:
+    """Return ``sum(sums**2 / (1 - shares))``; a unit that is all of the sample counts as 0."""
+    rest = 1 - shares
+    known = rest > _ROUNDING
+    return float(np.sum(sums[known] ** 2 / rest[known]))
+
+
+def t_quantile(confidence: float, freedom: float) -> float:
+    """Return the quantile of Student's t for a two-sided level; infinite without freedom.
+
+    Examples
+    --------
+    >>> round(t_quantile(0.95, 39), 4), t_quantile(0.95, 0)
+    (2.0227, inf)
+    """
+    return float(special.stdtrit(freedom, (1 + confidence) / 2)) if freedom > 0 else math.inf
+
+
+def normal_equivalent(confidence: float, freedom: Floats | float) -> Floats:
+    """Return ``(z / t)**2``, the factor by which few clusters reduce an effective number of rows.
+
+    ``z`` and ``t`` are the quantiles of the normal and of Student's t distribution at the level. An
+    interval of a proportion that uses ``z`` and the reduced number is as long as one that uses
+    ``t`` [1]_. The factor is 0 without degrees of freedom.
+
+    References
+    ----------
+    .. [1] Korn, E. L. and Graubard, B. I. (1998). Confidence intervals for proportions with small
+       expected number of positive counts estimated from survey data. Survey Methodology 24,
+       193-201.
+
+    Examples
+    --------
+    >>> normal_equivalent(0.95, np.array([0.0, 39.0, np.inf])).round(4).tolist()
+    [0.0, 0.9389, 1.0]
+    """
+    given = np.asarray(freedom, np.float64)
+    z = float(special.ndtri((1 + confidence) / 2))
+    t = special.stdtrit(np.where(given > 0, given, 1.0), (1 + confidence) / 2)
+    return np.where(given > 0, np.minimum((z / t) ** 2, 1.0), 0.0)[()]
+
+
+def effective_rows(
+    share: Floats | float, variance: Floats | float, freedom: Floats | float
+) -> Floats:
+    """Return the number of independent rows with which a share would have this variance.
+
+    It is ``p (1 - p) / variance``. A share of 0 or 1 has no variance, so that the dependence of its
+    rows is not known; each effective cluster then counts as one row.
+
+    Examples
+    --------
+    >>> effective_rows(np.array([0.8, 1]), np.array([0.004, 0]), np.array([39.0, 39])).round(9)
+    array([40., 40.])
+    """
+    p, v = np.asarray(share, np.float64), np.asarray(variance, np.float64)
+    return np.where(v > 0, p * (1 - p) / np.where(v > 0, v, 1.0), np.asarray(freedom) + 1)[()]
+
+
+def clustered_share_interval(
+    share: float, variance: ClusterVariance, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Return Wilson's interval of a share whose rows are in clusters.
+
+    It is Wilson's interval for the effective number of rows, with the quantile of Student's t in
+    place of the normal one.
+
+    Parameters
+    ----------
+    share : float
+        From 0 to 1.
+    variance : ClusterVariance
+        Of `share`.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    (float, float) or None
+        None if all rows are in one cluster.
+
+    References
+    ----------
+    .. [1] Korn, E. L. and Graubard, B. I. (1998). Confidence intervals for proportions with small
+       expected number of positive counts estimated from survey data. Survey Methodology 24,
+       193-201.
+
+    Examples
+    --------
+    >>> rows = np.repeat(np.arange(40), 5)  # 40 clusters of 5 rows that are all right or all wrong
+    >>> influence = (np.where(rows < 32, 1.0, 0.0) - 0.8) / 200
+    >>> found = cluster_variance(influence, rows, np.ones(200))
+    >>> low, high = clustered_share_interval(0.8, found)
+    >>> round(low, 3), round(high, 3)
+    (0.645, 0.898)
+    """
+    if not variance.freedom > 0:
+        return None
+    n = float(effective_rows(share, variance.variance, variance.freedom))
+    n *= float(normal_equivalent(confidence, variance.freedom))
+    if not n > 0:
+        return 0.0, 1.0
+    low, high = wilson_interval(n if share == 1 else share * n, n, confidence)
+    return float(low), float(high)
