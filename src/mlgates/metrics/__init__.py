@@ -7,11 +7,12 @@ from types import MappingProxyType
 from mlgates import options
 from mlgates.metrics.classification import AVERAGES, COUNTS
 from mlgates.metrics.functions import function_metric
+from mlgates.metrics.library import library_metric
 from mlgates.metrics.losses import LOSSES, VALUES
 from mlgates.metrics.metric import Metric
 from mlgates.metrics.ranking import CALIBRATION, RANKING
 
-__all__ = ["METRICS", "NAMES", "Metric", "find"]
+__all__ = ["METRICS", "NAMES", "Metric", "find", "library_metric"]
 
 _FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
@@ -47,8 +48,9 @@ def find(
 ) -> Metric:
     """Return the metric for the option `metric` of a gate, which is a name or a function.
 
-    `owner` is the name of the gate, for messages. `greater_is_better` is for functions, and for
-    metrics that define no direction: whether a greater value is better.
+    A name that is not one of `NAMES` may be that of a metric of scikit-learn or fairlearn. `owner`
+    is the name of the gate, for messages. `greater_is_better` is for functions, and for metrics
+    that define no direction: whether a greater value is better.
 
     Raises
     ------
@@ -68,12 +70,14 @@ def find(
         options.flag(owner, "greater_is_better", greater_is_better)
     if callable(metric):
         return function_metric(metric, owner, greater_is_better=greater_is_better)
+    if isinstance(metric, str) and metric not in METRICS and not _own_name(metric):
+        other = library_metric(metric, greater_is_better=greater_is_better)
+        if other is not None:
+            return other
     if not isinstance(metric, str) or metric not in METRICS:
         near = ""
         if isinstance(metric, str):
-            name = metric.casefold().removeprefix("neg_").strip()
-            plain = name.removesuffix("_score")  # scikit-learn's name of the function
-            meant = _ALSO.get(name) or (plain if plain in NAMES else None)
+            name, meant = metric.casefold().removeprefix("neg_").strip(), _own_name(metric)
             near = options.did_you_mean(name, NAMES) or f"; known names are {', '.join(NAMES)}"
             near = f"; did you mean {meant!r}?" if meant else near
         allowed = "the name of a metric or a function"
@@ -85,3 +89,10 @@ def find(
         return replace(found, greater_is_better=greater_is_better)
     allowed = f"{found.greater_is_better} or None for `{metric}`"
     raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
+
+
+def _own_name(name: str) -> str:
+    """Return our name of a metric that has another name in another library; "" if there is none."""
+    name = name.casefold().removeprefix("neg_").strip()
+    plain = name.removesuffix("_score")  # scikit-learn's name of the function
+    return _ALSO.get(name) or (plain if plain in NAMES else "")

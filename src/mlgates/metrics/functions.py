@@ -234,12 +234,12 @@ def function_metric(
         greater_is_better=greater_is_better,
         function=function,
         roles=roles,
-        pos_label=_takes_pos_label(function, parameters),
+        pos_label=takes_pos_label(function, parameters),
         scores=roles[answers[0]] == "score",
     )
 
 
-def _takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
+def takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
     """Return whether a function has the parameter `pos_label`: "no", "optional" or "required".
 
     "fixed" is returned for a `functools.partial` that sets `pos_label`, or that sets `average` to

@@ -623,6 +623,9 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
             if spelling in metrics.NAMES:
                 rate = metrics.find(spelling, _OWNER, greater_is_better)
                 return Definition(str(metric), over, (rate,))
+        other = metrics.library_metric(name, greater_is_better=greater_is_better)
+        if other is not None:
+            return Definition(str(metric), over, (other,))
     names = [f"{name}_{over}" for name in _NAMED for over in ("difference", "ratio")]
     names += [f"{name}_{over}" for name in metrics.NAMES for over in _OVERS]
     allowed = "a definition such as 'demographic_parity_difference', '<metric>_difference', "
