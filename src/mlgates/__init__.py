@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlgates.errors import OptionError as OptionError
     from mlgates.infer import infer_suite as infer_suite
     from mlgates.profile.baseline import Baseline as Baseline
+    from mlgates.profile.plan import Plan as Plan
     from mlgates.profile.scan import Profile as Profile
     from mlgates.report import GateResult as GateResult
     from mlgates.report import Report as Report
@@ -67,6 +68,7 @@ __all__ = [
     "MlgatesError",
     "Monitor",
     "OptionError",
+    "Plan",
     "Profile",
     "Report",
     "Rollout",
@@ -111,6 +113,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "deploy.rollout": ("Rollout", "RolloutState"),
         "deploy.traffic": ("Traffic",),
         "profile.baseline": ("Baseline",),
+        "profile.plan": ("Plan",),
         "profile.scan": ("Profile",),
         "infer": ("infer_suite",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),

@@ -1,12 +1,12 @@
 """The evidence of a run (its tables, labels and models) by name, read once for all gates."""
 
 import os
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar, cast
+from typing import Any, NoReturn, TypedDict, TypeVar, cast
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from mlgates.predictions.lookup import offers
 from mlgates.predictions.outcomes import check_rows, outcomes_of, row_argument
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
+from mlgates.profile.plan import Plan
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
 from mlgates.tables.containers import kind_of
@@ -315,6 +316,9 @@ class Evidence:
         other table (the reference for the data, for example), both tables must agree: the column
         becomes text if that type was inferred, too, and gets that type if it was not.
         """
+        if isinstance(self[name], Profile):
+            profile = cast("Profile", self[name])
+            return Source("profile", profile.schema, profile.rows, partial(_no_rows, name))
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:
             return source
@@ -385,22 +389,69 @@ class Evidence:
 
     def _scan(self, name: str) -> Profile:
         source = self.source(name)
-        wanted: dict[Counter, Counter | None] = {}
-        columns: set[str] = set()
+        if name == "data" and isinstance(self[name], Profile):
+            return self._checked(cast("Profile", self[name]))
+        counted, names = self._requested(name)
+        return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
+
+    def _requests_by_gate(self, name: str) -> Iterator[tuple[str, dict[Counter, Counter | None]]]:
+        """Yield pairs of a gate and the counters that it requests for a table."""
+        schema = self.source(name).schema
         for gate, counts in self._counts[name]:
             with suppress_errors() as caught:  # other gates are not affected
-                counters = _checked_counters(counts(source.schema))
-                read = {column for counter in counters for column in counter.columns}
-            if caught.error is not None:
+                counters = _checked_counters(counts(schema))
+            if caught.error is None:
+                yield gate, counters
+            else:
                 self._failed.setdefault(gate, _failure(caught.error))
-                continue
+
+    def _requested(self, name: str) -> tuple[list[Counter], list[str]]:
+        """Return the counters for a table, and the names of the columns to profile."""
+        schema, wanted = self.source(name).schema, dict[Counter, Counter | None]()
+        columns: set[str] = set()
+        for _, counters in self._requests_by_gate(name):
+            read = {column for counter in counters for column in counter.columns}
             # a gate without counters may read any column
-            columns.update(source.schema if not counters and name == "data" else read)
+            columns.update(schema if not counters and name == "data" else read)
             wanted |= counters
         # a counter whose result follows from another one is not counted
         counted = [counter for counter, other in wanted.items() if other not in wanted]
-        names = [column for column in source.schema if column in columns]
-        return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
+        return counted, [column for column in schema if column in columns]
+
+    def _checked(self, profile: Profile) -> Profile:
+        """Return a profile given as `data`, after a check that it has what each gate requests.
+
+        The gates for which something is lacking become ERROR.
+        """
+        comparing = set[str]()
+        if "reference" in self._given and profile.reference is not None:
+            comparing = {gate for gate, _ in self._counts["reference"]}
+        for gate, counters in self._requests_by_gate("data"):
+            problem = ""
+            if any(counter.needs_all_rows for counter in counters):
+                problem = "it calls a function with the whole table, which a profile does not have"
+            elif any(counter not in profile for counter in counters):
+                problem = "it was made for another suite, reference or table"
+            elif gate in comparing and self.reference().fingerprint != profile.reference:
+                problem = "it was made for another reference"
+            if problem:
+                msg = (
+                    f"`data` is a profile that does not serve this gate: {problem}; make it with "
+                    "the `plan` of this suite and reference"
+                )
+                self._failed.setdefault(gate, _failure(EvidenceError(msg)))
+        return profile
+
+    def plan(self) -> Plan:
+        """Return what must be counted in each part of `data`.
+
+        Raises EvidenceError if `data` or the reference can't be read, or if `now` is invalid.
+        """
+        known = self.reference().fingerprint if "reference" in self._given else None
+        counted, names = self._requested("data")
+        # a function that needs the whole table can't be called with its parts
+        counters = tuple(counter for counter in counted if not counter.needs_all_rows)
+        return Plan(counters, tuple(names), self.now, known)
 
     def _scan_all(self, name: str) -> Profile:
         return Profile.of(self.source(name), (), n_jobs=self._n_jobs)
@@ -560,6 +611,13 @@ class Evidence:
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)
         return found
+
+
+def _no_rows(name: str, columns: object) -> NoReturn:
+    """Raise EvidenceError, because a table that was given as a profile has no rows to read."""
+    del columns
+    msg = f"`{name}` is a profile, which has counts and no rows; give the table itself"
+    raise EvidenceError(msg)
 
 
 def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:

@@ -12,6 +12,7 @@ from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
 from mlgates.errors import OptionError, suppress_errors
 from mlgates.evidence import Evidence, EvidenceNames
+from mlgates.profile.plan import Plan
 from mlgates.progress import show_progress
 from mlgates.provenance import provenance
 from mlgates.report import GateResult, Report, plain_metadata
@@ -400,6 +401,51 @@ class GateSuite(options.OptionsByName):
             provenance=provenance(given, self._written(), started, seconds, seed),
             metadata=about,
         )
+
+    def plan(self, *, data: object, reference: object = None, now: datetime | None = None) -> Plan:
+        """Return what must be counted in each part of a table that is judged as a whole.
+
+        Each part is counted where it is, on another machine or on another day. The merged profile
+        is then given as ``data=`` to `run`, which gives the verdicts of a run on all rows.
+
+        Parameters
+        ----------
+        data : table or pyarrow.Schema
+            One part of the table, with or without rows, or its schema.
+        reference : table, Baseline or path, optional
+            The reference, as in `run`. Give a baseline: with a table, some gates need all values of
+            the data, so that profiles grow with the number of rows.
+        now : datetime, optional
+            The time, with a time zone, in relation to which timestamps are counted; by default the
+            present. Give the same time to `run`.
+
+        Returns
+        -------
+        Plan
+            It can be pickled, and its method ``count`` returns the profile of a part.
+
+        Raises
+        ------
+        EvidenceError
+            If `data` is no table, or the reference or `now` is invalid. Gates that need more than
+            counts, such as functions of the whole table, are left out; they are an ERROR in `run`.
+
+        Examples
+        --------
+        >>> import mlgates as mg
+        >>> suite = mg.GateSuite([mg.Schema({"x": mg.Column("int", at_least=0)})])
+        >>> plan = suite.plan(data={"x": [1]})
+        >>> whole = plan.count({"x": [5, 7]}).merge(plan.count({"x": [-2]}))
+        >>> suite.run(data=whole).results[0].reason
+        '1 of 3 values of `x` (33.3 %) are below 0; the limit is at most 0 %'
+        """
+        is_schema = type(data).__module__ == "pyarrow.lib" and hasattr(data, "empty_table")
+        table = data.empty_table() if is_schema else data  # type: ignore[attr-defined]
+        given = Evidence({"data": table, "reference": reference, "now": now})
+        for entry in self._entries:
+            if entry.skipped is None:
+                given.collect_requests(entry.name, entry.gate.request_counts)
+        return given.plan()
 
     def _written(self) -> str:
         """Return the repr of the suite; a gate with a repr that raises is shown by its kind."""

@@ -12,9 +12,10 @@ from example_counts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlgates.errors import EvidenceError
 from mlgates.profile import times as module
 from mlgates.profile.scan import Profile
-from mlgates.profile.times import Gap, Timestamps, TimestampState
+from mlgates.profile.times import Gap, Spans, Timestamps, TimestampState
 
 LATEST, OLDEST = 1_000, 200
 
@@ -63,10 +64,8 @@ def test_counts_and_gaps_of_all_timestamps(ticks, longest, parts):
 
 
 @examples(300)
-@given(ticks, st.integers(0, 400), st.lists(st.integers(0, 60), max_size=3), st.booleans())
-def test_gaps_are_bounded_when_spans_are_joined(ticks, longest, parts, in_order):
-    if in_order:
-        ticks = sorted(ticks)
+@given(ticks, st.integers(0, 400), st.lists(st.integers(0, 60), max_size=3), st.randoms())
+def test_gaps_are_bounded_when_spans_are_joined(ticks, longest, parts, random):
     parts = [min(part, len(ticks)) for part in parts]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK", 7)
@@ -74,17 +73,25 @@ def test_gaps_are_bounded_when_spans_are_joined(ticks, longest, parts, in_order)
         state = counted(ticks, longest, parts)
         again = TimestampState.from_bytes(state.to_bytes())
         gap, expected = state.gap(), gap_of(ticks)
-        assert again.gap() == gap
+        assert (again.gap(), again) == (gap, state)
+        # the order of the rows, and how they are divided, makes no difference
+        random.shuffle(ticks)
+        assert counted(ticks, longest) == state
         # only gaps that are longer than allowed need memory
         past = sorted({tick for tick in ticks if tick <= LATEST})
         too_long = sum(b - a > longest for a, b in pairwise(past))
-        assert len(state.to_parts()[-1][0]) <= max(4, too_long + 1)
+        assert spans_of(state) <= max(4, too_long + 1)
     if expected is None:
         assert gap is None
-    elif gap.exact or in_order or expected[0] > longest:
+    elif gap.exact or expected[0] > longest:
         assert gap == Gap(*expected, exact=True)
     else:
         assert expected[0] <= gap.length <= longest
+
+
+def spans_of(state):
+    """Number of the spans that a state keeps."""
+    return len(Spans.from_parts(*state.to_parts()[-1]).first)
 
 
 def test_memory_is_bounded_by_gaps_that_are_too_long(monkeypatch):
@@ -93,10 +100,48 @@ def test_memory_is_bounded_by_gaps_that_are_too_long(monkeypatch):
     rng = np.random.default_rng(0)
     ticks = rng.permutation(100_000) - 100_000
     near = counted(ticks, longest=50)
-    assert (near.gap().exact, len(near.to_parts()[-1][0]) <= 64) == (False, True)
-    assert 1 <= near.gap().length <= 50
+    assert (near.gap().exact, spans_of(near)) == (False, 1)
+    assert near.gap().length == 50
     far = counted(ticks[ticks % 1_000 < 10], longest=50)
     assert far.gap() == Gap(991, -99_991, exact=True)
+    # a gap that is allowed is exact, too, if it is longer than a cell of the grid
+    outage = counted(ticks[(ticks < -40_000) | (ticks > -35_002)], longest=8_000)
+    assert outage.gap() == Gap(5_000, -40_001, exact=True)
+    assert spans_of(outage) <= 64
+
+
+def test_a_state_of_another_clock():
+    ticks = [100, 300, 900]
+    state = counted(ticks, longest=1_000)
+    assert state.at(LATEST, OLDEST) is state
+    later = state.at(5_000, 4_000)
+    assert (later.future, later.fresh, later.newest) == (0, 0, 900)
+    assert state.at(5_000, 500).fresh is None
+    assert state.at(950, OLDEST).fresh == 2
+    unknown = (
+        "timestamps were counted in relation to the clock of another time, when some of them were "
+        "in the future; give that time as `now`"
+    )
+    with pytest.raises(EvidenceError, match=f"^{unknown}$"):
+        state.at(800, OLDEST)
+    ahead = counted([*ticks, 1_500])
+    assert ahead.at(950, OLDEST).future == 1
+    with pytest.raises(EvidenceError, match=f"^{unknown}$"):
+        ahead.at(2_000, OLDEST)
+
+
+def test_states_of_two_clocks_are_merged_at_the_later_one():
+    days = [
+        Profile.of({"at": pa.array(ticks, pa.timestamp("us", "UTC"))}, [counter])[counter]
+        for ticks, counter in (
+            ([900, 950], Timestamps("at", 1_000, 800)),
+            ([1_900, 1_700], Timestamps("at", 2_000, 1_800)),
+        )
+    ]
+    whole = days[0].merge(days[1])
+    assert whole == days[1].merge(days[0])
+    assert (whole.n, whole.future, whole.fresh, whole.newest) == (4, 0, 1, 1_900)
+    assert (whole.latest, whole.oldest) == (2_000, 1_800)
 
 
 def test_distance_of_two_ends_of_64_bits():

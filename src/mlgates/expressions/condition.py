@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import scalar
 from mlgates.errors import EvidenceError
 from mlgates.expressions import values
 from mlgates.expressions.syntax import (
@@ -100,7 +101,7 @@ class Condition:
                 msg = f"`{self.text}` is {kind}; a condition must be true or false"
                 raise EvidenceError(msg)
             return answer
-        return pa.repeat(pa.scalar(answer, pa.bool_()), rows)
+        return pa.repeat(scalar(answer, pa.bool_()), rows)
 
 
 class _Cells(dict[str, pa.Array]):

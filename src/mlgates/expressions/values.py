@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import array_of, filled, from_numpy, scalar
 from mlgates.expressions.syntax import Moment, Rounded
 
 __all__ = [
@@ -101,8 +102,8 @@ def without_nan(array: pa.Array) -> pa.Array:
     if pc.all(number, skip_nulls=True).as_py() is not False:
         return array
     if array.offset or number.offset:
-        return pc.if_else(number, array, pa.scalar(None, array.type))
-    valid = pc.fill_null(number, False)  # noqa: FBT003
+        return pc.if_else(number, array, scalar(None, array.type))
+    valid = pc.fill_null(number, scalar(False, pa.bool_()))  # noqa: FBT003
     return pa.Array.from_buffers(array.type, len(array), [valid.buffers()[1], array.buffers()[1]])
 
 
@@ -154,7 +155,7 @@ def _need_bool(*conditions: Value) -> None:
 
 def _as_bools(*conditions: Value) -> list[Any]:
     return [
-        each.cast(pa.bool_()) if isinstance(each, pa.Array) else pa.scalar(each, pa.bool_())
+        each.cast(pa.bool_()) if isinstance(each, pa.Array) else scalar(each, pa.bool_())
         for each in conditions
     ]
 
@@ -184,7 +185,7 @@ def compare(sign: str, left: Value, right: Value) -> Value:
         return compare(_MIRRORED[sign], right, left)
     kernel = _COMPARE[sign][0]
     if kind in ("text", "bool"):
-        other = right if isinstance(right, pa.Array) else pa.scalar(right, left.type)
+        other = right if isinstance(right, pa.Array) else scalar(right, left.type)
         return kernel(left, other)
     if kind == "number":
         return _compare_numbers(sign, left, right)
@@ -241,7 +242,7 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
         low = -high
     if low <= number <= high:
         exact = Decimal(number) if pa.types.is_decimal(left.type) else number
-        return _COMPARE[sign][0](left, pa.scalar(exact, left.type))
+        return _COMPARE[sign][0](left, scalar(exact, left.type))
     # all values lie on one side of a number that the type can't hold
     return _constant_where_valid(left, value=_COMPARE[sign][1](0, number))
 
@@ -273,27 +274,28 @@ def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
             sign = {"<": "<", "<=": "<", ">": ">=", ">=": ">="}[sign]
         else:
             sign = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}[sign]
-    return _COMPARE[sign][0](left, pa.scalar(nearest, left.type))
+    return _COMPARE[sign][0](left, scalar(nearest, left.type))
 
 
 def _compare_whole_with_floats(sign: str, whole: pa.Array, floats: pa.Array) -> pa.Array:
     """Compare a column of integers with a column of floats exactly."""
     kernel, exact = _COMPARE[sign]
     answer = kernel(whole.cast(pa.float64(), safe=False), floats)
-    large = pc.or_(pc.greater(whole, _EXACT_IN_FLOAT), pc.less(whole, -_EXACT_IN_FLOAT))
-    rows = pc.indices_nonzero(pc.and_(large, pc.is_valid(answer)).fill_null(False))  # noqa: FBT003
+    most = scalar(_EXACT_IN_FLOAT, pa.int64())
+    large = pc.or_(pc.greater(whole, most), pc.less(whole, pc.negate(most)))
+    rows = pc.indices_nonzero(pc.and_kleene(large, pc.is_valid(answer)))
     if not len(rows):
         return answer
     numbers, others = whole.take(rows).to_pylist(), floats.take(rows).to_pylist()
     corrected = [exact(a, b) for a, b in zip(numbers, others, strict=True)]
     mask = np.zeros(len(answer), np.bool_)
-    mask[rows.to_numpy()] = True
-    return pc.replace_with_mask(answer, pa.array(mask), pa.array(corrected, pa.bool_()))
+    mask[filled(rows, 0)] = True
+    return pc.replace_with_mask(answer, from_numpy(mask), array_of(corrected, pa.bool_()))
 
 
 def _constant_where_valid(array: pa.Array, *, value: bool) -> pa.Array:
     """Return `value` for each row of an array that is not missing, null for the others."""
-    return pc.if_else(pc.is_valid(array), value, pa.scalar(None, pa.bool_()))
+    return pc.if_else(pc.is_valid(array), *(scalar(x, pa.bool_()) for x in (value, None)))
 
 
 def is_in(value: Value, constants: Sequence[Any]) -> Value:
@@ -301,8 +303,8 @@ def is_in(value: Value, constants: Sequence[Any]) -> Value:
     if isinstance(value, pa.Array) and _kind(value) == "text" and len(constants) > 1:
         if wrong := next((each for each in constants if not isinstance(each, str)), None):
             return compare("==", value, wrong)  # raises
-        found = pc.is_in(value, value_set=pa.array(constants, value.type))
-        return pc.if_else(pc.is_valid(value), found, pa.scalar(None, pa.bool_()))
+        found = pc.is_in(value, value_set=array_of(constants, value.type))
+        return pc.if_else(pc.is_valid(value), found, scalar(None, pa.bool_()))
     return some([compare("==", value, constant) for constant in constants])
 
 
@@ -333,7 +335,7 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
         wide = pa.decimal128(38, 0)
         scaled = [
             pc.multiply(
-                ticks.cast(pa.decimal128(19, 0)), pa.scalar(per // finest, pa.decimal128(18, 0))
+                ticks.cast(pa.decimal128(19, 0)), scalar(per // finest, pa.decimal128(18, 0))
             )
             for ticks, per in sides
         ]
@@ -465,13 +467,13 @@ def _fits_64_bits(value: Value) -> bool:
 
 def _as_int64(value: Value) -> Any:
     if isinstance(value, Fraction):
-        return pa.scalar(int(value), pa.int64())
+        return scalar(int(value), pa.int64())
     return value.cast(pa.int64())
 
 
 def _as_floats(value: Value) -> Any:
     if isinstance(value, Fraction):
-        return pa.scalar(float(value), pa.float64())
+        return scalar(float(value), pa.float64())
     if not pa.types.is_decimal(value.type):
         return value.cast(pa.float64(), safe=False)
     # Arrow's cast of a decimal is not always the nearest double
@@ -483,12 +485,12 @@ def _as_floats(value: Value) -> Any:
 
 def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
     if sign in "/%":
-        zero = pc.equal(right, 0.0)
-        right = pc.if_else(zero, pa.scalar(None, pa.float64()), right)
+        zero = pc.equal(right, scalar(0.0, pa.float64()))
+        right = pc.if_else(zero, scalar(None, pa.float64()), right)
     if sign == "%":
         sides = [_filled(each) for each in (left, right)]
         with np.errstate(all="ignore"):
-            answer = pa.array(np.remainder(*sides))
+            answer = from_numpy(np.remainder(*sides))
     else:
         answer = (_PLAIN | {"/": pc.divide})[sign](left, right)
     return without_nan(answer)  # inf - inf and the like
@@ -497,7 +499,7 @@ def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
 def _filled(floats: Any) -> Any:
     """Return floats with NaN in place of missing values, for numpy."""
     if isinstance(floats, pa.Array):
-        return np.asarray(pc.fill_null(floats, math.nan))
+        return filled(floats, math.nan)
     return math.nan if floats.as_py() is None else floats.as_py()
 
 
@@ -507,14 +509,14 @@ def _remainder(left: Any, right: Any) -> pa.Array:
     missing: Any = np.False_
     for side in (left, right):
         if isinstance(side, pa.Array):
-            missing = missing | np.asarray(side.is_null())
-            sides.append(np.asarray(pc.fill_null(side, 0)))
+            missing = missing | filled(side.is_null(), 0)
+            sides.append(filled(side, 0))
         else:
             sides.append(np.int64(side.as_py()))
     missing = missing | (sides[1] == 0)
     with np.errstate(all="ignore"):
         answer = np.remainder(*sides)
-    return pa.array(answer, mask=np.broadcast_to(missing, np.shape(answer)))
+    return from_numpy(answer, np.broadcast_to(missing, np.shape(answer)))
 
 
 def _quotient(left: Any, right: Any) -> pa.Array:
@@ -530,9 +532,7 @@ def _quotient(left: Any, right: Any) -> pa.Array:
             sides.append(_unscaled(_as_decimal(side, scale), scale))
     if all(_is_exact_in_float(side) for side in sides):
         floats = [
-            pa.scalar(float(side), pa.float64())
-            if isinstance(side, int)
-            else side.cast(pa.float64())
+            scalar(float(side), pa.float64()) if isinstance(side, int) else side.cast(pa.float64())
             for side in sides
         ]
         return _float_arithmetic("/", *floats)
@@ -589,7 +589,7 @@ def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
     """
     kind = _decimal_type((_digits(value) if digits is None else digits) + scale, scale)
     if isinstance(value, Fraction):
-        return pa.scalar(Decimal(int(value * 10**scale)).scaleb(-scale), kind)
+        return scalar(Decimal(int(value * 10**scale)).scaleb(-scale), kind)
     if pa.types.is_integer(value.type):
         value = value.cast(pa.decimal128(20, 0))
     return value.cast(kind)

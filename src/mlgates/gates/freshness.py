@@ -89,9 +89,9 @@ class Freshness(Gate):
     time. A gap is INCONCLUSIVE with fewer than two timestamps.
 
     Memory does not grow with the number of rows, but with that of slices. With `max_gap` it grows
-    with the number of gaps that are longer, at most the span of time divided by `max_gap`. A gap
-    within the limit is reported as "at most" for a table, or slice, of more than 65,536 timestamps
-    that is not in order of time.
+    with the number of gaps that are longer, at most the span of time divided by `max_gap`. A table,
+    or slice, of more than 65,536 different timestamps is summarised in at most 65,536 spans of
+    time. A gap within the limit that is shorter than one of these is reported as "at most".
 
     Examples
     --------
@@ -177,6 +177,7 @@ class Freshness(Gate):
             oldest=math.ceil((clock - age) * per_second),
             longest=None if gap is None else math.floor(gap * per_second),
             zone=self.assume_timezone,
+            limits=(seconds(self.clock_skew), seconds(self.max_age)),
         )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -211,8 +212,10 @@ class Freshness(Gate):
 
         `part` is what the counter found in these rows, and `missing` counts the missing timestamps.
         """
-        times: TimestampState = part.state
         field, clock = evidence.source("data").schema[self.column], _clock(evidence)
+        counter = self._counter(clock, field)
+        # A profile may have been made at another time.
+        times: TimestampState = part.state.at(counter.latest, counter.oldest)
         column, per_second = self.column, _PER_SECOND[field.unit or "s"]
         where = f"`{column}`" if group is None else f"`{column}` where {group}"
         yield count_check(column, "missing", missing, group=group)
@@ -270,11 +273,14 @@ class Freshness(Gate):
             )
 
         if self.min_fresh_share is not None:
-            fresh, rows, of_slice = (
-                times.fresh,
-                part.rows,
-                "" if group is None else f" where {group}",
-            )
+            if times.fresh is None:
+                msg = (
+                    "the timestamps were counted in relation to the clock of another time, so it "
+                    "is not known how many are now recent; give that time as `now`"
+                )
+                raise EvidenceError(msg)
+            fresh, rows = times.fresh, part.rows
+            of_slice = "" if group is None else f" where {group}"
             text = f"{fresh:,} of {rows:,} rows{of_slice} have a timestamp at most "
             text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy, scalar
 from mlgates.errors import EvidenceError
 from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
@@ -174,8 +175,8 @@ class ColumnView:
         """
         if not self.nans:
             return self.plain
-        mask = pa.array(self.missing_mask())
-        return pc.if_else(mask, pa.scalar(None, self.plain.type), self.plain)
+        mask = from_numpy(self.missing_mask())
+        return pc.if_else(mask, scalar(None, self.plain.type), self.plain)
 
     def missing_mask(self) -> npt.NDArray[np.bool_]:
         """Return a mask, shape (rows,), that is true for rows with null or NaN."""
@@ -225,10 +226,10 @@ class ColumnView:
         kind = self.field.kind
         if kind == "null":
             none = pa.nulls(self.rows, pa.int32())
-            return pa.DictionaryArray.from_arrays(none, pa.array([], pa.string()))
+            return pa.DictionaryArray.from_arrays(none, pa.nulls(0, pa.string()))
         if kind == "float":
             # Adding 0 turns -0.0 into 0.0; NaN becomes null.
-            return pa.array(self.floats + 0.0, from_pandas=True).dictionary_encode()
+            return from_numpy(self.floats + 0.0, self.missing_mask()).dictionary_encode()
         return encoding.encode(self.array if kind in TEXTS else self.plain)
 
     @property
@@ -240,7 +241,7 @@ class ColumnView:
     @cached_property
     def codes(self) -> npt.NDArray[np.int32]:
         """Position of each row's value in the dictionary of `encoded`; -1 for a missing row."""
-        return np.asarray(self.encoded.indices.fill_null(-1).to_numpy())
+        return encoding.filled(self.encoded.indices, -1)
 
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
@@ -454,6 +455,20 @@ class ColumnProfile:
         counts = (view.rows, view.nulls, view.nans, view.neg_inf, view.pos_inf)
         return cls(view.field, *counts, view.min, view.max, view.checksum())
 
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the profile as plain values: those of the field, counts, extremes, checksum."""
+        field, *counts, low, high, checksum = dataclasses.astuple(self)[:_FIELDS]
+        # a decimal as a tuple of its text
+        ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
+        return field, *counts, *ends, checksum - (checksum >> 63 << 64)  # as 64 bits with a sign
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "ColumnProfile":
+        """Build the profile from the values that `to_parts` returned."""
+        field, *counts, low, high, checksum = parts
+        ends = [Decimal(*end) if isinstance(end, tuple) else end for end in (low, high)]
+        return cls(Field(*field), *counts, *ends, checksum & _WORD)  # type: ignore[call-arg]
+
     @property
     def infinite(self) -> int:
         """Number of values that are inf or -inf."""
@@ -484,6 +499,9 @@ class ColumnProfile:
             max=high,
             checksum=(self.checksum + other.checksum) & _WORD,
         )
+
+
+_FIELDS = sum(field.init for field in dataclasses.fields(ColumnProfile))
 
 
 def merge_fields(a: Field, b: Field) -> Field:

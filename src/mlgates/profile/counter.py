@@ -7,7 +7,8 @@ States of consecutive rows merge into one state.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from types import CodeType, FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,13 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
+from mlgates.profile import serialization
 from mlgates.profile.column import ColumnView
 
-__all__ = ["BatchView", "ColumnCounter", "Counter", "State", "check_groups"]
-
-_MAGIC = b"mlgates state "
-_VERSION = 1
-_DIGEST = hashlib.sha256().digest_size
+__all__ = ["BatchView", "ColumnCounter", "Counter", "State", "check_groups", "state_of"]
 
 
 class State:
@@ -65,19 +63,13 @@ class State:
         """Build a state from the values that `to_parts` returned."""
         return cls(*parts)
 
+    def unordered(self) -> Self:
+        """Return the state without what depends on the order of the rows, such as row numbers."""
+        return self
+
     def to_bytes(self) -> bytes:
         """Serialize the state: a version, a SHA-256 and an Arrow IPC stream."""
-        arrays: list[pa.Array] = []
-        header = json.dumps([type(self).__name__, _packed(self.to_parts(), arrays)])
-        # Each array is one cell of a table of one row, for arrays differ in length.
-        cells = [pa.LargeListArray.from_arrays(pa.array([0, len(x)], "i8"), x) for x in arrays]
-        schema = pa.schema([(str(i), x.type) for i, x in enumerate(cells)], {"state": header})
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, schema) as writer:
-            if cells:
-                writer.write_batch(pa.record_batch(cells, schema=schema))
-        stream: bytes = sink.getvalue().to_pybytes()
-        return _MAGIC + b"%d\n" % _VERSION + hashlib.sha256(stream).digest() + stream
+        return serialization.to_bytes("state", (type(self).__name__, self.to_parts()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -88,65 +80,31 @@ class State:
         EvidenceError
             If the bytes are damaged, of another version, or of another class of state.
         """
-        written, _, rest = data.partition(b"\n")
-        digest, stream = rest[:_DIGEST], rest[_DIGEST:]
-        if not written.startswith(_MAGIC):
-            msg = "the bytes are not a state written by `to_bytes`"
-            raise EvidenceError(msg)
-        if written != _MAGIC + b"%d" % _VERSION:
-            version = written.removeprefix(_MAGIC)[:20].decode("ascii", "replace")
-            msg = f"the state has format version {version}, this mlgates reads version {_VERSION}"
-            raise EvidenceError(msg)
-        if hashlib.sha256(stream).digest() != digest:
-            msg = "the SHA-256 of the state does not match: its bytes were changed or truncated"
+        name, parts = serialization.from_bytes("state", data)
+        if name != cls.__name__:
+            msg = f"the bytes are a state of class {name}, expected {cls.__name__}"
             raise EvidenceError(msg)
         try:
-            with pa.ipc.open_stream(stream) as reader:
-                name, parts = json.loads(reader.schema.metadata[b"state"])
-                batches = list(reader)
-            for batch in batches:
-                batch.validate(full=True)
-            arrays = [column.values for batch in batches for column in batch.columns]
-            if name == cls.__name__:
-                return cls.from_parts(*_unpacked(parts, arrays))
-        except (pa.ArrowException, LookupError, OSError, TypeError, ValueError) as error:
+            return cls.from_parts(*parts)
+        except (pa.ArrowException, LookupError, TypeError, ValueError) as error:
             msg = f"the bytes are not a state written by `to_bytes`: {error}"
             raise EvidenceError(msg) from error
-        msg = f"the bytes are a state of class {name}, expected {cls.__name__}"
-        raise EvidenceError(msg)
 
 
-def _packed(value: Any, arrays: list[pa.Array]) -> object:
-    """Convert the parts of a state to JSON values; its arrays are appended to `arrays`.
+def state_of(name: str, parts: tuple[Any, ...]) -> State:
+    """Build a state from the name of its class and from its parts.
 
-    In the result, each array is replaced by its position in that list.
+    Raises EvidenceError if there is no such class; its module must have been imported.
     """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, tuple):
-        return [_packed(item, arrays) for item in value]
-    if not isinstance(value, np.ndarray | pa.Array | pa.ChunkedArray):
-        msg = (
-            "a state can be written if it consists of None, bools, numbers, strings, arrays and "
-            f"tuples of these, got {type(value).__name__}"
-        )
-        raise TypeError(msg)
-    kind = "numpy" if isinstance(value, np.ndarray) else "arrow"
-    if isinstance(value, pa.ChunkedArray):
-        value = value.combine_chunks()
-    arrays.append(value if kind == "arrow" else pa.array(value))
-    return {kind: len(arrays) - 1}
+    classes = {each.__name__: each for each in _subclasses(State)}
+    if name not in classes:
+        msg = f"there is no class of states named {name!r}; import the module that defines it"
+        raise EvidenceError(msg)
+    return classes[name].from_parts(*parts)
 
 
-def _unpacked(value: Any, arrays: list[pa.Array]) -> Any:
-    """Restore the values that `_packed` converted, taking their arrays from `arrays`."""
-    if isinstance(value, list):
-        return tuple(_unpacked(item, arrays) for item in value)
-    if not isinstance(value, dict):
-        return value
-    ((kind, position),) = value.items()
-    array = arrays[position]
-    return array if kind == "arrow" else array.to_numpy(zero_copy_only=False)
+def _subclasses(of: type[State]) -> list[type[State]]:
+    return [each for sub in of.__subclasses__() for each in (sub, *_subclasses(sub))]
 
 
 class BatchView:
@@ -283,6 +241,17 @@ class Counter:
         """Another counter that makes this one unnecessary, or None."""
         return None
 
+    @property
+    def identity(self) -> str:
+        """The counter as text, equal for counters that count the same, in any process.
+
+        It has the name of the class, the columns, and a SHA-256 of the fields in which counters are
+        compared, except those that have their default.
+        """
+        text = json.dumps(_canonical(self), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return " ".join([type(self).__name__, *self.columns, digest])
+
     def count(self, batch: BatchView) -> State:
         """Count in one batch of rows, and return the result as a state.
 
@@ -311,3 +280,29 @@ class ColumnCounter(Counter):
     def columns(self) -> tuple[str, ...]:
         """Name of the column, in a tuple of one."""
         return (self.column,)
+
+
+def _canonical(value: Any) -> object:
+    """Convert a counter, or the value of one of its fields, to JSON for `Counter.identity`."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, tuple):
+        return [_canonical(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {
+            field.name: _canonical(getattr(value, field.name))
+            for field in fields(value)
+            if field.compare and field.init
+            if field.default is MISSING or getattr(value, field.name) != field.default
+        }
+        return {type(value).__name__: kept}
+    if isinstance(value, FunctionType):
+        # The name alone is not enough: all lambdas of a module have the same one.
+        known = (value.__defaults__, *(cell.cell_contents for cell in value.__closure__ or ()))
+        content = [_canonical(value.__code__), _canonical(known)]
+        return {"function": [value.__module__, value.__qualname__, content]}
+    if isinstance(value, CodeType):
+        return [value.co_code.hex(), _canonical(value.co_consts), _canonical(value.co_names)]
+    return {type(value).__name__: repr(value)}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy, scalar
 from mlgates.errors import EvidenceError
 from mlgates.profile import patterns
 from mlgates.profile.column import WHOLE, ColumnView
@@ -22,7 +23,7 @@ from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample,
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats.counting import Edges, Ends, count_unsorted, round_to, tally
 from mlgates.stats.twosample import distance
-from mlgates.tables import exact
+from mlgates.tables import encoding, exact
 from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
 
@@ -103,6 +104,10 @@ class Violations(State):
         counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
         return Violations(*counts, alike=self.alike + other.alike)
 
+    def unordered(self) -> "Violations":
+        """Return the violations without their row numbers."""
+        return replace(self, rows=())
+
 
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
     """Return the column unchanged, or raise EvidenceError if its kind is not one of `kinds`.
@@ -167,7 +172,7 @@ def matching(
     if not by_row or view.is_encoded:
         counts = view.code_counts
         used = counts > 0
-        hit = np.asarray(matches(view.encoded.dictionary.filter(pa.array(used))), np.bool_)
+        hit = encoding.filled(matches(view.encoded.dictionary.filter(from_numpy(used))), 0)
         # The last element is for missing rows, whose code is -1.
         violates = np.zeros(len(counts) + 1, np.bool_)
         violates[:-1][used] = ~hit if allowed else hit
@@ -178,7 +183,7 @@ def matching(
     number = int(pc.sum(hits).as_py() or 0)
     if number == (view.valid if allowed else 0):
         return Violations(0, view.valid)
-    mask = np.asarray(hits.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+    mask = encoding.filled(hits, 0)
     return violations_at(~(mask | view.missing_mask()) if allowed else mask, view)
 
 
@@ -301,7 +306,7 @@ class Fractional(ColumnCounter):
         view = require_kind(batch[self.column], _READABLE, "tested for whole numbers")
         if view.stored == "decimal":
             present = view.plain.drop_null()
-            return violations_at(np.asarray(pc.not_equal(pc.floor(present), present)), view)
+            return violations_at(encoding.filled(pc.not_equal(pc.floor(present), present), 0), view)
         if view.field.kind != "float":
             return Violations(0, view.valid)
         whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))
@@ -626,7 +631,7 @@ class Occurrences(_ValuesCounter):
         dictionary, counts = view.encoded.dictionary, np.zeros(len(self.values), np.int64)
         if len(dictionary):
             cells, positions = exact.stored_values(self.values, dictionary.type, view.given_type)
-            where = pc.index_in(cells, value_set=dictionary).fill_null(-1).to_numpy()
+            where = encoding.filled(pc.index_in(cells, value_set=dictionary), -1)
             counts[positions[where >= 0]] = view.code_counts[where[where >= 0]]
         return CellCounts(counts)
 
@@ -735,9 +740,9 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
         units = math.ceil(scaled) if below else math.floor(scaled)
         if abs(units) >= 10**type_.precision:
             return none_or_all
-        scalar = pa.scalar(exact.to_decimal(units, type_.scale), type_)
+        least = scalar(exact.to_decimal(units, type_.scale), type_)
         compare = pc.less if below else pc.greater
-        return np.asarray(compare(view.plain.drop_null(), scalar), np.bool_)
+        return encoding.filled(compare(view.plain.drop_null(), least), 0)
     units = math.ceil(limit) if below else math.floor(limit)
     if not exact.within(units, view.values.dtype):
         return none_or_all

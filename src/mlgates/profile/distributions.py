@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import State
 from mlgates.stats import buckets, counting, twosample
@@ -119,8 +120,8 @@ class Ecdf(State):
         _ = self.values
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the sorted arrays that the distribution consists of."""
-        return (self._parts,)
+        """Return the sorted values."""
+        return ((self.values,) if self.n else (),)
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
         """Return the distribution of the values of both distributions together."""
@@ -374,7 +375,7 @@ class Frequencies(State):
         chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
         encoded = encoding.encode(chunked)
         size = len(encoded.dictionary)
-        codes = encoded.indices.fill_null(size).to_numpy()
+        codes = encoding.filled(encoded.indices, size)
         return cls.counted(encoded.dictionary, np.bincount(codes, minlength=size + 1)[:size])
 
     @classmethod
@@ -385,14 +386,14 @@ class Frequencies(State):
             return cls()
         if kinds.is_floating(type_):
             # As doubles without NaN, with -0.0 as 0.0.
-            doubles = values.cast(pa.float64()).to_numpy(zero_copy_only=False) + 0.0
+            doubles = encoding.filled(values.cast(pa.float64()), np.nan) + 0.0
             kept = (counts > 0) & ~np.isnan(doubles)
             distinct, positions = np.unique(doubles[kept], return_inverse=True)
             summed = np.zeros(len(distinct), np.int64)
             np.add.at(summed, positions, counts[kept])
-            return cls((pa.array(distinct), summed))
+            return cls((from_numpy(distinct), summed))
         if not counts.all():
-            values, counts = values.filter(pa.array(counts > 0)), counts[counts > 0]
+            values, counts = values.filter(from_numpy(counts > 0)), counts[counts > 0]
         # One type for each kind, so that frequencies from different containers are equal.
         if kinds.is_string(type_):
             values = values.cast(pa.large_string())
@@ -437,7 +438,7 @@ class Frequencies(State):
             encoded = encoding.encode(values)
             counts = np.zeros(len(encoded.dictionary), np.int64)
             added = np.concatenate([counts for _, counts in self._parts])
-            np.add.at(counts, encoded.indices.to_numpy(), added)
+            np.add.at(counts, encoding.filled(encoded.indices, -1), added)
             self._parts = ((encoded.dictionary, counts),)
         return self._parts[0]
 
@@ -446,7 +447,7 @@ class Frequencies(State):
         # Sorted on demand: millions of texts take a second, and often only their number is needed.
         values, counts = self._summed()
         order = pc.array_sort_indices(values)
-        counts = counts[order.to_numpy()].astype(np.int64, copy=False)
+        counts = counts[encoding.filled(order, -1)].astype(np.int64, copy=False)
         counts.flags.writeable = False
         return values.take(order), counts
 
@@ -468,8 +469,8 @@ class Frequencies(State):
         self._summed()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return one pair of arrays, values and counts, for each merged part."""
-        return self._parts
+        """Return a pair of arrays, the values in order and their counts; nothing without values."""
+        return (self._in_order,) if self.n else ()
 
     def __getitem__(self, value: object) -> int:
         """Return the number of occurrences of `value`, which may be of any type."""

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, require_kind
 from mlgates.profile.distributions import concatenated
@@ -19,6 +21,8 @@ __all__ = ["Duplicated", "Duplicates"]
 #: A table of flags is faster than sorting if it has at most this many elements per value.
 _SPARSE = 8
 _HEAD = 1024
+#: The number of the first row of a part, if row numbers are not known.
+_UNKNOWN = -1
 #: Kinds whose values are compared in Arrow; values of other kinds are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
 
@@ -31,7 +35,8 @@ class _Part(NamedTuple):
     """The values of some consecutive rows.
 
     `rows` are the positions, among these rows, of the rows that have a value; None if all have one.
-    `start` is the number, in the table, of the first of these rows.
+    `start` is the number, in the table, of the first of these rows, or -1 if row numbers are not
+    known.
     """
 
     values: Values
@@ -64,6 +69,10 @@ class Duplicates(State):
         """Row numbers, from 0, of the first five rows that repeat an earlier value."""
         return self._repeats[1]
 
+    @property
+    def _is_unordered(self) -> bool:
+        return any(part.start == _UNKNOWN for part in self._parts)
+
     @cached_property
     def _repeats(self) -> tuple[int, tuple[int, ...]]:
         if self.n == 0:
@@ -71,6 +80,8 @@ class Duplicates(State):
         values = self._values()
         repeated = _repeated_numbers if isinstance(values, np.ndarray) else _repeated_texts
         count, first = repeated(values)
+        if self._is_unordered:
+            return count, ()
         return count, tuple(self._rows()[first].tolist()) if count else ()
 
     def _values(self) -> Values:
@@ -87,7 +98,9 @@ class Duplicates(State):
                 return concatenated(whole)
             if all(part.min() >= 0 for part in arrays):
                 return np.concatenate([part.astype(np.uint64) for part in arrays])
-            values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]
+            values = [
+                pa.chunked_array([from_numpy(part)]).cast(pa.decimal128(20, 0)) for part in arrays
+            ]
         types, kinds = {part.type for part in values}, pa.types
         if len(types) > 1:
             if all(map(kinds.is_decimal, types)):
@@ -133,11 +146,18 @@ class Duplicates(State):
         if not isinstance(other, Duplicates):
             msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
             raise TypeError(msg)
-        parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
+        parts = (
+            part if part.start == _UNKNOWN else part._replace(start=part.start + shift)
+            for part in other._parts  # noqa: SLF001
+        )
         merged = Duplicates()
         merged._parts = (*self._parts, *parts)
         merged.n = self.n + other.n
         return merged
+
+    def unordered(self) -> "Duplicates":
+        """Return the state without row numbers."""
+        return Duplicates(*(part._replace(rows=None, start=_UNKNOWN) for part in self._parts))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Duplicates):
@@ -147,7 +167,15 @@ class Duplicates(State):
         if self.n == 0:
             return True
         ours, theirs = self._values(), other._values()
-        if type(ours) is not type(theirs) or not np.array_equal(self._rows(), other._rows()):
+        if type(ours) is not type(theirs) or self._is_unordered != other._is_unordered:
+            return False
+        if self._is_unordered:
+            arrays = isinstance(ours, np.ndarray)
+            ours, theirs = (
+                np.sort(side) if arrays else pa.chunked_array([side.take(pc.sort_indices(side))])
+                for side in (ours, theirs)
+            )
+        elif not np.array_equal(self._rows(), other._rows()):
             return False
         return np.array_equal(ours, theirs) if isinstance(ours, np.ndarray) else ours == theirs
 
@@ -227,12 +255,12 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     else:
         suspects = may_repeat(values)
     if not suspects.all():
-        values = values.filter(pa.array(suspects))
+        values = values.filter(from_numpy(suspects))
     encoded = encoding.encode(values)
     count = len(encoded) - len(encoded.dictionary)
     if count == 0:
         return 0, np.empty(0, np.intp)
-    codes = encoded.indices.to_numpy()
+    codes = encoding.filled(encoded.indices, -1)
     # Each new value gets the next code, so a code that is not a new maximum is a repetition.
     repeats = 1 + first_true(codes[1:] <= np.maximum.accumulate(codes)[:-1])
     return count, np.flatnonzero(suspects)[repeats]

@@ -1,26 +1,26 @@
 """Counters that apply other counters to each group of rows, or to one slice."""
 
-from dataclasses import astuple, dataclass, fields
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import suppress_errors
 from mlgates.profile.column import ColumnProfile, ColumnView
-from mlgates.profile.counter import BatchView, Counter, State, check_groups
+from mlgates.profile.counter import BatchView, Counter, State, check_groups, state_of
 from mlgates.profile.groups import (
     MOST_SLICES,
     Slice,
+    by_key,
     columns_of,
     group_keys,
     pack_keys,
     unpack_keys,
 )
 from mlgates.profile.scan import Failure, Profile, merge_states
-from mlgates.tables.field import Field, TableSchema
+from mlgates.tables.field import TableSchema
 
 __all__ = ["GroupState", "Grouped", "GroupedStates", "Several", "SeveralStates"]
 
@@ -66,6 +66,11 @@ class GroupedStates(State):
         for group in self.groups:
             group.state.finalize()
 
+    def unordered(self) -> "GroupedStates":
+        """Return the states without row numbers; the groups are in the order of their keys."""
+        groups = by_key(self.groups)
+        return GroupedStates(tuple(g._replace(state=g.state.unordered()) for g in groups))
+
     def to_parts(self) -> tuple[Any, ...]:
         """Return the keys of the groups, the name of the class of their states, and the states.
 
@@ -80,19 +85,9 @@ class GroupedStates(State):
     def from_parts(cls, *parts: Any) -> "GroupedStates":
         """Build the states from the values that `to_parts` returned."""
         columns, name, states = parts
-        of = _state_classes()
         keys = unpack_keys(columns, len(states))
         pairs = zip(keys, states, strict=True)
-        groups = (GroupState(key, rows, of[name].from_parts(*p)) for key, (rows, p) in pairs)
-        return cls(tuple(groups))
-
-
-def _state_classes(of: type[State] = State) -> dict[str, type[State]]:
-    """Return the subclasses of a class by their names."""
-    found: dict[str, type[State]] = {}
-    for each in of.__subclasses__():
-        found |= {each.__name__: each, **_state_classes(each)}
-    return found
+        return cls(tuple(GroupState(key, rows, state_of(name, p)) for key, (rows, p) in pairs))
 
 
 @dataclass(frozen=True)
@@ -115,31 +110,22 @@ class SeveralStates(State):
         for state in self.states:
             state.finalize()
 
+    def unordered(self) -> "SeveralStates":
+        """Return the state with states that don't depend on the order of the rows."""
+        return replace(self, states=tuple(state.unordered() for state in self.states))
+
     def to_parts(self) -> tuple[Any, ...]:
         """Return the number of rows, the parts of the profiles, and those of the states."""
-        columns = []
-        for column in self.columns:
-            field, *counts, low, high, checksum = astuple(column)[:_PROFILED]
-            # a decimal as a tuple of its text
-            ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
-            columns.append((field, *counts, *ends, checksum))
+        columns = tuple(column.to_parts() for column in self.columns)
         states = tuple((type(state).__name__, state.to_parts()) for state in self.states)
-        return self.rows, tuple(columns), states
+        return self.rows, columns, states
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "SeveralStates":
         """Build the state from the values that `to_parts` returned."""
         rows, columns, states = parts
-        profiles = []
-        for field, *counts, low, high, checksum in columns:
-            ends = [Decimal(*end) if isinstance(end, tuple) else end for end in (low, high)]
-            values: Any = (*counts, *ends, checksum)
-            profiles.append(ColumnProfile(Field(*field), *values))
-        of = _state_classes()
-        return cls(rows, tuple(profiles), tuple(of[name].from_parts(*p) for name, p in states))
-
-
-_PROFILED = sum(field.init for field in fields(ColumnProfile))
+        profiles = tuple(ColumnProfile.from_parts(*column) for column in columns)
+        return cls(rows, profiles, tuple(state_of(name, p) for name, p in states))
 
 
 @dataclass(frozen=True)
@@ -227,7 +213,7 @@ class Grouped(Counter):
         order = np.argsort(numbers.astype(np.int16), kind="stable")
         sizes = np.bincount(numbers + 1, minlength=len(keys) + 1)
         ends = np.cumsum(sizes).tolist()
-        rows = pa.array(order)
+        rows = from_numpy(order)
         ordered = {}
         for name in self._counted:
             array = batch[name].plain

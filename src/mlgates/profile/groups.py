@@ -1,18 +1,20 @@
 """Counters of missing cells by group: rows of equal values, or slices selected by a condition."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.expressions.condition import Condition
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, is_in, require_kind, types_of
+from mlgates.tables import encoding
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
@@ -25,6 +27,7 @@ __all__ = [
     "MissingWhere",
     "RowCondition",
     "Slice",
+    "by_key",
     "columns_of",
     "condition_answers",
     "group_keys",
@@ -41,6 +44,7 @@ RowCondition = Condition | Callable[..., object]
 #: The name of a slice, and its condition.
 Slice = tuple[str, RowCondition]
 Mask = npt.NDArray[np.bool_]
+G = TypeVar("G", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,10 @@ class GroupMissing(State):
         check_groups(len(merged), MOST_SLICES)
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
+    def unordered(self) -> "GroupMissing":
+        """Return the counts with the groups in the order of their keys."""
+        return GroupMissing(by_key(self.groups))
+
     def to_parts(self) -> tuple[Any, ...]:
         """Return the keys of the groups, one array per grouping column, and their counts."""
         return pack_keys([key for key, _, _ in self.groups]), tuple(g[1:] for g in self.groups)
@@ -80,6 +88,19 @@ class GroupMissing(State):
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
+
+
+def by_key(groups: Iterable[G]) -> tuple[G, ...]:
+    """Return groups, of which the first element is the key, in an order of their keys.
+
+    Keys can have values of several types, and None, so they are ordered by type and then as text.
+    """
+
+    def rank(group: G) -> list[tuple[str, int, str]]:
+        texts = [(type(value).__name__, str(value)) for value in group[0]]
+        return [(name, len(text) * (name == "int"), text) for name, text in texts]
+
+    return tuple(sorted(groups, key=rank))
 
 
 def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
@@ -250,7 +271,7 @@ def group_keys(
     labels = []
     for name in by:
         codes = batch[name].codes[first]
-        values = batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0))
+        values = batch[name].encoded.dictionary.take(from_numpy(codes, codes < 0))
         labels.append(values.to_pylist())
     return numbers, list(zip(*labels, strict=True))
 
@@ -285,8 +306,8 @@ def condition_answers(
         names = read or tuple(batch.columns)
         table = pa.table([batch[name].plain for name in names], names=list(names))
         answer = row_answers(subject, condition, table, batch.rows)
-    missing = np.asarray(answer.is_null())
-    return np.asarray(answer.fill_null(False)), missing  # noqa: FBT003
+    missing = encoding.filled(answer.is_null(), 0)
+    return encoding.filled(answer, 0), missing
 
 
 def _missing_or_in(
@@ -296,7 +317,8 @@ def _missing_or_in(
     view, mask = batch[name], batch[name].missing_mask()
     if not values or view.field.kind in {"nested", "null", "unreadable"}:
         return mask
-    return mask | np.asarray(is_in(view.plain, values, view.given_type).to_numpy(), np.bool_)
+    found: Mask = encoding.filled(is_in(view.plain, values, view.given_type), 0)
+    return mask | found
 
 
 def rows_where(
@@ -328,7 +350,7 @@ def rows_where(
     array([ True, False])
     """
     answer = row_answers(f"the condition of slice {name!r}", condition, native, rows)
-    return np.asarray(answer.fill_null(False), np.bool_)  # noqa: FBT003
+    return encoding.filled(answer, 0)
 
 
 def row_answers(

@@ -17,6 +17,8 @@ __all__ = ["KeyCounter", "KeyHashes"]
 
 #: Rows that are named in a report.
 _SHOWN = 5
+#: The number of the first row of a part, if row numbers are not known.
+_UNKNOWN = -1
 
 Positions = npt.NDArray[np.int64]
 
@@ -25,7 +27,8 @@ class _Part(NamedTuple):
     """The hashes of the keys of some consecutive rows.
 
     `rows` are the positions, among these rows, of the rows that have a key; None if all have one.
-    `start` is the number, in the table, of the first of these rows.
+    `start` is the number, in the table, of the first of these rows, or -1 if row numbers are not
+    known.
     """
 
     hashes: RowHashes
@@ -67,8 +70,14 @@ class KeyHashes(State):
     @cached_property
     def _repeats(self) -> tuple[int, tuple[int, ...]]:
         places = self.repeated()
+        if self._is_unordered:
+            return len(places), ()
         first = np.partition(places, _SHOWN)[:_SHOWN] if len(places) > _SHOWN else places
         return len(places), tuple(int(row) for row in np.sort(first))
+
+    @property
+    def _is_unordered(self) -> bool:
+        return any(part.start == _UNKNOWN for part in self._parts)
 
     def repeated(self) -> Positions:
         """Return the row numbers of all rows that repeat an earlier key, in no particular order."""
@@ -137,8 +146,16 @@ class KeyHashes(State):
         if not isinstance(other, KeyHashes):
             msg = f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
             raise TypeError(msg)
-        parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
+        parts = (
+            part if part.start == _UNKNOWN else part._replace(start=part.start + shift)
+            for part in other._parts  # noqa: SLF001
+        )
         return KeyHashes(self.missing + other.missing, *self._parts, *parts)
+
+    def unordered(self) -> "KeyHashes":
+        """Return the keys without their row numbers."""
+        parts = (_Part(part.hashes, None, _UNKNOWN) for part in self._parts)
+        return KeyHashes(self.missing, *parts)
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the number of rows without a key, and the hashes and rows of each merged part."""
@@ -153,9 +170,13 @@ class KeyHashes(State):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, KeyHashes):
             return NotImplemented
-        pairs = zip(self._joined(), other._joined(), strict=True)
-        same = all(np.array_equal(ours, theirs) for ours, theirs in pairs)
-        return self.missing == other.missing and same
+        if self.missing != other.missing or self._is_unordered != other._is_unordered:
+            return False
+        (ours, our_rows), (theirs, their_rows) = self._joined(), other._joined()
+        if self._is_unordered:
+            ours, theirs = (side[:, _rows_by_hash(side)] for side in (ours, theirs))
+            return np.array_equal(ours, theirs)
+        return np.array_equal(ours, theirs) and np.array_equal(our_rows, their_rows)
 
     def __repr__(self) -> str:
         return f"KeyHashes(count={self.count}, n={self.n}, rows={self.rows})"

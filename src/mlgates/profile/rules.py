@@ -13,6 +13,7 @@ from mlgates.profile.groups import (
     Mask,
     RowCondition,
     Slice,
+    by_key,
     columns_of,
     condition_answers,
     group_keys,
@@ -68,6 +69,10 @@ class RuleCounts(State):
             merged[key] = RuleGroup(key, *counts, places)
         check_groups(len(merged), MOST_SLICES)
         return RuleCounts(tuple(merged.values()))
+
+    def unordered(self) -> "RuleCounts":
+        """Return the counts without row numbers; the groups are in the order of their keys."""
+        return RuleCounts(tuple(group._replace(first=()) for group in by_key(self.groups)))
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the keys of the groups, one array per grouping column, and their counts."""

@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import astuple
 from fractions import Fraction
 from functools import partial
+from importlib import import_module
 from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -17,13 +19,21 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
-from mlgates.profile.column import WHOLE, ColumnProfile, ColumnView, Sweep, float_sums, merge_fields
-from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile import serialization
+from mlgates.profile.column import (
+    WHOLE,
+    ColumnProfile,
+    ColumnView,
+    Sweep,
+    float_sums,
+    merge_fields,
+)
+from mlgates.profile.counter import BatchView, Counter, State, state_of
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables import encoding
 from mlgates.tables.exact import NANOSECONDS
-from mlgates.tables.field import TableSchema, few, no_column
+from mlgates.tables.field import Field, TableSchema, few, no_column
 from mlgates.tables.source import Source, as_source
 
 __all__ = [
@@ -45,6 +55,7 @@ _MANY_VALUES = 1 << 19
 _MATRIX = 1 << 16
 T = TypeVar("T")
 R = TypeVar("R")
+_MODULES = ("duplicates", "groups", "grouped", "keys", "rules", "summaries", "times")
 _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
@@ -80,8 +91,10 @@ class Failure(State):
 class Profile:
     """What one scan of a table found: its number of rows, column profiles and states of counters.
 
-    Create it by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of
-    the whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
+    Create it by `Profile.of`, or by `Plan.count` to give it as ``data=`` of a run. Profiles of
+    consecutive parts of a table merge into the profile of the whole:
+    ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``. Those of a plan can be merged in
+    any order: they have no row numbers.
 
     Attributes
     ----------
@@ -91,6 +104,10 @@ class Profile:
         Names and types of all columns of the table, in order.
     columns : mapping of str to ColumnProfile
         Profiles of columns, in the order of the schema; of those requested in `Profile.of`.
+    is_planned : bool
+        Whether it was made by a `Plan`, or read by `from_bytes`.
+    reference : str or None
+        Fingerprint of the reference of the plan that made it; None without plan or reference.
 
     Examples
     --------
@@ -108,12 +125,18 @@ class Profile:
         rows: int,
         schema: TableSchema,
         columns: Mapping[str, ColumnProfile],
-        states: Mapping[Counter, State],
+        states: Mapping[Any, State],
+        *,
+        is_planned: bool = False,
+        reference: str | None = None,
     ) -> None:
         self.rows = rows
+        self.is_planned = is_planned
+        self.reference = reference
         self.schema: TableSchema = MappingProxyType(dict(schema))
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
-        self._states = dict(states)
+        #: by counter, in the profile of a plan by the identity of the counter
+        self._states: dict[Any, State] = dict(states)
 
     @classmethod
     def of(
@@ -164,8 +187,69 @@ class Profile:
             self.rows,
             {name: field for name, field in self.schema.items() if name in columns},
             {name: column for name, column in self.columns.items() if name in columns},
-            {c: state for c, state in self._states.items() if set(c.columns) <= set(columns)},
+            {
+                key: state
+                for key, state in self._states.items()
+                if not isinstance(key, Counter) or set(key.columns) <= set(columns)
+            },
+            is_planned=self.is_planned,
+            reference=self.reference,
         )
+
+    def planned(self, reference: str | None = None) -> "Profile":
+        """Return the profile as a `Plan` makes it: independent of the order of the rows.
+
+        `reference` is the fingerprint of the plan's reference.
+        """
+        if self.is_planned:
+            return self
+        states = {key.identity: state.unordered() for key, state in self._states.items()}
+        whole = self.rows, self.schema, self.columns, states
+        return Profile(*whole, is_planned=True, reference=reference)
+
+    def to_bytes(self) -> bytes:
+        """Write the profile as bytes: a version, a SHA-256 and an Arrow IPC stream.
+
+        Row numbers are left out. The size does not depend on the number of rows, except for
+        counters that keep values or keys, see :doc:`/howto/parts`.
+        """
+        profile = self.planned()
+        fields = tuple(astuple(field) for field in self.schema.values())
+        columns = tuple(column.to_parts() for column in self.columns.values())
+        states = tuple((k, type(s).__name__, s.to_parts()) for k, s in profile._states.items())  # noqa: SLF001
+        whole = self.rows, profile.reference, fields, columns, states
+        return serialization.to_bytes("profile", whole)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Profile":
+        """Read a profile from the bytes that `to_bytes` returned.
+
+        Raises
+        ------
+        EvidenceError
+            If the bytes are damaged, of a newer version, or no profile. The SHA-256 detects
+            accidental changes. It does not protect from an attacker.
+
+        Examples
+        --------
+        >>> profile = Profile.of({"age": [31, None, 44]})
+        >>> Profile.from_bytes(profile.to_bytes()).columns["age"].max
+        44
+        """
+        read = serialization.from_bytes("profile", data)
+        for module in _MODULES:  # that define the classes of states
+            import_module(f"mlgates.profile.{module}")
+        try:
+            rows, reference, fields, columns, states = read
+            schema = {field[0]: Field(*field) for field in fields}
+            profiles = {column[0][0]: ColumnProfile.from_parts(*column) for column in columns}
+            found = {key: state_of(name, parts) for key, name, parts in states}
+        except EvidenceError:
+            raise
+        except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            msg = f"the bytes are not a profile written by `to_bytes`: {error}"
+            raise EvidenceError(msg) from error
+        return cls(rows, schema, profiles, found, is_planned=True, reference=reference)
 
     def __getitem__(self, counter: Counter) -> Any:
         """Return the state of a counter; a counter that contains the same counts may replace it.
@@ -177,15 +261,25 @@ class Profile:
         Exception
             The exception that the counter raised in the scan.
         """
-        while counter not in self._states and counter.subsumed_by is not None:
-            counter = counter.subsumed_by
-        state = self._states[counter]
+        state = self._find(counter)
+        if state is None:
+            raise KeyError(counter)
         if isinstance(state, Failure):
             raise state.error
         return state
 
-    def __contains__(self, counter: object) -> bool:
-        return counter in self._states
+    def __contains__(self, counter: Counter) -> bool:
+        """Whether the counter, or another one with the same counts, was counted."""
+        return self._find(counter) is not None
+
+    def _find(self, counter: Counter) -> State | None:
+        wanted: Counter | None = counter
+        while wanted is not None:
+            state = self._states.get(wanted.identity if self.is_planned else wanted)
+            if state is not None:
+                return state
+            wanted = wanted.subsumed_by
+        return None
 
     def merge(self, other: "Profile") -> "Profile":
         """Return the profile of these rows followed by those of `other`.
@@ -193,9 +287,15 @@ class Profile:
         Raises
         ------
         EvidenceError
-            If the profiles have different columns or counters, or kinds of columns that cannot be
-            merged. A column without values merges with any kind, and integers merge with floats.
+            If the profiles have different columns, counters or references, or kinds of columns that
+            cannot be merged. A column without values merges with any kind, and integers merge with
+            floats.
         """
+        if self.is_planned != other.is_planned:
+            return self.planned(other.reference).merge(other.planned(self.reference))
+        if self.reference != other.reference:
+            msg = "profiles cannot be merged: their plans were made with different references"
+            raise EvidenceError(msg)
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
             ("columns", self.schema, other.schema),
@@ -208,14 +308,19 @@ class Profile:
                 listed = few(map(str, unpaired))
                 msg = f"profiles cannot be merged: only one of them has the {what} {listed}"
                 raise EvidenceError(msg)
+        merged = {
+            counter: merge_states(state, states[counter], self.rows)
+            for counter, state in self._states.items()
+        }
+        if self.is_planned:
+            merged = {key: state.unordered() for key, state in merged.items()}
         return Profile(
             self.rows + other.rows,
             {name: merge_fields(field, other.schema[name]) for name, field in self.schema.items()},
             {name: column.merge(other.columns[name]) for name, column in self.columns.items()},
-            {
-                counter: merge_states(state, states[counter], self.rows)
-                for counter, state in self._states.items()
-            },
+            merged,
+            is_planned=self.is_planned,
+            reference=self.reference,
         )
 
     @property
@@ -254,6 +359,7 @@ class Profile:
             self.rows == other.rows
             and list(self.schema.items()) == list(other.schema.items())
             and self.columns == other.columns
+            and self.reference == other.reference
             and self._states == other._states
         )
 

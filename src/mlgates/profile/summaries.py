@@ -1,5 +1,6 @@
 """Counters of the moments and of the extremes of a column, exact for integers and decimals."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -42,6 +43,19 @@ class MomentState(State):
         moments = self.moments.merge(other.moments)
         is_exact = self.is_exact and other.is_exact
         return MomentState(self.infinite + other.infinite, moments, is_exact)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the exact sums are equal, and the powers of deviations up to rounding."""
+        if not isinstance(other, MomentState):
+            return NotImplemented
+        pairs = zip(self.moments.powers, other.moments.powers, strict=True)
+        return (
+            (self.infinite, self.is_exact) == (other.infinite, other.is_exact)
+            and self.moments[:3] == other.moments[:3]
+            and all(math.isclose(a, b, rel_tol=1e-9) for a, b in pairs)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the counts and the moments, with each exact sum as numerator and denominator."""

@@ -1,7 +1,7 @@
 """Counter of timestamps: the newest, those in the future, and the largest gap between them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy
+from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.counters import require_kind
@@ -22,7 +24,7 @@ _DAY = 86_400
 _KINDS = frozenset({"timestamp", "date", "null"})
 #: Timestamps that are converted, and sorted, at a time.
 _BLOCK = 1 << 18
-#: With more spans than this, spans that are near each other are joined.
+#: With more spans than this, spans are joined.
 _MOST_SPANS = 1 << 16
 
 
@@ -39,19 +41,18 @@ class Gap(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Intervals of time, disjoint and in order, that together contain all timestamps of a column.
+    """Spans of time, disjoint and in order, that together contain all timestamps of a column.
 
-    They summarise the timestamps. Each field is an array with one element per span: its `first` and
-    its `last` timestamp, the length of the largest gap between timestamps in the span
-    (`inner_gap`), and the timestamp after which that gap begins (`after`). `exact` is False if the
-    gap may be shorter in truth, because the summary may have lost timestamps within it.
+    `first` and `last` have the first and the last timestamp in each span. A span is what lies in
+    one cell of a grid with cells of ``2**power`` ticks. With a power of 0 these are the different
+    timestamps, and the power is only as large as needed for at most 65,536 spans. If cells would
+    have to be longer than the longest gap allowed, all gaps up to that one are closed instead, and
+    `power` is None. So the spans depend only on the set of the timestamps, not on their order.
     """
 
-    first: npt.NDArray[Any]
-    last: npt.NDArray[Any]
-    inner_gap: npt.NDArray[Any]
-    after: npt.NDArray[Any]
-    exact: npt.NDArray[Any]
+    first: Ticks
+    last: Ticks
+    power: int | None = 0
 
     @classmethod
     def of(cls, ticks: Ticks) -> "Spans":
@@ -59,87 +60,90 @@ class Spans(NamedTuple):
         if np.any(ticks[1:] < ticks[:-1]):
             ticks = np.sort(ticks)
         ticks = ticks[np.concatenate([ticks[:1] == ticks[:1], ticks[1:] != ticks[:-1]])]
-        return cls(
-            ticks, ticks, np.zeros(len(ticks), np.uint64), ticks, np.ones(len(ticks), np.bool_)
-        )
+        return cls(ticks, ticks)
 
     def gaps(self) -> npt.NDArray[np.uint64]:
-        """Return the time from the end of each span to the start of the next, 0 if they overlap."""
+        """Return the time from the end of each span to the start of the next."""
         # unsigned, because the difference of two int64 can exceed an int64
-        gaps = self.first[1:].view(np.uint64) - self.last[:-1].view(np.uint64)
-        return np.where(self.first[1:] > self.last[:-1], gaps, np.uint64(0))
+        return np.asarray(self.first[1:].view(np.uint64) - self.last[:-1].view(np.uint64))
 
-    def merge(self, other: "Spans") -> "Spans":
-        """Return the spans of both objects in order; those that overlap are joined."""
-        if not len(self.first) or not len(other.first):
-            return self if len(self.first) else other
-        both = Spans(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
-        order = np.lexsort((both.last, both.first))
-        both = Spans(*(values[order] for values in both))
-        both = both._replace(last=np.maximum.accumulate(both.last))
-        overlaps = both.first[1:] < both.last[:-1]
-        return both.joined(both.first[1:] <= both.last[:-1], overlaps)
+    def merge(self, other: "Spans", longest: int) -> "Spans":
+        """Return the spans of the timestamps of both; `longest` is the longest gap allowed."""
+        power = None
+        if self.power is not None and other.power is not None:
+            power = max(self.power, other.power)
+        sides = (self.coarser(power, longest), other.coarser(power, longest))
+        first = np.concatenate([side.first for side in sides])
+        order = np.argsort(first, kind="stable")
+        last = np.maximum.accumulate(np.concatenate([side.last for side in sides])[order])
+        return Spans(first[order], last).coarser(power, longest).bounded(longest)
 
-    def compressed(self, longest: int) -> "Spans":
-        """Join neighbouring spans, across the shortest gaps first, until at most 65,536 are left.
+    def bounded(self, longest: int) -> "Spans":
+        """Return coarser spans if there are more than 65,536."""
+        spans = self
+        while len(spans.first) > _MOST_SPANS and spans.power is not None:
+            power = spans.power + 1
+            spans = spans.coarser(power if 2**power <= longest else None, longest)
+        return spans
 
-        Gaps of more than `longest` ticks are not joined, so that more spans can be left.
+    def coarser(self, power: int | None, longest: int) -> "Spans":
+        """Join the spans of each cell of a grid; without `power`, across all gaps allowed.
+
+        Spans may overlap if they are in the same cell, and without `power`.
         """
-        if len(self.first) <= _MOST_SPANS:
-            return self
-        gaps = self.gaps()
-        short = gaps[gaps <= np.uint64(min(longest, 2**64 - 1))]
-        if not len(short):
-            return self
-        position = min(len(self.first) - _MOST_SPANS // 2, len(short)) - 1
-        joins = gaps <= np.partition(short, position)[position]
-        return self.joined(joins, np.zeros(len(gaps), np.bool_))
+        if power is None:
+            overlaps = self.first[1:] <= self.last[:-1]
+            is_start = ~(overlaps | (self.gaps() <= np.uint64(min(longest, 2**64 - 1))))
+        else:
+            cells = self.first >> power
+            is_start = cells[1:] != cells[:-1]
+        is_start = np.concatenate([self.first[:1] == self.first[:1], is_start])
+        ends = np.concatenate([is_start[1:], is_start[:1]])
+        return Spans(self.first[is_start], self.last[ends], power)
 
-    def joined(self, joins: npt.NDArray[np.bool_], overlaps: npt.NDArray[np.bool_]) -> "Spans":
-        """Join each span with the next one where `joins` is true.
-
-        `overlaps` is true where a span overlaps with the next one. If spans that overlap are
-        joined, the largest gap is not exact, because timestamps of one may be in a gap of the
-        other.
-        """
-        if not joins.any():
-            return self
-        is_start = np.concatenate([[True], ~joins])
-        starts = np.flatnonzero(is_start)
-        ends = np.concatenate([starts[1:], [len(self.first)]]) - 1
-        # the largest gap of joined spans is in one of them, or before one of them
-        before = np.concatenate(
-            [np.zeros(1, np.uint64), np.where(joins, self.gaps(), np.uint64(0))]
-        )
-        is_before = before > self.inner_gap
-        length = np.where(is_before, before, self.inner_gap)
-        after = np.where(is_before, np.concatenate([self.last[:1], self.last[:-1]]), self.after)
-        exact = is_before | self.exact
-        largest = np.maximum.reduceat(length, starts)
-        number = np.cumsum(is_start) - 1
-        candidates = np.flatnonzero(length == largest[number])
-        best = candidates[np.unique(number[candidates], return_index=True)[1]]
-        is_mixed = np.logical_or.reduceat(np.concatenate([[False], overlaps]), starts)
-        return Spans(
-            self.first[starts], self.last[ends], largest, after[best], exact[best] & ~is_mixed
-        )
-
-    def largest(self) -> Gap | None:
+    def largest(self, longest: int) -> Gap | None:
         """Return the largest gap between timestamps; None for fewer than two timestamps.
 
         If several gaps are equally long, it is the first one.
         """
         if not len(self.first):
             return None
-        lengths = np.concatenate([self.gaps(), self.inner_gap])
-        after = np.concatenate([self.last[:-1], self.after])
-        exact = np.concatenate([np.ones(len(self.first) - 1, np.bool_), self.exact])
-        best = np.flatnonzero(lengths == lengths.max())
-        best = best[np.argmin(after[best])]
-        return Gap(int(lengths[best]), int(after[best]), bool(exact[best]))
+        gaps, lengths = self.gaps(), self.last.view(np.uint64) - self.first.view(np.uint64)
+        within = int(lengths.max()) if self.power else min(int(lengths.max()), longest)
+        between = int(gaps.max()) if len(gaps) else 0
+        if between > within or not within:
+            after = self.last[np.argmax(gaps)] if len(gaps) else self.last[0]
+            return Gap(between, int(after), exact=True)
+        return Gap(within, int(self.first[np.argmax(lengths)]), exact=False)
+
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the power, the first timestamp, and small numbers from which the others follow."""
+        ticks = self.first.view(np.uint64)
+        steps = ticks[1:] - ticks[:-1]
+        lengths = (
+            None if self.power == 0 else self.last.view(np.uint64) - self.first.view(np.uint64)
+        )
+        start = int(self.first[0]) if len(self.first) else None
+        return self.power, start, _narrow(steps), None if lengths is None else _narrow(lengths)
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "Spans":
+        """Build the spans from the values that `to_parts` returned."""
+        power, start, steps, lengths = parts
+        if start is None:
+            return _NO_SPANS._replace(power=power)
+        begin = np.array([start], np.int64).view(np.uint64)
+        first = np.cumsum(np.concatenate([begin, steps.astype(np.uint64)]), dtype=np.uint64)
+        last = first if lengths is None else first + lengths
+        return cls(first.view(np.int64), last.view(np.int64), power)
 
 
 _NO_SPANS = Spans.of(np.empty(0, np.int64))
+
+
+def _narrow(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
+    """Convert numbers to the narrowest type that has all of them."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max()) if len(numbers) else 0))
 
 
 @dataclass(frozen=True)
@@ -152,35 +156,74 @@ class TimestampState(State):
     ----------
     n, future, fresh : int
         Number of timestamps, of those in the future, and of those that are not in the future and
-        not older than the limit `oldest` of `Timestamps`.
+        not older than the limit `oldest` of `Timestamps`. `fresh` is None if it is not known, which
+        happens if states of different clocks are merged.
     newest : int, optional
         The newest timestamp that is not in the future.
     furthest : int, optional
         The newest timestamp of all.
     longest : int, optional
-        The longest gap, in ticks, across which two spans may be joined to save memory. None if gaps
-        are not measured.
-    spans : tuple of arrays
-        The fields of `Spans`, of timestamps that are not in the future.
+        The longest gap allowed, in ticks. None if gaps are not measured.
+    latest, oldest : int, optional
+        The limits of the counter, as in `Timestamps`; None for a state of no rows.
+    spans : Spans
+        What is known of the timestamps that are not in the future, to measure gaps.
     pending : tuple of arrays
         Timestamps that are not yet in `spans`.
     """
 
     n: int
     future: int
-    fresh: int
+    fresh: int | None
     newest: int | None
     furthest: int | None
     longest: int | None = None
-    spans: tuple[npt.NDArray[Any], ...] = field(default=tuple(_NO_SPANS), repr=False)
+    latest: int | None = field(default=None, repr=False)
+    oldest: int | None = field(default=None, repr=False)
+    spans: Spans = field(default=_NO_SPANS, repr=False)
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
+    def at(self, latest: int | None, oldest: int | None) -> "TimestampState":
+        """Return the state that other limits of `Timestamps`, such as those of now, would give.
+
+        Raises
+        ------
+        EvidenceError
+            If it is not known which timestamps were in the future at that time.
+        """
+        if (self.latest, self.oldest) == (latest, oldest) or latest is None or oldest is None:
+            return self
+        state = replace(self, latest=latest, oldest=oldest)
+        if self.latest is None or self.oldest is None or not self.n:
+            return state
+        if self.oldest != oldest and self.newest is not None:
+            state = replace(state, fresh=0 if self.newest < oldest else None)
+        # Counted as in the future, they still are; and so for the past.
+        if latest <= self.latest and (self.newest is None or self.newest <= latest):
+            return state
+        if latest >= self.latest and not self.future:
+            return state
+        msg = (
+            "timestamps were counted in relation to the clock of another time, when some of them "
+            "were in the future; give that time as `now`"
+        )
+        raise EvidenceError(msg)
+
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
-        """Return the state of the timestamps of both states together; `shift` is not used."""
-        spans, pending = Spans(*self.spans), (*self.pending, *other.pending)
+        """Return the state of the timestamps of both states together; `shift` is not used.
+
+        If they were counted at different times, the result is that of the later one.
+        """
+        if (self.latest, self.oldest) != (other.latest, other.oldest):
+            latest = max((x for x in (self.latest, other.latest) if x is not None), default=None)
+            oldest = max((x for x in (self.oldest, other.oldest) if x is not None), default=None)
+            if self.latest != latest or self.oldest != oldest:
+                return self.at(latest, oldest).merge(other)
+            return self.merge(other.at(latest, oldest))
+        spans, pending = self.spans, (*self.pending, *other.pending)
         if self.longest is not None:
-            if len(other.spans[0]):
-                spans = spans.merge(Spans(*other.spans)).compressed(self.longest)
+            if len(other.spans.first):
+                spans = spans.merge(other.spans, self.longest)
             if sum(map(len, pending)) >= _BLOCK:
                 spans, pending = _add_timestamps(spans, pending, self.longest), ()
         newest = [x for x in (self.newest, other.newest) if x is not None]
@@ -188,45 +231,50 @@ class TimestampState(State):
         return TimestampState(
             self.n + other.n,
             self.future + other.future,
-            self.fresh + other.fresh,
+            None if self.fresh is None or other.fresh is None else self.fresh + other.fresh,
             max(newest, default=None),
             max(furthest, default=None),
             self.longest,
-            tuple(spans),
+            self.latest,
+            self.oldest,
+            spans,
             pending,
         )
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the fields of the state, after all pending timestamps were added to the spans."""
-        counts = self.n, self.future, self.fresh, self.newest, self.furthest, self.longest
-        return (*counts, tuple(self._all_spans()))
+        counts = self.n, self.future, self.fresh, self.newest, self.furthest
+        limits = self.longest, self.latest, self.oldest
+        return (*counts, *limits, self._all_spans().to_parts())
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "TimestampState":
+        """Build the state from the values that `to_parts` returned."""
+        *counts, spans = parts
+        state: TimestampState = cls(*counts, Spans.from_parts(*spans))  # type: ignore[call-arg]
+        return state
 
     def gap(self) -> Gap | None:
         """Return the largest gap between timestamps; None for fewer than two timestamps."""
-        return self._all_spans().largest() if self.n - self.future > 1 else None
+        return self._all_spans().largest(self.longest or 0) if self.n - self.future > 1 else None
 
     def _all_spans(self) -> Spans:
-        longest = 0 if self.longest is None else self.longest
-        return _add_timestamps(Spans(*self.spans), self.pending, longest)
+        return _add_timestamps(self.spans, self.pending, self.longest or 0)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TimestampState):
             return NotImplemented
-        (*counts, spans), (*others, other_spans) = self.to_parts(), other.to_parts()
-        return counts == others and all(map(np.array_equal, spans, other_spans))
+        (*ours, spans), (*theirs, other_spans) = self.to_parts(), other.to_parts()
+        return ours == theirs and all(map(np.array_equal, spans, other_spans))
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
-    """Return spans of time with more timestamps added; spans are joined if there are too many.
-
-    `pending` are arrays of these timestamps. Spans are not joined across gaps of more than
-    `longest` ticks.
-    """
+    """Return spans of time with more timestamps, the arrays `pending`, added."""
     if not pending:
         return spans
-    return spans.merge(Spans.of(np.concatenate(pending)).compressed(longest)).compressed(longest)
+    return spans.merge(Spans.of(np.concatenate(pending)), longest)
 
 
 @dataclass(frozen=True)
@@ -235,8 +283,8 @@ class Timestamps(ColumnCounter):
 
     The memory does not grow with the number of rows: not all timestamps are kept, but at most
     65,536 spans of time that contain them, and more only if they are separated by gaps longer than
-    `longest`. The largest gap is exact if it is longer than `longest`, if the rows are in order of
-    time, or if there are at most 65,536 distinct timestamps. Otherwise the true gap may be shorter
+    `longest`. The largest gap is exact if there are at most 65,536 distinct timestamps, if it is
+    longer than every span, or if it is longer than `longest`. Otherwise the true gap may be shorter
     than the result, which is then at most `longest`.
 
     Parameters
@@ -253,6 +301,9 @@ class Timestamps(ColumnCounter):
         The largest gap allowed, in ticks; by default gaps are not measured.
     zone : str, optional
         Time zone of timestamps without one, and of dates; by default UTC.
+    limits : tuple of float
+        What `latest` and `oldest` depend on besides the clock. Counters that differ only in the
+        clock are equal, so that profiles of different days can be merged.
 
     Examples
     --------
@@ -265,15 +316,16 @@ class Timestamps(ColumnCounter):
     (4, 1, 300000000, Gap(length=180000000, after=120000000, exact=True))
     """
 
-    latest: int
-    oldest: int
+    latest: int = field(compare=False)
+    oldest: int = field(compare=False)
     longest: int | None = None
     zone: str | None = None
+    limits: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> TimestampState:
         """Count the timestamps of one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
-        state = TimestampState(0, 0, 0, None, None, self.longest)
+        state = self._state(np.empty(0, np.int64))
         for ticks in self._ticks(view):
             state = state.merge(self._state(ticks))
         return state
@@ -297,16 +349,16 @@ class Timestamps(ColumnCounter):
 
     def _state(self, ticks: Ticks) -> TimestampState:
         """Return the state of timestamps that are given as ticks in UTC."""
-        if not len(ticks):
-            return TimestampState(0, 0, 0, None, None, self.longest)
         past = ticks[_at_most(ticks, self.latest)]
         return TimestampState(
             len(ticks),
             len(ticks) - len(past),
             len(past) - int(np.count_nonzero(_at_most(past, self.oldest - 1))),
             int(past.max()) if len(past) else None,
-            int(ticks.max()),
+            int(ticks.max()) if len(ticks) else None,
             self.longest,
+            self.latest,
+            self.oldest,
             pending=() if self.longest is None or not len(past) else (past,),
         )
 
@@ -316,17 +368,17 @@ def _blocks(numbers: pa.ChunkedArray) -> Iterator[Ticks]:
     for chunk in numbers.chunks:
         for start in range(0, len(chunk), _BLOCK):
             values = chunk.slice(start, _BLOCK).drop_null()
-            yield values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+            yield encoding.filled(values, 0).astype(np.int64, copy=False)
 
 
 def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
     """Convert ticks of local time in a time zone to ticks in UTC."""
     if zone in (None, "UTC"):
         return ticks
-    naive = pa.array(ticks, type=pa.int64()).cast(pa.timestamp(unit))
+    naive = from_numpy(ticks).cast(pa.timestamp(unit))
     # a repeated hour is the earlier one, and a skipped time is the moment of the change
     aware = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
-    return np.asarray(aware.cast(pa.int64()).to_numpy())
+    return encoding.filled(aware.cast(pa.int64()), 0)
 
 
 def _at_most(ticks: Ticks, limit: int) -> npt.NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import DTYPES, filled, scalar
 from mlgates.errors import EvidenceError
 
 __all__ = [
@@ -38,9 +39,6 @@ _WHOLE = 1 << 53
 _POWERS = 22
 #: Decimals of up to this many digits have distinct nearest doubles.
 _DIGITS = 15
-#: Dtypes of numbers, listed because older versions of Arrow load pandas to convert them.
-_NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
-_DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
 
 
 def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
@@ -97,10 +95,10 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
     """
     if not pa.types.is_dictionary(array.type):
         chunks = array.dictionary_encode().chunks
-        values = chunks[-1].dictionary if chunks else pa.array([], array.type)
+        values = chunks[-1].dictionary if chunks else pa.nulls(0, array.type)
         indices = [chunk.indices for chunk in chunks]
     elif not array.chunks:
-        values, indices = pa.array([], array.type.value_type), []
+        values, indices = pa.nulls(0, array.type.value_type), []
     else:
         dictionaries = [chunk.dictionary for chunk in array.chunks]
         values, starts = dictionaries[0], [0] * len(dictionaries)
@@ -108,14 +106,14 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
             starts = np.cumsum([0, *map(len, dictionaries[:-1])]).tolist()
             values = pa.concat_arrays(dictionaries)
         indices = [
-            pc.add(chunk.indices.cast(pa.int32()), pa.scalar(start, pa.int32()))
+            pc.add(chunk.indices.cast(pa.int32()), scalar(start, pa.int32()))
             for chunk, start in zip(array.chunks, starts, strict=True)
         ]
         distinct = values.dictionary_encode()
         if values.null_count or len(distinct.dictionary) < len(values):
             indices = [distinct.indices.take(part) for part in indices]
             values = distinct.dictionary
-    joined = pa.concat_arrays(indices) if indices else pa.array([], pa.int32())
+    joined = pa.concat_arrays(indices) if indices else pa.nulls(0, pa.int32())
     return pa.DictionaryArray.from_arrays(joined, values, safe=False)
 
 
@@ -134,42 +132,13 @@ def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     """
     present = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
     parts = [filled(chunk, 0) for chunk in present]
-    empty = np.empty(0, _DTYPES[array.type])
+    empty = np.empty(0, DTYPES[array.type])
     return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
     """Convert a column of floats to a numpy array with one value per row, NaN for nulls."""
-    parts = [filled(chunk, np.nan) for chunk in array.chunks]
-    empty = np.empty(0, _DTYPES[array.type])
-    return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
-
-
-def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
-    """Convert bools, integers or floats to a numpy array, with `value` in place of nulls.
-
-    Arrow's own ``to_numpy`` would load pandas.
-    """
-    dtype = _DTYPES[chunk.type]
-    if len(chunk) == 0:
-        return np.empty(0, dtype)
-    validity, buffer = chunk.buffers()
-    if dtype == np.bool_:
-        stored = _bits(buffer, chunk)
-    else:
-        stored = np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
-        stored.flags.writeable = False
-    if chunk.null_count == 0:
-        return stored
-    return np.where(_bits(validity, chunk), stored, dtype.type(value))
-
-
-def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
-    """Convert the bits of a buffer that belong to a chunk to one bool per row."""
-    first, last = chunk.offset, chunk.offset + len(chunk)
-    words = np.frombuffer(buffer, np.uint8)[first // 8 : -(-last // 8)]
-    bits = np.unpackbits(words, bitorder="little").view(np.bool_)
-    return bits[first % 8 : first % 8 + len(chunk)]
+    return filled(array, np.nan)
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
@@ -198,7 +167,7 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
                 parts.append(np.asarray(units / float(10**scale)))
                 continue
         doubles = present.cast(pa.large_string()).cast(pa.float64())
-        parts.append(np.asarray(doubles.to_numpy(zero_copy_only=False)))
+        parts.append(filled(doubles, 0))
     return np.concatenate(parts)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mlgates.arrow_arrays import array_of
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import is_unicode
 
@@ -207,7 +208,7 @@ def same_values(
     """
     array, _ = stored_values(values, type_, given)
     if pa.types.is_floating(type_) and 0.0 in array.to_pylist():
-        return pa.concat_arrays([array, pa.array([-0.0], type_)])
+        return pa.concat_arrays([array, array_of([-0.0], type_)])
     return array
 
 
@@ -231,7 +232,7 @@ def stored_values(
     storage, convert = _storage(type_, given or type_)
     cells = [convert(value) for value in values]
     positions = np.array([i for i, cell in enumerate(cells) if cell is not None], np.intp)
-    array = pa.array([cell for cell in cells if cell is not None], storage)
+    array = array_of([cell for cell in cells if cell is not None], storage)
     return array if storage == type_ else array.view(type_), positions
 
 

@@ -1,6 +1,7 @@
 """Hashes of texts, and hashes of rows: equal rows have equal hashes, also in different tables."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import scalar
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
@@ -209,7 +211,7 @@ def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
 
     The word of a whole number is the integer; any other decimal has the word of its nearest double.
     """
-    filled = pc.fill_null(array, pa.scalar(0, array.type))
+    filled = pc.fill_null(array, scalar(Decimal(0), array.type))
     doubles = encoding.to_doubles(filled)
     words, tag = _floats(doubles)
     # whole numbers that may be no exact doubles

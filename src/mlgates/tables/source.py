@@ -18,9 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables import containers
-from mlgates.tables.encoding import check_unicode, decode
+from mlgates.tables.encoding import check_unicode, decode, filled
 from mlgates.tables.field import (
     ArrowColumn,
     Field,
@@ -262,7 +263,7 @@ def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> It
         column, field = containers.from_sequence(name, values)
         places = np.full(len(records), -1)
         places[rows] = np.arange(len(rows))
-        yield ArrowColumn(column.take(pa.array(places, mask=places < 0)), field)
+        yield ArrowColumn(column.take(from_numpy(places, places < 0)), field)
 
 
 def _open_lazy(frame: Any) -> Source:
@@ -329,7 +330,7 @@ def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator
     start = 0
     for batch in batches:
         first, last = np.searchsorted(rows, [start, start + len(batch)])
-        yield batch.take(pa.array(rows[first:last] - start))
+        yield batch.take(from_numpy(rows[first:last] - start))
         start += len(batch)
 
 
@@ -421,11 +422,11 @@ def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     parts = []
     for chunk in column.chunks:
         if pa.types.is_dictionary(type_) and _has_lengths(type_.value_type):
-            lengths = pc.binary_length(chunk.dictionary).fill_null(0).to_numpy(zero_copy_only=False)
-            codes = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            lengths = filled(pc.binary_length(chunk.dictionary), 0)
+            codes = filled(chunk.indices, -1)
             parts.append(np.append(lengths, 0)[codes])
         elif _has_lengths(type_):
-            parts.append(pc.binary_length(chunk).fill_null(0).to_numpy(zero_copy_only=False))
+            parts.append(filled(pc.binary_length(chunk), 0))
         else:
             parts.append(np.full(len(chunk), chunk.nbytes / max(1, len(chunk))))
     return np.concatenate([np.empty(0), *parts])

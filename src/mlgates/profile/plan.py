@@ -1,0 +1,75 @@
+"""What must be counted in each part of a table, so that a suite can judge the whole table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import final
+
+from mlgates.profile.counter import Counter
+from mlgates.profile.scan import Profile
+
+__all__ = ["Plan"]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What a suite needs to have counted in each part of a table; made by `GateSuite.plan`.
+
+    It is small, and can be pickled and sent to other processes and machines. It has nothing of the
+    reference but the points and values at which the data are counted.
+
+    Attributes
+    ----------
+    counters : tuple of Counter
+        What to count.
+    columns : tuple of str
+        The columns to profile.
+    now : datetime
+        The time, with a time zone, in relation to which timestamps are counted.
+    reference : str or None
+        Fingerprint of the reference; None without one.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> suite = mg.GateSuite([mg.Completeness(), mg.Drift("psi", min_samples=2)])
+    >>> baseline = mg.Baseline.from_data({"x": [0.5, 1.5, 2.5, 3.5]})
+    >>> plan = suite.plan(data={"x": [1.0]}, reference=baseline)
+    >>> parts = [{"x": [0.5, 1.5]}, {"x": [2.5]}, {"x": [3.5]}]
+    >>> one, two, three = (plan.count(part).to_bytes() for part in parts)
+    >>> read = mg.Profile.from_bytes
+    >>> whole = read(one).merge(read(two)).merge(read(three))
+    >>> suite.run(data=whole, reference=baseline).verdict
+    <Verdict.PASS: 'pass'>
+    """
+
+    counters: tuple[Counter, ...]
+    columns: tuple[str, ...]
+    now: datetime
+    reference: str | None = None
+
+    def count(self, table: object, *, n_jobs: int | None = None) -> Profile:
+        """Count in one part of the table.
+
+        Parameters
+        ----------
+        table : table
+            Anything that ``data=`` of a run takes. It can have no rows.
+        n_jobs : int, optional
+            Number of threads; by default one for each processor if the part is large.
+
+        Returns
+        -------
+        Profile
+            It can be merged with those of other parts, in any order, and written as bytes.
+
+        Raises
+        ------
+        EvidenceError
+            If `table` is not a table, or lacks a column of the plan.
+        """
+        profile = Profile.of(table, self.counters, columns=self.columns, n_jobs=n_jobs)
+        return profile.planned(self.reference)
+
+    def __repr__(self) -> str:
+        return f"Plan({len(self.columns)} columns, {len(self.counters)} counters)"
