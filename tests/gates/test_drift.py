@@ -24,9 +24,8 @@ import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
 from mlgates.profile import counters as sides_of_drift
-from mlgates.profile import distributions as sample
-from mlgates.profile import scan as matrices
 from mlgates.profile.counters import Distribution, NumericSample
+from mlgates.stats import buckets
 from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict
 
@@ -1099,12 +1098,6 @@ def none_is_small(monkeypatch):
     monkeypatch.setattr(sides_of_drift, "_FEW", 1_000)
 
 
-def few_are_many(monkeypatch):
-    """Let columns of 5,000 values be large ones."""
-    monkeypatch.setattr(sample, "_MANY", 4_096)
-    monkeypatch.setattr(matrices, "_MATRIX", 0)
-
-
 def large_columns():
     """Both sides of columns that buckets serve, and of some that they do not."""
     rng = np.random.default_rng(20261123)
@@ -1144,8 +1137,9 @@ def told(report):
 def test_large_columns_give_the_results_of_sorted_ones(gates, monkeypatch):
     reference, data = large_columns()
     suite = mg.GateSuite(gates)
-    expected = told(suite.run(data=data, reference=reference))
-    few_are_many(monkeypatch)
+    with monkeypatch.context() as few:
+        few.setattr(buckets, "_FEW", 10**9)
+        expected = told(suite.run(data=data, reference=reference))
     assert told(suite.run(data=data, reference=reference)) == expected
     for gate in gates:
         alone = told(mg.GateSuite([gate]).run(data=data, reference=reference))
@@ -1166,19 +1160,16 @@ def test_columns_of_several_gates_are_put_into_buckets_once_a_side(gates, monkey
         made.append(arguments[0].size)
         make(self, *arguments, **options)
 
-    few_are_many(monkeypatch)
     monkeypatch.setattr(Bucketed, "__init__", counted)
     mg.GateSuite(gates).run(data=data, reference=reference)
-    served = ("same", "moved", "stamp", "whole", "far", "infinite", "elsewhere")
     # The data need no buckets if only cells are requested.
-    assert made.count(5_000) == len(served) * (gates is not BINNED)
-    assert made.count(6_000) == len(served)
+    assert made.count(5_000) == len(data) * (gates is not BINNED)
+    assert made.count(6_000) == len(reference)
 
 
 @pytest.mark.usefixtures("none_is_small")
-def test_gates_request_only_their_own_columns(monkeypatch):
+def test_gates_request_only_their_own_columns():
     reference, data = large_columns()
-    few_are_many(monkeypatch)
     gates = [mg.Drift("ks", columns="same"), mg.Drift("psi", bins=5, exclude="moved")]
     evidence = Evidence({"data": data, "reference": reference})
     for gate in gates:
@@ -1193,9 +1184,8 @@ def test_gates_request_only_their_own_columns(monkeypatch):
 
 @pytest.mark.usefixtures("none_is_small")
 @pytest.mark.slow
-def test_concurrent_runs_against_one_profile_give_the_same_results(monkeypatch):
+def test_concurrent_runs_against_one_profile_give_the_same_results():
     reference, data = large_columns()
-    few_are_many(monkeypatch)
     suites = [
         mg.GateSuite([mg.Drift("ks"), mg.Drift("psi", bins=bins)]) for bins in (4, 7, 10, 12, 20)
     ]
@@ -1212,9 +1202,8 @@ def test_concurrent_runs_against_one_profile_give_the_same_results(monkeypatch):
 
 
 @pytest.mark.usefixtures("none_is_small")
-def test_one_profile_as_reference_of_several_runs(monkeypatch):
+def test_one_profile_as_reference_of_several_runs():
     reference, data = large_columns()
-    few_are_many(monkeypatch)
     profile = mg.Profile.of(reference, [NumericSample(name) for name in reference])
     suite = mg.GateSuite([mg.Drift("ks"), mg.Drift("wasserstein")])
     for table_ in (data, reference, data):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arrays import count_in, quantile_edges
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,6 @@ from mlgates.evidence import Evidence
 from mlgates.profile.counters import BinCounts, Distribution
 from mlgates.profile.distributions import CellCounts
 from mlgates.profile.scan import Profile
-from mlgates.stats.counting import count_sorted, quantile_edges
 
 VALUES = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, 2.0, np.inf, -np.inf, None, np.nan]),
@@ -28,7 +28,7 @@ def test_counts_are_those_of_the_sorted_column(reference, values, bins):
     counter = BinCounts("x", points, atoms, reach=reach)
     data = {"x": np.array(values, float)}
     counts = Profile.of(data, [counter])[counter].counts
-    expected = count_sorted(Profile.of(data)[Distribution("x")].values, edges)
+    expected = count_in(Profile.of(data)[Distribution("x")].values, edges)
     assert counts.tolist() == expected.tolist()
 
 

@@ -2,19 +2,17 @@
 
 import numpy as np
 import pytest
+from arrays import count_in, ordered_cells, quantile_edges
 from example_counts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sorted_cells import ordered_cells
 
 from mlgates.stats.counting import (
     Edges,
     Ends,
     category_cells,
-    count_sorted,
     count_unsorted,
-    quantile_edges,
     ranks_of,
     snapped,
     stored_edges,
@@ -64,7 +62,7 @@ def test_every_value_lies_in_one_cell(reference, current, bins):
     reference.sort()
     edges = quantile_edges(reference, bins)
     counts = by_hand(current, edges)
-    assert count_sorted(np.sort(current), edges).tolist() == counts
+    assert count_in(np.sort(current), edges).tolist() == counts
     assert count_unsorted(current, edges).tolist() == counts
     with_nan = np.append(current, np.nan)
     known = Ends(len(current), int((current == -np.inf).sum()), int((current == np.inf).sum()))
@@ -136,7 +134,7 @@ def test_reference_without_finite_values_has_no_edges():
     for reference in (np.array([-np.inf, np.inf]), np.zeros(0)):
         edges = quantile_edges(reference, 10)
         assert edges.labels() == ("x = -inf", "x finite", "x = inf")
-        assert count_sorted(np.array([1.0, 2, np.inf]), edges).tolist() == [0, 2, 1]
+        assert count_in(np.array([1.0, 2, np.inf]), edges).tolist() == [0, 2, 1]
     assert ordered_cells(np.zeros(0), np.zeros(0), 10).reference.tolist() == []
     stored = stored_edges(np.zeros(0), np.zeros(0, int), np.zeros(0, int), Ends(2, 1, 1), 10)
     assert len(stored.labels()) == 3
@@ -148,7 +146,7 @@ def test_cells_do_not_depend_on_types(reference, current):
     a, b = np.array([0, 1, 1, 1, 2, 3, 5, 8]), np.array([0, 2, 2, 9, 100])
     edges = quantile_edges(a.astype(reference), 4)
     assert edges.points.tolist() == [1, 3]
-    assert count_sorted(b.astype(current), edges).tolist() == [0, 1, 0, 2, 2, 0]
+    assert count_in(b.astype(current), edges).tolist() == [0, 1, 0, 2, 2, 0]
     assert count_unsorted(b[::-1].astype(current), edges).tolist() == [0, 1, 0, 2, 2, 0]
     low, high = tally(b[::-1].astype(current), edges.points)
     assert (low.tolist(), high.tolist()) == ([1, 3], [1, 3])
@@ -173,8 +171,8 @@ def test_many_values_are_counted_as_one_by_one(dtype, size):
     assert high.tolist() == [int((values <= point).sum()) for point in points]
     few, many = points[::9], Edges(points, np.zeros(81, bool))
     edges = Edges(few, np.arange(len(few)) % 2 == 0)
-    assert np.array_equal(count_unsorted(values, edges), count_sorted(np.sort(values), edges))
-    assert np.array_equal(count_unsorted(values, many), count_sorted(np.sort(values), many))
+    assert np.array_equal(count_unsorted(values, edges), count_in(np.sort(values), edges))
+    assert np.array_equal(count_unsorted(values, many), count_in(np.sort(values), many))
 
 
 def test_many_values_of_one_cell():
@@ -225,10 +223,10 @@ def test_reach_of_atoms_is_a_billionth_of_the_gap_to_the_nearest_other():
     assert edges.atoms.tolist() == [True, True, True]
     assert edges.reach.tolist() == pytest.approx([1e-9, 1e-9, 1e-9 * (1e10 - 1)])
     near = np.sort([-5e-10, 0.0, 1 - 9e-10, 1 + 2e-9, 1e10 + 5])
-    assert count_sorted(near, edges).tolist() == [0, 0, 2, 0, 1, 1, 1, 0, 0]
+    assert count_in(near, edges).tolist() == [0, 0, 2, 0, 1, 1, 1, 0, 0]
     for size in (1, 20_000):
         many = np.repeat(near, size)
-        assert (count_unsorted(many, edges) == size * count_sorted(near, edges)).all()
+        assert (count_unsorted(many, edges) == size * count_in(near, edges)).all()
     assert snapped(near, edges).tolist() == [0.0, 0.0, 1.0, 1 + 2e-9, 1e10]
 
 

@@ -1,62 +1,96 @@
-"""Results from buckets equal those from sorted values, for any grid."""
+"""Results from buckets equal those of scipy and of sorted values, for any grid and any numbers."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from arrays import counted, ks_distance, wasserstein
+from example_counts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 
 from mlgates.stats import buckets
 from mlgates.stats.buckets import Bucketed, Grid, grid_of, ks
 from mlgates.stats.counting import ranks_of
-from mlgates.stats.twosample import ks_distance
 
 TIED = st.integers(-4, 4).map(float) | st.sampled_from([np.inf, -np.inf, 0.0, -0.0, 1e300, 5e-324])
 FLOATS = st.floats(allow_nan=False)
-#: Fine, coarse, far away, and with nearly all in one bucket.
+#: Fine, coarse, far away, with nearly all values in one bucket, and with few buckets.
 GRIDS = st.sampled_from(
-    [Grid(-4.0, 8_000.0), Grid(-5.0, 1.0), Grid(1e6, 1.0), Grid(-1e300, 1e-296), Grid(0.0, 1e-9)]
+    [
+        Grid(-4.0, 8_000.0),
+        Grid(-5.0, 1.0),
+        Grid(1e6, 1.0),
+        Grid(-1e300, 1e-296),
+        Grid(0.0, 1e-9),
+        Grid(-4.0, 1.5, 16),
+        Grid(-2.0, 3.0, 2),
+        None,
+    ]
 )
-SIZE = 250_000
+SIZE = 20_000
 
 
 def samples(elements=FLOATS | TIED, dtype=np.float64, low=1, high=40):
     return hnp.arrays(dtype, st.integers(low, high), elements=elements)
 
 
-def shapes(rng):
-    """Return large samples, some of which are counted in a grid and some sorted."""
-    normal = rng.normal(size=SIZE)
-    holed = normal.copy()
-    holed[::1_000] = np.inf
-    holed[1::1_000] = -np.inf
-    far = normal.copy()
-    far[:5] = [1e300, -1e300, 1e17, 5e-324, -0.0]
-    return {
-        "normal": normal,
-        "uniform": rng.uniform(size=SIZE),
-        "exponential": rng.exponential(size=SIZE),
-        "two hills": np.where(rng.uniform(size=SIZE) < 0.5, normal - 8, normal + 8),
-        "infinities": holed,
-        "far away": far,
-        "float32": normal.astype(np.float32),
-        "integers": rng.integers(-(10**9), 10**9, SIZE),
-        "unsigned": rng.integers(0, 60_000, SIZE).astype(np.uint16),
-        "sorted": np.sort(normal),
-    }
+def brute_force(x, y):
+    """Return the largest difference of exact shares over all values."""
+    x, y = x.tolist(), y.tolist()
+    shares = (
+        Fraction(sum(v <= at for v in x), len(x)) - Fraction(sum(v <= at for v in y), len(y))
+        for at in x + y
+    )
+    return float(max(map(abs, shares)))
 
 
+#: How to draw large samples, by the shape of their distribution.
+SHAPES = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "exponential": lambda rng, n: rng.exponential(size=n),
+    "two hills": lambda rng, n: rng.normal(size=n) + 16 * rng.integers(0, 2, n),
+    "float32": lambda rng, n: rng.normal(size=n).astype(np.float32),
+    "float16": lambda rng, n: rng.normal(size=n).astype(np.float16),
+    "integers": lambda rng, n: rng.integers(-(10**9), 10**9, n),
+    "unsigned": lambda rng, n: rng.integers(0, 60_000, n).astype(np.uint16),
+    "beyond 2**53": lambda rng, n: 2**60 + rng.integers(0, 5_000, n),
+    "levels": lambda rng, n: rng.integers(0, 100, n).astype(float),
+    "an atom": lambda rng, n: np.maximum(rng.normal(size=n), 0),
+    "mostly zeros": lambda rng, n: np.where(rng.uniform(size=n) < 0.995, 0.0, rng.normal(size=n)),
+    "constant": lambda rng, n: np.full(n, 3.5) + 0 * rng.normal(size=n),
+    "Cauchy": lambda rng, n: rng.standard_cauchy(n),
+    "lognormal": lambda rng, n: rng.lognormal(0, 3, n),
+    "an outlier": lambda rng, n: np.append(rng.normal(size=n - 1), 1e12),
+    "an enormous outlier": lambda rng, n: np.append(rng.normal(size=n - 1), 1e300),
+    "huge": lambda rng, n: rng.normal(size=n) * 1e306,
+    "denormal": lambda rng, n: rng.integers(0, 10**6, n) * 5e-324,
+    "tiny": lambda rng, n: rng.normal(size=n) * 1e-300,
+    "far from zero": lambda rng, n: 1.7e9 + rng.normal(size=n),
+    "sorted": lambda rng, n: np.sort(rng.normal(size=n)),
+}
+
+
+def pairs(name, sizes=(SIZE, SIZE - 77)):
+    rng = np.random.default_rng(sorted(SHAPES).index(name))
+    return [SHAPES[name](rng, size) for size in sizes]
+
+
+@examples(60)
 @given(GRIDS, samples(), samples())
-def test_ks_is_that_of_sorted_values(grid, x, y):
-    assert ks(Bucketed(x, grid), Bucketed(y, grid)) == ks_distance(np.sort(x), np.sort(y))
+def test_ks_is_that_of_brute_force(grid, x, y):
+    assert ks(Bucketed(x, grid), Bucketed(y, grid)) == brute_force(x, y)
 
 
+@examples(60)
 @given(GRIDS, samples(low=0), samples(low=0))
 def test_counts_are_those_of_sorted_values(grid, x, points):
     low, high = Bucketed(x, grid).count(points)
     np.testing.assert_array_equal((low, high), ranks_of(np.sort(x), points))
+    np.testing.assert_array_equal(high, Bucketed(x, grid).up_to(points))
 
 
 @given(GRIDS, samples(), st.data())
@@ -65,9 +99,25 @@ def test_order_statistics_are_those_of_sorted_values(grid, x, data):
     np.testing.assert_array_equal(Bucketed(x, grid).at(ranks), np.sort(x)[ranks - 1])
 
 
-@given(GRIDS, samples())
+@given(GRIDS.filter(lambda grid: grid is not None), samples())
 def test_no_larger_value_is_in_a_lower_bucket(grid, x):
-    assert np.all(np.diff(grid.places(np.sort(x)).astype(int)) >= 0)
+    places = grid.places(np.sort(x))
+    assert np.all(np.diff(places) >= 0)
+    assert np.all((places >= 0) & (places < grid.size))
+
+
+REASONABLE = st.floats(-1e6, 1e6, allow_subnormal=False) | st.integers(-4, 4).map(float)
+
+
+@examples(60)
+@given(GRIDS, samples(REASONABLE), samples(REASONABLE))
+def test_wasserstein_is_scipys_in_any_grid(grid, x, y):
+    found = buckets.wasserstein(Bucketed(x, grid, sums=True), Bucketed(y, grid, sums=True))
+    # The rounding of a position depends on the width of the grid.
+    width = 0 if grid is None else grid.size / grid.scale
+    scale = max(abs(x).max(), abs(y).max(), width)
+    theirs = stats.wasserstein_distance(x, y)
+    assert found == pytest.approx(theirs, rel=1e-11, abs=1e-14 * scale)
 
 
 @given(
@@ -80,83 +130,123 @@ def test_integers_beyond_doubles_are_compared_exactly(grid, x, points):
     for values in (x, near):
         low, high = Bucketed(values, grid).count(points)
         np.testing.assert_array_equal((low, high), ranks_of(np.sort(values), points))
+        assert ks(Bucketed(values, grid), Bucketed(points, grid)) == brute_force(values, points)
 
 
-@pytest.mark.parametrize("name", list(shapes(np.random.default_rng(0))))
-def test_large_samples_of_every_shape(name):
-    x, other = (shapes(np.random.default_rng(seed))[name] for seed in (0, 1))
-    y = other[: SIZE - 77]
-    grid = grid_of(x, (float(x.min()), float(x.max())))
-    assert grid is not None
-    ends = float(y.min()), float(y.max())
-    a = Bucketed(x, grid, inside=grid.holds((float(x.min()), float(x.max()))))
-    b = Bucketed(y, grid, inside=grid.holds(ends))
-    by_rank, sorted_x, sorted_y = np.array([1, 7, SIZE // 2, SIZE]), np.sort(x), np.sort(y)
-    assert ks(a, b) == ks_distance(sorted_x, sorted_y)
-    np.testing.assert_array_equal(a.at(by_rank), sorted_x[by_rank - 1])
-    points = sorted_y[:: SIZE // 20]
-    np.testing.assert_array_equal(a.count(points), ranks_of(sorted_x, points))
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_distances_of_large_samples_are_scipys(name):
+    x, y = pairs(name)
+    theirs = stats.ks_2samp(x, y, method="asymp").statistic
+    assert ks_distance(x, y) == pytest.approx(theirs, abs=1e-12)
+    assert ks_distance(y, x) == ks_distance(x, y)
+    if name == "beyond 2**53":  # which scipy rounds to doubles
+        x, y = x - 2**60, y - 2**60
+        assert wasserstein(x + 2**60, y + 2**60) == pytest.approx(wasserstein(x, y), rel=1e-12)
+    area = stats.wasserstein_distance(x.astype(float), y.astype(float))
+    # With an outlier, scipy loses digits in the difference of two shares near 1.
+    rel = 1e-9 if "outlier" in name else 1e-11
+    assert wasserstein(x, y) == pytest.approx(area, rel=rel)
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_results_do_not_depend_on_the_order_of_values(name):
+    x, y = pairs(name)
+    rng = np.random.default_rng(0)
+    shuffled = [np.append(rng.permutation(side[:-1]), side[-1]) for side in (x, y)]
+    grid = grid_of(x, y)
+
+    def results(*sides):
+        a, b = (Bucketed(side, grid, sums=True) for side in sides)
+        return buckets.wasserstein(a, b), ks(a, b), a.at(np.array([1, 99, SIZE])).tolist()
+
+    assert results(x, y) == results(*shuffled)
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_order_statistics_and_counts_of_large_samples(name):
+    x, y = pairs(name)
+    ordered, ranks = np.sort(x), np.array([1, 7, SIZE // 2, SIZE])
+    one, other = counted(x, y)
+    np.testing.assert_array_equal(one.at(ranks), ordered[ranks - 1])
+    np.testing.assert_array_equal(other.count(y[::500]), ranks_of(np.sort(y), y[::500]))
+    np.testing.assert_array_equal(one.count(y[::500]), ranks_of(ordered, y[::500]))
+
+
+@pytest.mark.parametrize("x", ["integers", "unsigned", "float32", "normal", "beyond 2**53"])
+@pytest.mark.parametrize("y", ["integers", "float16", "beyond 2**53", "levels"])
+def test_distances_of_two_types(x, y):
+    a, b = pairs(x, (3_000, 1))[0], pairs(y, (2_500, 1))[0]
+    assert ks_distance(a, b) == brute_force(a[:], b[:])
+    area = stats.wasserstein_distance(a.astype(float), b.astype(float))
+    rel = 1e-3 if (x, y) == ("beyond 2**53",) * 2 else 1e-11
+    assert wasserstein(a, b) == pytest.approx(area, rel=rel, abs=1_000 if rel == 1e-3 else 0)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.01, 1.0, 100.0, -1e9])
-def test_ks_of_samples_that_differ(shift):
+def test_distances_of_samples_that_differ(shift):
     rng = np.random.default_rng(2)
     x, y = rng.normal(size=SIZE), rng.normal(size=SIZE) * 1.01 + shift
-    grid = grid_of(x, (float(x.min()), float(x.max())))
-    assert ks(Bucketed(x, grid), Bucketed(y, grid)) == ks_distance(np.sort(x), np.sort(y))
-    assert ks(Bucketed(x, grid), Bucketed(x.copy(), grid)) == 0
+    theirs = stats.ks_2samp(x, y, method="asymp").statistic
+    assert ks_distance(x, y) == pytest.approx(theirs, abs=1e-12)
+    assert wasserstein(x, y) == pytest.approx(stats.wasserstein_distance(x, y), rel=1e-11)
+    assert ks_distance(x, x[::-1].copy()) == 0
+    assert wasserstein(x, x[::-1].copy()) == 0
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.zeros(SIZE),
-        np.arange(SIZE) % 5,
-        np.random.default_rng(0).standard_cauchy(SIZE),
-        np.random.default_rng(0).lognormal(0, 3, SIZE),
-        np.where(np.arange(SIZE) % 2, 0.0, np.random.default_rng(0).normal(size=SIZE)),
-        2.0**60 + np.arange(SIZE),
-        np.full(SIZE, np.inf),
-        np.where(np.arange(SIZE) % 3, np.inf, 1.0),
-        np.arange(1_000.0),
-    ],
-)
-def test_sorting_is_better_for_ties_heavy_tails_and_few(values):
-    assert grid_of(values, (float(values.min()), float(values.max()))) is None
+def test_infinities_are_values_of_ks_and_undefined_for_wasserstein():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=SIZE), rng.normal(size=SIZE)
+    x[::500], y[::1_000] = np.inf, -np.inf
+    at = np.sort(np.concatenate([x, y]))
+    share = [np.searchsorted(np.sort(side), at, side="right") / SIZE for side in (x, y)]
+    assert ks_distance(x, y) == pytest.approx(np.abs(share[0] - share[1]).max(), abs=1e-12)
+    assert math.isnan(wasserstein(x, y))
+    assert math.isnan(wasserstein(y, np.ones(3)))
+    assert ks_distance(np.full(SIZE, np.inf), np.full(SIZE, -np.inf)) == 1
 
 
-def test_results_do_not_depend_on_blocks(monkeypatch):
+def test_few_and_constant_values_and_large_integers_are_sorted():
+    for values in (np.arange(100.0), np.zeros(SIZE), 2**60 + np.arange(SIZE), np.empty(0)):
+        assert grid_of(values) is None
+    assert grid_of(np.full(SIZE, np.inf)) is None
+    assert grid_of(np.arange(SIZE) * 5e-324) is None
+    assert grid_of(np.arange(100.0), np.arange(float(SIZE))).size == 4_096
+
+
+def test_buckets_of_equal_values_are_not_sorted():
+    """With one of 100 levels in each bucket, all values of a sample are counted only."""
+    x = np.random.default_rng(1).integers(0, 100, SIZE).astype(float)
+    (one,) = counted(x)
+    places = one._places
+    one.open(np.ones(len(one.inside), np.bool_))
+    assert len(np.unique(places)) == 100
+    values, upto = one.distinct()
+    assert len(one._opened) == 100
+    assert values.tolist() == list(range(100))
+    np.testing.assert_array_equal(upto, ranks_of(np.sort(x), values)[1])
+
+
+@pytest.mark.parametrize("counted_at_once", [200, 1 << 18])
+def test_results_do_not_depend_on_blocks(monkeypatch, counted_at_once):
     rng = np.random.default_rng(3)
     x, y, points = rng.normal(size=1_000), rng.normal(size=900), rng.normal(size=30)
-    grid = Grid(-3.0, 10_000.0)
-    whole = Bucketed(x, grid), Bucketed(y, grid)
+    grid = Grid(-3.0, 700.0, 4_096)
+    whole = [Bucketed(side, grid, sums=True) for side in (x, y)]
     monkeypatch.setattr(buckets, "_BLOCK", 77)
-    parts = Bucketed(x, grid), Bucketed(y, grid)
+    monkeypatch.setattr(buckets, "_COUNTED", counted_at_once)
+    parts = [Bucketed(side, grid, sums=True) for side in (x, y)]
     np.testing.assert_array_equal(whole[0].before, parts[0].before)
+    np.testing.assert_array_equal(whole[0].left, parts[0].left)
     assert ks(*parts) == ks(*whole)
+    assert buckets.wasserstein(*parts) == buckets.wasserstein(*whole)
     np.testing.assert_array_equal(parts[0].count(points), whole[0].count(points))
 
 
-def test_requested_buckets_are_opened_with_the_next():
-    x = np.random.default_rng(4).normal(size=1_000)
-    sample = Bucketed(x, Grid(-3.0, 10_000.0))
-    sample.request(np.arange(100, 200))
-    first = sample.open(np.array([7]))
-    assert first.inside[100:200].all()
-    assert sample.open(np.array([150])) is first
-    assert sample.open(np.array([300])) is not first
-
-
 def test_empty_samples_have_no_distance():
-    grid = Grid(0.0, 1.0)
-    some, none = Bucketed(np.ones(3), grid), Bucketed(np.empty(0), grid)
-    assert math.isnan(ks(some, none))
-    assert math.isnan(ks(none, some))
-
-
-def test_grid_holds():
-    grid = Grid(0.0, 1.0)
-    assert grid.holds((0.0, 65_535.9))
-    assert not grid.holds((-0.1, 5.0))
-    assert not grid.holds((0.0, 65_536.0))
-    assert not grid.holds((0.0, np.inf))
+    for grid in (Grid(0.0, 1.0), None):
+        some, none = (Bucketed(side, grid, sums=True) for side in (np.ones(3), np.empty(0)))
+        for pair in ((some, none), (none, some), (none, none)):
+            assert math.isnan(ks(*pair))
+            assert math.isnan(buckets.wasserstein(*pair))
+        assert none.edges(4).points.tolist() == []
+        assert none.cells(some.edges(4)).sum() == 0

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from arrays import count_in, ordered_cells
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 from scipy.spatial import distance
 from scipy.stats import contingency
-from sorted_cells import ordered_cells
 
-from mlgates.stats.counting import Edges, category_cells, count_sorted
+from mlgates.stats.counting import Edges, category_cells
 from mlgates.stats.divergence import (
     cells_together,
     chi_square_pvalue,
@@ -269,7 +269,7 @@ def at_each_value(x, y):
     """Return the counts of both sides at each value of the first and between these values."""
     points = np.unique(x[np.isfinite(x)])
     each = Edges(points, np.ones(len(points), np.bool_))
-    return count_sorted(np.sort(x), each), count_sorted(np.sort(y), each)
+    return count_in(np.sort(x), each), count_in(np.sort(y), each)
 
 
 @pytest.mark.parametrize(

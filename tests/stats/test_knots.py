@@ -4,19 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from arrays import ks_distance, wasserstein
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from mlgates.stats.counting import ranks_of
-from mlgates.stats.twosample import (
-    Bounded,
-    PointCounts,
-    ks_between,
-    ks_distance,
-    wasserstein,
-    wasserstein_between,
-)
+from mlgates.stats.twosample import Bounded, PointCounts, ks_between, wasserstein_between
 
 NAN = math.nan
 

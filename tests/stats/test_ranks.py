@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlgates.stats.counting import ranks_of, round_to, to_common_type
+from mlgates.stats.counting import ranks_of, round_to
 
 TYPES = ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64"]
 EDGES = [0, 1, 2**24 + 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, -1, -(2**63)]
@@ -47,18 +47,6 @@ def test_ranks_are_those_of_exact_comparison(values, points):
     assert high.tolist() == [bisect_right(exact, x) for x in at]
 
 
-@examples(60)
-@given(typed, typed)
-def test_common_type_keeps_comparisons_between_arrays(x, y):
-    a, b = to_common_type(x, y)
-    assert a.dtype == b.dtype
-    assert np.array_equal(a, np.sort(a))
-    assert np.array_equal(b, np.sort(b))
-    for value, code in zip(x.tolist(), a.tolist(), strict=True):
-        for other, its_code in zip(y.tolist(), b.tolist(), strict=True):
-            assert (value < other, value > other) == (code < its_code, code > its_code)
-
-
 @given(typed, st.sampled_from(TYPES))
 def test_rounded_points_are_nearest_on_their_side(points, name):
     dtype = np.dtype(name)
@@ -78,9 +66,3 @@ def test_empty_arrays(name):
     empty = np.empty(0, name)
     assert [x.tolist() for x in ranks_of(empty, np.array([1.5]))] == [[0], [0]]
     assert [x.tolist() for x in ranks_of(np.array([1.5]), empty)] == [[], []]
-
-
-def test_same_type_is_not_copied():
-    x, y = np.array([1.0]), np.array([2.0])
-    assert to_common_type(x, y)[0] is x
-    assert to_common_type(x, y)[1] is y

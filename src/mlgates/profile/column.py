@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from mlgates.arrow_arrays import from_numpy, scalar
 from mlgates.errors import EvidenceError
-from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, byte_weights, bytes_sum, offsets_and_bytes
 from mlgates.tables.exact import NANOSECONDS
@@ -48,8 +47,7 @@ class Sweep(NamedTuple):
 
     Missing values are NaN in `floats`.
 
-    `low` and `high` are the extremes, NaN if the column has no value. `sorted_values` is None
-    unless the values were sorted in the same pass.
+    `low` and `high` are the extremes, NaN if the column has no value.
     """
 
     floats: npt.NDArray[np.floating]
@@ -57,7 +55,6 @@ class Sweep(NamedTuple):
     high: float
     missing: int
     checksum: int
-    sorted_values: npt.NDArray[Any] | None = None
 
 
 class ColumnView:
@@ -87,8 +84,6 @@ class ColumnView:
         None if there is no value, and for texts and nested values.
     floats : numpy.ndarray
         All rows of a column of kind "float", NaN where missing.
-    sorted_values : numpy.ndarray or None
-        The sorted values, if they have been computed.
 
     Examples
     --------
@@ -115,7 +110,6 @@ class ColumnView:
             array = pa.chunked_array([array])
         self.array: pa.ChunkedArray = array
         self.field = field
-        self.sorted_values = None if sweep is None else sweep.sorted_values
         self.rows = len(array)
         self._mask: npt.NDArray[np.bool_] | None = None
         hides_nulls = bool(pa.types.is_union(array.type))
@@ -210,12 +204,6 @@ class ColumnView:
             msg = f"column {self.field.name!r} must have numbers, got {kind} values"
             raise EvidenceError(msg)
         return np.empty(0)
-
-    def in_order(self) -> npt.NDArray[Any]:
-        """Return the values in ascending order, as `mlgates.stats.counting.in_order` does."""
-        if self.sorted_values is None:
-            self.sorted_values = in_order(self.values)
-        return self.sorted_values
 
     @cached_property
     def encoded(self) -> pa.DictionaryArray:

@@ -218,9 +218,6 @@ class Counter:
     ----------
     columns : tuple of str
         Names of the columns that are read.
-    needs_sorted : bool
-        Whether `count` reads the sorted values; default False. If True, the scan sorts
-        short columns of floats together, which is faster than one after another.
     needs_all_rows : bool
         Whether `count` needs all rows as one batch; default False.
     subsumed_by : Counter or None
@@ -228,7 +225,6 @@ class Counter:
         only the other one is counted.
     """
 
-    needs_sorted: ClassVar[bool] = False
     needs_all_rows: ClassVar[bool] = False
 
     @property

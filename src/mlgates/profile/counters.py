@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Any, ClassVar, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,9 @@ from mlgates.errors import EvidenceError
 from mlgates.profile import patterns
 from mlgates.profile.column import WHOLE, ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
-from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample, as_points
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, as_points
 from mlgates.profile.sketch import PARTS, QuantileSketch
-from mlgates.stats.counting import Edges, Ends, count_unsorted, round_to, tally
-from mlgates.stats.twosample import distance
+from mlgates.stats.counting import Edges, Ends, count_unsorted, distance, in_order, round_to, tally
 from mlgates.tables import encoding, exact
 from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
@@ -48,7 +47,7 @@ __all__ = [
     "cuts_together",
 ]
 
-Ordered = Ecdf | Sample | QuantileSketch
+Ordered = Ecdf | QuantileSketch
 Side = Ordered | Frequencies
 
 #: With fewer values per cell than this, chance has an influence on the edges of cells.
@@ -479,8 +478,6 @@ class Distribution(ColumnCounter):
     (Ecdf(n=2, min=1, max=3), Frequencies(n=2, values=2))
     """
 
-    needs_sorted: ClassVar[bool] = True
-
     def count(self, batch: BatchView) -> Ecdf | Frequencies:
         """Return the distribution of the values of one batch of rows."""
         view = batch[self.column]
@@ -490,34 +487,30 @@ class Distribution(ColumnCounter):
         if view.stored == "decimal":
             # Raises if distinct decimals have the same double.
             numbers_of(view)
-        return Ecdf([view.in_order()])
+        return Ecdf([in_order(view.values)])
 
 
 @dataclass(frozen=True)
 class NumericSample(ColumnCounter):
-    """Keep the numbers of a column as a `Sample`, which is sorted only when that is needed.
+    """Keep the numbers of a column as an `Ecdf`, which is sorted only when that is needed.
+
+    Until then the state has the values of the table itself, and not a copy of them.
 
     Examples
     --------
     >>> from mlgates.profile.scan import Profile
     >>> Profile.of({"x": [3, None, 1]}, [NumericSample("x")])[NumericSample("x")]
-    Sample(n=2)
+    Ecdf(n=2, min=1, max=3)
     """
-
-    needs_sorted: ClassVar[bool] = True
 
     @property
     def subsumed_by(self) -> Distribution:
         """The counter of the distribution of the same column, which has the same values, sorted."""
         return Distribution(self.column)
 
-    def count(self, batch: BatchView) -> Sample:
-        """Return the numbers of one batch of rows as a `Sample`."""
-        view = batch[self.column]
-        values = numbers_of(view)
-        if view.min is None or view.max is None:
-            return Sample([], (math.nan, math.nan))
-        return Sample([values], (float(view.min), float(view.max)), view.sorted_values)
+    def count(self, batch: BatchView) -> Ecdf:
+        """Return the numbers of one batch of rows as an `Ecdf`."""
+        return Ecdf([numbers_of(batch[self.column])], ordered=False)
 
 
 @dataclass(frozen=True)
@@ -646,7 +639,7 @@ def current_counter(
     `cuts_together` is true for the reference. In all other cases it counts the whole distribution,
     or for a sketch the values at the points of the sketch.
     """
-    finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
+    finer: Counter = NumericSample(name) if isinstance(side, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
     if isinstance(side, QuantileSketch):
         finer = AtPoints(name, tuple(side.points.tolist()), tails=True)

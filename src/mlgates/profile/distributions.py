@@ -1,5 +1,6 @@
-"""Exact distributions of a column: sorted or unsorted numbers, categories, or counts in bins."""
+"""Exact distributions of a column: numbers, categories, or counts in bins."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,19 +15,16 @@ from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import State
 from mlgates.stats import buckets, counting, twosample
-from mlgates.stats.buckets import Bucketed, Grid
-from mlgates.stats.counting import Edges, Ends
+from mlgates.stats.buckets import Bucketed
+from mlgates.stats.counting import Edges
 from mlgates.tables import encoding
 from mlgates.tables.exact import same_values
 
-__all__ = ["CellCounts", "Ecdf", "Frequencies", "Sample"]
+__all__ = ["CellCounts", "Comparison", "Ecdf", "Frequencies"]
 
 Values: TypeAlias = npt.NDArray[Any]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
-#: From this number of values on, counting them in buckets is faster than sorting them.
-_MANY = 200_000
-_INFINITIES = np.array([-np.inf, np.inf])
 #: Merged frequencies are added up when they have this many values more than needed.
 _FEW_ENTRIES = 1 << 16
 
@@ -34,7 +32,7 @@ _FEW_ENTRIES = 1 << 16
 def concatenated(parts: Sequence[Values]) -> Values:
     """Join arrays of numbers to one array, of a type that represents each value exactly.
 
-    `parts` are non-empty arrays of int64, uint64 or floats.
+    `parts` are non-empty arrays of integers or floats. Without parts the result has no values.
 
     Raises
     ------
@@ -47,7 +45,10 @@ def concatenated(parts: Sequence[Values]) -> Values:
     >>> concatenated([np.array([1, 2]), np.array([0.5])])
     array([1. , 2. , 0.5])
     """
-    if len({part.dtype for part in parts}) == 1:
+    if not parts:
+        return np.empty(0)
+    common = np.result_type(*parts)
+    if common.kind in "iu" or len({part.dtype for part in parts}) == 1:
         return np.concatenate(parts)
     if all(part.dtype.kind != "f" and part.min() >= 0 for part in parts):
         return np.concatenate([part.astype(np.uint64) for part in parts])
@@ -64,24 +65,58 @@ def concatenated(parts: Sequence[Values]) -> Values:
     return np.concatenate(doubles)
 
 
-class Ecdf(State):
-    """Empirical cumulative distribution function of a column, kept as its sorted values.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The results of comparing a sample with its reference.
 
-    Create it by `Ecdf.of`, or from sorted arrays as `mlgates.stats.counting.in_order` returns them.
-    The values of merged distributions are sorted on first access.
+    Attributes
+    ----------
+    ks : float
+        Kolmogorov-Smirnov distance.
+    area : float
+        Wasserstein distance in the unit of the values, rounded to 12 digits, and `spread` the scale
+        of the reference. Both are NaN if they were not requested.
+    beyond : tuple of int
+        Number of values below the least, and above the greatest value of the reference; 0 if the
+        Wasserstein distance was not requested.
+    """
+
+    ks: float
+    area: float
+    spread: float
+    beyond: tuple[int, int]
+
+
+class Ecdf(State):
+    """Empirical cumulative distribution function of a column: its values, sorted when necessary.
+
+    The arrays are neither changed nor copied, so the distribution must not be used after its table
+    has changed, except if `finalize` or `values` has sorted them.
+
+    Parameters
+    ----------
+    parts : sequence of numpy.ndarray
+        Integers or floats without NaN, one array per batch of rows.
+    ordered : bool
+        Whether each array is sorted, as `mlgates.stats.counting.in_order` returns it.
 
     Examples
     --------
     >>> ecdf = Ecdf.of(np.array([3.0, 1.0, np.nan, 2.0]))
     >>> ecdf.n, ecdf.values
     (3, array([1., 2., 3.]))
-    >>> ecdf.merge(Ecdf.of(np.array([2, 9]))).values
+    >>> ecdf.merge(Ecdf([np.array([9, 2])], ordered=False)).values
     array([1., 2., 2., 3., 9.])
     """
 
-    def __init__(self, parts: Sequence[Values] = ()) -> None:
+    def __init__(self, parts: Sequence[Values] = (), *, ordered: bool = True) -> None:
         self._parts = tuple(part for part in parts if len(part))
+        self._ordered = ordered
         self.n = sum(map(len, self._parts))
+        self._edges: dict[int, Edges] = {}
+        self._counts: dict[Edges, Counts] = {}
+        #: The last reference that this sample was compared with, and the results.
+        self._compared: tuple[Ecdf, Comparison] | None = None
 
     @classmethod
     def of(cls, array: npt.NDArray[np.generic]) -> "Ecdf":
@@ -97,27 +132,96 @@ class Ecdf(State):
 
         Raises EvidenceError if no type represents all merged values.
         """
-        parts = self._parts
-        if len(parts) == 0:
-            return counting.in_order(np.empty(0))
-        if len(parts) > 1:
-            joined = concatenated(parts)
+        if not self._ordered:
+            self._parts = tuple(map(counting.in_order, self._parts))
+            self._ordered = True
+        if len(self._parts) != 1:
+            joined = concatenated(self._parts)
             # A stable sort merges the parts, which are sorted already, in linear time.
             joined.sort(kind="stable")
             joined.flags.writeable = False
             self._parts = (joined,)
         return self._parts[0]
 
-    def edges(self, bins: int) -> Edges:
+    @property
+    def unsorted(self) -> Values:
+        """All values in one array, in any order, of the types that the table has."""
+        if len(self._parts) != 1:
+            self._parts, self._ordered = (concatenated(self._parts),), False
+        return self._parts[0]
+
+    def edges(self, bins: int, *others: int) -> Edges:
         """Return the quantiles that divide the values into `bins` cells of about equal share.
 
-        They are those of `stats.counting.quantile_edges`.
+        They are those of `stats.buckets.Bucketed.edges`. Those for `others`, which are numbers of
+        cells that will be asked for later, are computed in the same pass over the values.
         """
-        return counting.quantile_edges(self.values, bins)
+        lacking = {bins, *others} - set(self._edges)
+        if lacking:
+            bucketed = Bucketed(self.unsorted, buckets.grid_of(self.unsorted))
+            for number in lacking:
+                self._edges[number] = edges = bucketed.edges(number)
+                self._counts[edges] = bucketed.cells(edges)
+        return self._edges[bins]
+
+    def count(self, edges: Edges) -> Counts:
+        """Count the values in each cell between edges, see `stats.buckets.Bucketed.cells`."""
+        if edges not in self._counts:
+            grid = buckets.grid_of(self.unsorted)
+            self._counts[edges] = Bucketed(self.unsorted, grid).cells(edges)
+        return self._counts[edges]
+
+    def compare(
+        self, other: "Ecdf", bins: Collection[int] = (), *, area: bool = False
+    ) -> Comparison:
+        """Compute all results of comparing another sample with this reference at once.
+
+        This takes fewer passes over the values than to compute each result separately. The result
+        is remembered by the other sample, because a reference may be used for many of them.
+
+        Parameters
+        ----------
+        other : Ecdf
+            The sample to compare with.
+        bins : collection of int
+            Numbers of quantile cells in which values will be counted.
+        area : bool
+            Whether the Wasserstein distance is needed.
+        """
+        known = other._compared  # noqa: SLF001
+        if known is not None and known[0] is self and not (area and math.isnan(known[1].spread)):
+            return known[1]
+        grid = buckets.grid_of(self.unsorted, other.unsorted)
+        x, y = (Bucketed(each.unsorted, grid, sums=area) for each in (self, other))
+        wanted = buckets.candidate_buckets(x, y)[1]
+        if self.n:
+            # The spread of the reference needs its quartiles.
+            for number in {*bins, *((4,) if area else ())}:
+                wanted[x.of_ranks(counting.quantile_ranks(self.n, number))] = True
+        if area and self.n and other.n:
+            wanted |= buckets.crossing_buckets(x, y)
+            for side in (x, y):
+                wanted[side.of_ranks(np.array([1, side.n]))] = True
+        x.open(wanted)
+        y.open(wanted)
+        for number in bins:
+            edges = self._edges.setdefault(number, x.edges(number))
+            self._counts[edges], other._counts[edges] = x.cells(edges), y.cells(edges)  # noqa: SLF001
+        size, unit, beyond = math.nan, math.nan, (0, 0)
+        if area and self.n:
+            low, high = y.count(x.at(np.array([1, self.n])))
+            beyond = int(low[0]), other.n - int(high[1])
+            # Its last digits depend on the order of the rows.
+            size = float(f"{buckets.wasserstein(x, y):.12g}")
+            unit = twosample.spread(x)
+        found = Comparison(buckets.ks(x, y), size, unit, beyond)
+        other._compared = self, found  # noqa: SLF001
+        return found
 
     def finalize(self) -> None:
         """Sort the values of merged distributions now, not on first access."""
-        _ = self.values
+        if self._ordered:
+            _ = self.values
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the sorted values."""
@@ -125,10 +229,11 @@ class Ecdf(State):
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
         """Return the distribution of the values of both distributions together."""
-        merged = Ecdf()
-        merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
-        merged.n = self.n + other.n
-        return merged
+        sides = [side for side in (self, other) if side.n]
+        parts = [part for side in sides for part in side._parts]  # noqa: SLF001
+        if len({side._ordered for side in sides}) == 2:  # noqa: SLF001
+            parts = list(map(counting.in_order, parts))
+        return Ecdf(parts, ordered=any(side._ordered for side in sides))  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ecdf) and np.array_equal(self.values, other.values)
@@ -137,215 +242,6 @@ class Ecdf(State):
         if self.n == 0:
             return "Ecdf(n=0)"
         return f"Ecdf(n={self.n}, min={self.values[0]}, max={self.values[-1]})"
-
-
-class Sample(State):
-    """The numbers of a column, in any order, which are sorted only if necessary.
-
-    Without sorting, the numbers are counted in buckets: a grid divides the real line into buckets
-    of equal width. To compare two samples, both are counted in the grid of the reference, if it has
-    one. The arrays are neither changed nor copied, so a sample must not be used after its table has
-    changed.
-
-    Parameters
-    ----------
-    parts : sequence of numpy.ndarray
-        Integers or floats without NaN, one array per batch of rows.
-    ends : tuple of float
-        The least and the greatest value.
-    ordered : numpy.ndarray, optional
-        All values, sorted, if they have been sorted already.
-
-    Examples
-    --------
-    >>> sample = Sample([np.array([3.0, 1.0]), np.array([2, 9])], (1.0, 9.0))
-    >>> sample.n, sample.values, sample.edges(2).points
-    (4, array([1., 2., 3., 9.]), array([2.]))
-    """
-
-    def __init__(
-        self,
-        parts: Sequence[Values],
-        ends: tuple[float, float],
-        ordered: Values | None = None,
-    ) -> None:
-        # Sorted values replace the unsorted ones, so that no value is held twice.
-        self._parts = tuple(p for p in parts if len(p)) if ordered is None else (ordered,)
-        self._sorted = ordered
-        self.ends = ends
-        self.n = sum(map(len, self._parts))
-        self._edges: dict[int, Edges] = {}
-        self._counts: dict[Edges, Counts] = {}
-        self._bucketed: Bucketed | None = None
-        #: The last reference that this sample was compared with, and the KS distance from it.
-        self._distance: tuple[Sample, float] | None = None
-
-    @property
-    def values(self) -> Values:
-        """The sorted values, of the types that `Ecdf.values` has."""
-        if self._sorted is None:
-            parts = [counting.in_order(part) for part in self._parts]
-            self._sorted = parts[0] if len(parts) == 1 else Ecdf(parts).values
-            # Drop the unsorted values, which would be a second copy.
-            self._parts = (self._sorted,)
-        return self._sorted
-
-    @cached_property
-    def grid(self) -> Grid | None:
-        """The grid of buckets in which the values are counted; None if sorting them is faster."""
-        few = self.n < _MANY or self._sorted is not None or not self._is_of_one_type()
-        return None if few else buckets.grid_of(self._joined(), self.ends)
-
-    def _is_of_one_type(self) -> bool:
-        return len({part.dtype for part in self._parts}) == 1
-
-    def _joined(self) -> Values:
-        if len(self._parts) > 1:
-            self._parts = (np.concatenate(self._parts),)
-        return self._parts[0]
-
-    def _bucketed_in(self, grid: Grid) -> Bucketed:
-        """Count the values in the buckets of a grid; the result is kept until `release`."""
-        bucketed = self._bucketed
-        if bucketed is None or bucketed.grid != grid:
-            bucketed = Bucketed(self._joined(), grid, inside=grid.holds(self.ends))
-            # Another run with the same reference may release the buckets at the same time.
-            self._bucketed = bucketed
-        return bucketed
-
-    def _common_grid(self, other: "Sample") -> Grid | None:
-        """Return the grid in which both samples are counted when they are compared.
-
-        None if comparing sorted values is faster, or if both samples are sorted already.
-        """
-        are_sorted = self._sorted is not None and other._sorted is not None  # noqa: SLF001
-        return self.grid if other._is_of_one_type() and not are_sorted else None  # noqa: SLF001
-
-    def edges(self, bins: int) -> Edges:
-        """Return the quantiles that divide the values into `bins` cells of about equal share.
-
-        They are those of `stats.counting.quantile_edges`.
-        """
-        if bins not in self._edges:
-            if self._sorted is not None or self.grid is None:
-                edges = counting.quantile_edges(self.values, bins)
-            else:
-                bucketed = self._bucketed_in(self.grid)
-                quantiles = bucketed.at(counting.quantile_ranks(self.n, bins))
-                low, high = bucketed.count(quantiles)
-                neighbours = None
-                if quantiles.dtype.kind == "f" and np.any((high - low) * bins >= self.n):
-                    # Only atoms need their neighbours, which takes further passes.
-                    below = bucketed.at(np.maximum(low, 1))
-                    above = bucketed.at(np.minimum(high + 1, self.n))
-                    neighbours = (
-                        np.where(low > 0, below, -np.inf),
-                        np.where(high < self.n, above, np.inf),
-                    )
-                edges = counting.edges_at(quantiles, low, high, self.n, bins, neighbours=neighbours)
-            self._edges[bins] = edges
-            # Counted now, before the buckets are released.
-            self.count(edges, self.grid)
-        return self._edges[bins]
-
-    def count(self, edges: Edges, grid: Grid | None) -> Counts:
-        """Count the values in each cell between edges.
-
-        They are counted as `mlgates.stats.counting.count_sorted` does. `grid` is the grid of the
-        reference that this sample is compared with, or None to use sorted values.
-        """
-        if edges not in self._counts:
-            if grid is None or self._sorted is not None or not self._is_of_one_type():
-                counts = counting.count_sorted(self.values, edges)
-            else:
-                bucketed = self._bucketed_in(grid)
-                # Infinities are in the outermost buckets, which are always opened.
-                first, last = edges.ends
-                at_edges = bucketed.count(first)
-                if first is not last:
-                    at_edges = at_edges[0], bucketed.count(last)[1]
-                below, upto = bucketed.count(_INFINITIES)
-                ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
-                counts = counting.count_stored(*at_edges, ends, edges)
-            self._counts[edges] = counts
-        return self._counts[edges]
-
-    def precompute(
-        self, other: "Sample", bins: Collection[int] = (), *, sort: bool = False
-    ) -> None:
-        """Compute all results of comparing this reference with another sample at once.
-
-        This takes fewer passes over the values than to compute each result separately. The bucket
-        counts are released at the end, because the counts of all columns would take a quarter of
-        the memory of a table. Nothing is done if `other` was last compared with this reference.
-
-        Parameters
-        ----------
-        other : Sample
-            The sample to compare with.
-        bins : collection of int
-            Numbers of quantile cells in which values will be counted.
-        sort : bool
-            Whether the sorted values will be read; all results are then computed from them.
-        """
-        if other._distance_from(self) is not None:  # noqa: SLF001
-            return
-        if sort:
-            _ = self.values, other.values
-        elif grid := self._common_grid(other):
-            x, y = self._bucketed_in(grid), other._bucketed_in(grid)  # noqa: SLF001
-            _, candidates = buckets.candidate_buckets(x, y)
-            at_ranks = [x.of_ranks(counting.quantile_ranks(self.n, number)) for number in bins]
-            requested = np.concatenate([candidates, *at_ranks])
-            x.request(requested)
-            y.request(requested)
-        for number in bins:
-            other.count(self.edges(number), self.grid)
-        self.ks(other)
-        self.release()
-        other.release()
-
-    def release(self) -> None:
-        """Free the memory of the bucket counts; results computed from them are kept."""
-        self._bucketed = None
-
-    def ks(self, other: "Sample") -> float:
-        """Return the Kolmogorov-Smirnov distance of another sample from this one.
-
-        It equals that of `mlgates.stats.twosample.ks_distance`, and is remembered by the other
-        sample.
-        """
-        distance = other._distance_from(self)  # noqa: SLF001
-        if distance is None:
-            grid = self._common_grid(other)
-            if grid is None:
-                distance = twosample.ks_distance(self.values, other.values)
-            else:
-                distance = buckets.ks(self._bucketed_in(grid), other._bucketed_in(grid))  # noqa: SLF001
-            # Stored in the other sample, because a reference may be used for many of them.
-            other._distance = (self, distance)  # noqa: SLF001
-        return distance
-
-    def _distance_from(self, reference: "Sample") -> float | None:
-        kept = self._distance
-        return kept[1] if kept is not None and kept[0] is reference else None
-
-    def to_parts(self) -> tuple[Any, ...]:
-        """Return the unsorted arrays, the least and greatest value, and the sorted array."""
-        return (() if self._sorted is not None else self._parts, self.ends, self._sorted)
-
-    def merge(self, other: "Sample", shift: int = 0) -> "Sample":  # noqa: ARG002
-        """Return the sample that has the values of both samples."""
-        low, high = other.ends if not self.n else self.ends
-        if self.n and other.n:
-            low, high = min(low, other.ends[0]), max(high, other.ends[1])
-        return Sample((*self._parts, *other._parts), (low, high))  # noqa: SLF001
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sample) and np.array_equal(self.values, other.values)
-
-    def __repr__(self) -> str:
-        return f"Sample(n={self.n})"
 
 
 class Frequencies(State):

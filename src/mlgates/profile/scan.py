@@ -460,7 +460,6 @@ class _Scan:
         if any(counter.needs_all_rows for counter in self.order):
             batches = iter([source.arrow(read)])
         floats = [name for name in self.own if source.schema[name].kind == "float"]
-        in_order = {name for c in self.order if c.needs_sorted for name in c.columns}
         threads = threads_for(n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
         pending: deque[tuple[pa.Table, Iterable[_Counted]]] = deque()
         total = rows = 0
@@ -469,10 +468,7 @@ class _Scan:
             side_by_side: Callable[..., Iterable[Any]] = map if pool is None else pool.map
             for new in chain(batches, repeat(None)):
                 if new is not None:
-                    # Values are sorted here only if the batch has all rows: parts are merged.
-                    is_whole = new.num_rows == source.rows
-                    arrays = {name: new[name] for name in floats}
-                    sweeps = sweep_together(arrays, in_order if is_whole else (), n_jobs)
+                    sweeps = sweep_together({name: new[name] for name in floats}, n_jobs)
                     count = partial(self._count_column, new, sweeps)
                     pending.append((new, side_by_side(count, self.own)))
                     # At most one batch per thread is held in memory.
@@ -568,9 +564,9 @@ def merge_states(state: State, other: State, shift: int) -> State:
 
 
 def sweep_together(
-    columns: Mapping[str, pa.ChunkedArray], in_order: Collection[str], n_jobs: int | None = None
+    columns: Mapping[str, pa.ChunkedArray], n_jobs: int | None = None
 ) -> dict[str, Sweep]:
-    """Read many short columns of floats at once, and sort those named in `in_order`.
+    """Read many short columns of floats at once.
 
     Each call of numpy takes a microsecond or more even for little data, and threads that make many
     short calls wait for each other. Columns are therefore copied into a matrix, one row each, so
@@ -580,29 +576,23 @@ def sweep_together(
     Examples
     --------
     >>> columns = {"a": pa.chunked_array([[2.0, 1.5]]), "b": pa.chunked_array([[0.0, 0.0]])}
-    >>> sweep = sweep_together(columns, {"a", "b"})["a"]
-    >>> sweep.low, sweep.sorted_values
-    (1.5, array([1.5, 2. ]))
+    >>> sweep = sweep_together(columns)["a"]
+    >>> sweep.low, sweep.high
+    (1.5, 2.0)
     """
-    fitting: dict[bool, list[str]] = {True: [], False: []}
-    for name, array in columns.items():
-        if (
-            0 < len(array) <= _MATRIX
-            and array.num_chunks == 1
-            and array.null_count == 0
-            and not pa.types.is_dictionary(array.type)
-        ):
-            fitting[name in in_order].append(name)
-    fitted = [*fitting[True], *fitting[False]]
+    fitted = [
+        name
+        for name, array in columns.items()
+        if 0 < len(array) <= _MATRIX
+        and array.num_chunks == 1
+        and array.null_count == 0
+        and not pa.types.is_dictionary(array.type)
+    ]
     if not fitted:
         return {}
     rows = len(columns[fitted[0]])
     width = _MATRIX // rows
-    groups = [
-        (names[i : i + width], sort)
-        for sort, names in fitting.items()
-        for i in range(0, len(names), width)
-    ]
+    groups = [fitted[i : i + width] for i in range(0, len(fitted), width)]
     threads = threads_for(n_jobs, is_large=rows * len(fitted) >= _MANY_VALUES)
     if min(threads, len(groups)) == 1 and len(groups) == len(fitted):
         # A matrix of one column is not faster than the column.
@@ -611,29 +601,20 @@ def sweep_together(
     return {name: sweep for part in swept for name, sweep in part.items()}
 
 
-def _sweep_group(
-    columns: Mapping[str, pa.ChunkedArray], group: tuple[list[str], bool]
-) -> dict[str, Sweep]:
-    """Read columns of floats as one matrix; `group` has their names, and whether to sort them."""
-    swept, (names, sort) = {}, group
+def _sweep_group(columns: Mapping[str, pa.ChunkedArray], names: list[str]) -> dict[str, Sweep]:
+    """Read the columns of floats with these names as one matrix."""
+    swept = {}
     floats = [encoding.to_floats(columns[name]) for name in names]
     # Operations on signalling NaNs would warn before the NaNs are detected below.
     with np.errstate(invalid="ignore"):
         scratch = np.stack(floats, dtype=np.float64)
         low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-        # `float_sums` overwrites `scratch`, and `matrix` is its working memory.
-        matrix = np.empty_like(scratch)
-        sums = float_sums(scratch, matrix).tolist()
-        if sort:
-            np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
-            matrix.sort(axis=1)
-            matrix.flags.writeable = False
+        sums = float_sums(scratch, np.empty_like(scratch)).tolist()
         # Adding 0 turns -0.0 into 0.0.
         ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
-    results = zip(names, floats, matrix, ends, sums, strict=True)
-    for name, column, values, (least, greatest), total in results:
+    for name, column, (least, greatest), total in zip(names, floats, ends, sums, strict=True):
         if least == least:  # noqa: PLR0124  (no NaN)
-            swept[name] = Sweep(column, least, greatest, 0, total, values if sort else None)
+            swept[name] = Sweep(column, least, greatest, 0, total)
     return swept
 
 

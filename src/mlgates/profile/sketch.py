@@ -17,6 +17,7 @@ from mlgates.jsonfile import fields, items, number, whole
 from mlgates.profile.counter import State
 from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
+from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
 __all__ = ["PARTS", "QuantileSketch", "number_in_range"]
@@ -73,7 +74,7 @@ class QuantileSketch(State):
         last = n - positive - 1
         points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
         points = points[np.append(True, points[1:] != points[:-1])[: len(points)]]
-        return replace(cls.at(points, ecdf), spread=twosample.spread(values))
+        return replace(cls.at(points, ecdf), spread=twosample.spread(Bucketed(values)))
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":

@@ -1,46 +1,65 @@
-"""Exact order statistics, counts and KS distances of large samples, computed without sorting them.
+"""Exact order statistics, counts and distances of samples, without sorting all their values.
 
-A grid assigns each number to one of 65,536 buckets. A larger number is never in a lower bucket, so
-cumulated counts of buckets are exact values of the distribution function. Only the few buckets that
-a result depends on are opened, that is, their values are sorted. For a million doubles this takes
-about a quarter of the time of sorting all of them, on processors without instructions for sorting.
+A grid assigns each number to a bucket. A larger number is never in a lower bucket, so cumulated
+counts of buckets are exact values of the distribution function. Only the few buckets that a result
+depends on are opened, that is, their values are sorted. A bucket whose values are all equal is not
+sorted, and few values are sorted all together, as if they were in one bucket.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.stats.arrays import Counts, Floats, Mask, Values
-from mlgates.stats.counting import ranks_of, round_to
+from mlgates.stats.counting import (
+    Edges,
+    Ends,
+    count_stored,
+    edges_at,
+    in_order,
+    quantile_ranks,
+    ranks_of,
+    round_to,
+    split,
+)
 
-__all__ = ["Bucketed", "Grid", "candidate_buckets", "grid_of", "ks"]
+__all__ = [
+    "LARGE",
+    "SCALE",
+    "Bucketed",
+    "Grid",
+    "candidate_buckets",
+    "crossing_buckets",
+    "grid_of",
+    "ks",
+    "wasserstein",
+]
 
-Places = npt.NDArray[np.uint16]
-
-_BUCKETS = 1 << 16
+_MOST_BUCKETS = 1 << 16
+#: Values per bucket, on average.
+_PER_BUCKET = 4
+#: Fewer values are sorted together.
+_FEW = 2_048
+#: Values of a run.
+_RUN = 64
 #: Values per block. Larger blocks do not fit into the cache of a processor; smaller ones make
 #: threads wait for each other.
 _BLOCK = 1 << 16
-#: Values counted per call. The overhead of a call equals the time for ten thousand values.
+#: Values counted per call. So many are counted without blocking other threads.
 _COUNTED = 1 << 18
 #: Values looked at to choose a grid.
-_SAMPLE = 4096
-#: With fewer distinct values among these, sorting is faster.
-_LEVELS = 3 * _SAMPLE // 4
-#: Cells in which these values are counted, to see how evenly they fill a grid.
-_COARSE = 256
-#: A cell is crowded if it has this many times the mean count of a cell.
-_CROWDED = 13
-#: Largest share of values that may be in crowded cells.
-_MOST_CROWDED = 0.25
+_SAMPLE = 4_096
 #: Doubles represent all integers up to twice this number.
 _WHOLE = 2.0**52
+#: Larger doubles are scaled down before their differences are added, to avoid overflow.
+LARGE = 2.0**1000
+SCALE = 2.0**-60
 
 
 class Grid(NamedTuple):
-    """A division of the real line into 65,536 buckets of equal width.
+    """A division of the real line into `size` buckets of equal width; `size` is a power of two.
 
     The first bucket begins at `start`, and there are `scale` buckets per unit. Numbers below the
     grid belong to the first bucket, numbers above it to the last one.
@@ -48,8 +67,21 @@ class Grid(NamedTuple):
 
     start: float
     scale: float
+    size: int = _MOST_BUCKETS
 
-    def places(self, values: Values, *, inside: bool = False) -> Places:
+    def positions(self, values: Values, out: Floats | None = None) -> Floats:
+        """Return the distance of each value from the start, in widths of a bucket, plus `size`.
+
+        Because `size` is added, all positions inside the grid have the same number of digits, so
+        that sums of their fractions are exact.
+        """
+        with np.errstate(over="ignore", under="ignore"):
+            at = np.subtract(values, self.start, out=out, dtype=np.float64)
+            np.multiply(at, self.scale, out=at)
+        at += self.size
+        return at
+
+    def places(self, values: Values) -> Counts:
         """Return the number of the bucket that each value belongs to.
 
         A larger value is never in a lower bucket, because rounding keeps the order.
@@ -58,181 +90,158 @@ class Grid(NamedTuple):
         ----------
         values : numpy.ndarray, shape (n,)
             Integers or floats without NaN.
-        inside : bool
-            Whether all values are known to lie within the grid.
 
         Examples
         --------
-        >>> Grid(0.0, 1.0).places(np.array([-np.inf, -1.0, 0.0, 1.9, 7.0, np.inf])).tolist()
-        [0, 0, 0, 1, 7, 65535]
+        >>> Grid(0.0, 1.0, 16).places(np.array([-np.inf, -1.0, 0.0, 1.9, 7.0, np.inf])).tolist()
+        [0, 0, 0, 1, 7, 15]
         """
-        places = np.empty(len(values), np.uint16)
-        buffer = np.empty(min(len(values), _BLOCK))
-        for first in range(0, len(values), _BLOCK):
-            block = values[first : first + _BLOCK]
-            places[first : first + _BLOCK] = self.scaled(block, buffer[: len(block)], inside=inside)
-        return places
-
-    def scaled(self, values: Values, out: Floats, *, inside: bool) -> Floats:
-        """Return the distance of each value from the start of the grid, in bucket widths.
-
-        The result is written to `out`, an array of the same length, and returned. With
-        ``inside=True``, all values are known to lie within the grid. Otherwise distances outside
-        the grid are clipped to the number of the first or the last bucket.
-        """
-        with np.errstate(over="ignore"):
-            np.subtract(values, self.start, out=out, dtype=np.float64)
-            np.multiply(out, self.scale, out=out)
-        if not inside:
-            np.maximum(out, 0.0, out=out)
-            np.minimum(out, _BUCKETS - 1.0, out=out)
-        return out
-
-    def holds(self, ends: tuple[float, float]) -> bool:
-        """Return whether both ends of a range lie within the grid."""
-        low, high = ((end - self.start) * self.scale for end in ends)
-        return low >= 0 and high < _BUCKETS
+        at = self.positions(values)
+        return np.clip(at, self.size, 2 * self.size - 1, out=at).astype(np.int64) - self.size
 
 
-def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
-    """Return a grid that fits the values of a sample; None if sorting the sample is faster.
+def grid_of(*samples: Values) -> Grid | None:
+    """Return a grid that fits the values of some samples; None if they are to be sorted instead.
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
     this range and up to W more on each side. It is shorter where the least or the greatest value is
-    nearer than that. Sorting is faster if there are many ties, or if most values are in a small
-    part of the range. Both are checked in a sample of 4,096 values.
+    nearer than that. Few values are sorted, and so are integers that doubles do not represent.
 
     Parameters
     ----------
-    values : numpy.ndarray, shape (n,)
+    *samples : numpy.ndarray
         Integers or floats without NaN, in any order.
-    ends : tuple of float
-        The least and the greatest value.
 
     Examples
     --------
-    >>> grid = grid_of(np.arange(100_000.0), (0.0, 99_999.0))
-    >>> grid.places(np.array([0.0, 50_000.0, 99_999.0])).tolist()
-    [1927, 32767, 63606]
+    >>> grid = grid_of(np.arange(100_000.0))
+    >>> grid.size, grid.places(np.array([0.0, 50_000.0, 99_999.0])).tolist()
+    (16384, [481, 8192, 15902])
     """
-    sample = np.sort(values[:: max(1, len(values) // _SAMPLE)].astype(np.float64))
-    if len(sample) < _SAMPLE:
+    n = max(map(len, samples), default=0)
+    if n < _FEW:
         return None
+    few = [values[:: max(1, len(values) // _SAMPLE)].astype(np.float64) for values in samples]
+    sample = np.sort(np.concatenate(few))
     edge = len(sample) // 100
     first, last = sample[[edge, -edge - 1]].tolist()
     width = last - first
-    if not (width > 0 and max(-first, last) < _WHOLE):
+    if width == 0:
+        # Most values are equal: the grid covers all of them.
+        finite = sample[np.isfinite(sample)]
+        first, last = finite[[0, -1]].tolist() if len(finite) else (0.0, 0.0)
+    if not (last > first and max(-first, last) < _WHOLE):
         return None
-    low, high = max(ends[0], first - width), min(ends[1], last + width)
+    low, high = max(sample[0].item(), first - width), min(sample[-1].item(), last + width)
     margin = (high - low) / 32
-    grid = Grid(low - margin, (_BUCKETS - 2) / (high - low + 2 * margin))
-    levels = sample[np.append(True, sample[1:] != sample[:-1])]
-    if not math.isfinite(grid.scale) or len(levels) < _LEVELS:
-        return None
-    counts = np.bincount(grid.places(levels) // (_BUCKETS // _COARSE), minlength=_COARSE)
-    crowded = counts[counts > _CROWDED * len(levels) / _COARSE].sum()
-    return grid if crowded <= _MOST_CROWDED * len(levels) else None
-
-
-class Opened(NamedTuple):
-    """The sorted values of some of the buckets of a sample.
-
-    `values` are these values, from all of these buckets together. `inside` has one bool per bucket
-    of the grid: whether the bucket's values are included. `shift` has one integer per bucket: the
-    number of smaller values of the sample that are not included. Added to the position of a value
-    in `values`, it gives the value's position in the whole sorted sample.
-    """
-
-    values: Values
-    shift: Counts
-    inside: Mask
+    size = min(_MOST_BUCKETS, 1 << (n // _PER_BUCKET).bit_length() - 1)
+    scale = (size - 2) / (high - low + 2 * margin)
+    return Grid(low - margin, scale, size) if math.isfinite(scale) else None
 
 
 class Bucketed:
     """A sample, and the number of its values in each bucket of a grid.
 
-    The grid can be made for this sample, or for another one that it is compared with.
+    The grid can be made for this sample, or for this and another one that it is compared with.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (n,)
         Integers or floats without NaN, in any order; not copied.
-    grid : Grid
-        The buckets.
-    inside : bool
-        Whether all values are known to lie within the grid.
+    grid : Grid, optional
+        The buckets; by default there is one, with all values.
+    sums : bool
+        Whether to add up the values of each bucket, which `wasserstein` needs.
 
     Attributes
     ----------
-    before : numpy.ndarray of int64, shape (65537,)
+    before : numpy.ndarray of int64, shape (size + 1,)
         Number of values in all lower buckets; the last element is the number of all values.
+    left : numpy.ndarray of float64, shape (size,)
+        Sum of the distances of each bucket's values from its end, in widths of a bucket.
+    inside : numpy.ndarray of bool, shape (size,)
+        Which buckets are open. The outermost are always opened, because they have the values beyond
+        the grid.
 
     Examples
     --------
-    >>> sample = Bucketed(np.array([3.0, 1.0, 2.0, 2.0]), Grid(0.0, 1.0))
+    >>> sample = Bucketed(np.array([3.0, 1.0, 2.0, 2.0]), Grid(0.0, 1.0, 8))
     >>> sample.at(np.array([1, 4])).tolist()
     [1.0, 3.0]
     >>> [counts.tolist() for counts in sample.count(np.array([2.0, 9.0]))]
     [[1, 4], [3, 4]]
     """
 
-    def __init__(self, values: Values, grid: Grid, *, inside: bool = False) -> None:
-        from scipy.sparse import csc_array  # (imported here, since small samples do not need it)
+    def __init__(self, values: Values, grid: Grid | None = None, *, sums: bool = False) -> None:
+        self.values, self.grid, self.n = values, grid, len(values)
+        size = 1 if grid is None else grid.size
+        counts = np.full(size, self.n, np.int64)
+        if grid is not None:
+            counts, self.left = self._counted(grid, sums=sums)
+        self.before = np.concatenate(([0], np.cumsum(counts)))
+        self.inside = np.zeros(size, np.bool_)
+        #: Values of the open buckets in ascending order, and how many of all values are up to each.
+        #: Of equal values, the last one has the right number.
+        self._opened, self._upto = values[:0], counts[:0]
 
-        self.values = values
-        self.grid = grid
-        self.n = n = len(values)
-        buffer, one = np.empty(min(n, _BLOCK)), np.ones(1, np.int32)
-        self._places, counts = np.empty(n, np.uint16), np.zeros(_BUCKETS, np.int64)
-        size = min(n, _COUNTED)
-        rows, ends = np.zeros(size, np.int32), np.array([0, size], np.int32)
-        # Counted as the product of a sparse column, with ones at these rows, and 1. Unlike
-        # `numpy.bincount`, it does not block other threads.
-        column = csc_array((np.ones(size, np.int32), rows, ends), shape=(_BUCKETS, 1))
+    def _counted(self, grid: Grid, *, sums: bool) -> tuple[Counts, Floats]:
+        """Return the count of each bucket and, with `sums`, the distances from its end."""
+        n, size = self.n, grid.size
+        self._places = np.empty(n, np.uint16)
+        counts, fractions = np.zeros(size, np.int64), np.zeros(size)
+        buffer, length = np.empty(min(n, _BLOCK)), min(n, _COUNTED)
+        rows, weights = np.empty(length, np.int32), np.empty(length)
         for first in range(0, n, _COUNTED):
-            part = values[first : first + _COUNTED]
-            rows, places = column.indices[: len(part)], self._places[first : first + _COUNTED]
+            part = self.values[first : first + _COUNTED]
             for start in range(0, len(part), _BLOCK):
                 block = part[start : start + _BLOCK]
                 here = slice(start, start + len(block))
-                rows[here] = grid.scaled(block, buffer[: len(block)], inside=inside)
-                # Converted to 16 bits and back, so that no row can be outside the matrix.
-                places[here] = rows[here]
-                rows[here] = places[here]
-            column.indptr[1] = len(part)
-            counts += np.asarray(column @ one)
-        self.before = np.concatenate(([0], np.cumsum(counts)))
-        self._opened: Opened | None = None
-        # The outermost buckets have the infinities.
-        self._requested = np.array([0, _BUCKETS - 1])
+                at = grid.positions(block, buffer[: len(block)])
+                np.maximum(at, float(size), out=at)
+                np.minimum(at, 2.0 * size - 1, out=at)
+                rows[here] = at
+                if sums:
+                    np.subtract(at, rows[here], out=weights[here])
+            # With bits cut off, so that no row can be outside the grid.
+            taken = np.bitwise_and(rows[: len(part)], size - 1, out=rows[: len(part)])
+            self._places[first : first + _COUNTED] = taken
+            counts += _sums(taken, None, size)
+            if sums:
+                fractions += _sums(taken, weights[: len(part)], size)
+        return counts, counts - fractions
 
-    def request(self, buckets: npt.NDArray[np.integer]) -> None:
-        """Add buckets to those that the next call of `open` will sort.
-
-        A single pass over the values is then enough for these buckets and for those that `open` is
-        called with.
-        """
-        self._requested = np.concatenate([self._requested, buckets])
-
-    def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
-        """Sort the values of these buckets, and of the requested ones, and return them.
-
-        The result also contains all buckets that were opened before.
-        """
-        opened = self._opened
-        if opened is None or not opened.inside[buckets].all():
-            # A new object is made, because another thread may be reading the old one.
-            inside = np.zeros(_BUCKETS, np.bool_) if opened is None else opened.inside.copy()
-            inside[self._requested] = True
-            inside[buckets] = True
-            counts = np.where(inside, np.diff(self.before), 0)
-            shift = self.before[:-1] - (np.cumsum(counts) - counts)
-            parts = [self.values[:0]]
-            for first in range(0, self.n, _BLOCK):
-                rows = slice(first, first + _BLOCK)
-                parts.append(self.values[rows][inside.take(self._places[rows]).nonzero()[0]])
-            opened = self._opened = Opened(np.sort(np.concatenate(parts)), shift, inside)
-        return opened
+    def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
+        """Sort the values of some buckets, in addition to those that are open already."""
+        inside = self.inside.copy()
+        inside[wanted] = True
+        inside[[0, -1]] = True
+        if np.array_equal(inside, self.inside):
+            return
+        self.inside = inside
+        if self.grid is None:
+            self._opened, self._upto = np.sort(self.values), np.arange(1, self.n + 1)
+            return
+        counts, taken, of = np.diff(self.before), inside, self.values[:0]
+        equal = np.zeros(len(inside), np.bool_)
+        if 8 * int(counts[inside].sum()) > self.n:
+            # Many values, perhaps because of ties: buckets of equal values need not be sorted.
+            of = np.empty(len(inside), self.values.dtype)
+            of[self._places] = self.values
+            equal = inside & (counts > 0)
+            equal[self._places[(of[self._places] != self.values).nonzero()[0]]] = False
+            taken = inside & ~equal
+        parts = [self.values[:0]]
+        for first in range(0, self.n, _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            parts.append(self.values[rows][taken.take(self._places[rows]).nonzero()[0]])
+        opened, held, start = np.sort(np.concatenate(parts)), counts[taken], self.before[:-1][taken]
+        upto = np.arange(1, len(opened) + 1) + np.repeat(start - (np.cumsum(held) - held), held)
+        if equal.any():
+            opened = np.concatenate([opened, of[equal]])
+            upto = np.concatenate([upto, self.before[1:][equal]])
+            order = np.argsort(upto)
+            opened, upto = opened[order], upto[order]
+        self._opened, self._upto = opened, upto
 
     def of_ranks(self, ranks: Counts) -> Counts:
         """Return the bucket that contains the value of each rank; ranks count from 1 to `n`."""
@@ -240,9 +249,8 @@ class Bucketed:
 
     def at(self, ranks: Counts) -> Values:
         """Return the value of each rank in the sorted sample; ranks count from 1 to `n`."""
-        places = self.of_ranks(ranks)
-        opened = self.open(places)
-        values: Values = opened.values[ranks - 1 - opened.shift[places]]
+        self.open(self.of_ranks(ranks))
+        values: Values = self._opened[np.searchsorted(self._upto, ranks)]
         return values
 
     def count(self, points: Values) -> tuple[Counts, Counts]:
@@ -250,63 +258,226 @@ class Bucketed:
 
         `points` are integers or floats without NaN.
         """
-        places = self.grid.places(points)
-        opened = self.open(places)
-        shift = opened.shift[places]
-        low, high = ranks_of(opened.values, points)
-        return low + shift, high + shift
+        least = self._open_at(points)
+        low, high = ranks_of(self._opened, points)
+        upto = np.concatenate(([0], self._upto))
+        return np.maximum(least, upto[low]), np.maximum(least, upto[high])
+
+    def up_to(self, points: Values) -> Counts:
+        """Count the values less than or equal to each point."""
+        least = self._open_at(points)
+        keys, under = round_to(points, self._opened.dtype, up=False)
+        high = np.where(under, 0, self._opened.searchsorted(keys, side="right"))
+        return np.maximum(least, np.concatenate(([0], self._upto))[high])
+
+    def _open_at(self, points: Values) -> Counts:
+        """Open the buckets of some points, and return how many values are in lower buckets."""
+        places = np.zeros(len(points), np.int64)
+        if self.grid is not None:
+            places = self.grid.places(points)
+        self.open(places)
+        least: Counts = self.before[places]
+        return least
+
+    def distinct(self) -> tuple[Values, Counts]:
+        """Return the distinct values of the open buckets, and how many values are up to each."""
+        values = self._opened
+        last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])
+        return values[last], self._upto[last]
+
+    def edges(self, bins: int) -> Edges:
+        """Return the edges that divide the sample into `bins` cells of about equal share.
+
+        The edges are the distinct quantiles at ``i / bins``.
+
+        The quantile at ``q`` is the least value such that a share of at least ``q`` of the sample
+        is not greater (inverted distribution function). A quantile that is equal to at least
+        ``1 / bins`` of the sample is a cell of its own. Infinities are not edges, since they have
+        their own cells.
+
+        References
+        ----------
+        .. [1] Hyndman, R. J. and Fan, Y. (1996). Sample quantiles in statistical packages. The
+           American Statistician 50, 361-365 (definition 1).
+
+        Examples
+        --------
+        >>> edges = Bucketed(np.array([3, 0, 0, 4, 0, 1, 2, 0])).edges(4)
+        >>> edges.points.tolist(), edges.atoms.tolist()
+        ([0, 2], [True, False])
+        """
+        n, neighbours = self.n, None
+        quantiles = in_order(self.at(quantile_ranks(n, bins)) if n else self.values)
+        low, high = self.count(quantiles)
+        if quantiles.dtype.kind == "f" and np.any((high - low) * bins >= n):
+            # Only atoms need their neighbours, which may be in other buckets.
+            below, above = self.at(np.maximum(low, 1)), self.at(np.minimum(high + 1, n))
+            neighbours = np.where(low > 0, below, -np.inf), np.where(high < n, above, np.inf)
+        return edges_at(quantiles, low, high, n, bins, neighbours=neighbours)
+
+    def cells(self, edges: Edges) -> Counts:
+        """Count the values in each cell between edges.
+
+        The first cell is -inf and the last inf; those between are in increasing order. The values
+        and the edges may have different types.
+
+        Examples
+        --------
+        >>> edges = Bucketed(np.array([0, 0, 0, 0, 1, 2, 3, 4])).edges(4)
+        >>> Bucketed(np.array([2.0, 0.0, -np.inf, 0.5, 7.0, 8.0])).cells(edges).tolist()
+        [1, 0, 1, 2, 2, 0]
+        """
+        first, last = edges.ends
+        low, high = self.count(first)
+        if first is not last:
+            high = self.count(last)[1]
+        below, upto = self.count(np.array([-np.inf, np.inf]))
+        ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
+        return count_stored(low, high, ends, edges)
 
 
-def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
-    """Return the largest distance at bucket ends, and the buckets that may contain a larger one.
+def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt.NDArray[Any]:
+    """Return how often each of `size` numbers occurs in an array, or the sum of its weights."""
+    if len(rows) < _COUNTED:
+        return np.asarray(np.bincount(rows, weights, size))
+    from scipy.sparse import csc_array  # (imported here, since small samples do not need it)
+
+    # Unlike `numpy.bincount`, the product of a sparse column and 1 does not block other threads.
+    kind: Any = np.int32 if weights is None else np.float64
+    data = np.ones(len(rows), kind) if weights is None else weights
+    column = csc_array((data, rows, np.array([0, len(rows)], np.int32)), shape=(size, 1))
+    return np.asarray(column @ np.ones(1, kind))
+
+
+def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Mask]:
+    """Return the largest distance at bucket ends, and which buckets may contain a larger one.
 
     Both samples are counted in the same grid. ``F`` and ``G`` are their distribution functions, and
-    ``n`` and ``m`` are their sizes. A distance is a whole number, ``n * m * |F - G|``. The second
-    item has the numbers of the buckets. They are found by a bound: inside a bucket, ``F - G`` is at
-    most ``F`` at its end minus ``G`` at its start, and likewise for ``G - F``.
+    ``n`` and ``m`` are their sizes. A distance is a whole number, ``n * m * |F - G|``. The buckets
+    are found by a bound: inside a bucket, ``F - G`` is at most ``F`` at its end minus ``G`` at its
+    start, and likewise for ``G - F``.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g
     best = int(max(difference.max(), -difference.min()))
-    return best, np.flatnonzero((f[1:] - g[:-1] > best) | (g[1:] - f[:-1] > best))
+    return best, (f[1:] - g[:-1] > best) | (g[1:] - f[:-1] > best)
 
 
 def ks(x: Bucketed, y: Bucketed) -> float:
     """Return the Kolmogorov-Smirnov distance of two samples counted in the same grid.
 
-    The result is that of `mlgates.stats.twosample.ks_distance`: computed in whole numbers, exact
-    with ties, and NaN if a sample is empty. Only those buckets are opened in which the distance may
-    exceed its largest value at ends of buckets.
+    The result is computed in whole numbers, exact with ties, and NaN if a sample is empty. Only
+    those buckets are opened in which the distance may exceed its largest value at ends of buckets.
 
     Examples
     --------
-    >>> grid = Grid(0.0, 0.5)
+    >>> grid = Grid(0.0, 0.5, 8)
     >>> ks(Bucketed(np.array([1, 4, 3, 2]), grid), Bucketed(np.array([4.0, 3.0, 9.0, 5.0]), grid))
     0.5
     """
-    n, m = x.n, y.n
-    if n == 0 or m == 0:
+    if x.n == 0 or y.n == 0:
         return math.nan
     best, buckets = candidate_buckets(x, y)
-    a, b = x.open(buckets), y.open(buckets)
-    best = max(
-        best, _largest_difference(a, b, x.grid, (n, m)), _largest_difference(b, a, x.grid, (m, n))
-    )
-    return best / (n * m)
+    x.open(buckets)
+    y.open(buckets)
+    for a, b in ((x, y), (y, x)):
+        values, upto = a.distinct()
+        if len(values) > _FEW:
+            # Runs of values are bounded as buckets are, and most of them can be skipped.
+            start = np.arange(0, len(values), _RUN)
+            other = b.up_to(values[start]) * a.n
+            best = max(best, int((upto[start] * b.n - other).max()))
+            most = upto[np.append(start[1:], len(values)) - 1] * b.n - other
+            kept = np.repeat(most > best, _RUN)[: len(values)]
+            values, upto = values[kept], upto[kept]
+        best = int((upto * b.n - b.up_to(values) * a.n).max(initial=best))
+    return best / (x.n * y.n)
 
 
-def _largest_difference(x: Opened, y: Opened, grid: Grid, sizes: tuple[int, int]) -> int:
-    """Return the largest ``n * m * (F - G)`` at the values of buckets opened in both samples.
+class _Steps(NamedTuple):
+    """The values of a sample in open buckets, and ``n * m * (F - G)`` from each of them on.
 
-    ``F`` and ``G`` are the distribution functions of the samples `x` and `y`. `sizes` are their
-    numbers of values, ``n`` and ``m``. The result is at least 0.
+    `rank` is the number of values of both samples up to each value.
     """
-    n, m = sizes
-    # F at a value is the rank of the last of those equal to it.
-    last = np.flatnonzero(np.append(x.values[1:] != x.values[:-1], True)[: len(x.values)])
-    places = grid.places(x.values[last])
-    both = y.inside[places]
-    last, places = last[both], places[both]
-    keys, under = round_to(x.values[last], y.values.dtype, up=False)
-    upto = np.where(under, 0, y.values.searchsorted(keys, side="right")) + y.shift[places]
-    return int(((last + 1 + x.shift[places]) * m - upto * n).max(initial=0))
+
+    height: Counts
+    rank: Counts
+    values: Values
+
+
+def _steps(x: Bucketed, y: Bucketed) -> list[_Steps]:
+    """Return the distances of two samples at the values of each of them in open buckets."""
+    found = []
+    for sign, a, b in ((1, x, y), (-1, y, x)):
+        values, upto = a.distinct()
+        other = b.up_to(values)
+        found.append(_Steps(sign * (upto * b.n - other * a.n), upto + other, values))
+    return found
+
+
+def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
+    """Return the buckets in which ``F - G`` may change its sign.
+
+    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. Buckets
+    with so many values that their sum is rounded are included.
+    """
+    f, g = x.before * y.n, y.before * x.n
+    difference = (f - g)[:-1]
+    crossing: Mask = (difference < np.diff(g)) & (-difference < np.diff(f))
+    return crossing | (np.maximum(np.diff(x.before), np.diff(y.before)) > len(crossing))
+
+
+def wasserstein(x: Bucketed, y: Bucketed) -> float:
+    """Return the first Wasserstein distance of two samples counted with sums in the same grid.
+
+    It is the area ``integral |F - G|`` between the distribution functions, in the unit of the
+    values. It is NaN if a sample is empty or has an infinite value.
+
+    Notes
+    -----
+    If ``F - G`` does not change its sign in a bucket, its area there is ``|integral F - integral
+    G|``, and these integrals follow from the number and the sum of the values in the bucket. Only
+    the other buckets are opened.
+
+    References
+    ----------
+    .. [1] Vallender, S. S. (1974). Calculation of the Wasserstein distance between probability
+       distributions on the line. Theory of Probability and Its Applications 18, 784-786.
+
+    Examples
+    --------
+    >>> wasserstein(*map(Bucketed, (np.array([1.0, 0.0]), np.array([0.0, 3.0, 1.0, 1.0]))))
+    0.75
+    """
+    n, m, grid = x.n, y.n, x.grid
+    ends = [side.at(np.array([1, side.n])) for side in (x, y) if side.n]
+    if len(ends) < 2 or not all(np.isfinite(each).all() for each in ends):
+        return math.nan
+    if grid is None:
+        steps = _steps(x, y)
+        by_rank = np.argsort(np.concatenate([step.rank for step in steps]), kind="stable")
+        height = np.concatenate([step.height for step in steps])[by_rank] / (n * m)
+        reach = max(abs(float(end)) for each in ends for end in each)
+        scale = SCALE if reach > LARGE else 1.0
+        with np.errstate(under="ignore"):
+            pairs = [split(step.values if scale == 1 else step.values * scale) for step in steps]
+        # Positions are exact sums of two doubles each.
+        gaps = sum(np.diff(np.concatenate(half)[by_rank]) for half in zip(*pairs, strict=True))
+        return float(np.abs(height[:-1]) @ np.abs(gaps)) / scale
+    x.open(crossing_buckets(x, y) | y.inside)
+    y.open(x.inside)
+    steps = _steps(x, y)
+    # Areas are added up in each open bucket from its start to its end.
+    starts, difference = np.flatnonzero(x.inside)[1:], x.before * m - y.before * n
+    ranks = np.concatenate([*(step.rank for step in steps), (x.before + y.before)[starts]])
+    by_rank = np.argsort(ranks, kind="stable")
+    height = np.concatenate([*(step.height for step in steps), difference[starts]])[by_rank]
+    at = np.concatenate([*(grid.positions(step.values) for step in steps), starts + grid.size])
+    places = np.concatenate([*(grid.places(step.values) for step in steps), starts])[by_rank]
+    at = at[by_rank]
+    stop = np.where(places < grid.size - 1, places + (grid.size + 1.0), np.inf)
+    with np.errstate(invalid="ignore"):
+        gaps = np.maximum(np.minimum(np.append(at[1:], at[-1]), stop) - at, 0.0)
+        closed = np.abs(difference[:-1] + m * x.left - n * y.left)[~x.inside]
+        area = (float(np.abs(height) @ gaps) + float(closed.sum())) / (n * m) / grid.scale
+    return area if math.isfinite(area) else wasserstein(Bucketed(x.values), Bucketed(y.values))

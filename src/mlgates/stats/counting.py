@@ -5,7 +5,6 @@ both to doubles, so that different values beyond 2**53 become equal. Here a poin
 down to the next value of the array's type instead, which does not change any comparison.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,26 +18,25 @@ __all__ = [
     "Edges",
     "Ends",
     "category_cells",
-    "count_sorted",
     "count_stored",
     "count_unsorted",
+    "distance",
     "edges_at",
     "in_order",
-    "quantile_edges",
     "quantile_ranks",
     "ranks_of",
     "round_to",
     "snapped",
+    "split",
     "stored_edges",
     "tally",
-    "to_common_type",
 ]
 
 
 #: Values that are nearer than this share of a gap are equal up to rounding.
 _ROUNDING = 1e-9
-#: Doubles represent all integers up to this one.
-_WHOLE = 2**53
+#: Integers of 64 bits are split at this number into two parts that are doubles.
+_HIGH = 2.0**32
 #: Up to this number of edges, one pass over the values per edge is faster than sorting blocks.
 _FEW_EDGES = 37
 #: Values compared with all points in turn; they fit into the innermost cache of a processor.
@@ -158,36 +156,37 @@ def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
     return *ends, under, above
 
 
-def to_common_type(x: Values, y: Values) -> tuple[Values, Values]:
-    """Return two sorted arrays in one type such that all comparisons between them are unchanged.
-
-    If a type represents the values of both arrays exactly, both are converted to it. There is no
-    such type for integers beyond 2**53 together with fractions, and for negative integers together
-    with integers from 2**63 on. In these cases each value is replaced by a rank: the number of
-    integers of one of the arrays that are less than the value, plus the number that are less than
-    or equal to it. Values of the other array between the same two integers get the same rank.
+def distance(a: Values, b: Values) -> Floats:
+    """Return ``|a - b|`` as doubles, rounded only once also for large integers.
 
     Examples
     --------
-    >>> to_common_type(np.array([2**53, 2**53 + 1]), np.array([0.5, 2.0**53]))
-    (array([1, 3]), array([0, 1]))
+    >>> distance(np.array([2**60 + 1]), np.array([2.0**60]))
+    array([1.])
     """
-    if x.dtype == y.dtype:
-        return x, y
-    common = np.promote_types(x.dtype, y.dtype)
-    if common.kind != "f" or (x.dtype.kind == y.dtype.kind == "f"):
-        return x.astype(common, copy=False), y.astype(common, copy=False)
-    if all(
-        side.dtype.kind == "f"
-        or len(side) == 0
-        or (int(side[0]) >= -_WHOLE and int(side[-1]) <= _WHOLE)
-        for side in (x, y)
-    ):
-        return x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
-    if x.dtype.kind == "f":
-        codes, others = to_common_type(y, x)
-        return others, codes
-    return np.add(*ranks_of(x, x)), np.add(*ranks_of(x, y))
+    kinds = a.dtype.kind + b.dtype.kind
+    if kinds == "ff":
+        return np.abs(np.subtract(a, b, dtype=np.float64))
+    if "f" not in kinds and (a.dtype == b.dtype or "u" not in kinds):
+        # Modulo 2**64 the larger minus the smaller is exact for any signs.
+        larger, smaller = np.maximum(a, b), np.minimum(a, b)
+        return (larger.astype(np.uint64) - smaller.astype(np.uint64)).astype(np.float64)
+    # No type represents both: subtract multiples of 2**32 and remainders, each of which is exact.
+    high_a, low_a = split(a)
+    high_b, low_b = split(b)
+    return np.abs((high_a - high_b) + (low_a - low_b))
+
+
+def split(values: Values) -> tuple[Floats, Floats]:
+    """Split numbers into two doubles each: a multiple of 2**32, and the rest with the same sign."""
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64, copy=False)
+        low = np.fmod(np.where(np.isfinite(values), values, 0.0), _HIGH)
+        return values - low, low
+    if values.dtype.itemsize < 8:
+        values = values.astype(np.int64)
+    low = np.fmod(values, values.dtype.type(int(_HIGH)))
+    return (values - low).astype(np.float64), low.astype(np.float64)
 
 
 class Ends(NamedTuple):
@@ -277,45 +276,6 @@ class Cells:
         return cls(reference[kept], current[kept], ordered, kept)
 
 
-def quantile_edges(reference: Values, bins: int) -> Edges:
-    """Return edges that divide the reference into cells of about equal share.
-
-    The edges are the distinct quantiles at ``i / bins``.
-
-    The quantile at ``q`` is the least value such that a share of at least ``q`` of the reference is
-    not greater (inverted distribution function). A quantile that is equal to at least ``1 / bins``
-    of the reference is a cell of its own. Infinities are not edges, since they have their own
-    cells.
-
-    Parameters
-    ----------
-    reference : numpy.ndarray, shape (n,)
-        Sorted integers or floats without NaN. Without finite values there are no edges.
-    bins : int
-        Number of cells of equal share.
-
-    References
-    ----------
-    .. [1] Hyndman, R. J. and Fan, Y. (1996). Sample quantiles in statistical packages. The American
-       Statistician 50, 361-365 (definition 1).
-
-    Examples
-    --------
-    >>> edges = quantile_edges(np.array([0, 0, 0, 0, 1, 2, 3, 4]), 4)
-    >>> edges.points.tolist(), edges.atoms.tolist()
-    ([0, 2], [True, False])
-    """
-    n = len(reference)
-    quantiles = reference[quantile_ranks(n, bins) - 1] if n else reference
-    low, high = ranks_of(reference, quantiles)
-    if n == 0 or reference.dtype.kind != "f":
-        return edges_at(quantiles, low, high, n, bins)
-    # There is no value below the least and above the greatest one.
-    below = np.where(low > 0, reference[np.maximum(low - 1, 0)], -np.inf)
-    above = np.where(high < n, reference[np.minimum(high, n - 1)], np.inf)
-    return edges_at(quantiles, low, high, n, bins, neighbours=(below, above))
-
-
 def quantile_ranks(n: int, bins: int) -> Counts:
     """Return the ranks of the order statistics that are the quantiles at ``i / bins``.
 
@@ -339,7 +299,7 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Return the edges of `quantile_edges`, given the quantiles and counts of values at them.
+    """Return the edges between cells, given quantiles and the counts of values at them.
 
     Parameters
     ----------
@@ -405,7 +365,9 @@ def snapped(values: Values, edges: Edges) -> Values:
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Compute the result of `quantile_edges` from stored counts, without the reference's values.
+    """Return the edges between cells from stored counts, without the reference's values.
+
+    They are those of `mlgates.stats.buckets.Bucketed.edges`.
 
     `low` and `high` are the numbers of values below each point, and up to it. `ends` has the number
     of all values and of infinite ones, and `bins` is the number of cells of equal share. The points
@@ -427,36 +389,11 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     return edges_at(points[at], low[at], high[at], ends.n, bins, neighbours=neighbours)
 
 
-def count_sorted(values: Values, edges: Edges) -> Counts:
-    """Count the values of a sorted array without NaN in each cell.
-
-    The first cell is -inf and the last inf; those between are in increasing order. The array and
-    the edges may have different types.
-
-    Examples
-    --------
-    >>> edges = quantile_edges(np.array([0, 0, 0, 0, 1, 2, 3, 4]), 4)
-    >>> count_sorted(np.array([-np.inf, 0.0, 0.5, 2.0, 7.0, 8.0]), edges).tolist()
-    [1, 0, 1, 2, 2, 0]
-    """
-    ends = Ends(len(values))
-    if ends.n and not (math.isfinite(values[0]) and math.isfinite(values[-1])):
-        # Converted to the type of the array, because numpy would cast the array otherwise.
-        infinity = values.dtype.type(np.inf)
-        negative = int(values.searchsorted(-infinity, side="right"))
-        ends = Ends(ends.n, negative, ends.n - int(values.searchsorted(infinity)))
-    first, last = edges.ends
-    low, high = ranks_of(values, first)
-    if first is not last:
-        _, high = ranks_of(values, last)
-    return count_stored(low, high, ends, edges)
-
-
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
     """Count the values in each cell, given how many values lie below and up to each point.
 
     `low` has the numbers of values below each of ``edges.points``, `high` those up to it. The cells
-    are those of `count_sorted`.
+    are those of `mlgates.stats.buckets.Bucketed.cells`.
 
     Examples
     --------
@@ -475,7 +412,9 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an unsorted array in each cell of `count_sorted`, without sorting them.
+    """Count the values of an unsorted array in each cell, without sorting them.
+
+    The cells are those of `mlgates.stats.buckets.Bucketed.cells`.
 
     NaN is not counted. `ends` are the number of values without NaN and of infinite ones, if the
     caller has counted them; by default they are counted here.

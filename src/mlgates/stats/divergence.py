@@ -48,10 +48,11 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
 
     Examples
     --------
-    >>> from mlgates.stats.counting import Edges, count_sorted
+    >>> from mlgates.stats.buckets import Bucketed
+    >>> from mlgates.stats.counting import Edges
     >>> x = np.repeat(np.arange(10), [8, 9, 9, 9, 20, 9, 9, 9, 9, 9])
     >>> each = Edges(np.arange(10), np.ones(10, np.bool_))
-    >>> counts = (count_sorted(values, each) for values in (x, np.arange(10).repeat(10)))
+    >>> counts = (Bucketed(values).cells(each) for values in (x, np.arange(10).repeat(10)))
     >>> cells_together(*counts, 5).reference.tolist()
     [26, 9, 20, 9, 18, 18]
     """

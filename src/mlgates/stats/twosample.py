@@ -1,42 +1,30 @@
-"""Kolmogorov-Smirnov and Wasserstein distances of two samples, and their p-values.
+"""p-values of Kolmogorov-Smirnov distances, and bounds of distances from counts at points.
 
-A sample is a sorted array without NaN, in which infinities are ordinary values, or counts at
-points. With counts, the number of values between two points is known, but not their positions, so
-a distance has a lower and an upper bound.
+With counts, the number of values between two points is known, but not their positions, so a
+distance has a lower and an upper bound. `mlgates.stats.buckets` computes distances of values.
 """
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlgates.stats.arrays import Counts, Floats, Values
-from mlgates.stats.counting import to_common_type
+from mlgates.stats.arrays import Counts, Values
+from mlgates.stats.buckets import LARGE, SCALE, Bucketed
+from mlgates.stats.counting import distance
 
 __all__ = [
     "Bounded",
     "PointCounts",
     "beyond_pvalue",
-    "distance",
     "ks_between",
     "ks_chance",
-    "ks_distance",
     "ks_pvalue",
     "spread",
-    "wasserstein",
     "wasserstein_between",
 ]
 
 
-#: Numbers of order statistics in a block for which a bound is computed, from coarse to fine.
-_BLOCKS = (1024, 32, 1)
-#: Blocks of a size are used if there are at least this many.
-_LEAST_BLOCKS = 64
-#: Values at which the distance is computed first, so that most blocks can be skipped.
-_PROBES = 32
-#: Blocks, or values, processed together; they fit into the cache of a processor.
-_AT_ONCE = 16_384
 #: Interquartile range of the standard normal distribution.
 _NORMAL_IQR = 1.349
 #: Paths are counted up to this product of two sample sizes, which takes at most two milliseconds.
@@ -45,13 +33,6 @@ _COUNTABLE = 1_000_000
 _COUNTED = 1e-8
 #: A series is truncated at a term of less than this share of its sum.
 _LAST = 1e-17
-#: Doubles represent all differences of integers up to this one.
-_WHOLE = 2.0**52
-#: Larger doubles are scaled down before their differences are added, to avoid overflow.
-_LARGE = 2.0**1000
-_SCALE = 2.0**-60
-#: Integers of 64 bits are split at this number into two parts that are doubles.
-_HIGH = 2.0**32
 #: Products of counts below this, and their differences, fit into 64-bit integers.
 _WHOLE_PRODUCT = 1 << 62
 
@@ -80,96 +61,6 @@ class PointCounts(NamedTuple):
 
 
 _UNDEFINED = Bounded(math.nan, math.nan, math.nan)
-
-
-def ks_distance(x: Values, y: Values) -> float:
-    """Return the two-sample Kolmogorov-Smirnov distance ``max |F(t) - G(t)|``, exact with ties.
-
-    ``F(t)`` and ``G(t)`` are the shares of `x` and `y` up to ``t``. The computation uses whole
-    numbers only.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, shapes (n,) and (m,)
-        Sorted numbers without NaN. Numbers of different types are compared exactly.
-
-    Returns
-    -------
-    float
-        From 0 to 1; NaN if a sample is empty.
-
-    Notes
-    -----
-    ``F - G`` is largest at a value of `x`, and ``G - F`` just below one. A block is a run of
-    successive values of `x`, from ``x[a]`` to ``x[b - 1]``. In it, ``F - G`` is at most
-    ``b / n - G(x[a])``, and ``G - F`` is at most ``G(x[b - 1]) - a / n``. A block is searched only
-    if one of these bounds exceeds the largest distance found so far.
-
-    References
-    ----------
-    .. [1] Smirnov, N. V. (1939). On the estimation of the discrepancy between empirical curves of
-       distribution for two independent samples. Bulletin Mathématique de l'Université de Moscou 2.
-
-    Examples
-    --------
-    >>> ks_distance(np.array([1, 2, 3, 4]), np.array([3.0, 4.0, 5.0, np.inf]))
-    0.5
-    """
-    n, m = len(x), len(y)
-    if n == 0 or m == 0:
-        return math.nan
-    x, y = sorted(to_common_type(x, y), key=len)
-    n, m = len(x), len(y)
-    widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
-    best = 0
-    if widths[0] > 1:
-        # The largest distance at a few values of `x`, which most blocks cannot exceed.
-        at = np.arange(_PROBES) * n // _PROBES
-        values = x[at]
-        rise = ((at + 1) * m - y.searchsorted(values, side="right") * n).max(initial=0)
-        best = int((y.searchsorted(values) * n - at * m).max(initial=rise))
-    start = np.arange(0, n, widths[0])
-    for width, finer in itertools.pairwise([*widths, 0]):
-        candidates = []
-        # Processed in parts, because many blocks remain if the samples are similar.
-        for first in range(0, len(start), _AT_ONCE):
-            best, part = _search(x, y, best, start[first : first + _AT_ONCE], width)
-            candidates.append(part)
-        if finer and candidates:
-            start = (np.concatenate(candidates)[:, None] + np.arange(0, width, finer)).ravel()
-            start = start[: start.searchsorted(n)]
-    return best / (n * m)
-
-
-def _search(x: Values, y: Values, best: int, start: Counts, width: int) -> tuple[int, Counts]:
-    """Return the largest KS distance at ends of blocks, and the blocks that may have a larger one.
-
-    A block is a run of `width` successive values of `x`, and `start` has the position of the first
-    value of each block. A distance is a whole number, ``n * m * |F - G|``. `best` is the largest
-    distance that was known before. The first item is the largest distance now known, at least
-    `best`. The second item has the start positions of the blocks that may contain a larger one.
-    """
-    n, m = len(x), len(y)
-    stop = np.minimum(start + width, n)
-    least = greatest = x[start]
-    if width > 1:
-        greatest = x[stop - 1]
-    # F just below each block and at its end, times ``n * m``.
-    floor, ceiling = start * m, stop * m
-    # A block can exceed the best only if G is low enough at its start, or high enough at its end.
-    most, need = (ceiling - (best + 1)) // n, (floor + best) // n
-    up = (y[np.maximum(most, 0)] > least).nonzero()[0]
-    down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
-    upto = y.searchsorted(least[up], side="right") * n
-    below = y.searchsorted(greatest[down], side="left") * n
-    rise = (floor[up] + m - upto).max(initial=best)
-    best = int((below - ceiling[down] + m).max(initial=rise))
-    if width == 1:
-        return best, start[:0]
-    kept = np.zeros(len(start), np.bool_)
-    kept[up[ceiling[up] - upto > best]] = True
-    kept[down[below - floor[down] > best]] = True
-    return best, start[kept]
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
@@ -309,114 +200,6 @@ def _counted_paths(steps: int, small: int, large: int) -> float:
     return -math.expm1(min(log + math.lgamma(small + 1) + math.lgamma(large + 1), 0.0))
 
 
-def wasserstein(x: Values, y: Values) -> float:
-    """Return the first Wasserstein distance: the area between two distribution functions.
-
-    It is the mean of ``|F^-1(u) - G^-1(u)|`` over ``u`` from 0 to 1.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, shapes (n,) and (m,)
-        Sorted numbers without NaN.
-
-    Returns
-    -------
-    float
-        In the unit of the samples; NaN if a sample is empty or has an infinite value.
-
-    References
-    ----------
-    .. [1] Vallender, S. S. (1974). Calculation of the Wasserstein distance between probability
-       distributions on the line. Theory of Probability and Its Applications 18, 784-786.
-
-    Examples
-    --------
-    >>> wasserstein(np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 3.0]))
-    0.75
-    """
-    if not (_is_finite(x) and _is_finite(y)):
-        return math.nan
-    reach = max(_largest_magnitude(x), _largest_magnitude(y))
-    if reach > _LARGE:
-        return wasserstein(_scaled(x), _scaled(y)) / _SCALE
-    if reach < _WHOLE:
-        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
-    fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
-    n, m = len(fine), len(coarse)
-    if n == m:
-        parts = (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
-        return math.fsum(float(distance(fine[part], coarse[part]).sum()) for part in parts) / n
-    return math.fsum(
-        _area(fine, coarse, first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)
-    ) / (n * m)
-
-
-def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
-    """Return ``n * m`` times the area between two quantile functions from first / n to stop / n.
-
-    `fine` is the larger sample, with n sorted values, and `coarse` the smaller one, with m.
-    """
-    n, m = len(fine), len(coarse)
-    values, at = fine[first:stop], np.arange(first, stop) * m
-    # The step of value i of the finer sample is from i/n to (i+1)/n. It has at most one j/m inside.
-    against = at // n
-    distances = distance(values, coarse[against])
-    beyond = at - against * n + (m - n)
-    split = (beyond > 0).nonzero()[0]
-    change = distance(values[split], coarse[against[split] + 1]) - distances[split]
-    return float(m * distances.sum() + change @ beyond[split])
-
-
-def _is_finite(values: Values) -> bool:
-    """Return whether a sorted array is not empty and has only finite values."""
-    return len(values) > 0 and math.isfinite(values[0]) and math.isfinite(values[-1])
-
-
-def _largest_magnitude(values: Values) -> float:
-    """Return the greatest absolute value of a sorted array."""
-    return max(abs(float(values[0])), abs(float(values[-1])))
-
-
-def _scaled(values: Values) -> Values:
-    """Return the values multiplied by 2**-60, so that sums do not overflow; tiny ones become 0."""
-    with np.errstate(under="ignore"):
-        scaled: Values = values * _SCALE
-    return scaled
-
-
-def distance(a: Values, b: Values) -> Floats:
-    """Return ``|a - b|`` as doubles, rounded only once also for large integers.
-
-    Examples
-    --------
-    >>> distance(np.array([2**60 + 1]), np.array([2.0**60]))
-    array([1.])
-    """
-    kinds = a.dtype.kind + b.dtype.kind
-    if kinds == "ff":
-        return np.abs(np.subtract(a, b, dtype=np.float64))
-    if "f" not in kinds and (a.dtype == b.dtype or "u" not in kinds):
-        # Modulo 2**64 the larger minus the smaller is exact for any signs.
-        larger, smaller = np.maximum(a, b), np.minimum(a, b)
-        return (larger.astype(np.uint64) - smaller.astype(np.uint64)).astype(np.float64)
-    # No type represents both: subtract multiples of 2**32 and remainders, each of which is exact.
-    high_a, low_a = _split(a)
-    high_b, low_b = _split(b)
-    return np.abs((high_a - high_b) + (low_a - low_b))
-
-
-def _split(values: Values) -> tuple[Floats, Floats]:
-    """Split numbers into two doubles each: a multiple of 2**32, and the rest with the same sign."""
-    if values.dtype.kind == "f":
-        values = values.astype(np.float64, copy=False)
-        low = np.fmod(np.where(np.isfinite(values), values, 0.0), _HIGH)
-        return values - low, low
-    if values.dtype.itemsize < 8:
-        values = values.astype(np.int64)
-    low = np.fmod(values, values.dtype.type(int(_HIGH)))
-    return (values - low).astype(np.float64), low.astype(np.float64)
-
-
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
     """Return bounds of the KS distance of two samples of which only counts at points are known.
 
@@ -516,8 +299,8 @@ def wasserstein_between(
     return bounded if math.isfinite(bounded.high) else _UNDEFINED
 
 
-def spread(x: Values) -> float:
-    """Return a robust scale of a sorted sample: the interquartile range divided by 1.349.
+def spread(x: Bucketed) -> float:
+    """Return a robust scale of a sample: the interquartile range divided by 1.349.
 
     For a normal distribution this is the standard deviation, but it is robust against outliers. If
     the quartiles are equal, the result is the standard deviation (with divisor n). It is NaN if the
@@ -531,29 +314,28 @@ def spread(x: Values) -> float:
 
     Examples
     --------
-    >>> round(spread(np.array([1.0, 2.0, 3.0, 4.0, 1e9])), 4)
+    >>> round(spread(Bucketed(np.array([1.0, 2.0, 3.0, 4.0, 1e9]))), 4)
     1.4826
-    >>> spread(np.array([5, 5, 5, 5, 7])), spread(np.array([5, 5]))
+    >>> spread(Bucketed(np.array([5, 5, 5, 5, 7]))), spread(Bucketed(np.array([5, 5])))
     (0.8, 0.0)
     """
-    n = len(x)
+    n = x.n
     if n == 0:
         return math.nan
-    low, high = x[-(-n // 4) - 1].item(), x[-(-3 * n // 4) - 1].item()
+    low, high = x.at(np.array([-(-n // 4), -(-3 * n // 4)])).tolist()
     if not (math.isfinite(low) and math.isfinite(high)):
         return math.nan
     if high > low:
         return float((high - low) / _NORMAL_IQR)
-    if not _is_finite(x):
+    least, greatest = x.at(np.array([1, n])).tolist()
+    if not (math.isfinite(least) and math.isfinite(greatest)):
         return math.nan
-    if x[0] == x[-1]:
-        return 0.0
     # The standard deviation, from deviations from the value that half of the sample is equal to.
-    scale = 1.0
-    if _largest_magnitude(x) > _LARGE:
-        x, scale = _scaled(x), _SCALE
-    middle = x[n // 2]
-    away = np.where(x < middle, -1.0, 1.0) * distance(x, middle)
+    values, middle, scale = np.sort(x.values), x.at(np.array([n // 2 + 1])), 1.0
+    if max(-least, greatest) > LARGE:
+        with np.errstate(under="ignore"):
+            values, middle, scale = values * SCALE, middle * SCALE, SCALE
+    away = np.where(values < middle, -1.0, 1.0) * distance(values, middle)
     # Divided by the largest deviation, so that squares neither overflow nor underflow.
     top = float(np.abs(away).max())
-    return top * float((away / top).std()) / scale
+    return top * float((away / (top or 1.0)).std()) / scale

@@ -35,7 +35,7 @@ from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile import counters
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
-from mlgates.profile.distributions import Sample
+from mlgates.profile.distributions import Ecdf
 from mlgates.profile.grouped import Grouped, Several
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
@@ -235,17 +235,13 @@ class Drift(Gate):
         """
         _, side = judged[name]
         # Where another gate needs the values, bins are counted from these.
-        needed = gates[name] if isinstance(side, Sample) else [self]
+        needed = gates[name] if isinstance(side, Ecdf) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
             edges = side.edges(PARTS) if isinstance(side, QuantileSketch) else None
             return counters.current_counter(name, side, edges, in_cells=False)
-        edges = side.edges(self.bins)
-        if isinstance(side, Sample):
-            # For all gates, before the buckets are released.
-            for gate in needed:
-                side.edges(gate.bins)
-            side.release()
-        return counters.current_counter(name, side, edges)
+        # Of all gates at once, which takes one pass over the values.
+        others = (gate.bins for gate in needed) if isinstance(side, Ecdf) else ()
+        return counters.current_counter(name, side, side.edges(self.bins, *others))
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield checks of each column's distance and, if cells are missing, of their share.
@@ -413,11 +409,11 @@ class Drift(Gate):
                 msg += f"reference has, got {self.bins}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             current = profile[self._counter(judged, gates, name)]
-            if isinstance(side, Sample) and isinstance(current, Sample):
-                needs = [METHODS[gate.method] for gate in gates[name]]
-                if any(need.distance is None for need in needs):
-                    bins = {gate.bins for gate in gates[name]}
-                    side.precompute(current, bins, sort=any(need.needs_sorted for need in needs))
+            if isinstance(side, Ecdf) and isinstance(current, Ecdf):
+                # For all gates at once.
+                methods, bins = zip(*((g.method, g.bins) for g in gates[name]), strict=True)
+                if "ks" in methods or "wasserstein" in methods:
+                    side.compare(current, set(bins), area="wasserstein" in methods)
             edges = side.edges(self.bins)
             pair = statistics.binned_pair(side, current, edges, self.bins, for_test=is_binned)
             drift = statistics.column_drift(

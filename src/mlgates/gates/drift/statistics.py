@@ -18,7 +18,7 @@ from mlgates.printable import shorten
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
-from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
 from mlgates.stats.multiplicity import holm
@@ -61,8 +61,7 @@ class Method:
     categories); it is None for methods that compare values. `psi_scale` and `psi_power` convert a
     small distance to the PSI, which is approximately ``psi_scale * distance**psi_power``. For total
     variation the PSI is at least the result of this formula. `least` is the default of
-    `min_samples`, and `most` the largest possible distance. Methods with `needs_sorted` need all
-    values in order; if one is in a run, its other methods read these values too.
+    `min_samples`, and `most` the largest possible distance.
     """
 
     at_most: float = 0.1
@@ -72,14 +71,13 @@ class Method:
     psi_power: int = 2
     least: int = 30
     most: float = 1.0
-    needs_sorted: bool = False
 
 
 METHODS = {
     "psi": Method(0.2, distance=divergence.psi, psi_power=1, least=100, most=math.inf),
     "ks": Method(kinds=NUMBERS),
     "jensen_shannon": Method(distance=divergence.jensen_shannon, psi_scale=8 * math.log(2)),
-    "wasserstein": Method(kinds=NUMBERS, most=math.inf, needs_sorted=True),
+    "wasserstein": Method(kinds=NUMBERS, most=math.inf),
     "hellinger": Method(distance=divergence.hellinger, psi_scale=8),
     "total_variation": Method(distance=divergence.total_variation, psi_scale=4),
     "chi2": Method(distance=divergence.cramers_v, psi_scale=4),
@@ -155,11 +153,8 @@ def binned_pair(
     for side in (reference, current):
         if isinstance(side, CellCounts):
             counts.append(side.counts)
-        elif isinstance(side, Sample):
-            grid = reference.grid if isinstance(reference, Sample) else None
-            counts.append(side.count(edges, grid))
         elif isinstance(side, Ecdf):
-            counts.append(counting.count_sorted(side.values, edges))
+            counts.append(side.count(edges))
         else:
             at = np.searchsorted(side.points, edges.points)
             counts.append(counting.count_stored(side.low[at], side.high[at], side.ends, edges))
@@ -190,7 +185,7 @@ def _cut_together(
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
-        sketch = QuantileSketch.of(Ecdf([sketch.values]))
+        sketch = QuantileSketch.of(sketch)
     if isinstance(current, QuantileSketch):
         data = current
     else:
@@ -248,10 +243,10 @@ def column_drift(
         statistic = _value_statistic(name, *sides)
         known, current = sides
         may_differ = name == "ks" and not limit.holds(statistic.value)
-        if may_differ and isinstance(known, Sample | Ecdf) and known.edges(_TIES).tied:
+        if may_differ and isinstance(known, Ecdf) and known.edges(_TIES).tied:
             # values that differ from a frequent one by rounding alone are no change
-            atoms = counting.quantile_edges(known.values, PARTS)
-            ks = twosample.ks_distance(known.values, counting.snapped(current.values, atoms))
+            atoms = known.edges(PARTS)
+            ks = known.compare(Ecdf([counting.snapped(current.values, atoms)])).ks
             p_value = twosample.ks_pvalue(ks, m, n)
             statistic = DriftStatistic(ks, p_value, ks, ks, p_value)
     else:
@@ -314,36 +309,30 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
         )
         ks = twosample.ks_between(first, second)
     else:
-        if isinstance(reference, Sample) and isinstance(current, Sample):
-            exact = reference.ks(current)
-        else:
-            exact = twosample.ks_distance(reference.values, current.values)
-        ks = twosample.Bounded(exact, exact, exact)
+        exact = reference.compare(current, area=name != "ks")
+        ks = twosample.Bounded(exact.ks, exact.ks, exact.ks)
     p_value = twosample.ks_pvalue(ks.low, m, n)
     p_least = p_value if ks.high == ks.low else twosample.ks_pvalue(ks.high, m, n)
     if name == "ks":
         return DriftStatistic(ks.value, p_value, ks.low, ks.high, p_least)
     if isinstance(reference, QuantileSketch):
-        below, upto = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
+        under, above = 0, n
+        if len(current.low):
+            under, above = int(current.low[0]), n - int(current.high[-1])
         infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
         beyond = math.nan if infinite else current.beyond
         distances = twosample.wasserstein_between(reference.points, first, second, beyond)
         unit = reference.spread
     else:
-        (below, _), (_, upto) = (
-            counts.tolist()
-            for counts in counting.ranks_of(current.values, reference.values[[0, -1]])
-        )
-        exact = twosample.wasserstein(reference.values, current.values)
-        distances = twosample.Bounded(exact, exact, exact)
-        unit = twosample.spread(reference.values)
+        distances, unit = twosample.Bounded(exact.area, exact.area, exact.area), exact.spread
+        under, above = exact.beyond
     # In units of the reference's spread; if that is 0, infinite unless both sides are equal.
     unit = unit if math.isfinite(unit) else math.nan
     value, low, high = (math.inf if unit == 0 and x > 0 else x / (unit or 1.0) for x in distances)
     # A few values far outside increase the mean distance, but tests of the whole distribution do
     # not detect them. So the number of values beyond the reference's range is tested as well, at a
     # twentieth of the level.
-    extreme = twosample.beyond_pvalue(below, n - upto, n, m)
+    extreme = twosample.beyond_pvalue(under, above, n, m)
     p_value, p_least = (min(1.0, p / 0.95, extreme / 0.05) for p in (p_value, p_least))
     return DriftStatistic(value, p_value, low, high, p_least, tested=ks.value)
 
