@@ -168,6 +168,8 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks."""
     install(session, "bench")
     session.run("pytest", "benchmarks", *session.posargs)
+    if not session.posargs:
+        session.run("python", "benchmarks/speed.py")
 
 
 @nox.session

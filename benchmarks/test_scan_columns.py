@@ -35,21 +35,15 @@ def views(rows: int, width: int) -> list[ColumnView]:
 @pytest.mark.parametrize(("rows", "width"), SIZES)
 def test_together(benchmark: Callable, rows: int, width: int) -> None:
     arrays = {field.name: pa.chunked_array([array]) for field, array in columns(rows, width)}
-    benchmark.pedantic(lambda: sweep_together(arrays, arrays), rounds=9, warmup_rounds=1)
+    benchmark.pedantic(lambda: sweep_together(arrays), rounds=9, warmup_rounds=1)
 
 
 @pytest.mark.parametrize(("rows", "width"), SIZES)
 def test_one_by_one(benchmark: Callable, rows: int, width: int) -> None:
     def look() -> list:
-        return [(view.sweep, view.in_order()) for view in views(rows, width)]
+        return [view.sweep for view in views(rows, width)]
 
     benchmark.pedantic(look, rounds=9, warmup_rounds=1)
-
-
-@pytest.mark.parametrize(("rows", "width"), SIZES)
-def test_sorts_alone(benchmark: Callable, rows: int, width: int) -> None:
-    arrays = [view.floats for view in views(rows, width)]
-    benchmark.pedantic(lambda: [np.sort(x) for x in arrays], rounds=9, warmup_rounds=1)
 
 
 CHECKSUM = pytest.mark.benchmark(group="checksum of 1 M doubles")

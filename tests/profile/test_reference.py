@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from mlgates.gates.drift.columns import candidates
 from mlgates.gates.drift.statistics import binned_pair
 from mlgates.profile.baseline import Baseline
-from mlgates.profile.counters import AtPoints, BinCounts, Distribution, current_counter
+from mlgates.profile.counters import (
+    AtPoints,
+    BinCounts,
+    Distribution,
+    NumericSample,
+    current_counter,
+)
 from mlgates.profile.scan import Profile
 
 INF = math.inf
@@ -130,13 +136,13 @@ def test_counter_of_the_current_side():
         side, knots = (
             distribution_of(known, "x") for known in (Profile.of(table), Baseline.from_data(table))
         )
-        in_full = Distribution("x"), AtPoints("x", tuple(knots.points.tolist()), tails=True)
+        in_full = NumericSample("x"), AtPoints("x", tuple(knots.points.tolist()), tails=True)
         assert (current_counter("x", side), current_counter("x", knots)) == in_full
         edges = side.edges(2)
         found = current_counter("x", side, edges), current_counter("x", knots, knots.edges(2))
         # of a small reference more than its own cells
         if table is few:
-            assert found == (Distribution("x"),) * 2
+            assert found == (NumericSample("x"), Distribution("x"))
         else:
             cells = BinCounts("x", tuple(edges.points.tolist()), tuple(edges.atoms.tolist()))
             assert found == (in_full if table is tied else (cells,) * 2)
