@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.drift import Drift as Drift
     from mlgates.gates.fairness import Fairness as Fairness
     from mlgates.gates.freshness import Freshness as Freshness
+    from mlgates.gates.generalization import Generalization as Generalization
     from mlgates.gates.integration import Integration as Integration
     from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.leakage import Leakage as Leakage
@@ -89,6 +90,7 @@ __all__ += [
     "Drift",
     "Fairness",
     "Freshness",
+    "Generalization",
     "Integration",
     "Latency",
     "Leakage",
@@ -123,6 +125,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.drift": ("Drift",),
         "gates.fairness": ("Fairness",),
         "gates.freshness": ("Freshness",),
+        "gates.generalization": ("Generalization",),
         "gates.integration": ("Integration",),
         "gates.latency": ("Latency",),
         "gates.leakage": ("Leakage",),

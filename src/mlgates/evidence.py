@@ -68,6 +68,10 @@ class EvidenceNames(TypedDict, total=False):
     production_latencies: object
     golden_X: object
     golden_pred: object
+    X_train: object
+    y_train: object
+    train_pred: object
+    train_score: object
     fit: object
     application: object
     traffic: object

@@ -44,6 +44,7 @@ _production = partial(EvidenceName, side="production")
 _predicted = partial(EvidenceName, kind="rows", model="model")
 _predicted_before = partial(_production, kind="rows", model="production_model")
 _golden = partial(EvidenceName, side="golden")
+_training = partial(EvidenceName, side="training")
 _DECLARED = (
     EvidenceName("data", "table", "the table to check", aliases=("df", "table")),
     EvidenceName(
@@ -80,6 +81,10 @@ _DECLARED = (
     _production("production_latencies", "log", f"seconds of each request {_OLD}"),
     _golden("golden_X", "features", "rows with known predictions"),
     _golden("golden_pred", "rows", "the known predictions of `golden_X`"),
+    _training("X_train", "features", "the table of features that the model was trained on"),
+    _training("y_train", "rows", "labels of the rows of `X_train`"),
+    _training("train_pred", "rows", "predicted labels or values of these rows"),
+    _training("train_score", "rows", "predicted scores of these rows"),
     EvidenceName("fit", "model", "a callable without arguments that trains and returns a model"),
     EvidenceName(
         "application", "model", "a callable that takes a raw request and returns a response"
@@ -104,7 +109,9 @@ def _of_kind(*kinds: Kind) -> tuple[str, ...]:
 #: Tables; counters scan `data` and `reference`.
 TABLES = _of_kind("table")
 #: Names whose values have the same rows as `X`.
-ALIGNED = tuple(name for name in _of_kind("features", "rows") if NAMES[name].side != "golden")
+ALIGNED = tuple(
+    name for name in _of_kind("features", "rows") if NAMES[name].side in ("candidate", "production")
+)
 #: Names whose length is not a number of rows: len() of an ensemble counts its members.
 ROWLESS = frozenset(_of_kind("model", "counts", "moment", "free"))
 #: The model that computes the values of a name.

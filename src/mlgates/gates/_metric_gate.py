@@ -1,6 +1,6 @@
 """Base classes of gates that judge one metric, in all rows or by slice with Holm's correction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import difference
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions import Outcomes
-from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.predictions.groups import MAX_GROUPS, Slice
 from mlgates.predictions.labels import label_text, list_labels
 from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
@@ -96,13 +96,13 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 class MetricGate(Gate):
     """Base class of `Performance` and `Regression`: a metric in all rows or in each slice.
 
-    A subclass defines `_limit` and `_estimate`. Its `_models` has one item for each model that the
-    gate reads: False for the candidate, True for the model in production.
+    A subclass defines `_limit` and `_estimate`. Its `_sides` has one text for each set of answers
+    that the gate reads, for notes: "" for those of the candidate to the rows of `X`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
     _rules: ClassVar[tuple[Rule, ...]]
-    _models: ClassVar[tuple[bool, ...]] = (False,)
+    _sides: ClassVar[tuple[str, ...]] = ("",)
     metric: str | Callable[..., object]
     label: int | str | None
     by: By | None
@@ -148,6 +148,18 @@ class MetricGate(Gate):
         metric = find(self.metric, type(self).__name__, self.greater_is_better)
         few = metric.few_resamples if self.decide_by == "estimate" else None
         return replace(metric, resamples=self.resamples or few)
+
+    def _require_direction(self) -> Metric:
+        """Return the metric; raise OptionError unless it is known which values are better."""
+        metric = self._metric
+        if metric.greater_is_better is None:
+            hint = f"; it is required for `{metric.name}`"
+            if metric.name == "mean_error":
+                hint += "; did you mean metric='mean_absolute_error'?"
+            raise options.refuse(
+                type(self).__name__, "greater_is_better", "True or False", None, hint
+            )
+        return metric
 
     @property
     def _level(self) -> float:
@@ -229,9 +241,8 @@ class MetricGate(Gate):
     def note(self, evidence: Evidence) -> str:
         """Return a note on predicted labels that `y_true` does not have, and on excluded slices."""
         notes = [
-            f"predicted{' in production' if production else ''}, but not in `y_true`: "
-            f"{list_labels(outcomes.unseen)}"
-            for production, outcomes in zip(self._models, self._outcomes(evidence), strict=True)
+            f"predicted{side}, but not in `y_true`: {list_labels(outcomes.unseen)}"
+            for side, outcomes in zip(self._sides, self._outcomes(evidence), strict=True)
             if outcomes.unseen
         ]
         excluded = [f"{name} ({why})" for name, why in self._results(evidence) if type(why) is str]
@@ -250,18 +261,28 @@ class MetricGate(Gate):
 
     def _measure_slices(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
         models = self._outcomes(evidence)
-        slices = () if self.by is None else evidence.slices(self.by, self.max_groups)
+        slices = () if self.by is None else self._slices(evidence, models)
         exclude = self.small_slices == "exclude"
         results: list[tuple[str | None, SliceResult]] = []
         with self._shown_metric(evidence, max(1, len(slices)), models[0]) as metric:
             if not slices:  # none were declared, or there are no rows
                 return [(None, self._measure_slice(metric, models))]
-            for part in slices:
+            for name, parts in slices:
                 with suppress_errors() as caught:  # the other slices are still measured
-                    here = [outcomes.take(part.rows) for outcomes in models]
+                    here = [
+                        outcomes.take(part.rows)
+                        for outcomes, part in zip(models, parts, strict=True)
+                    ]
                     result: SliceResult = self._measure_slice(metric, here, exclude=exclude)
-                results.append((part.name, result if caught.error is None else caught.error))
+                results.append((name, result if caught.error is None else caught.error))
         return results
+
+    def _slices(
+        self, evidence: Evidence, models: list[Outcomes]
+    ) -> Sequence[tuple[str, Sequence[Slice]]]:
+        """Return the name of each slice, and its rows among those of each of the `models`."""
+        slices = evidence.slices(self.by, self.max_groups)
+        return [(part.name, [part] * len(models)) for part in slices]
 
     @contextmanager
     def _shown_metric(
@@ -305,12 +326,12 @@ class MetricGate(Gate):
         return [
             evidence.outcomes(
                 metric.need,
-                production=production,
+                production=bool(side),
                 scores=metric.scores,
                 label=self.label,
                 uses_labels=metric.uses_labels,
             )
-            for production in self._models
+            for side in self._sides
         ]
 
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
@@ -342,7 +363,7 @@ class ComparisonGate(MetricGate):
     """
 
     _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")
-    _models: ClassVar[tuple[bool, ...]] = (False, True)
+    _sides: ClassVar[tuple[str, ...]] = ("", " in production")
     metric: str | Callable[..., object]
     _: KW_ONLY
     tolerance: float
@@ -357,14 +378,7 @@ class ComparisonGate(MetricGate):
     resamples: int | None = None
 
     def __post_init__(self) -> None:
-        metric = self._metric
-        if metric.greater_is_better is None:
-            hint = f"; it is required for `{metric.name}`"
-            if metric.name == "mean_error":
-                hint += "; did you mean metric='mean_absolute_error'?"
-            raise options.refuse(
-                type(self).__name__, "greater_is_better", "True or False", None, hint
-            )
+        metric = self._require_direction()
         self._convert("tolerance", bounded, 0, metric.high - metric.low)
         super().__post_init__()
 

@@ -1,0 +1,269 @@
+"""Generalization: check that a model is not much better on its training rows than on others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cache, partial
+from typing import ClassVar, Literal, cast
+
+import numpy as np
+
+from mlgates._gate import GateInfo
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.gates._metric_gate import MetricGate, SliceEstimate, snapped
+from mlgates.gates._shared import By, bounded
+from mlgates.metrics import Metric
+from mlgates.predictions import Outcomes
+from mlgates.predictions.groups import MAX_GROUPS, Slice
+from mlgates.stats.proportions import square_and_add
+from mlgates.verdict import Limit, Measurement, Rule, format_number
+
+__all__ = ["Generalization"]
+
+#: The names under which the evidence of the training rows is read.
+_TRAINING = {
+    "X": "X_train",
+    "y_true": "y_train",
+    "y_pred": "train_pred",
+    "y_score": "train_score",
+    **{name: name for name in ("model", "pos_label", "classes")},
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Generalization(MetricGate):
+    """Check that a model is not much better on the rows it was trained on than on other rows.
+
+    Parameters
+    ----------
+    metric : str or callable
+        As in `Performance`.
+    max_gap : float
+        How much better the metric may be on the training rows, in the metric's units.
+    label : int, bool or str, optional
+        Measure one class of several, as in `Performance`.
+    by : str, sequence of str, or mapping of str to str or callable, optional
+        Compare in each slice instead of on all rows, as in `Performance`. A slice has training rows
+        and test rows with the same values, or for which the same condition is true.
+    min_samples : int
+        Smallest number of rows in training and in test, in each slice.
+    small_slices : {"inconclusive", "exclude"}
+        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
+        with fewer than `min_samples` test rows, or too few for the metric, are listed and not
+        checked.
+    decide_by : {"interval", "estimate"}
+        "interval": PASS if the whole interval of the gap is within the limit, FAIL if all of it is
+        beyond. "estimate": PASS or FAIL by the gap itself.
+    confidence : float or None
+        Level of the two-sided interval; None for no interval, with `decide_by="estimate"` only.
+    greater_is_better : bool, optional
+        Whether larger values of the metric are better; required for a callable, and for a metric
+        that has no direction.
+    max_groups : int
+        Largest number of slices that columns named in `by` may make; more are an ERROR.
+    resamples : int, optional
+        Number of resamples if an interval needs resampling, as in `Performance`.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Notes
+    -----
+    The training rows are `X_train` and `y_train`, the test rows `X` and `y_true`; `model` predicts
+    both. Predictions can be given instead: `train_pred` or `train_score`, and `y_pred` or
+    `y_score`. Weights are not used. `clusters` are those of the test rows; the training rows count
+    as independent.
+
+    The value is the gap: the metric on the training rows minus that on the test rows, or the
+    reverse if smaller values of the metric are better. So a positive gap means that the model is
+    better on the training rows. The gap may be negative.
+
+    The two samples are independent. The interval of the gap is computed from the intervals of the
+    two values [1]_, which are those of `Performance`. For a share of rows this is Newcombe's
+    interval [2]_. The model was fitted to the training rows, so the metric on them is not an
+    estimate of its quality, but its spread is that of a sample of the same size.
+
+    With several slices, a FAIL must hold at the level of Holm's correction. A metric that is
+    undefined on one side, or based on fewer than 10 rows there, is INCONCLUSIVE. Such a check
+    reports how many test rows would give a decision, if the number of training rows grows in the
+    same proportion.
+
+    References
+    ----------
+    .. [1] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
+       measures: a general approach. Statistics in Medicine 27, 1693-1702.
+    .. [2] Newcombe, R. G. (1998). Interval estimation for the difference between independent
+       proportions. Statistics in Medicine 17, 873-890.
+
+    Examples
+    --------
+    >>> gate = Generalization("accuracy", max_gap=0.05)
+    >>> result = gate.run(
+    ...     y_train=[0, 1] * 800, train_pred=[0, 1] * 800,
+    ...     y_true=[0, 1] * 200, y_pred=[0, 1] * 150 + [1, 0] * 50,
+    ... )
+    >>> print(result.reason)
+    `accuracy` has a gap of 0.25 (1 in training, 0.75 in test; 95 % interval 0.21 to 0.2947,
+    n = 400 against 1,600 in training); the limit is at most 0.05
+    """
+
+    _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate")
+    _sides: ClassVar[tuple[str, ...]] = ("", " in training")
+    needs: ClassVar[frozenset[str]] = frozenset({"y_true", "y_train"})
+    optional_evidence: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("X", "X_train", "data", "model", "pos_label", "classes", "clusters"),
+            *("y_pred", "y_score", "train_pred", "train_score"),
+        }
+    )
+    info = GateInfo(
+        summary="the model is not much better on its training rows than on others, also by slice",
+        metrics={"not repeated": "how much better the metric is on the training rows"},
+        fewest_rows="30 rows in training and in test, in each slice (set by `min_samples`)",
+        forgives="an interval of the gap that contains the limit",
+        uses="`model`, `X_train` and `X`; or `train_pred` or `train_score`, and `y_pred` or "
+        "`y_score`; `pos_label`, `classes`, `clusters`, `data`",
+    )
+    metric: str | Callable[..., object]
+    _: KW_ONLY
+    max_gap: float
+    label: int | str | None = None
+    by: By | None = None
+    min_samples: int = 30
+    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
+    decide_by: Literal["interval", "estimate"] = "interval"
+    confidence: float | None = 0.95
+    greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
+    resamples: int | None = None
+
+    def __post_init__(self) -> None:
+        metric = self._require_direction()
+        self._convert("max_gap", bounded, 0, metric.high - metric.low)
+        super().__post_init__()
+        if not metric.uses_labels:
+            self._set("needs", self.needs - {"y_train"})
+
+    @property
+    def _limit(self) -> Limit:
+        """The limit of the gap."""
+        return Limit(at_most=self.max_gap)
+
+    def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
+        """Return the outcomes of the test rows and those of the training rows, without weights."""
+        metric, training = self._metric, self._training(evidence)
+        read = partial(
+            Evidence.outcomes,
+            need=metric.need,
+            scores=metric.scores,
+            label=self.label,
+            uses_labels=metric.uses_labels,
+        )
+        test = read(evidence)
+        if not {"model", "y_pred", "y_score"} & {name for name in _TRAINING if name in training}:
+            msg = "needs `train_pred` or `train_score`, or `model` and `X_train`; none was given"
+            raise EvidenceError(msg)
+        try:
+            train = read(training)
+        except EvidenceError as error:
+            msg = f"on the training rows (`X_train` as `X`, `y_train` as `y_true`): {error}"
+            raise EvidenceError(msg) from error
+        return [replace(each, weight=None) for each in (test, train)]
+
+    def _training(self, evidence: Evidence) -> Evidence:
+        """Return the evidence of the training rows, under the names of that of the test rows."""
+
+        def make() -> Evidence:
+            names = {name: given for name, given in _TRAINING.items() if given in evidence}
+            return Evidence({name: evidence[given] for name, given in names.items()})
+
+        return cast("Evidence", evidence.cached("training", "", make))
+
+    def _slices(
+        self, evidence: Evidence, models: list[Outcomes]
+    ) -> Sequence[tuple[str, Sequence[Slice]]]:
+        """Return the slices that test rows or training rows have, matched by name."""
+        sides = [
+            {part.name: part for part in given.slices(self.by, self.max_groups)}
+            for given in (evidence, self._training(evidence))
+        ]
+        rows = [each.n if each.kept is None else len(each.kept) for each in models]
+        return [
+            (
+                name,
+                [
+                    side[name] if name in side else Slice(name, np.zeros(n, np.bool_))
+                    for side, n in zip(sides, rows, strict=True)
+                ],
+            )
+            for name in dict.fromkeys((*sides[0], *sides[1]))
+        ]
+
+    def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
+        """Return the gap of one slice from its test rows and its training rows."""
+        test, train = models
+
+        @cache
+        def both(level: float) -> tuple[Measurement, Measurement]:
+            there, here = (metric.measure(side, confidence=level) for side in (train, test))
+            return there, here
+
+        def at(level: float) -> Measurement:
+            there, here = both(level)
+            better, other = (there, here) if metric.greater_is_better else (here, there)
+            gap = interval = None
+            if better.value is not None and other.value is not None:
+                gap = better.value - other.value
+                if better.interval is not None and other.interval is not None:
+                    ends = square_and_add(
+                        better.value, better.interval, other.value, other.interval
+                    )
+                    interval = float(ends[0]), float(ends[1])
+            details: dict[str, object] = {
+                "train": there.value,
+                "test": here.value,
+                "train_rows": train.n,
+            }
+            if "no_interval" in here.details:
+                details["no_interval"] = here.details["no_interval"]
+            measured = Measurement(
+                gap,
+                n=test.n,
+                dropped=test.dropped,
+                interval=interval,
+                confidence=level or None,
+                method=f"square and add: {here.method}" if here.method else "",
+                details={**details, **_reasons(there, here)},
+            )
+            return snapped(
+                measured, self._limit, max(map(abs, (there.value or 0, here.value or 0)))
+            )
+
+        there, here = both(self._level)
+        reasons = list(_reasons(there, here).values())
+        if train.n < self.min_samples and not reasons:
+            reasons.append(
+                f"{train.n:,} rows in training, at least {self.min_samples:,} are needed"
+            )
+        if there.value is None or here.value is None:
+            sentence = f"can't be compared ({{n}} against {train.n:,} in training)"
+        else:
+            values = (
+                f"{format_number(there.value)} in training, {format_number(here.value)} in test"
+            )
+            sentence = (
+                f"has a gap of {{value}} ({values}; {{interval}}{{n}} against {train.n:,} in "
+                "training)"
+            )
+        return SliceEstimate(at, "; ".join(reasons), self._limit, sentence)
+
+
+def _reasons(there: Measurement, here: Measurement) -> dict[str, str]:
+    """Return why the values of the training rows and the test rows allow no decision."""
+    found = {}
+    for key in ("undefined", "lacking"):
+        lead = "undefined" if key == "undefined" else ""
+        sides = {lead: here.details.get(key), f"{lead} in training".strip(): there.details.get(key)}
+        texts = [f"{side}: {why}" if side else str(why) for side, why in sides.items() if why]
+        if texts:
+            found[key] = "; ".join(texts)
+    return found
