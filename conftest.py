@@ -41,7 +41,7 @@ def compare(example: Example) -> str | None:
 
 
 # Pages with examples for packages that are no dependency: `uvx nox -s integrations` runs them.
-PAGES_OF = {package: f"docs/howto/{package}.md" for package in ("mlflow", "wandb")}
+PAGES_OF = {package: f"docs/howto/{package}.md" for package in ("feast", "mlflow", "wandb")}
 
 pytest_collect_file = Sybil(
     parsers=[

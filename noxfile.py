@@ -96,13 +96,23 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("of", ["mlflow", "opentelemetry", "prometheus", "wandb"])
+@nox.parametrize("of", ["feast", "mlflow", "opentelemetry", "prometheus", "wandb"])
 def integrations(session: nox.Session, of: str) -> None:
     """Run the tests and the page of an integration with the package itself (minutes)."""
-    session.install("--editable", f".[{of}]", "--group=test")
+    session.install("--editable", *([".", of] if of == "feast" else [f".[{of}]"]), "--group=test")
+    paths = [Path(f"tests/integrations/test_{of}.py"), Path(f"docs/howto/{of}.md")]
     # these packages warn of their own parts
-    paths = [f"tests/integrations/test_{of}.py", f"docs/howto/{of}.md"]
-    session.run("pytest", "-W", "default", *paths)
+    session.run("pytest", "-W", "default", *(path for path in paths if path.is_file()))
+
+
+@nox.session
+@nox.parametrize("of", ["airflow", "dagster", "kubeflow", "prefect"])
+def orchestrators(session: nox.Session, of: str) -> None:
+    """Run the example of an orchestrator with the package itself (minutes)."""
+    packages = {"airflow": ["apache-airflow"], "kubeflow": ["kfp", "pip"]}.get(of, [of])
+    session.install("--editable", ".", *packages, "--group=test")
+    path = "tests/integrations/test_orchestrators.py"
+    session.run("pytest", "-W", "default", path, "-k", f"trained and {of}")
 
 
 @nox.session
