@@ -147,6 +147,10 @@ class Gate(options.OptionsByName):
         value = None if first is None else getattr(self, first.name)
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
+    def missing_evidence(self, evidence: Evidence) -> list[str]:
+        """Return the sorted names in `needs` that were not given, and that no model can compute."""
+        return sorted(name for name in self.needs if not evidence.offers(name))
+
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Return the counters for the scan of `reference`, such as one of missing cells.
 
@@ -274,7 +278,7 @@ class Gate(options.OptionsByName):
 
         data = run_query(data)
         given = Evidence({"data": data, **evidence}, also=self.needs | self.optional_evidence)
-        missing = sorted(name for name in self.needs if not given.offers(name))
+        missing = self.missing_evidence(given)
         if missing:
             _refuse(given.lacking(missing))
         name = str(self.name)
@@ -316,7 +320,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
     start = perf_counter()
     checks: list[Check] = []
     with suppress_errors() as caught:
-        missing = sorted(name for name in gate.needs if not evidence.offers(name))
+        missing = gate.missing_evidence(evidence)
         if missing:
             _refuse(evidence.lacking(missing))
         try:

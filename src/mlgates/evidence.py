@@ -62,6 +62,7 @@ class EvidenceNames(TypedDict, total=False):
     sample_weight: object
     clusters: object
     sensitive_features: object
+    metric_frame: object
     pos_label: object
     classes: object
     latencies: object

@@ -6,7 +6,7 @@ from typing import Literal
 
 __all__ = ["ALIASES", "ALIGNED", "MODEL_OF", "NAMES", "ROWLESS", "TABLES", "EvidenceName"]
 
-Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", "free"]
+Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", "free", "frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class EvidenceName:
     name: str
     #: "table": named columns; "features": rows for a model; "rows": one value per row; "log": any
     #: number of values; "model": a model or another callable; "counts": a `Traffic`;
-    #: "moment": a time; "free": anything else.
+    #: "moment": a time; "frame": a `MetricFrame`; "free": anything else.
     kind: Kind
     #: Description for the reference page.
     summary: str
@@ -33,10 +33,10 @@ class EvidenceName:
     def on_command_line(self) -> bool:
         """Whether the command line has an option for the name.
 
-        Values that are files, names of columns, labels or times have an option. Models and the
-        golden examples have none.
+        Values that are files, names of columns, labels or times have an option. Models, frames and
+        the golden examples have none.
         """
-        return self.kind != "model" and self.side != "golden"
+        return self.kind not in ("model", "frame") and self.side != "golden"
 
 
 _OLD = "of the model in production"
@@ -73,6 +73,7 @@ _DECLARED = (
         several=True,
         aliases=("sensitive",),
     ),
+    EvidenceName("metric_frame", "frame", "a `MetricFrame` of fairlearn, for `Fairness`"),
     EvidenceName("pos_label", "free", "the label that counts as positive"),
     EvidenceName(
         "classes", "free", "labels in the order of the columns of scores", aliases=("class_names",)
@@ -113,7 +114,7 @@ ALIGNED = tuple(
     name for name in _of_kind("features", "rows") if NAMES[name].side in ("candidate", "production")
 )
 #: Names whose length is not a number of rows: len() of an ensemble counts its members.
-ROWLESS = frozenset(_of_kind("model", "counts", "moment", "free"))
+ROWLESS = frozenset(_of_kind("model", "counts", "moment", "free", "frame"))
 #: The model that computes the values of a name.
 MODEL_OF = {name: each.model for name, each in NAMES.items() if each.model}
 #: The evidence name for each name of other libraries.

@@ -176,7 +176,7 @@ class Monitor:
         offered = Evidence(given, also=suite.needs.union(*(g.optional_evidence for g in suite)))
         names = list(suite.names)
         for name, gate in zip(suite.names, suite, strict=True):
-            absent = [need for need in gate.needs if not offered.offers(need)]
+            absent = gate.missing_evidence(offered)
             if known is not None and absent and name in {result.name for result in known}:
                 names.remove(name)  # judged before, without this evidence
             elif "y_true" in absent:

@@ -12,7 +12,7 @@ from mlgates.metrics.losses import LOSSES, VALUES
 from mlgates.metrics.metric import Metric
 from mlgates.metrics.ranking import CALIBRATION, RANKING
 
-__all__ = ["METRICS", "NAMES", "Metric", "find", "library_metric"]
+__all__ = ["METRICS", "NAMES", "Metric", "find", "library_metric", "own_name"]
 
 _FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
@@ -70,14 +70,14 @@ def find(
         options.flag(owner, "greater_is_better", greater_is_better)
     if callable(metric):
         return function_metric(metric, owner, greater_is_better=greater_is_better)
-    if isinstance(metric, str) and metric not in METRICS and not _own_name(metric):
+    if isinstance(metric, str) and metric not in METRICS and not own_name(metric):
         other = library_metric(metric, greater_is_better=greater_is_better)
         if other is not None:
             return other
     if not isinstance(metric, str) or metric not in METRICS:
         near = ""
         if isinstance(metric, str):
-            name, meant = metric.casefold().removeprefix("neg_").strip(), _own_name(metric)
+            name, meant = metric.casefold().removeprefix("neg_").strip(), own_name(metric)
             near = options.did_you_mean(name, NAMES) or f"; known names are {', '.join(NAMES)}"
             near = f"; did you mean {meant!r}?" if meant else near
         allowed = "the name of a metric or a function"
@@ -91,8 +91,14 @@ def find(
     raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
 
 
-def _own_name(name: str) -> str:
-    """Return our name of a metric that has another name in another library; "" if there is none."""
+def own_name(name: str) -> str:
+    """Return our name of a metric that has another name in another library; "" if there is none.
+
+    Examples
+    --------
+    >>> own_name("recall_score"), own_name("tpr"), own_name("gain")
+    ('recall', 'true_positive_rate', '')
+    """
     name = name.casefold().removeprefix("neg_").strip()
     plain = name.removesuffix("_score")  # scikit-learn's name of the function
     return _ALSO.get(name) or (plain if plain in NAMES else "")

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Unpack, cast
 
 import numpy as np
 
 from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError, suppress_errors
-from mlgates.evidence import Evidence
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.gates._metric_gate import require_binary
 from mlgates.gates._shared import (
     By,
@@ -24,11 +24,13 @@ from mlgates.gates._shared import (
     slices_of,
 )
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, rows_that_decide
+from mlgates.gates.fairness.frame import metric_frame_of, strata_of_frame
 from mlgates.gates.fairness.rates import CountedRows, Flags, GroupedOutcomes, GroupRates
 from mlgates.gates.fairness.strata import Stratum, find_reference, reference_option
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
+from mlgates.predictions import Groups, Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, GroupRequest, Slice
 from mlgates.predictions.labels import label_text
 from mlgates.progress import show_progress
@@ -196,6 +198,7 @@ class Fairness(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "sensitive_features"})
+    optional_evidence: ClassVar[frozenset[str]] = frozenset({"metric_frame"})
     info = GateInfo(
         summary="no two groups differ significantly by more than a limit",
         metrics={"not repeated": "the metric that the gate is named after"},
@@ -203,7 +206,7 @@ class Fairness(Gate):
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
         "with an interval that contains the limit. Never a group that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
-        "`data`; selection rates don't need `y_true`",
+        "`data`; selection rates don't need `y_true`; `metric_frame` instead of all others",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -316,9 +319,9 @@ class Fairness(Gate):
                 continue
             for rates in one.rates:
                 for g in np.flatnonzero(self._excluded(rates)).tolist():
-                    rows = int(one.grouped.rows[g])
+                    rows = int(rates.rows[g])
                     reason = "1 row" if rows == 1 else f"{rows:,} rows"
-                    if one.grouped.size[g] >= self.min_group_size:
+                    if one.size[g] >= self.min_group_size:
                         reason = f"`{rates.metric}`: {rates.insufficient[g]}"
                     why.setdefault(one.named(rates.groups[g]), reason)
         small = [f"{group} ({reason})" for group, reason in why.items()]
@@ -333,17 +336,13 @@ class Fairness(Gate):
         return cast("list[tuple[str | None, StratumResult]]", results)
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
-        wanted, names = self._definition.rates, tuple(self.sensitive or ())
-        outcomes = evidence.outcomes(
-            wanted[0].need,
-            scores=wanted[0].scores,
-            label=self.label,
-            uses_labels=any(metric.uses_labels for metric in wanted),
-        )
+        if "metric_frame" in evidence:
+            return list(self._of_frame(evidence["metric_frame"]))
+        outcomes = self._outcomes(evidence)
         if outcomes.cluster is not None:
             msg = "`Fairness` compares independent rows only: run it without `clusters`"
             raise EvidenceError(msg)
-        groups = evidence.groups(names=names, by=self.by, max_groups=self.max_groups)
+        groups = self._groups(evidence, self.by)
         if self.missing_group == "error":
             rows = int(np.isin(groups.codes, np.flatnonzero(groups.missing)).sum())
             if rows:
@@ -351,7 +350,8 @@ class Fairness(Gate):
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
                 msg = f"{text} no value of {features}; missing_group='own' makes them a group"
                 raise EvidenceError(msg)
-        reference = find_reference(groups, self.reference_group)
+        of_groups = groups.features, groups.names, groups.values
+        reference = find_reference(self.reference_group, *of_groups)
         # counted once for all gates of a run
         make = partial(CountedRows, outcomes, groups.crossing)
         counted = evidence.cached("counted rows", (outcomes, groups.crossing), make)
@@ -363,16 +363,100 @@ class Fairness(Gate):
                 name = None if part is None else part.name
                 with suppress_errors() as caught:  # the other strata are still measured
                     grouped = GroupedOutcomes(counted, groups, None if part is None else part.rows)
-                    rates = tuple(self._rates(grouped, metric) for metric in every)
-                    stratum = Stratum(name, grouped, rates, reference)
-                    is_left_out = self.small_groups == "exclude" and stratum.too_small
-                    result: StratumResult = stratum
-                    if is_left_out and part is not None:
-                        result = "fewer than two groups have enough rows"
+                    rates = tuple(grouped.rates(metric, **self._measured_with) for metric in every)
+                    stratum = Stratum(name, rates, reference, grouped.size, grouped.dropped)
+                    result = self._unless_small(stratum)
                 if caught.error is not None and part is None:
                     raise caught.error
                 results.append((name, caught.error or result))
         return results
+
+    def _of_frame(self, frame: object) -> Iterator[tuple[str | None, StratumResult]]:
+        """Yield the name and the rates of each stratum of a `MetricFrame`."""
+        if self.label is not None:
+            msg = "`label` can't be applied to `metric_frame`, which has no labels"
+            raise EvidenceError(msg)
+        options_, rates = (
+            (tuple(self.sensitive or ()), tuple(self.by or ())),
+            self._definition.rates,
+        )
+        for part in strata_of_frame(frame, rates, *options_, self._measured_with):
+            names = part.rates[0].groups
+            reference = find_reference(self.reference_group, part.features, names, part.values)
+            stratum = Stratum(part.name, part.rates, reference, part.size)
+            yield part.name, self._unless_small(stratum)
+
+    def _unless_small(self, stratum: Stratum) -> StratumResult:
+        """Return a stratum, or why it is excluded because its groups are too small."""
+        k = max(int(rates.comparable.sum()) for rates in stratum.rates)
+        if k > _MOST_GROUPS:
+            msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
+            raise EvidenceError(msg)
+        if stratum.name is not None and self.small_groups == "exclude" and stratum.too_small:
+            return "fewer than two groups have enough rows"
+        return stratum
+
+    def _outcomes(self, evidence: Evidence) -> Outcomes:
+        wanted = self._definition.rates
+        return evidence.outcomes(
+            wanted[0].need,
+            scores=wanted[0].scores,
+            label=self.label,
+            uses_labels=any(metric.uses_labels for metric in wanted),
+        )
+
+    def _groups(self, evidence: Evidence, by: Any) -> Groups:
+        names = tuple(self.sensitive or ())
+        return evidence.groups(names=names, by=by, max_groups=self.max_groups)
+
+    def missing_evidence(self, evidence: Evidence) -> list[str]:
+        """Return the names in `needs` that were not given; none if `metric_frame` was given."""
+        return [] if "metric_frame" in evidence else super().missing_evidence(evidence)
+
+    def metric_frame(self, **evidence: Unpack[EvidenceNames]) -> Any:
+        """Return a `MetricFrame` of fairlearn with the rates of this gate by group.
+
+        Besides each rate it has the number of rows, `count`, and for a share the number of rows
+        that it is based on, such as `true_positive_rate_count`. The columns in `by` are its control
+        features. Given to `run` as ``metric_frame=``, it has the same verdict as the rows.
+
+        Parameters
+        ----------
+        **evidence
+            Values by name, as in `run`.
+
+        Returns
+        -------
+        fairlearn.metrics.MetricFrame
+            Missing values of features are the text "missing".
+
+        Raises
+        ------
+        EvidenceError
+            For evidence that is missing or invalid.
+        OptionError
+            If `by` has conditions, which are no features.
+
+        Examples
+        --------
+        >>> gate = Fairness("demographic_parity_difference", at_most=0.1)
+        >>> sex = ["f", "m", "f", "m"]
+        >>> frame = gate.metric_frame(y_pred=[0, 1, 1, 1], sensitive_features={"sex": sex})
+        >>> print(frame.difference()["selection_rate"])
+        0.5
+        """
+        if not all(isinstance(item, str) for item in self.by or ()):
+            msg = f"{self.name}: a MetricFrame has no strata by conditions; name columns in `by`"
+            raise OptionError(msg)
+        given = Evidence(evidence, also=self.needs | self.optional_evidence)
+        missing = super().missing_evidence(given)
+        if missing:
+            raise EvidenceError(given.lacking(missing))
+        control = None
+        if self.by:
+            control = given.groups(tuple(self.by), max_groups=self.max_groups)
+        outcomes, groups = self._outcomes(given), self._groups(given, None)
+        return metric_frame_of(self._definition.rates, outcomes, groups, control)
 
     @contextmanager
     def _shown_metrics(self, evidence: Evidence, groups: int, rows: int) -> Iterator[list[Metric]]:
@@ -397,18 +481,11 @@ class Fairness(Gate):
                 for metric in every
             ]
 
-    def _rates(self, grouped: GroupedOutcomes, metric: Metric) -> GroupRates:
-        rates = grouped.rates(
-            metric,
-            confidence=self.confidence or 0.0,
-            least=self.min_group_size,
-            bounded=self.decide_by != "estimate",
-        )
-        k = int(rates.comparable.sum())
-        if k > _MOST_GROUPS:
-            msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
-            raise EvidenceError(msg)
-        return rates
+    @property
+    def _measured_with(self) -> dict[str, Any]:
+        """Options of `GroupedOutcomes.rates`."""
+        confidence, bounded = self.confidence or 0.0, self.decide_by != "estimate"
+        return {"confidence": confidence, "least": self.min_group_size, "bounded": bounded}
 
     def _excluded(self, rates: GroupRates) -> Flags:
         """Return which groups are excluded because they are too small, as one bool per group."""
@@ -432,7 +509,7 @@ class Fairness(Gate):
     def _group_checks(self, stratum: Stratum, every: list[Comparison]) -> Iterator[Check]:
         """Yield a check for each group, and each rate, that can't be compared."""
         name = self._definition.name
-        if stratum.name is not None and not stratum.grouped.rows.any():
+        if stratum.name is not None and not stratum.size.any():
             return  # the check of the stratum says that it has no rows
         for rates, value, *_ in every:
             excluded = self._excluded(rates)
@@ -472,7 +549,7 @@ class Fairness(Gate):
         `every` has the comparison of each rate of the definition, and `p_value` is adjusted for all
         of them and for the strata.
         """
-        name, limit, over, grouped = self._definition.name, rule.limit, rule.over, stratum.grouped
+        name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
         # of differences and largest values the largest is the worst, otherwise the smallest
         extreme = min if over in ("ratio", "group_min") else max
@@ -491,7 +568,7 @@ class Fairness(Gate):
         if len(every) > 1:
             details["rates"] = groups
         if stratum.reference.group is not None:
-            details["reference"] = grouped.names[stratum.reference.group]
+            details["reference"] = rates.groups[stratum.reference.group]
         if worst is not None:
             details |= before_rounding(worst.exact, worst.value or 0.0, limit)
             details["rate"] = rates.metric
@@ -503,7 +580,7 @@ class Fairness(Gate):
         measurement = Measurement(
             None if worst is None else worst.value,
             n=n,
-            dropped=grouped.dropped,
+            dropped=stratum.dropped,
             interval=interval,
             confidence=level if self.confidence else None,
             p_value=p_value if gaps and self.confidence else None,
@@ -511,7 +588,7 @@ class Fairness(Gate):
             details=details,
         )
         text, insufficient = self._describe(stratum, worst, int(self._excluded(rates).sum()))
-        present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
+        present = [group for group, n in zip(rates.groups, stratum.size, strict=True) if n]
         if len(present) == 1:
             insufficient = f"{present[0]} is the only group; at least two are needed"
         judge = partial(

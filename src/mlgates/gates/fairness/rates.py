@@ -210,13 +210,8 @@ class GroupedOutcomes:
 
         for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
             short[g] |= size < least
-            if not n:
-                reasons[g] = "no rows"
-            elif size < least:
-                count = "1 row" if n == 1 else f"{n:,} rows"
-                if self.outcomes.weight is not None:
-                    count += f" (effective number by weight: {int(size):,})"
-                reasons[g] = f"{count}, at least {least:,} are needed"
+            weighted = self.outcomes.weight is not None
+            reasons[g] = too_few(n, size, least, weighted=weighted) or reasons[g]
         comparable = np.array([not reason for reason in reasons], np.bool_)
         return GroupRates(
             metric=metric.name,
@@ -246,6 +241,20 @@ class GroupedOutcomes:
                 inside &= self._stratum
             self._parts[group] = self.outcomes.take(inside[self._groups.crossing.cell])
         return self._parts[group]
+
+
+def too_few(n: int, size: float, least: int, *, weighted: bool = False) -> str:
+    """Return the reason if a group has too few rows, as a clause; "" if it has enough.
+
+    `n` is the number of rows, and `size` the effective number if they are `weighted`.
+    """
+    if not n:
+        return "no rows"
+    if size >= least:
+        return ""
+    count = "1 row" if n == 1 else f"{n:,} rows"
+    count += f" (effective number by weight: {int(size):,})" if weighted else ""
+    return f"{count}, at least {least:,} are needed"
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:

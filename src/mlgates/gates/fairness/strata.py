@@ -9,9 +9,8 @@ import numpy as np
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.gates.fairness.comparison import Comparison, Rule, compare
-from mlgates.gates.fairness.rates import GroupedOutcomes, GroupRates
+from mlgates.gates.fairness.rates import Floats, GroupRates
 from mlgates.options import did_you_mean
-from mlgates.predictions import Groups
 from mlgates.predictions.groups import group_name
 
 __all__ = ["Reference", "Stratum", "find_reference", "reference_option"]
@@ -37,9 +36,12 @@ class Stratum:
     """The rates of the groups in one stratum, or in all rows; then its name is None."""
 
     name: str | None
-    grouped: GroupedOutcomes
     rates: tuple[GroupRates, ...]
     reference: Reference
+    #: Number of rows of each group; with weights, the effective number.
+    size: Floats
+    #: Number of rows without a label.
+    dropped: int = 0
 
     def named(self, group: str) -> str:
         """Return the name of a group, with the stratum in front of it."""
@@ -92,8 +94,15 @@ def reference_option(
     return tuple((n, options.scalar(owner, f"{option}[{n!r}]", v)) for n, v in pairs.items())
 
 
-def find_reference(groups: Groups, given: Any) -> Reference:
+def find_reference(
+    given: Any,
+    features: Sequence[str],
+    names: Sequence[str],
+    groups: Sequence[tuple[Any, ...]],
+) -> Reference:
     """Find the group with a value, with a name, or with a value of each feature.
+
+    `groups` has the values of the features in each group, and `names` the names of the groups.
 
     Raises
     ------
@@ -102,7 +111,6 @@ def find_reference(groups: Groups, given: Any) -> Reference:
     """
     if given is None:
         return Reference()
-    features = groups.features
     if isinstance(given, tuple):
         values = dict(given)
         if set(values) != set(features):
@@ -110,18 +118,18 @@ def find_reference(groups: Groups, given: Any) -> Reference:
             msg += f"({', '.join(features)}), got values of {', '.join(values)}"
             raise EvidenceError(msg)
         wanted = tuple(values[feature] for feature in features)
-    elif given in groups.names:
-        return Reference(groups.names.index(given))
+    elif given in names:
+        return Reference(names.index(given))
     elif len(features) > 1:
         msg = f"`reference_group` must be one group of {' and '.join(features)}: pass a mapping of "
         msg += f"each feature to a value, or the name of a group, got {options.shown(given)}"
         raise EvidenceError(msg)
     else:
         wanted = (given,)
-    if wanted in groups.values:
-        return Reference(groups.values.index(wanted))
+    if wanted in groups:
+        return Reference(groups.index(wanted))
     name = ", ".join(map(group_name, features, wanted))
-    more = len(groups.names) - _MOST_NAMED
-    listed = ", ".join(groups.names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    near = did_you_mean(given, [str(v[0]) for v in groups.values]) if len(wanted) == 1 else ""
+    more = len(names) - _MOST_NAMED
+    listed = ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    near = did_you_mean(given, [str(v[0]) for v in groups]) if len(wanted) == 1 else ""
     return Reference(None, f"the reference group {name} has no rows; the groups are {listed}{near}")
