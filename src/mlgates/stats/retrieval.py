@@ -1,0 +1,177 @@
+"""Measures of ranked documents, for many queries at once: gains, precisions, recalls, hits."""
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from mlgates.stats.arrays import Codes, Floats, Values
+
+__all__ = ["RankedQueries"]
+
+
+class RankedQueries:
+    """Documents of several queries, ranked by their scores within each query.
+
+    Documents with equal scores have no order. A measure is then its mean over all orders of these
+    documents [1]_, as in scikit-learn's ``ndcg_score``.
+
+    A document is relevant if its relevance is above 0. All measures are NaN for queries without a
+    relevant document.
+
+    Parameters
+    ----------
+    query : array_like of int, shape (n,)
+        The query of each document, a number that is not negative.
+    relevance : array_like of shape (n,)
+        Relevance of each document, at least 0.
+    score : array_like of shape (n,)
+        Scores; documents with higher scores are ranked first.
+
+    Attributes
+    ----------
+    order : ndarray of int, shape (n,)
+        Position of each ranked document in the arrays that were given: the documents of the first
+        query from the highest score to the lowest, then those of the second query.
+    starts : ndarray of int, shape (q,)
+        Position in `order` of the first document of each query. The queries are in ascending
+        order, as in all results.
+    sizes : ndarray of int, shape (q,)
+        Number of documents of each query.
+    relevant : ndarray of shape (q,)
+        Number of relevant documents of each query.
+
+    References
+    ----------
+    .. [1] McSherry, F. and Najork, M. (2008). Computing information retrieval performance measures
+       efficiently in the presence of tied scores. ECIR 2008, 414-421.
+
+    Examples
+    --------
+    >>> queries = RankedQueries([0, 0, 0, 1, 1], [0, 1, 0, 0, 0], [0.9, 0.8, 0.1, 0.5, 0.4])
+    >>> queries.precision(2).tolist(), queries.recall(1).tolist()
+    ([0.5, nan], [0.0, nan])
+    """
+
+    def __init__(
+        self, query: npt.ArrayLike, relevance: npt.ArrayLike, score: npt.ArrayLike
+    ) -> None:
+        queries, gain = np.asarray(query, np.intp), np.asarray(relevance, np.float64)
+        scores = np.asarray(score, np.float64)
+        self.order = _descending(queries, scores)
+        queries, scores, self._gain = queries[self.order], scores[self.order], gain[self.order]
+        n = len(queries)
+        is_first = np.ones(n, np.bool_)
+        is_first[1:] = queries[1:] != queries[:-1]
+        self.starts: Codes = np.flatnonzero(is_first)
+        self.sizes: Codes = np.diff(self.starts, append=n)
+        self._rank = np.arange(n) - np.repeat(self.starts, self.sizes)
+        self._query = np.repeat(np.arange(len(self.starts)), self.sizes)
+        is_first[1:] |= scores[1:] != scores[:-1]
+        #: ties: documents of one query with the same score, one of them or more
+        self._ties = np.flatnonzero(is_first)
+        self._tied = np.diff(self._ties, append=n)
+        self._is_relevant = (self._gain > 0).astype(np.float64)
+        self.relevant: Floats = self._by_query(self._is_relevant)
+
+    def ndcg(self, k: int) -> Floats:
+        """Return the normalized discounted cumulative gain of the first `k` documents.
+
+        The gain of a document at rank r, from 1, is ``relevance / log2(r + 1)``. The sum of the
+        gains is divided by the largest sum that any order of the documents has.
+
+        References
+        ----------
+        .. [1] Jarvelin, K. and Kekalainen, J. (2002). Cumulated gain-based evaluation of IR
+           techniques. ACM Transactions on Information Systems 20, 422-446.
+        """
+        discount = np.where(self._rank < k, 1 / np.log2(self._rank + 2), 0.0)
+        gains = self._by_query(self._mean_of_ties(self._gain) * discount)
+        return self._divided(gains, self._by_query(self._ideal * discount))
+
+    def average_precision(self, k: int) -> Floats:
+        """Return the mean precision at the ranks of the relevant documents among the first `k`.
+
+        The sum of these precisions is divided by the number of relevant documents, or by `k` if
+        there are more than `k`.
+        """
+        # of a document at place j (from 0) among s tied documents, r of which are relevant
+        r, s = (np.repeat(each, self._tied) for each in (self._relevant_ties, self._tied))
+        j = np.arange(len(self._rank)) - np.repeat(self._ties, self._tied)
+        before = np.cumsum(self._relevant_ties) - self._relevant_ties
+        at_start = np.cumsum(self.relevant) - self.relevant
+        before = np.repeat(before, self._tied) - at_start[self._query]
+        # expected number of relevant documents up to here, if this one is relevant
+        found = before + 1 + j * (r - 1) / np.maximum(s - 1, 1)
+        precision = np.where(self._rank < k, r / s * found / (self._rank + 1), 0.0)
+        return self._divided(self._by_query(precision), np.minimum(self.relevant, k))
+
+    def precision(self, k: int) -> Floats:
+        """Return the number of relevant documents among the first `k`, divided by `k`."""
+        return self._divided(self._found(k), np.where(self.relevant > 0, k, 0))
+
+    def recall(self, k: int) -> Floats:
+        """Return the number of relevant documents among the first `k`, divided by that of all."""
+        return self._divided(self._found(k), self.relevant)
+
+    def hit(self, k: int) -> Floats:
+        """Return 1 if a relevant document is among the first `k`, and 0 otherwise.
+
+        If only some of several documents with the same score are among the first `k`, the result is
+        the probability that a relevant one is among them.
+        """
+        drawn = np.clip(k - self._rank[self._ties], 0, self._tied)
+        none = np.where((drawn > 0) & (self._relevant_ties > 0), 0.0, 1.0)
+        # of s documents, r of them relevant, m are drawn: none of the r with C(s - r, m) / C(s, m)
+        irrelevant = self._tied - self._relevant_ties
+        some = np.flatnonzero((none == 0) & (drawn <= irrelevant))
+        s, rest, m = self._tied[some], irrelevant[some], drawn[some]
+        logs = special.gammaln(rest + 1) - special.gammaln(rest - m + 1)
+        none[some] = np.exp(logs + special.gammaln(s - m + 1) - special.gammaln(s + 1))
+        first_ties = np.searchsorted(self._ties, self.starts)
+        missed = np.multiply.reduceat(none, first_ties) if len(none) else none
+        return np.where(self.relevant > 0, 1 - missed, np.nan)
+
+    @cached_property
+    def _relevant_ties(self) -> Floats:
+        """Number of relevant documents of each tie."""
+        return self._sums(self._is_relevant, self._ties)
+
+    @cached_property
+    def _ideal(self) -> Floats:
+        """The relevances from the largest to the smallest within each query."""
+        return self._gain[_descending(self._query, self._gain)]
+
+    def _found(self, k: int) -> Floats:
+        """Return the number of relevant documents among the first `k` of each query."""
+        return self._by_query(np.where(self._rank < k, self._mean_of_ties(self._is_relevant), 0.0))
+
+    def _mean_of_ties(self, values: Floats) -> Floats:
+        """Return for each document the mean of `values` over the documents with its score."""
+        if len(self._ties) == len(values):
+            return values
+        return np.repeat(self._sums(values, self._ties) / self._tied, self._tied)
+
+    def _by_query(self, values: Floats) -> Floats:
+        return self._sums(values, self.starts)
+
+    @staticmethod
+    def _sums(values: Values, starts: Codes) -> Floats:
+        return np.add.reduceat(values, starts) if len(starts) else np.zeros(0)
+
+    def _divided(self, numerator: Floats, denominator: Values) -> Floats:
+        """Divide; NaN where the query has no relevant document."""
+        return np.asarray(numerator / np.where(self.relevant > 0, denominator, np.nan))
+
+
+def _descending(query: Codes, values: Floats) -> Codes:
+    """Return the order of rows by query, and by descending value within each query.
+
+    The queries are sorted by 16 of their bits at a time, which is faster than comparing numbers.
+    """
+    order = np.argsort(-values)
+    for shift in range(0, int(query.max(initial=0)).bit_length(), 16):
+        digits = (query[order] >> shift).astype(np.uint16)
+        order = order[np.argsort(digits, kind="stable")]
+    return order
