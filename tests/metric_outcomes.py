@@ -6,7 +6,12 @@ from mlgates.predictions import Outcomes
 
 
 def outcomes(need, true, pred=None, *, score=None, weight=None, k=2) -> Outcomes:
-    """Outcomes of codes (or values) as they are; two classes have 1 as the positive one."""
+    """Outcomes of codes (or values) as they are; two classes have 1 as the positive one.
+
+    Intervals are made from `pred`: they are longer for larger values.
+    """
+    if need == "interval":
+        pred = np.column_stack([np.array(pred, float) - 0.5, 2 * np.array(pred, float) + 0.5])
     classes = tuple(range(k)) if need in ("labels", "scores", "probabilities") else ()
     whole = np.intp if classes else np.float64
     return Outcomes(

@@ -63,8 +63,11 @@ def test_names_of_the_registry_are_read_by_their_kind():
         "y_score",
         "production_pred",
         "production_score",
+        "y_interval",
+        "production_interval",
         "sample_weight",
         "clusters",
+        "query_id",
         "sensitive_features",
     )
     assert ROWLESS.issuperset({"model", "production_model", "application", "pos_label", "now"})

@@ -57,10 +57,13 @@ class EvidenceNames(TypedDict, total=False):
     y_score: object
     production_pred: object
     production_score: object
+    y_interval: object
+    production_interval: object
     model: object
     production_model: object
     sample_weight: object
     clusters: object
+    query_id: object
     sensitive_features: object
     metric_frame: object
     pos_label: object

@@ -40,6 +40,7 @@ class EvidenceName:
 
 
 _OLD = "of the model in production"
+_ENDS = "lower and upper ends of predicted intervals"
 _production = partial(EvidenceName, side="production")
 _predicted = partial(EvidenceName, kind="rows", model="model")
 _predicted_before = partial(_production, kind="rows", model="production_model")
@@ -56,9 +57,12 @@ _DECLARED = (
     _predicted("y_score", summary="predicted scores", aliases=("y_prob", "y_proba")),
     _predicted_before("production_pred", summary=f"predicted labels or values {_OLD}"),
     _predicted_before("production_score", summary=f"predicted scores {_OLD}"),
+    EvidenceName("y_interval", "rows", _ENDS, several=True),
+    _production("production_interval", "rows", f"{_ENDS} {_OLD}", several=True),
     EvidenceName("model", "model", "the model to check", aliases=("candidate", "estimator")),
     _production("production_model", "model", "the model in production", aliases=("champion",)),
     EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
+    EvidenceName("query_id", "rows", "the query of each ranked document", aliases=("qid",)),
     EvidenceName(
         "clusters",
         "rows",

@@ -904,4 +904,9 @@ EXAMPLES = (
         others={"y_true": "income", "y_pred": "income"},
         literal=False,
     ),
+    Example(
+        "performance-ranking",
+        mg.Performance("map@5", at_least=0.1, empty_queries="exclude"),
+        others={"y_true": "member", "y_score": "income", "query_id": [i // 4 for i in range(ROWS)]},
+    ),
 )

@@ -633,6 +633,9 @@ def test_every_metric_has_a_verdict(name):
     gate = mg.Regression(name, tolerance=1, **direction)
     if metric.need == "values":
         given_arrays = {"y_true": SCORE, "y_pred": NOISY, "production_pred": WORSE}
+    elif metric.need == "interval":
+        ends = [np.column_stack([s - 0.5, s + 0.5]) for s in (NOISY, WORSE)]
+        given_arrays = {"y_true": SCORE, "y_interval": ends[0], "production_interval": ends[1]}
     elif metric.need == "labels":
         mine, theirs = (NOISY > 0.5).astype(int), (SCORE > 0.5).astype(int)
         given_arrays = {"y_true": TRUE, "y_pred": mine, "production_pred": theirs}
@@ -692,5 +695,15 @@ EXAMPLES = (
         others={"y_true": "age", "y_pred": "income", "production_pred": "age"},
         literal=False,
         ladders={"tolerance": (1e5, 1e4, 2e3, 100.0, 0), "confidence": (0.5, 0.9, 0.999)},
+    ),
+    Example(
+        "regression-ranking",
+        mg.Regression("hit_rate@5", tolerance=0.4, empty_queries="exclude"),
+        others={
+            "y_true": "member",
+            "y_score": "income",
+            "production_score": "age",
+            "query_id": [i // 4 for i in range(ROWS)],
+        },
     ),
 )

@@ -30,6 +30,9 @@ def between(name, true, mine, theirs, **more):
     metric = find(name, "test")
     scored = metric.need in ("scores", "probabilities")
     names = ("y_score", "production_score") if scored else ("y_pred", "production_pred")
+    if metric.need == "interval":
+        names = ("y_interval", "production_interval")
+        mine, theirs = (np.column_stack([s - 0.5, s + 0.5 + np.abs(s)]) for s in (mine, theirs))
     evidence = Evidence({"y_true": true, names[0]: mine, names[1]: theirs, **more})
     sides = [evidence.outcomes(metric.need, production=side) for side in (False, True)]
     return difference(metric, *sides)

@@ -63,6 +63,7 @@ VALUES = {
     "max_error": lambda t, p, sample_weight=None: sk.max_error(t, p),
 }
 ELSEWHERE = {"expected_calibration_error", "roc_auc_ovr", "roc_auc_ovr_weighted"}
+ELSEWHERE |= {"interval_coverage", "interval_width"}
 
 
 def test_every_metric_is_compared():

@@ -4,7 +4,7 @@ import math
 import re
 from pathlib import Path
 
-from mlgates.metrics import METRICS
+from mlgates.metrics import METRICS, NUMBERED, named
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 NEEDS = {
@@ -12,6 +12,8 @@ NEEDS = {
     "scores": "`y_score`",
     "probabilities": "`y_score` (probabilities)",
     "values": "`y_pred` (numbers)",
+    "interval": "`y_interval`",
+    "relevance": "`y_score`, `query_id`",
 }
 BETTER = {True: "more", False: "less", None: "neither"}
 
@@ -27,6 +29,6 @@ def test_page_and_code_agree():
     expected = [
         f"| `{metric.name}` | {NEEDS[metric.need]} | {BETTER[metric.greater_is_better]} "
         f"| {end(metric.low)} to {end(metric.high)} | {metric.interval} |"
-        for metric in METRICS.values()
+        for metric in (*METRICS.values(), *map(named, NUMBERED))
     ]
     assert rows == expected

@@ -19,6 +19,12 @@ _GIVEN = [each for each in NAMES.values() if each.on_command_line]
 TABLES = tuple(each.name for each in _GIVEN if each.kind in ("table", "features"))
 COLUMNS = tuple(each.name for each in _GIVEN if each.kind in ("rows", "log") and not each.several)
 OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUMNS))
+# evidence of several columns, with its help
+_SEVERAL = {
+    "sensitive_features": "a column that defines groups; may be given several times",
+    "y_interval": "a column with ends of predicted intervals; first the lower, then the upper one",
+    "production_interval": "the same for the model in production",
+}
 
 #: Options of `mlgates canary` that are options of `Canary`, with their help.
 CANARY = {
@@ -114,8 +120,10 @@ def parser() -> argparse.ArgumentParser:
     for name in COLUMNS:
         text = f"the column with `{name}`, in the table `X` or else in `data`"
         run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)
-    text = "a column that defines groups; may be given several times"
-    run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=text)
+    for name, text in _SEVERAL.items():
+        run.add_argument(
+            f"--{name.replace('_', '-')}", action="append", metavar="COLUMN", help=text
+        )
     text = "the positive label: an integer, true, false, or a text; '1' in quotes is a text"
     run.add_argument("--pos-label", type=_label, metavar="LABEL", help=text)
     text = "a label, in the order of the columns of scores; give the option once for each label"

@@ -23,6 +23,7 @@ from mlgates.gates._shared import (
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import difference
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
+from mlgates.metrics.retrieval import QueryMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, Slice
 from mlgates.predictions.labels import label_text, list_labels
@@ -108,6 +109,7 @@ class MetricGate(Gate):
     by: By | None
     min_samples: int
     small_slices: Literal["inconclusive", "exclude"]
+    empty_queries: Literal["inconclusive", "exclude"]
     decide_by: Rule
     confidence: float | None
     greater_is_better: bool | None
@@ -121,6 +123,10 @@ class MetricGate(Gate):
         self._convert("by", slices_of)
         self._convert("min_samples", options.count, at_least=1)
         self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
+        self._convert("empty_queries", options.choice, ("inconclusive", "exclude"))
+        if self.empty_queries == "exclude" and not isinstance(self._metric, QueryMetric):
+            allowed = f"left out for `{self._metric.name}`, which is not measured by query"
+            raise options.refuse(type(self).__name__, "empty_queries", allowed, "exclude")
         self._convert("max_groups", options.count, at_least=1)
         self._convert("resamples", options.count, at_least=FEWEST_RESAMPLES)
         if self.confidence is not None:
@@ -147,6 +153,8 @@ class MetricGate(Gate):
         """The metric with the given name, or one that calls the given function."""
         metric = find(self.metric, type(self).__name__, self.greater_is_better)
         few = metric.few_resamples if self.decide_by == "estimate" else None
+        if isinstance(metric, QueryMetric):
+            return replace(metric, exclude_empty=self.empty_queries == "exclude")
         return replace(metric, resamples=self.resamples or few)
 
     def _require_direction(self) -> Metric:
@@ -211,11 +219,16 @@ class MetricGate(Gate):
             text += "" if group is None else f"where {group} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
-                n += f" effective of {estimate.rows:,} rows"
+                n += f" effective of {estimate.rows:,} {metric.noun}"
+            elif isinstance(metric, QueryMetric):
+                n += " query" if measured.n == 1 else " queries"
+            empty = measured.details.get("empty_queries")
+            if empty:
+                n += f" and {empty:,} without a relevant document"
             if estimate.clusters is not None:
                 n += f" in {estimate.clusters:,} cluster{'' if estimate.clusters == 1 else 's'}"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
-            needed, noun = self._rows_needed(estimate, measured), "rows"
+            needed, noun = self._rows_needed(estimate, measured), metric.noun
             if estimate.clusters is not None:
                 noun = "clusters"
             if needed is not None:
@@ -235,6 +248,7 @@ class MetricGate(Gate):
                 group=group,
                 insufficient=insufficient,
                 remedy=enough(needed, noun),
+                noun=metric.noun,
                 said=text,
             )
 
@@ -312,14 +326,14 @@ class MetricGate(Gate):
         because their number depends on the model.
         """
         outcomes = models[0]
-        n, weight = outcomes.effective_rows, outcomes.weight
+        n = outcomes.effective_rows
         if exclude and n < self.min_samples:
-            return "1 row" if n == 1 else f"{n:,} rows"
+            one = "1 row" if outcomes.query is None else "1 query"
+            return one if n == 1 else f"{n:,} {metric.noun}"
         estimate = self._estimate(metric, *models)
         if exclude and estimate.insufficient and metric.is_short_of_labels(outcomes):
             return estimate.insufficient
-        rows = n if weight is None else int((weight > 0).sum())
-        return estimate._replace(rows=rows, clusters=outcomes.clusters)
+        return estimate._replace(rows=outcomes.counted, clusters=outcomes.clusters)
 
     def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
         metric = self._metric
@@ -371,6 +385,7 @@ class ComparisonGate(MetricGate):
     by: By | None = None
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
+    empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["interval", "estimate", "significance"] = "interval"
     confidence: float | None = 0.95
     greater_is_better: bool | None = None

@@ -31,9 +31,10 @@ class Performance(MetricGate):
     Parameters
     ----------
     metric : str or callable
-        Name as in scikit-learn (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``), or a
-        function of ``y_true`` and ``y_pred`` or ``y_score``, and optionally ``sample_weight`` and
-        ``pos_label``.
+        Name as in scikit-learn (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``); a metric
+        of rankings (``"ndcg@10"``), of predicted intervals (``"interval_coverage"``) or of
+        predicted quantiles (``"pinball_loss@0.9"``); or a function of ``y_true`` and ``y_pred`` or
+        ``y_score``, and optionally ``sample_weight`` and ``pos_label``.
     at_least, at_most : float, optional
         Inclusive limits; at least one of them is required.
     label : int, bool or str, optional
@@ -48,6 +49,9 @@ class Performance(MetricGate):
     small_slices : {"inconclusive", "exclude"}
         "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
         with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
+    empty_queries : {"inconclusive", "exclude"}
+        For metrics of rankings. "inconclusive": queries without a relevant document make the gate
+        INCONCLUSIVE. "exclude": they are left out and counted.
     decide_by : {"estimate", "interval", "significance"}
         "estimate": compare the value with the limit. "interval": PASS if the whole interval is
         within the limit, FAIL if the whole interval is outside. "significance": PASS if the value
@@ -107,15 +111,8 @@ class Performance(MetricGate):
     _rules: ClassVar[tuple[Rule, ...]] = ("estimate", "interval", "significance")
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
-            "X",
-            "data",
-            "model",
-            "y_pred",
-            "y_score",
-            "sample_weight",
-            "clusters",
-            "pos_label",
-            "classes",
+            *("X", "data", "model", "y_pred", "y_score", "y_interval"),
+            *("sample_weight", "clusters", "pos_label", "classes", "query_id"),
         }
     )
     info = GateInfo(
@@ -124,8 +121,8 @@ class Performance(MetricGate):
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
-        "`classes`, `data`",
+        uses="`y_pred`, `y_score` or `y_interval`, or `model` and `X`; `sample_weight`, "
+        "`clusters`, `pos_label`, `classes`, `query_id`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -135,6 +132,7 @@ class Performance(MetricGate):
     by: By | None = None
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
+    empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["estimate", "interval", "significance"] = "estimate"
     confidence: float | None = 0.95
     greater_is_better: bool | None = None

@@ -32,6 +32,9 @@ class Regression(ComparisonGate):
     small_slices : {"inconclusive", "exclude"}
         "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
         with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
+    empty_queries : {"inconclusive", "exclude"}
+        For metrics of rankings. "inconclusive": queries without a relevant document make the gate
+        INCONCLUSIVE. "exclude": they are left out and counted.
     decide_by : {"interval", "estimate", "significance"}
         "interval": PASS if the whole interval of the difference is within the tolerance, FAIL if
         all of it is beyond. "estimate": PASS or FAIL by the difference itself. "significance": a
@@ -103,6 +106,7 @@ class Regression(ComparisonGate):
             *("X", "data", "model", "production_model", "sample_weight", "clusters"),
             *("pos_label", "classes"),
             *("y_pred", "y_score", "production_pred", "production_score"),
+            *("query_id", "y_interval", "production_interval"),
         }
     )
     info = GateInfo(
@@ -110,6 +114,6 @@ class Regression(ComparisonGate):
         metrics={"not repeated": "the metric of the candidate minus that of production"},
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval of the difference that contains the limit",
-        uses="the same as `Performance`, and `production_pred` or `production_score`, or "
+        uses="the same as `Performance`, and `production_pred`, `production_score` or "
         "`production_model`",
     )

@@ -1,5 +1,6 @@
 """All metrics by name, each with its direction, range, interval and paired difference."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -8,15 +9,29 @@ from mlgates import options
 from mlgates.metrics.classification import AVERAGES, COUNTS
 from mlgates.metrics.functions import function_metric
 from mlgates.metrics.library import library_metric
-from mlgates.metrics.losses import LOSSES, VALUES
+from mlgates.metrics.losses import INTERVALS, LOSSES, VALUES, pinball_loss
 from mlgates.metrics.metric import Metric
 from mlgates.metrics.ranking import CALIBRATION, RANKING
+from mlgates.metrics.retrieval import RETRIEVAL
 
-__all__ = ["METRICS", "NAMES", "Metric", "find", "library_metric", "own_name"]
+__all__ = [
+    "METRICS",
+    "NAMES",
+    "NUMBERED",
+    "Metric",
+    "find",
+    "library_metric",
+    "named",
+    "own_name",
+]
 
-_FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
+_FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES, *INTERVALS)
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
 NAMES: tuple[str, ...] = tuple(METRICS)
+#: An example of each name with a number, such as "ndcg@10".
+NUMBERED = (*(f"{name}@10" for name in RETRIEVAL), "pinball_loss@0.9")
+_FIRST = re.compile(r"[1-9]\d{0,8}")
+_QUANTILE = re.compile(r"0?\.\d+")
 
 # names in other libraries, for hints
 _ALSO = {
@@ -24,6 +39,7 @@ _ALSO = {
     "auc": "roc_auc",
     "auroc": "roc_auc",
     "bias": "mean_error",
+    "coverage": "interval_coverage",
     "brier": "brier_score",
     "brier_score_loss": "brier_score",
     "ece": "expected_calibration_error",
@@ -70,29 +86,32 @@ def find(
         options.flag(owner, "greater_is_better", greater_is_better)
     if callable(metric):
         return function_metric(metric, owner, greater_is_better=greater_is_better)
-    if isinstance(metric, str) and metric not in METRICS and not own_name(metric):
-        other = library_metric(metric, greater_is_better=greater_is_better)
-        if other is not None:
-            return other
-    if not isinstance(metric, str) or metric not in METRICS:
+    known = named(metric) if isinstance(metric, str) else None
+    if isinstance(metric, str) and known is None and not own_name(metric):
+        known = library_metric(metric, greater_is_better=greater_is_better)
+        if known is not None:
+            return known
+    if known is None:
         near = ""
         if isinstance(metric, str):
             name, meant = metric.casefold().removeprefix("neg_").strip(), own_name(metric)
-            near = options.did_you_mean(name, NAMES) or f"; known names are {', '.join(NAMES)}"
+            every = (*NAMES, *NUMBERED)
+            near = options.did_you_mean(name, every) or f"; known names are {', '.join(every)}"
             near = f"; did you mean {meant!r}?" if meant else near
         allowed = "the name of a metric or a function"
         raise options.refuse(owner, "metric", allowed, metric, near)
-    found = METRICS[metric]
-    if greater_is_better is None or greater_is_better is found.greater_is_better:
-        return found
-    if found.greater_is_better is None:
-        return replace(found, greater_is_better=greater_is_better)
-    allowed = f"{found.greater_is_better} or None for `{metric}`"
+    if greater_is_better is None or greater_is_better is known.greater_is_better:
+        return known
+    if known.greater_is_better is None:
+        return replace(known, greater_is_better=greater_is_better)
+    allowed = f"{known.greater_is_better} or None for `{metric}`"
     raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
 
 
 def own_name(name: str) -> str:
     """Return our name of a metric that has another name in another library; "" if there is none.
+
+    Of a name that has no valid number after an "@", an example is returned.
 
     Examples
     --------
@@ -101,4 +120,28 @@ def own_name(name: str) -> str:
     """
     name = name.casefold().removeprefix("neg_").strip()
     plain = name.removesuffix("_score")  # scikit-learn's name of the function
-    return _ALSO.get(name) or (plain if plain in NAMES else "")
+    if name in _ALSO or plain in NAMES:
+        return _ALSO.get(name) or plain
+    kind = plain.partition("@")[0]
+    return next((example for example in NUMBERED if example.startswith(f"{kind}@")), "")
+
+
+def named(name: str) -> Metric | None:
+    """Return the metric with a name; None if there is none.
+
+    Some names have a number after an "@": how many ranked documents are counted, or which quantile
+    is predicted.
+
+    Examples
+    --------
+    >>> named("ndcg@10").k, named("pinball_loss@0.9").name, named("ndcg@0"), named("ndcg")
+    (10, 'pinball_loss@0.9', None, None)
+    """
+    if name in METRICS:
+        return METRICS[name]
+    kind, _, number = name.partition("@")
+    if kind in RETRIEVAL and _FIRST.fullmatch(number):
+        return replace(RETRIEVAL[kind], name=name, k=int(number))
+    if kind == "pinball_loss" and _QUANTILE.fullmatch(number) and float(number) > 0:
+        return pinball_loss(name, float(number))
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlgates.errors import EvidenceError
 from mlgates.metrics.clustered import Linear, linear_change
-from mlgates.metrics.difference import Change, Ends, resampled_change, tango_ends
+from mlgates.metrics.difference import Change, Ends, resampled_change, tango_change, tango_ends
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
 from mlgates.predictions.labels import list_labels
@@ -234,11 +234,7 @@ class Share(CountMetric):
         if counts is None:
             return super().change(candidate, production)
         b, c, n = counts
-        exact, mid = mcnemar(b, c)
-        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
-        if b + c >= _MANY:
-            details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
-        return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
+        return tango_change(b, c, n)
 
     def linear(self, outcomes: Outcomes) -> Linear:
         """Return the share as a sum over rows; for F1, the share that it is computed from."""

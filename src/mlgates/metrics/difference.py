@@ -16,7 +16,7 @@ from scipy import special
 from mlgates.errors import EvidenceError
 from mlgates.predictions import Outcomes
 from mlgates.stats.arrays import Floats
-from mlgates.stats.proportions import tango_interval
+from mlgates.stats.proportions import mcnemar, tango_interval
 from mlgates.stats.resampling import SEED, bca_interval
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "difference"]
 
 Ends = tuple[float, float] | None
+#: Minimal number of discordant rows for a standard error of the difference.
+_MANY = 10
 #: A difference below this, that all resamples share, is rounding error.
 _ROUNDING = 1e-12
 
@@ -134,6 +136,18 @@ def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
         return float(low), float(high)
 
     return ends
+
+
+def tango_change(b: float, c: float, n: float) -> Change:
+    """Return a change of a share of `n` rows, with Tango's interval and McNemar's test.
+
+    `b` rows are in the numerator for the first model only, and `c` rows for the second model only.
+    """
+    exact, mid = mcnemar(b, c)
+    details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
+    if b + c >= _MANY:
+        details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
+    return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,13 +9,16 @@ from scipy import special
 
 from mlgates.errors import EvidenceError
 from mlgates.metrics.clustered import Linear
-from mlgates.metrics.difference import Change, Ends
+from mlgates.metrics.difference import Change, Ends, tango_change
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.arrays import Floats, Values
 from mlgates.stats.means import mean_interval, median_interval, weighted_median
+from mlgates.stats.proportions import wilson_interval
 
 _EPSILON = float(np.finfo(np.float64).eps)
+#: Numbers of discordant rows are computed to so many digits.
+_DIGITS = 9
 #: A variance below this share of the numbers that it is computed from is rounding error.
 _ROUNDING = 1e-12
 
@@ -90,6 +93,7 @@ class LossMetric(Metric):
                 for side, root in zip(sides, roots, strict=True)
             ]
         change, n = sides[0] - sides[1], candidate.effective
+        change[np.abs(change) <= _ROUNDING * np.maximum(*map(np.abs, sides))] = 0.0
         mean = float(np.average(change, weights=weight))
 
         def ends(confidence: float) -> Ends:
@@ -103,6 +107,43 @@ class LossMetric(Metric):
         t = math.copysign(math.inf, mean) if certain else mean / error
         p_value = 1.0 if mean == 0 else 2 * float(special.stdtr(n - 1, -abs(t)))
         return Change("t", ends, p_value=p_value, details={"standard_error": error})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowShare(LossMetric):
+    """A metric that is the mean of a number from 0 to 1 per row, usually 0 or 1.
+
+    The interval is Wilson's, that of a share of rows. For other numbers it is too long rather than
+    too short: zeros and ones have the largest variance for a given mean.
+    """
+
+    greater_is_better: bool | None = True
+    high: float = 1.0
+    interval: str = "Wilson"
+
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
+        """Return the mean and Wilson's confidence interval."""
+        share = float(np.average(self.row(outcomes), weights=outcomes.weight))
+        n = outcomes.effective
+        if not confidence:
+            return Estimate(share)
+        low, high = wilson_interval(n if share == 1 else share * n, n, confidence)
+        return Estimate(share, (float(low), float(high)), "Wilson", {"denominator": n})
+
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare two models by Tango's interval and McNemar's test of the discordant rows."""
+        moved, n = self.row(candidate) - self.row(production), candidate.effective
+        b, c = (
+            n * float(np.average(np.maximum(sign * moved, 0), weights=candidate.weight))
+            for sign in (1, -1)
+        )
+        if candidate.weight is None:
+            b, c = round(b, _DIGITS), round(c, _DIGITS)
+        return tango_change(b, c, n)
+
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the share as a sum over rows, on the scale of Wilson's interval."""
+        return super().linear(outcomes)._replace(scale="share")
 
 
 def _error(outcomes: Outcomes) -> Floats:
@@ -141,6 +182,44 @@ def _brier(outcomes: Outcomes) -> Floats:
     one_hot = outcomes.true[:, None] == np.arange(score.shape[1])
     return np.asarray(((score - one_hot) ** 2).sum(1))
 
+
+def _ends(outcomes: Outcomes) -> tuple[Floats, Floats]:
+    """Return the lower and the upper end of the interval that is predicted for each row."""
+    if outcomes.need != "interval" or outcomes.pred is None:
+        msg = f"the metric needs Outcomes with need='interval', got need={outcomes.need!r}"
+        raise EvidenceError(msg)
+    return outcomes.pred[:, 0], outcomes.pred[:, 1]
+
+
+def _covered(outcomes: Outcomes) -> Floats:
+    low, high = _ends(outcomes)
+    return ((low <= outcomes.true) & (outcomes.true <= high)).astype(np.float64)
+
+
+def _width(outcomes: Outcomes) -> Floats:
+    low, high = _ends(outcomes)
+    with np.errstate(over="ignore"):
+        return high - low
+
+
+def pinball_loss(name: str, quantile: float) -> LossMetric:
+    """Return the metric of predicted quantiles: their mean pinball loss.
+
+    The loss of a row is ``quantile * (y - p)`` if the true value ``y`` is above the prediction
+    ``p``, and ``(1 - quantile) * (p - y)`` if it is below.
+    """
+
+    def row(outcomes: Outcomes) -> Floats:
+        error = _error(outcomes)
+        return np.maximum(-quantile * error, (1 - quantile) * error)
+
+    return LossMetric(name=name, row=row)
+
+
+INTERVALS: tuple[LossMetric, ...] = (
+    RowShare(name="interval_coverage", need="interval", row=_covered),
+    LossMetric(name="interval_width", need="interval", row=_width),
+)
 
 LOSSES: tuple[LossMetric, ...] = (
     LossMetric(name="log_loss", need="probabilities", binary=True, row=_logarithmic),

@@ -69,7 +69,7 @@ def few(rows: float, what: str) -> str:
         return ""
     count = math.floor(rows + _TOLERANCE)
     if count == 1:
-        what = _PLURAL.sub(r"\1", what)
+        what = _PLURAL.sub(r"\1", what).replace("queries", "query")
     number = f"{count:,}" if rows > 0 else "no"
     return f"{number} {what}, at least {_LEAST} are needed"
 
@@ -111,6 +111,8 @@ class Metric(ABC):
     uses_labels: bool = True
     interval: str = field(default="", repr=False)
     resamples: int | None = None
+    #: what the number of a measurement counts, in the plural
+    noun: ClassVar[str] = "rows"
     #: resamples for an interval that decides nothing; None for as many as otherwise
     few_resamples: ClassVar[int | None] = None
 
@@ -136,7 +138,7 @@ class Metric(ABC):
         EvidenceError
             For a value outside the range, and for outcomes that the metric can't be computed from.
         """
-        found = undefined("no rows")
+        found = self.nothing(outcomes)
         if outcomes.effective > 0:
             found = self.estimate(outcomes, 0.0 if outcomes.cluster is not None else confidence)
             if outcomes.cluster is not None and found.value is not None and confidence:
@@ -177,6 +179,11 @@ class Metric(ABC):
             outcomes = replace(outcomes, pred=outcomes.true, unseen=())
         details = self.measure(outcomes, confidence=0).details
         return "undefined" in details or "lacking" in details
+
+    def nothing(self, outcomes: Outcomes) -> Estimate:
+        """Return the estimate if there are no rows with a weight above 0."""
+        del outcomes
+        return undefined("no rows")
 
     @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:

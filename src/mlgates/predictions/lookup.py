@@ -28,15 +28,18 @@ __all__ = ["column_of", "offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
-    """The evidence names of one model, of its predictions and of its scores."""
+    """The evidence names of one model, and of its predictions, scores and intervals."""
 
     model: str
     pred: str
     score: str
+    interval: str = ""
 
 
-CANDIDATE = ModelNames("model", "y_pred", "y_score")
-PRODUCTION = ModelNames("production_model", "production_pred", "production_score")
+CANDIDATE = ModelNames("model", "y_pred", "y_score", "y_interval")
+PRODUCTION = ModelNames(
+    "production_model", "production_pred", "production_score", "production_interval"
+)
 #: Methods that return scores, in order of preference; only the first returns probabilities.
 _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
@@ -217,6 +220,28 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         raise EvidenceError(_class_problem(names.model, model) or msg)
     scores: Scores = _output(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
+
+
+def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
+    """Return one score per row for a ranking: given, or computed by the model.
+
+    A model that only predicts, such as a regressor or a ranker, gives its predictions. A classifier
+    gives its probabilities of the label 1.
+    """
+    is_given = names.score in evidence or names.model not in evidence
+    if is_given or _method(evidence[names.model], _SCORING):
+        scores = scored(evidence, names)
+    else:
+        column = predicted(evidence, names)
+        scores = Scores(column.title, column.rows, column.index, values_of(column))
+    if scores.values.ndim == 1:
+        return scores
+    classes = None if scores.method is None else model_classes(evidence, names)
+    width = scores.values.shape[1]
+    if classes is None or classes.values != (0, 1) or width != 2:
+        msg = f"{scores.title} must have one score per row for a ranking, got {width} columns"
+        raise EvidenceError(msg)
+    return replace(scores, values=scores.values[:, 1])
 
 
 def require_class_scores(

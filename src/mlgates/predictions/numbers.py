@@ -105,6 +105,42 @@ def weights_of(column: columns.Column) -> Floats:
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
 
 
+def relevance_of(column: columns.Column) -> Floats:
+    """Return the relevance of each document, NaN where it is missing.
+
+    Raises EvidenceError for negative numbers.
+    """
+    relevance = values_of(column, missing=True)
+    negative = int(np.count_nonzero(relevance < 0))
+    if negative:
+        verb = "is" if negative == 1 else "are"
+        msg = (
+            f"{negative:,} of {relevance.size:,} values of {column.title} {verb} negative; the "
+            "relevance of a document must be at least 0"
+        )
+        raise EvidenceError(msg)
+    return relevance
+
+
+def check_intervals(ends: "Scores") -> None:
+    """Raise EvidenceError unless there are two ends per row, the lower one first."""
+    if ends.rows and ends.values.shape[1:] != (2,):
+        got = ends.values.shape[1] if ends.values.ndim > 1 else 1
+        msg = (
+            f"{ends.title} must have two columns, the lower and the upper ends, got {got} "
+            f"column{'' if got == 1 else 's'}"
+        )
+        raise EvidenceError(msg)
+    swapped = int(np.count_nonzero(ends.values[:, 0] > ends.values[:, 1])) if ends.rows else 0
+    if swapped:
+        verb = "has" if swapped == 1 else "have"
+        msg = (
+            f"{swapped:,} of {ends.rows:,} rows of {ends.title} {verb} a lower end that is greater "
+            "than the upper end"
+        )
+        raise EvidenceError(msg)
+
+
 def seconds_of(column: columns.Column) -> Floats:
     """Return given latencies in seconds; an infinite latency is a failed request.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.evidence_names import ALIGNED, MODEL_OF
+from mlgates.evidence_names import ALIGNED, MODEL_OF, NAMES
 from mlgates.predictions import labels, lookup, numbers
 from mlgates.predictions.groups import are_names
 from mlgates.predictions.numbers import Floats, Scores
@@ -19,6 +19,7 @@ from mlgates.predictions.score_columns import (
     classes_in_order,
     refuse_scores_of_pairs,
 )
+from mlgates.stats.retrieval import RankedQueries
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
 from mlgates.tables.containers import kind_of
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Need", "Outcomes", "check_rows", "confusion", "outcomes_of", "row_argument"]
 
-#: Input of a metric: class labels, any scores, probabilities, numbers, or values as given.
-Need = Literal["labels", "scores", "probabilities", "values", "given"]
+#: Input of a metric: class labels, any scores, probabilities, numbers, intervals of numbers, ranked
+#: documents, or values as given.
+Need = Literal["labels", "scores", "probabilities", "values", "interval", "relevance", "given"]
 #: Maximal number of classes of a confusion matrix: 2,000 classes take 32 MB.
 MOST_CLASSES = 2_000
 #: Largest value of int64.
 _LARGEST_INT = 2**63 - 1
 #: Fields of `Outcomes` with one value for each row that has a label.
-_ARRAYS = ("true", "pred", "score", "weight", "cluster")
+_ARRAYS = ("true", "pred", "score", "weight", "cluster", "query")
 #: Relative rounding error of the effective number of rows.
 _ROUNDING = 1e-9
 
@@ -52,9 +54,10 @@ class Outcomes:
 
     Parameters
     ----------
-    need : {"labels", "scores", "probabilities", "values", "given"}
-        Kind of the values: class labels, scores, probabilities, numbers ("values"), or what a
-        user's own metric receives ("given").
+    need : {"labels", "scores", "probabilities", "values", "interval", "relevance", "given"}
+        Kind of the values: class labels, scores, probabilities, numbers ("values"), predicted
+        intervals of numbers, documents with a relevance and a score, or what a user's own metric
+        receives ("given").
     n : int
         Number of rows with a label, the length of the arrays.
     dropped : int
@@ -63,10 +66,10 @@ class Outcomes:
         For each row that was given, whether it has a label and is therefore kept; None if all rows
         are.
     true : array
-        True labels as positions in `classes`; numbers for ``"values"``; the values themselves for
-        ``"given"``.
+        True labels as positions in `classes`; numbers for ``"values"``, ``"interval"`` and
+        ``"relevance"``; the values themselves for ``"given"``.
     pred : array or None
-        Predictions in the same form.
+        Predictions in the same form. For ``"interval"`` the lower and upper ends, shape (n, 2).
     score : array or None
         Scores of the positive class, shape (n,); for more than two classes shape (n, k).
     weight : array or None
@@ -74,6 +77,8 @@ class Outcomes:
     cluster : array of int or None
         Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
         are independent.
+    query : array of int or None
+        For ``"relevance"``: the query of each document, from 0.
     classes : tuple
         All labels, sorted, as plain Python values; a class may have no rows. Empty for values.
     positive : int or None
@@ -106,6 +111,7 @@ class Outcomes:
     score: Floats | None = None
     weight: Floats | None = None
     cluster: npt.NDArray[np.intp] | None = None
+    query: npt.NDArray[np.intp] | None = None
     classes: tuple[object, ...] = ()
     positive: int | None = None
     unseen: tuple[object, ...] = ()
@@ -128,6 +134,12 @@ class Outcomes:
         rows : array of bool
             One value for each row given, including rows without a label.
 
+        Raises
+        ------
+        EvidenceError
+            If the documents of a query are only partly among the rows, because this would be
+            another ranking.
+
         Examples
         --------
         >>> from mlgates.evidence import Evidence
@@ -140,6 +152,16 @@ class Outcomes:
         inside = rows if self.kept is None else rows[self.kept]
         missing = None if self.missing is None else self.missing & rows
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.query is not None:
+            every, some = (np.bincount(q) for q in (self.query, self.query[inside]))
+            some = np.pad(some, (0, len(every) - len(some)))
+            split = int(np.count_nonzero((some > 0) & (some < every)))
+            if split:
+                some_have = "1 query has" if split == 1 else f"{split:,} queries have"
+                msg = (
+                    f"{some_have} only some of the rows here; a slice must have all rows of a query"
+                )
+                raise EvidenceError(msg)
         return replace(
             self,
             n=int(np.count_nonzero(inside)),
@@ -160,20 +182,58 @@ class Outcomes:
         return counts
 
     @cached_property
-    def effective(self) -> float:
-        """The effective number of rows ``(sum w)² / sum w²`` (Kish); without weights, `n`."""
+    def queries(self) -> RankedQueries:
+        """The documents of each query, ranked by their scores."""
+        if self.query is None or self.score is None:
+            msg = f"a ranking needs Outcomes with need='relevance', got need={self.need!r}"
+            raise EvidenceError(msg)
+        return RankedQueries(self.query, self.true, self.score)
+
+    @cached_property
+    def judged(self) -> npt.NDArray[np.bool_]:
+        """Whether each query has a relevant document, and a weight above 0."""
+        return (self.queries.relevant > 0) & (self.query_weight > 0)
+
+    @cached_property
+    def query_weight(self) -> Floats:
+        """The weight of each query, which is that of its documents."""
         if self.weight is None:
-            return float(self.n)
-        largest = float(self.weight.max(initial=0.0))
+            return np.ones(len(self.queries.starts))
+        return self.weight[self.queries.order[self.queries.starts]]
+
+    @property
+    def empty_queries(self) -> int:
+        """The number of queries without a relevant document, with a weight above 0."""
+        return int(np.count_nonzero((self.queries.relevant == 0) & (self.query_weight > 0)))
+
+    @cached_property
+    def counted(self) -> int:
+        """The number of rows with a weight above 0; of ranked documents, of judged queries."""
+        if self.query is not None:
+            return int(np.count_nonzero(self.judged))
+        return self.n if self.weight is None else int(np.count_nonzero(self.weight > 0))
+
+    @cached_property
+    def effective(self) -> float:
+        """The effective number of rows ``(sum w)² / sum w²`` (Kish); without weights, `n`.
+
+        Of ranked documents, the queries with a relevant document count in place of the rows.
+        """
+        if self.weight is None:
+            return float(self.counted)
+        weight = self.weight if self.query is None else self.query_weight[self.judged]
+        largest = float(weight.max(initial=0.0))
         if largest == 0:
             return 0.0
-        shares = self.weight / largest  # squares of small weights would underflow
+        shares = weight / largest  # squares of small weights would underflow
         return float(shares.sum() ** 2 / (shares**2).sum())
 
     @property
     def effective_rows(self) -> int:
-        """The effective number of rows, rounded down; without weights, `n`."""
-        return self.n if self.weight is None else math.floor(self.effective * (1 + _ROUNDING))
+        """The effective number of rows, rounded down; without weights, the number itself."""
+        if self.weight is None:
+            return self.counted
+        return math.floor(self.effective * (1 + _ROUNDING))
 
     @cached_property
     def clusters(self) -> int | None:
@@ -289,12 +349,9 @@ def outcomes_of(
         return replace(of_label, need="given", pos_label=1)
     names = lookup.PRODUCTION if production else lookup.CANDIDATE
     true = _true_column(evidence, names, uses_labels=uses_labels)
-    answers: Column | Scores
-    if need in ("scores", "probabilities") or (need == "given" and scores):
-        answers = lookup.scored(evidence, names, probabilities=need == "probabilities")
-    else:
-        answers = lookup.predicted(evidence, names)
-    rows: list[RowAxis] = [true, answers]
+    query = query_of(evidence) if need == "relevance" else None
+    answers = answers_of(evidence, names, need, scores=scores)
+    rows: list[RowAxis] = [true, answers, *([] if query is None else [query])]
     of_rows = [name for name in ("sample_weight", "clusters") if name in evidence]
     columns = {name: lookup.column_of(evidence, name) for name in of_rows}
     rows += columns.values()
@@ -306,7 +363,9 @@ def outcomes_of(
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
     score, classes, pos_label = None, labels.Classes(), None
-    if isinstance(answers, Scores):
+    if need in ("interval", "relevance") and isinstance(answers, Scores):
+        truth, pred, score = numbers_of(need, true, answers)
+    elif isinstance(answers, Scores):
         coded = true_labels(evidence, true)
         score, classes = scores_by_class(evidence, names, coded, answers, label)
         if need == "probabilities":
@@ -355,10 +414,110 @@ def outcomes_of(
     )
     if label is not None:
         every = one_against_rest(every, label)
-    missing = true.missing
+    if query is not None:
+        return ranked_outcomes(every, labels.encode(query)[0], true.missing)
+    return labelled(every, true.missing)
+
+
+def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes:
+    """Return the outcomes of the rows that have a label; `missing` marks the others."""
     if missing is None:
         return every
     return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
+
+
+def answers_of(
+    evidence: "Evidence", names: lookup.ModelNames, need: Need, *, scores: bool
+) -> Column | Scores:
+    """Return the predictions, scores or intervals of a model, whichever `need` requires."""
+    if need == "relevance":
+        return lookup.document_scores(evidence, names)
+    if need == "interval":
+        return interval_ends(evidence, names.interval)
+    if need in ("scores", "probabilities") or (need == "given" and scores):
+        return lookup.scored(evidence, names, probabilities=need == "probabilities")
+    return lookup.predicted(evidence, names)
+
+
+def numbers_of(
+    need: Need, true: Column, answers: Scores
+) -> tuple[Floats, Floats | None, Floats | None]:
+    """Return true values, predictions and scores, for a numeric `need` other than "values"."""
+    if need == "relevance":
+        return numbers.relevance_of(true), None, answers.values
+    ends = answers.values if answers.rows else np.empty((0, 2))
+    return numbers.values_of(true, missing=True), ends, None
+
+
+def ranked_outcomes(
+    every: Outcomes, query: npt.NDArray[np.intp], missing: npt.NDArray[np.bool_] | None
+) -> Outcomes:
+    """Return outcomes with the query of each document.
+
+    All documents of a query are dropped if the relevance of one is `missing`, because the others
+    alone are another ranking. `dropped` is then the number of such queries: in the mask `missing`
+    of the result, only the first document of each is marked.
+
+    Raises EvidenceError if documents of one query have different weights or clusters.
+    """
+    for name, values in (("sample_weight", every.weight), ("clusters", every.cluster)):
+        if values is None:
+            continue
+        of_query = np.zeros(int(query.max(initial=-1)) + 1, values.dtype)
+        of_query[query] = values
+        differ = len(np.unique(query[of_query[query] != values]))
+        if differ:
+            verb = "1 query has" if differ == 1 else f"{differ:,} queries have"
+            msg = f"{verb} rows with different `{name}`; all rows of a query must have the same"
+            raise EvidenceError(msg)
+    if missing is None:
+        return replace(every, query=query)
+    lost = np.isin(query, query[missing])
+    first = np.zeros(len(query), np.bool_)
+    first[np.flatnonzero(lost)[np.unique(query[lost], return_index=True)[1]]] = True
+    dropped = int(np.count_nonzero(first))
+    return replace(every.take(~lost), dropped=dropped, missing=first, query=query[~lost])
+
+
+def query_of(evidence: "Evidence") -> Column:
+    """Return the query of each ranked document; raise EvidenceError if one is missing."""
+    if "query_id" not in evidence:
+        msg = "needs `query_id`, the query of each row, which was not given"
+        raise EvidenceError(msg)
+    column = lookup.column_of(evidence, "query_id")
+    missing = 0 if column.missing is None else int(np.count_nonzero(column.missing))
+    if missing:
+        verb = "is" if missing == 1 else "are"
+        msg = f"{missing:,} of {column.rows:,} values of {column.title} {verb} missing"
+        raise EvidenceError(msg)
+    return column
+
+
+def interval_ends(evidence: "Evidence", name: str) -> Scores:
+    """Return the lower and upper ends of predicted intervals, as columns of shape (n, 2).
+
+    They may be given as a table or an array with two columns, or as the names of two columns of `X`
+    or `data`.
+
+    Raises
+    ------
+    EvidenceError
+        For ends that are missing or infinite, and for a lower end above the upper one.
+    """
+    if name not in evidence:
+        msg = f"needs `{name}`, the lower and upper ends of predicted intervals; it was not given"
+        raise EvidenceError(msg)
+    value: Any = evidence[name]
+    value = [value] if isinstance(value, str) else value
+    if are_names(evidence, value):
+        named = [lookup.named_column(evidence, column, name) for column in value]
+        require_same_rows(*named)
+        ends = np.column_stack([numbers.values_of(column) for column in named])
+        found = Scores(f"`{name}`", named[0].rows, named[0].index, ends)
+    else:
+        found = numbers.as_scores(f"`{name}`", evidence.in_memory(name))
+    numbers.check_intervals(found)
+    return found
 
 
 def one_against_rest(every: Outcomes, label: object) -> Outcomes:
@@ -562,7 +721,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         value = value.column(0).to_numpy()
     if isinstance(value, str) and name != "X":
         value = lookup.native_column(evidence, value, name)
-    elif name == "sensitive_features" and are_names(evidence, value):
+    elif NAMES[name].several and are_names(evidence, value):
         value = {column: lookup.native_column(evidence, column, name) for column in value}
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == 1 and name != "X":
         value = value.reshape(-1)

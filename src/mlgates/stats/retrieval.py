@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.stats.arrays import Codes, Floats, Values
+from mlgates.stats.arrays import Codes, Floats, Mask, Values
 
 __all__ = ["RankedQueries"]
 
@@ -39,6 +39,8 @@ class RankedQueries:
         order, as in all results.
     sizes : ndarray of int, shape (q,)
         Number of documents of each query.
+    ties : ndarray of int, shape (t,)
+        Position in `order` of the first of all documents of a query with the same score.
     relevant : ndarray of shape (q,)
         Number of relevant documents of each query.
 
@@ -69,11 +71,26 @@ class RankedQueries:
         self._rank = np.arange(n) - np.repeat(self.starts, self.sizes)
         self._query = np.repeat(np.arange(len(self.starts)), self.sizes)
         is_first[1:] |= scores[1:] != scores[:-1]
-        #: ties: documents of one query with the same score, one of them or more
-        self._ties = np.flatnonzero(is_first)
-        self._tied = np.diff(self._ties, append=n)
+        self.ties: Codes = np.flatnonzero(is_first)
+        self._tied = np.diff(self.ties, append=n)
         self._is_relevant = (self._gain > 0).astype(np.float64)
         self.relevant: Floats = self._by_query(self._is_relevant)
+
+    def ranks_like(self, other: "RankedQueries") -> bool:
+        """Return whether another ranking has all documents of each query in the same order.
+
+        The result may be False for two equal rankings with ties.
+        """
+        same_ties = np.array_equal(self.ties, other.ties)
+        return same_ties and np.array_equal(self.order, other.order)
+
+    @cached_property
+    def varied(self) -> Mask:
+        """Whether each query has documents of different relevance, so that their order matters."""
+        if not len(self.starts):
+            return np.zeros(0, np.bool_)
+        least = np.minimum.reduceat(self._gain, self.starts)
+        return np.asarray(least < np.maximum.reduceat(self._gain, self.starts))
 
     def ndcg(self, k: int) -> Floats:
         """Return the normalized discounted cumulative gain of the first `k` documents.
@@ -98,7 +115,7 @@ class RankedQueries:
         """
         # of a document at place j (from 0) among s tied documents, r of which are relevant
         r, s = (np.repeat(each, self._tied) for each in (self._relevant_ties, self._tied))
-        j = np.arange(len(self._rank)) - np.repeat(self._ties, self._tied)
+        j = np.arange(len(self._rank)) - np.repeat(self.ties, self._tied)
         before = np.cumsum(self._relevant_ties) - self._relevant_ties
         at_start = np.cumsum(self.relevant) - self.relevant
         before = np.repeat(before, self._tied) - at_start[self._query]
@@ -121,7 +138,7 @@ class RankedQueries:
         If only some of several documents with the same score are among the first `k`, the result is
         the probability that a relevant one is among them.
         """
-        drawn = np.clip(k - self._rank[self._ties], 0, self._tied)
+        drawn = np.clip(k - self._rank[self.ties], 0, self._tied)
         none = np.where((drawn > 0) & (self._relevant_ties > 0), 0.0, 1.0)
         # of s documents, r of them relevant, m are drawn: none of the r with C(s - r, m) / C(s, m)
         irrelevant = self._tied - self._relevant_ties
@@ -129,14 +146,14 @@ class RankedQueries:
         s, rest, m = self._tied[some], irrelevant[some], drawn[some]
         logs = special.gammaln(rest + 1) - special.gammaln(rest - m + 1)
         none[some] = np.exp(logs + special.gammaln(s - m + 1) - special.gammaln(s + 1))
-        first_ties = np.searchsorted(self._ties, self.starts)
+        first_ties = np.searchsorted(self.ties, self.starts)
         missed = np.multiply.reduceat(none, first_ties) if len(none) else none
         return np.where(self.relevant > 0, 1 - missed, np.nan)
 
     @cached_property
     def _relevant_ties(self) -> Floats:
         """Number of relevant documents of each tie."""
-        return self._sums(self._is_relevant, self._ties)
+        return self._sums(self._is_relevant, self.ties)
 
     @cached_property
     def _ideal(self) -> Floats:
@@ -149,9 +166,9 @@ class RankedQueries:
 
     def _mean_of_ties(self, values: Floats) -> Floats:
         """Return for each document the mean of `values` over the documents with its score."""
-        if len(self._ties) == len(values):
+        if len(self.ties) == len(values):
             return values
-        return np.repeat(self._sums(values, self._ties) / self._tied, self._tied)
+        return np.repeat(self._sums(values, self.ties) / self._tied, self._tied)
 
     def _by_query(self, values: Floats) -> Floats:
         return self._sums(values, self.starts)

@@ -1,0 +1,156 @@
+"""Metrics of ranked documents: means over queries, of measures of the first k documents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from mlgates.metrics.clustered import Linear
+from mlgates.metrics.difference import Change, tango_ends, unchanged
+from mlgates.metrics.losses import LossMetric, RowShare
+from mlgates.metrics.metric import Estimate, Metric, few, undefined
+from mlgates.predictions import Need, Outcomes
+from mlgates.stats.arrays import Floats
+from mlgates.stats.retrieval import RankedQueries
+
+__all__ = ["RETRIEVAL", "QueryMetric"]
+
+_T = "Student's t over queries, corrected for skewness"
+
+
+def _values(queries: Outcomes) -> Floats:
+    """Return the value of each query, which is kept as the prediction of a row."""
+    return np.asarray(queries.pred, np.float64)
+
+
+def _uniform(outcomes: Outcomes) -> str:
+    """Return the reason if in too few queries the order of the documents matters, else "".
+
+    It does not matter if all documents of a query have the same relevance, as a single one has.
+    """
+    varied = int(np.count_nonzero(outcomes.queries.varied[outcomes.judged]))
+    what = "queries with documents of different relevance"
+    return few(varied, what) if varied < outcomes.counted else ""
+
+
+_MEAN = LossMetric(name="mean", row=_values)
+_SHARE = RowShare(name="share", row=_values)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QueryMetric(Metric):
+    """The mean over queries of a measure of their first k documents.
+
+    Queries without a relevant document are not in the mean, because the measure is 0 or undefined
+    for them, whatever the model. If there are some, the metric allows no decision, unless
+    `exclude_empty` is true.
+
+    Parameters
+    ----------
+    measure_of : callable
+        Takes `RankedQueries` of q queries and k, and returns q values, each from 0 to 1.
+    k : int
+        Number of documents.
+    is_share : bool
+        Whether the measure is 0 or 1 for each query, so that its mean is a share of the queries.
+    exclude_empty : bool
+        Whether queries without a relevant document are left out without a further effect.
+    """
+
+    need: Need = "relevance"
+    greater_is_better: bool | None = True
+    noun: ClassVar[str] = "queries"
+    measure_of: Callable[[RankedQueries, int], Floats] = field(repr=False)
+    k: int = 10
+    is_share: bool = False
+    exclude_empty: bool = False
+    interval: str = _T
+
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
+        """Return the mean over the queries and its confidence interval.
+
+        If all queries have the same value, Student's t has no interval. That of Wilson is used
+        then. It is too long rather than too short, because among all numbers from 0 to 1 with a
+        given mean, zeros and ones have the largest variance.
+        """
+        values = self._of_queries(outcomes)
+        found = (_SHARE if self.is_share else _MEAN).estimate(values, confidence)
+        if confidence and found.interval is None:
+            found = _SHARE.estimate(values, confidence)
+        return found._replace(details={**found.details, **self._empty(outcomes)})
+
+    def nothing(self, outcomes: Outcomes) -> Estimate:
+        """Return the estimate if no query has a relevant document."""
+        found = undefined("no query has a relevant document")
+        return found._replace(details={**found.details, **self._empty(outcomes)})
+
+    def is_short_of_labels(self, outcomes: Outcomes) -> bool:
+        """Return whether in too few queries the metric depends on the order of the documents."""
+        return bool(_uniform(outcomes))
+
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare two models by the differences of their values for each query.
+
+        If all differences are 0 although the rankings differ, the interval is Tango's without
+        discordant queries.
+        """
+        if candidate.queries.ranks_like(production.queries):
+            return unchanged("identical ranking", "rankings")
+        sides = self._of_queries(candidate), self._of_queries(production)
+        if np.array_equal(_values(sides[0]), _values(sides[1])):
+            return Change("Tango", tango_ends(0, 0, candidate.effective), 0.0, p_value=1.0)
+        return (_SHARE if self.is_share else _MEAN).change(*sides)
+
+    def linear(self, outcomes: Outcomes) -> Linear:
+        """Return the mean over the queries as a sum over rows.
+
+        The influence of a query is that of its first row, and the other rows have none.
+        """
+        of_queries = _SHARE.linear(self._of_queries(outcomes))
+        first = outcomes.queries.order[outcomes.queries.starts[outcomes.judged]]
+        influence, weight = np.zeros((2, outcomes.n))
+        influence[first], weight[first] = of_queries.influence, of_queries.weight
+        return of_queries._replace(influence=influence, weight=weight)
+
+    def _empty(self, outcomes: Outcomes) -> dict[str, object]:
+        """Return details about queries that the metric says nothing about.
+
+        These are the number of queries without a relevant document, and the reason if they, or
+        other queries, allow no decision.
+        """
+        details: dict[str, object] = {}
+        lacking = _uniform(outcomes)
+        if empty := outcomes.empty_queries:
+            details["empty_queries"] = empty
+            if not self.exclude_empty:
+                lacking = (
+                    "queries without a relevant document can't be judged; empty_queries='exclude' "
+                    "leaves them out"
+                )
+        return {**details, "lacking": lacking} if lacking else details
+
+    def _of_queries(self, outcomes: Outcomes) -> Outcomes:
+        """Return the value of each judged query as the prediction of one row."""
+        values = self.measure_of(outcomes.queries, self.k)[outcomes.judged]
+        weight = None if outcomes.weight is None else outcomes.query_weight[outcomes.judged]
+        n = len(values)
+        return Outcomes("values", n, 0, None, np.zeros(n), pred=values, weight=weight)
+
+
+#: Metrics by the part of their name before the "@"; the number after it is k.
+RETRIEVAL: dict[str, QueryMetric] = {
+    metric.name: metric
+    for metric in (
+        QueryMetric(name="ndcg", measure_of=RankedQueries.ndcg),
+        QueryMetric(name="map", measure_of=RankedQueries.average_precision),
+        QueryMetric(name="precision", measure_of=RankedQueries.precision),
+        QueryMetric(name="recall", measure_of=RankedQueries.recall),
+        QueryMetric(
+            name="hit_rate",
+            measure_of=RankedQueries.hit,
+            is_share=True,
+            interval="Wilson over queries",
+        ),
+    )
+}
