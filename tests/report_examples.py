@@ -52,6 +52,23 @@ def performance():
     return GateResult(name="performance:roc_auc", kind="performance", checks=checks, seconds=0.012)
 
 
+def calibration(points=None, group=None):
+    """A reliability curve in which the second of three bins differs."""
+    curve = points or [
+        {"bin": "0 to 0.1", "probability": 0.05, "share": 0.06, "low": 0.04, "high": 0.1, "n": 400},
+        {"bin": "0.4 to 0.5", "probability": 0.45, "share": 0.3, "low": 0.2, "high": 0.4, "n": 90},
+        {"bin": "0.9 to 1", "probability": 0.97, "share": 1.0, "low": 0.9, "high": 1.0, "n": 70},
+    ]
+    measured = Measurement(
+        0.03, n=560, interval=(0.01, 0.05), confidence=0.95, details={"reliability": curve}
+    )
+    name = "expected_calibration_error"
+    check = Check.judge(name, name, measured, Limit(at_most=0.1), group=group)
+    return GateResult(
+        name=f"performance:{name}", kind="performance", checks=(check,), seconds=0.012
+    )
+
+
 GROUPS = [
     ("sex=f, race=white", 0.31, 0.02, 2_200),
     ("sex=f, race=black", 0.24, 0.05, 310),

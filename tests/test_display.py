@@ -8,6 +8,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import pytest
 from report_examples import (
+    calibration,
     completeness,
     drift,
     drift_check,
@@ -23,6 +24,7 @@ from report_examples import (
 from sampling import in_turn
 
 from mlgates.display import (
+    CalibrationDisplay,
     CompletenessDisplay,
     DriftDisplay,
     FairnessDisplay,
@@ -40,6 +42,7 @@ EACH = [
     (CompletenessDisplay, completeness()),
     (RegressionDisplay, regression()),
     (LatencyDisplay, latency()),
+    (CalibrationDisplay, calibration()),
 ]
 IDS = [f"{display.__name__}-{result.kind}" for display, result in EACH]
 
@@ -114,6 +117,19 @@ def test_latency_is_drawn_on_a_logarithmic_axis_in_times():
     ]
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == ["calls", "production", "p99 18.6 ms", "the limit, 20 ms"]
+
+
+def test_a_reliability_curve_marks_the_bins_that_differ():
+    ax = CalibrationDisplay.from_result(calibration()).plot().ax_
+    points = [(line.get_xdata(), line.get_ydata()) for line in ax.lines if line.get_marker() == "o"]
+    assert [(list(x), list(y)) for x, y in points] == [([0.05, 0.97], [0.06, 1.0])]
+    differs = [
+        (line.get_xdata(), line.get_ydata()) for line in ax.lines if line.get_marker() == "s"
+    ]
+    assert [(list(x), list(y)) for x, y in differs] == [([0.45], [0.3])]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["perfectly calibrated", "observed", "differs"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("mean probability", "observed share")
 
 
 @pytest.mark.parametrize("display", [display for display, _ in EACH])

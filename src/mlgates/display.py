@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.printable import distinct
-from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, figures, shares
+from mlgates.render.figures import (
+    Cells,
+    Figure,
+    Histogram,
+    Levels,
+    Reliability,
+    Spans,
+    figures,
+    shares,
+)
 from mlgates.report import GateResult, Report
 from mlgates.verdict import format_number
 
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
 __all__ = [
+    "CalibrationDisplay",
     "CompletenessDisplay",
     "DriftDisplay",
     "FairnessDisplay",
@@ -314,6 +324,49 @@ class LatencyDisplay(_Display):
         ax.set_xticks(figure.ticks, [format_number(tick, "s") for tick in figure.ticks])
         ax.set_xticks([], minor=True)
         ax.set_ylabel("share of calls")
+
+
+class CalibrationDisplay(_Display):
+    """Plot of observed shares against mean probabilities, with their intervals.
+
+    It is the reliability curve of ``Performance("expected_calibration_error", ...)``, and has one
+    point for each of 10 bins of probabilities that has rows. If a gate has slices, there is one
+    curve for each; `title` chooses one, such as ``"expected_calibration_error [sex=f]:
+    reliability"``.
+
+    Attributes
+    ----------
+    figure : Reliability
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> answers = {"y_true": [0, 0, 0, 1, 1] * 20, "y_score": [0.2, 0.2, 0.2, 0.2, 0.9] * 20}
+    >>> result = mg.Performance("expected_calibration_error", at_most=0.2).run(**answers)
+    >>> display = CalibrationDisplay.from_result(result)
+    >>> [(point.label, point.value) for point in display.figure.points]
+    [('0.1 to 0.2', 0.25), ('0.8 to 0.9', 1.0)]
+    """
+
+    figure: Reliability
+    _kind = Reliability
+
+    def _draw(self, ax: "Axes") -> None:
+        ax.plot([0, 1], [0, 1], "--", color="0.4", linewidth=1, label="perfectly calibrated")
+        for beyond, colour, label in ((False, _DATA, "observed"), (True, _BEYOND, "differs")):
+            own = [point for point in self.figure.points if point.beyond is beyond]
+            for point in own:
+                if point.interval:
+                    ax.plot([point.place] * 2, point.interval, color=colour)
+            if own:
+                values = [point.value or 0.0 for point in own]
+                marker = "s" if beyond else "o"
+                ax.plot([point.place for point in own], values, marker, color=colour, label=label)
+        ax.set_xlim(0, 1)
+        ax.set_ylim(0, 1)
+        ax.set_xlabel("mean probability")
+        ax.set_ylabel("observed share")
 
 
 def _share_axis(ax: "Axes") -> None:

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 import mlgates as mg
 from mlgates.metrics import METRICS
+from mlgates.stats.proportions import wilson_interval
 
 LABELS = ["a", "b", "c"]
 rng = np.random.default_rng(1)
@@ -77,6 +78,24 @@ def test_calibration_of_one_class():
     alone = mg.Performance("expected_calibration_error", at_most=1)
     value = gate.run(y_true=TRUE, y_score=SCORE).checks[0].value
     assert value == alone.run(y_true=TRUE == "b", y_score=SCORE[:, 1]).checks[0].value
+
+
+def test_calibration_by_slice_has_the_points_of_a_reliability_curve():
+    probability = np.tile([0.15, 0.25, 0.95], 200)
+    true = np.tile([0, 0, 1, 1, 0, 1], 100)
+    weight = np.where(np.arange(600) < 300, 1.0, 2.0)
+    gate = mg.Performance("expected_calibration_error", at_most=1, by="part")
+    data = {"part": np.where(np.arange(600) < 300, "first", "second")}
+    result = gate.run(y_true=true, y_score=probability, data=data, sample_weight=weight)
+    first, second = (check.details["reliability"] for check in result.checks)
+    assert [(p["bin"], p["probability"], p["share"], p["n"]) for p in first] == [
+        ("0.1 to 0.2", pytest.approx(0.15), pytest.approx(0.5), 100),
+        ("0.2 to 0.3", pytest.approx(0.25), pytest.approx(0.0, abs=1e-12), 100),
+        ("0.9 to 1", pytest.approx(0.95), pytest.approx(1.0), 100),
+    ]
+    low, high = wilson_interval(50, 100)
+    assert (first[0]["low"], first[0]["high"]) == pytest.approx((low, high))
+    assert [p["share"] for p in second] == pytest.approx([p["share"] for p in first], abs=1e-12)
 
 
 def test_the_scores_of_a_class_come_from_a_column_with_its_name_or_from_a_model():

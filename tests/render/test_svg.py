@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from report_examples import (
     CELLS,
     GROUPS,
+    calibration,
     canary,
     completeness,
     drift,
@@ -26,7 +27,17 @@ from report_examples import (
     skipped,
 )
 
-from mlgates.render.figures import Cells, Histogram, Levels, Spans, Trend, cells, figures, number
+from mlgates.render.figures import (
+    Cells,
+    Histogram,
+    Levels,
+    Reliability,
+    Spans,
+    Trend,
+    cells,
+    figures,
+    number,
+)
 from mlgates.render.html import to_html
 from mlgates.render.svg import WIDTH, draw, ticks
 from mlgates.report import GateResult, Report
@@ -153,6 +164,43 @@ def test_latency_has_a_histogram_with_quantile_and_limit():
     assert len(with_shapes(figure, "rect", "mg-band")) == 1
     assert len(with_shapes(figure, "polyline", "mg-other")) == 1
     assert figure.head == ("from", "to", "calls", "production")
+
+
+def test_calibration_has_a_reliability_curve_and_its_value_with_the_limit():
+    value, curve = figures(calibration())
+    assert type(value) is Spans
+    assert type(curve) is Reliability
+    assert curve.title == "expected_calibration_error: reliability"
+    assert curve.description == (
+        "Observed shares against mean probabilities in 3 bins; different in 0.4 to 0.5."
+    )
+    assert curve.rows == [
+        ("0 to 0.1", "5 %", "6 %", "4 % to 10 %", "400", ""),
+        ("0.4 to 0.5", "45 %", "30 %", "20 % to 40 %", "90", "differs"),
+        ("0.9 to 1", "97 %", "100 %", "90 % to 100 %", "70", ""),
+    ]
+    assert len(with_shapes(curve, "circle", "mg-current")) == 2
+    assert len(with_shapes(curve, "rect", "mg-beyond")) == 1
+    assert draw(curve).legend == [("current", "observed share"), ("beyond", "differs")]
+    check_shapes(draw(curve))
+
+
+def test_slices_have_a_reliability_curve_each():
+    checks = [*calibration(group="sex=f").checks, *calibration(group="sex=m").checks]
+    titles = [f.title for f in figures(replace(calibration(), checks=tuple(checks)))]
+    assert titles == [
+        "expected_calibration_error",
+        "expected_calibration_error [sex=f]: reliability",
+        "expected_calibration_error [sex=m]: reliability",
+    ]
+
+
+def test_points_that_are_no_shares_are_not_drawn():
+    point = {"bin": "0 to 0.1", "probability": 0.1, "share": 0.2, "low": 0.1, "high": 0.3, "n": 9}
+    odd = [{**point, name: 1.5} for name in ("probability", "share", "low", "high")]
+    odd += [{**point, "n": "9"}, {**point, "share": None}, {**point, "low": 0.4}]
+    assert [type(f) for f in figures(calibration(odd))] == [Spans]
+    assert len(list(figures(calibration([*odd, point])))) == 2
 
 
 def test_an_interval_without_an_upper_end_reaches_to_the_end():
@@ -352,7 +400,7 @@ SCALARS = st.one_of(
     st.text(max_size=5),
 )
 KEYS = ["cell", "reference", "current", "moved", "group", "value", "low", "high", "n", "note"]
-KEYS += ["edges", "counts"]
+KEYS += ["edges", "counts", "bin", "probability", "share"]
 ANYTHING = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
@@ -360,7 +408,15 @@ ANYTHING = st.recursive(
     ),
     max_leaves=30,
 )
-DETAILS = ["cells", "groups", "histogram", "histogram_production", "looks", "tolerance"]
+DETAILS = [
+    "cells",
+    "groups",
+    "histogram",
+    "histogram_production",
+    "looks",
+    "tolerance",
+    "reliability",
+]
 
 
 @examples(150)

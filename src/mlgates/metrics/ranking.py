@@ -19,6 +19,9 @@ from mlgates.stats.resampling import MANY, RESAMPLES, SEED, row_counts
 
 #: Bins of probabilities, of equal width.
 BINS = 10
+_EDGES = np.arange(1, BINS) / BINS
+#: Digits of the shares of a bin in reports.
+_DIGITS = 12
 _ONE = "only one class in `y_true`"
 #: Areas are computed to 1e-14: a smaller variance or difference of areas is rounding error.
 _ROUNDING = 1e-14
@@ -478,8 +481,9 @@ class CalibrationError(RowMetric):
         _, starts, probability, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         value = float(errors(np.ones((1, outcomes.n)))[0])
+        curve = {"reliability": _reliability(starts, probability, weight, gaps, confidence or 0.95)}
         if not confidence:
-            return Estimate(value)
+            return Estimate(value, details=curve)
         rng, resamples = np.random.default_rng(SEED), self.resamples or RESAMPLES
         if outcomes.n < MANY:
             batches = row_counts(outcomes.n, resamples, rng)
@@ -496,7 +500,7 @@ class CalibrationError(RowMetric):
         low, high = np.quantile(draws, tails)
         lower = min(2 * value - float(high), value - float(np.quantile(noise, tails[1])))
         ends = max(0.0, lower), max(value, 2 * value - float(low))
-        details = {"seed": SEED, "resamples": resamples, "bins": BINS}
+        details = {"seed": SEED, "resamples": resamples, "bins": BINS, **curve}
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
@@ -520,12 +524,43 @@ class CalibrationError(RowMetric):
         else:
             best = np.argmax(score, axis=1)
             score, right = score[np.arange(len(score)), best], best == outcomes.true
-        bins = np.searchsorted(np.arange(1, BINS) / BINS, score)
+        bins = np.searchsorted(_EDGES, score)
         order = np.argsort(bins, kind="stable")
         starts = np.unique(bins[order], return_index=True)[1]
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight[order]
         gaps = weight * (score - right.astype(np.float64))[order]
         return order, starts, score[order], weight, gaps
+
+
+def _reliability(
+    starts: Codes, probability: Floats, weight: Floats, gaps: Floats, confidence: float
+) -> tuple[dict[str, object], ...]:
+    """Return the points of the reliability curve: one for each bin that has rows.
+
+    The arguments are those of `CalibrationError._binned`. Each point has the mean probability, the
+    observed share with Wilson's interval, and the number of rows.
+    """
+    rows = np.diff(starts, append=len(weight))
+    weights, squares, sums, differences = (
+        np.add.reduceat(each, starts) for each in (weight, weight**2, weight * probability, gaps)
+    )
+    points = []
+    for at in np.flatnonzero(weights > 0).tolist():
+        mean, n = sums[at] / weights[at], weights[at] ** 2 / squares[at]
+        share = round(float(np.clip(mean - differences[at] / weights[at], 0, 1)), _DIGITS)
+        low, high = wilson_interval(share * n, n, confidence)
+        place = int(np.searchsorted(_EDGES, probability[starts[at]]))
+        points.append(
+            {
+                "bin": f"{place / BINS:g} to {(place + 1) / BINS:g}",
+                "probability": round(float(mean), _DIGITS),
+                "share": share,
+                "low": float(low),
+                "high": float(high),
+                "n": int(rows[at]),
+            }
+        )
+    return tuple(points)
 
 
 def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:

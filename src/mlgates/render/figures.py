@@ -14,7 +14,17 @@ from mlgates.printable import clean, distinct, visible
 from mlgates.report import GateResult, severity
 from mlgates.verdict import Check, Limit, format_limit, format_number
 
-__all__ = ["Cells", "Figure", "Histogram", "Point", "Spans", "Trend", "figures", "shares"]
+__all__ = [
+    "Cells",
+    "Figure",
+    "Histogram",
+    "Point",
+    "Reliability",
+    "Spans",
+    "Trend",
+    "figures",
+    "shares",
+]
 
 _MOST_BINS = 400
 _MOST_ROWS = 40
@@ -123,6 +133,17 @@ class Trend(Figure):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability(Figure):
+    """A reliability curve: observed shares against mean probabilities, both from 0 to 1.
+
+    The place of a point is the mean probability of a bin, and its value the observed share. It is
+    `beyond` if the interval of the share does not contain the probability.
+    """
+
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram(Figure):
     """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
@@ -207,7 +228,7 @@ def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
     """
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
-        own = any(check.details.get(detail) for detail in _OF_DETAIL)
+        own = any(check.details.get(detail) for detail in _OF_DETAIL if detail != "reliability")
         if check.limit is not None and number(check.value) is not None and not own:
             alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
     for (metric, unit, limit), same in alike.items():
@@ -474,6 +495,35 @@ def _looks(check: Check) -> Trend | None:
     )
 
 
+def _reliability(check: Check) -> Reliability | None:
+    """Return the reliability curve of a check; None if its details have no such points."""
+    points, rows = [], []
+    for label, item in _entries(check, "reliability", "bin")[:_MOST_BINS]:
+        place, share, n = (number(item.get(name)) for name in ("probability", "share", "n"))
+        interval = _ordered(item.get("low"), item.get("high"))
+        if place is None or share is None or interval is None or n is None:
+            continue
+        if not all(0 <= each <= 1 for each in (place, share, *interval)):
+            continue
+        beyond = not interval[0] <= place <= interval[1]
+        points.append(Point(label, place, share, interval, beyond=beyond))
+        shares = (format_number(each, "share") for each in (place, share))
+        ends = " to ".join(format_number(end, "share") for end in interval)
+        rows.append((label, *shares, ends, f"{n:,.0f}", "differs" * beyond))
+    if not points:
+        return None
+    differ = [point.label for point in points if point.beyond]
+    said = f"different in {', '.join(differ)}" if differ else "not different in any bin"
+    bins = "1 bin" if len(points) == 1 else f"{len(points)} bins"
+    return Reliability(
+        title=f"{visible(title(check))}: reliability",
+        description=f"Observed shares against mean probabilities in {bins}; {said}.",
+        head=("probability", "mean", "observed share", "interval", "rows", ""),
+        rows=rows,
+        points=tuple(points),
+    )
+
+
 def _ordered(low: object, high: object) -> tuple[float, float] | None:
     """Return two ends as an interval, or None if they are not numbers in ascending order.
 
@@ -518,6 +568,7 @@ _OF_DETAIL = {
     "groups": _groups,
     "histogram": _histogram,
     "looks": _looks,
+    "reliability": _reliability,
 }
 
 

@@ -10,7 +10,16 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from mlgates.printable import distinct
-from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, Trend, shares
+from mlgates.render.figures import (
+    Cells,
+    Figure,
+    Histogram,
+    Levels,
+    Reliability,
+    Spans,
+    Trend,
+    shares,
+)
 from mlgates.verdict import format_number
 
 WIDTH = 480
@@ -24,6 +33,7 @@ _LETTERS = 29  # of a name
 _AXIS = 20
 _BEGIN, _END = 14, WIDTH - 14  # of a histogram
 _HEAD, _TALL = 2 * _LABEL, 112
+_SQUARE = _RIGHT - _LEFT  # side of a reliability curve
 _INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a cell of numbers
 
 
@@ -63,6 +73,10 @@ def draw(figure: Figure) -> Picture:
             legend += [("value", "measured")] * (figure.value is not None)
             legend += [("band", "its interval")] * (figure.low is not None)
             return Picture(_HEAD + _TALL + _AXIS, [*_histogram(figure)], legend)
+        case Reliability():
+            legend = [("current", "observed share")]
+            legend += [("beyond", "differs")] * any(point.beyond for point in figure.points)
+            return Picture(_TOP + _SQUARE + 2 * _AXIS, [*_reliability(figure)], legend)
         case Trend():
             return Picture(_TOP + _TALL + _AXIS, [*_trend(figure)], [])
     raise TypeError(figure)
@@ -244,6 +258,42 @@ def _trend(figure: Trend) -> Iterator[Shape]:
         if point.interval:
             lows = [height(end) for end in point.interval]
             yield _shape("line", f"{name} mg-interval", x1=x, x2=x, y1=lows[0], y2=lows[1])
+        if point.beyond:
+            yield _shape("rect", name, "", hint, x=x - 3, y=y - 3, width=6, height=6)
+        else:
+            yield _shape("circle", name, "", hint, cx=x, cy=y, r=3)
+
+
+def _reliability(figure: Reliability) -> Iterator[Shape]:
+    left, bottom = float(_LEFT), float(_TOP + _SQUARE)
+
+    def at(share: float) -> float:
+        return left + _SQUARE * share
+
+    def height(share: float) -> float:
+        return bottom - _SQUARE * share
+
+    yield _shape("line", "limit", x1=at(0), x2=at(1), y1=height(0), y2=height(1))
+    yield _shape("line", "axis", x1=at(0), x2=at(1), y1=bottom, y2=bottom)
+    yield _shape("line", "axis", x1=left, x2=left, y1=bottom, y2=height(1))
+    for tick in (0.0, 0.5, 1.0):
+        x, y, shown = at(tick), height(tick), format_number(tick, "share")
+        yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
+        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield _shape("line", "axis", x1=left - 4, x2=left, y1=y, y2=y)
+        yield _shape("text", "label", shown, x=left - 7, y=y + 4, text_anchor="end")
+    middle, below = at(0.5), bottom + 15 + _AXIS
+    yield _shape("text", "label", "mean probability", x=middle, y=below, text_anchor="middle")
+    for point in figure.points:
+        name, x, value = (
+            "beyond" if point.beyond else "current",
+            at(point.place),
+            point.value or 0.0,
+        )
+        y, (low, high) = height(value), map(height, point.interval or (value, value))
+        shares = [format_number(share, "share") for share in (point.place, value)]
+        hint = f"{point.label}: {shares[1]} observed, {shares[0]} predicted"
+        yield _shape("line", f"{name} mg-interval", x1=x, x2=x, y1=low, y2=high)
         if point.beyond:
             yield _shape("rect", name, "", hint, x=x - 3, y=y - 3, width=6, height=6)
         else:

@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from mlgates.stats.arrays import Codes, Floats, Mask, Values
 
@@ -138,6 +137,8 @@ class RankedQueries:
         If only some of several documents with the same score are among the first `k`, the result is
         the probability that a relevant one is among them.
         """
+        from scipy import special  # not loaded by suites without rankings
+
         drawn = np.clip(k - self._rank[self.ties], 0, self._tied)
         none = np.where((drawn > 0) & (self._relevant_ties > 0), 0.0, 1.0)
         # of s documents, r of them relevant, m are drawn: none of the r with C(s - r, m) / C(s, m)
