@@ -62,7 +62,6 @@ _DECLARED = (
     EvidenceName("model", "model", "the model to check", aliases=("candidate", "estimator")),
     _production("production_model", "model", "the model in production", aliases=("champion",)),
     EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
-    EvidenceName("query_id", "rows", "the query of each ranked document", aliases=("qid",)),
     EvidenceName(
         "clusters",
         "rows",
@@ -70,6 +69,7 @@ _DECLARED = (
         "one patient",
         aliases=("cluster", "cluster_id"),
     ),
+    EvidenceName("query_id", "rows", "the query of each ranked document", aliases=("qid",)),
     EvidenceName(
         "sensitive_features",
         "rows",

@@ -240,6 +240,29 @@ def test_weights_are_those_of_queries():
     assert check.n == 40
 
 
+@pytest.mark.parametrize("name", ["ndcg", "hit_rate"])
+def test_queries_in_clusters_have_a_longer_interval(name):
+    twice = np.repeat(np.arange(60), 12)  # each query twice, with the same documents
+    rows = np.flatnonzero(QUERY < 60)
+    true, score, other = (np.tile(each[rows], 2) for each in (TRUE, SCORE, OTHER))
+    query, users = np.concatenate([twice, twice + 60]), np.tile(twice, 2)
+    given = {"y_true": true, "y_score": score, "query_id": query}
+    gate = mg.Performance(f"{name}@1", at_least=0.1)
+    alone = gate.run(**given).checks[0]
+    result = gate.run(clusters=users, **given)
+    check = result.checks[0]
+    assert check.value == pytest.approx(alone.value)
+    assert "n = 120 queries in 60 clusters)" in result.reason
+    low, high = check.interval
+    ratio = (high - low) / (alone.interval[1] - alone.interval[0])
+    assert ratio == pytest.approx(2**0.5, rel=0.12)
+    paired = mg.Regression(f"{name}@1", tolerance=0.5)
+    given["production_score"] = other
+    ends = [paired.run(**given, **more).checks[0].interval for more in ({}, {"clusters": users})]
+    ratio = np.diff(ends[1])[0] / np.diff(ends[0])[0]
+    assert ratio == pytest.approx(2**0.5, rel=0.15)
+
+
 def test_slices_have_whole_queries():
     gate = mg.Performance("ndcg@3", at_least=0.1, by="part")
     result = gate.run(data={"part": QUERY % 2}, **GIVEN)

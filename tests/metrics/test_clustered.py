@@ -21,7 +21,7 @@ LINEAR = (
     *("roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted"),
     *("log_loss", "brier_score"),
     *("mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "mean_error"),
-    "mean_absolute_percentage_error",
+    *("mean_absolute_percentage_error", "interval_coverage", "interval_width"),
 )
 NONE = (
     *("f1_macro", "f1_weighted", "precision_weighted", "matthews_corrcoef", "average_precision"),
@@ -34,9 +34,12 @@ def made(need, seed=0, *, weight=None, cluster=None, k=2):
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=30)[np.arange(N) % 30]
     cluster = np.arange(N) % 30 if cluster is None else cluster
-    if need == "values":
+    if need in ("values", "interval"):
         true = rng.normal(10, 1, N)
-        found = outcomes(need, true, true + shared + rng.normal(size=N) / 2, weight=weight)
+        pred = true + shared + rng.normal(size=N) / 2
+        if need == "interval":  # ends from `pred - 0.5` to `2 * pred + 0.5`
+            true, pred = true - 10, np.abs(pred - 10)
+        found = outcomes(need, true, pred, weight=weight)
     else:
         true = rng.integers(0, k, N)
         right = shared + rng.normal(size=N) > -0.8
@@ -164,6 +167,9 @@ def pair(need, seed=0, **options):
     moved = rng.random(N) < 0.3
     if need == "labels":
         return mine, replace(mine, pred=np.where(moved, rng.integers(0, 2, N), mine.pred))
+    if need == "interval":
+        step = np.where(moved, 3 * rng.normal(size=N), 0)
+        return mine, replace(mine, pred=mine.pred + np.column_stack([-np.abs(step), 0 * step]))
     name = "pred" if need == "values" else "score"
     array = getattr(mine, name) + 0.1 * np.where(moved, rng.normal(size=N), 0)
     return mine, replace(mine, **{name: np.clip(array, 0.01, None if need == "values" else 0.99)})

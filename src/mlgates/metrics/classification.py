@@ -10,15 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.clustered import Linear, linear_change
-from mlgates.metrics.difference import Change, Ends, resampled_change, tango_change, tango_ends
+from mlgates.metrics.clustered import Linear, clustered_share_change
+from mlgates.metrics.difference import Change, Ends, resampled_change, tango_change
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
 from mlgates.predictions.labels import list_labels
 from mlgates.stats import resampling
 from mlgates.stats.arrays import Codes, Floats, Mask
-from mlgates.stats.clusters import normal_equivalent
-from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
+from mlgates.stats.proportions import tango_interval, wilson_interval
 
 __all__ = ["CountMetric", "Share"]
 
@@ -259,34 +258,14 @@ class Share(CountMetric):
         )
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models on rows in clusters.
-
-        Tango's interval and McNemar's test get the discordant rows divided by the design effect:
-        the variance of the difference, divided by that of independent rows. If no row is
-        discordant, the design effect is not known, and each cluster counts as one row. The p-value
-        is the larger of McNemar's and that of Student's t.
-        """
+        """Compare two models on rows in clusters, see `clustered_share_change`."""
         change, counts = super().clustered_change(candidate, production), None
         if "no_interval" not in change.details:
             counts = self._discordant(candidate, production)
         if counts is None or candidate.cluster is None:
             return change
         sides = self.linear(candidate), self.linear(production)
-        variance = linear_change(*sides, candidate.cluster).variance
-        b, c, n = counts
-        share = min(variance.effective) / n
-        if variance.variance > 0:
-            share = variance.of_rows / variance.variance
-
-        def ends(confidence: float) -> Ends:
-            kept = share * float(normal_equivalent(confidence, variance.freedom))
-            return tango_ends(kept * b, kept * c, kept * n)(confidence) if kept else (-1.0, 1.0)
-
-        p_value = max(change.p_value or 0.0, mcnemar(share * b, share * c)[0])
-        details = {"b": b, "c": c, "rows_compared": n, **change.details}
-        if b + c < _MANY:
-            details.pop("standard_error", None)
-        return Change("Tango, cluster-robust", ends, (b - c) / n, p_value, details)
+        return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def _discordant(
         self, candidate: Outcomes, production: Outcomes

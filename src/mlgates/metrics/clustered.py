@@ -7,15 +7,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import special
 
-from mlgates.metrics.difference import Change, Ends, tango_ends
+from mlgates.metrics.difference import MANY, Change, Ends, tango_ends
 from mlgates.predictions import Outcomes
 from mlgates.stats.arrays import Codes, Floats
 from mlgates.stats.clusters import (
     ClusterVariance,
     cluster_variance,
     clustered_share_interval,
+    normal_equivalent,
     t_quantile,
 )
+from mlgates.stats.proportions import mcnemar
 from mlgates.stats.ranking import hanley_interval
 
 Scale = Literal["share", "logit", "plain"]
@@ -173,3 +175,41 @@ def clustered_change(
     p_value = 2 * float(special.stdtr(freedom, -abs(value) / error))
     details |= {"standard_error": error, "degrees_of_freedom": freedom}
     return Change(method, ends_at, p_value=p_value, details=details)
+
+
+def clustered_share_change(
+    change: Change, counts: tuple[float, float, float], mine: Linear, theirs: Linear, cluster: Codes
+) -> Change:
+    """Return the change of a share of rows in clusters.
+
+    Tango's interval and McNemar's test get the discordant rows divided by the design effect: the
+    variance of the difference, divided by that of independent rows. If no row is discordant, the
+    design effect is not known, and each cluster counts as one row. The p-value is the larger of
+    McNemar's and that of Student's t.
+
+    Parameters
+    ----------
+    change : Change
+        The change by Student's t.
+    counts : (float, float, float)
+        Rows in the numerator of the candidate only, rows in that of production only, and rows in
+        the denominator.
+    mine, theirs : Linear
+        The share of the candidate and of production.
+    cluster : ndarray of int
+        The cluster of each row.
+    """
+    variance, (b, c, n) = linear_change(mine, theirs, cluster).variance, counts
+    share = min(variance.effective) / n
+    if variance.variance > 0:
+        share = variance.of_rows / variance.variance
+
+    def ends(confidence: float) -> Ends:
+        kept = share * float(normal_equivalent(confidence, variance.freedom))
+        return tango_ends(kept * b, kept * c, kept * n)(confidence) if kept else (-1.0, 1.0)
+
+    p_value = max(change.p_value or 0.0, mcnemar(share * b, share * c)[0])
+    details = {"b": b, "c": c, "rows_compared": n, **change.details}
+    if b + c < MANY:
+        details.pop("standard_error", None)
+    return Change("Tango, cluster-robust", ends, (b - c) / n, p_value, details)

@@ -26,7 +26,7 @@ __all__ = ["Difference", "difference"]
 
 Ends = tuple[float, float] | None
 #: Minimal number of discordant rows for a standard error of the difference.
-_MANY = 10
+MANY = 10
 #: A difference below this, that all resamples share, is rounding error.
 _ROUNDING = 1e-12
 
@@ -145,7 +145,7 @@ def tango_change(b: float, c: float, n: float) -> Change:
     """
     exact, mid = mcnemar(b, c)
     details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
-    if b + c >= _MANY:
+    if b + c >= MANY:
         details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
     return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.clustered import Linear
+from mlgates.metrics.clustered import Linear, clustered_share_change
 from mlgates.metrics.difference import Change, Ends, tango_change
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.predictions import Need, Outcomes
@@ -132,6 +132,19 @@ class RowShare(LossMetric):
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by Tango's interval and McNemar's test of the discordant rows."""
+        return tango_change(*self.discordant(candidate, production))
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare two models on rows in clusters, see `clustered_share_change`."""
+        change = super().clustered_change(candidate, production)
+        if candidate.cluster is None or "no_interval" in change.details:
+            return change
+        counts = self.discordant(candidate, production)
+        sides = self.linear(candidate), self.linear(production)
+        return clustered_share_change(change, counts, *sides, candidate.cluster)
+
+    def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
+        """Return the sums of increases and of decreases over the rows, and the number of rows."""
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (
             n * float(np.average(np.maximum(sign * moved, 0), weights=candidate.weight))
@@ -139,7 +152,7 @@ class RowShare(LossMetric):
         )
         if candidate.weight is None:
             b, c = round(b, _DIGITS), round(c, _DIGITS)
-        return tango_change(b, c, n)
+        return b, c, n
 
     def linear(self, outcomes: Outcomes) -> Linear:
         """Return the share as a sum over rows, on the scale of Wilson's interval."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mlgates.metrics.clustered import Linear
+from mlgates.metrics.clustered import Linear, clustered_share_change
 from mlgates.metrics.difference import Change, tango_ends, unchanged
 from mlgates.metrics.losses import LossMetric, RowShare
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
@@ -101,6 +101,17 @@ class QueryMetric(Metric):
         if np.array_equal(_values(sides[0]), _values(sides[1])):
             return Change("Tango", tango_ends(0, 0, candidate.effective), 0.0, p_value=1.0)
         return (_SHARE if self.is_share else _MEAN).change(*sides)
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Compare two models by query, for queries in clusters."""
+        if candidate.queries.ranks_like(production.queries):
+            return unchanged("identical ranking", "rankings")
+        change = super().clustered_change(candidate, production)
+        if not self.is_share or candidate.cluster is None or "no_interval" in change.details:
+            return change
+        counts = _SHARE.discordant(self._of_queries(candidate), self._of_queries(production))
+        sides = self.linear(candidate), self.linear(production)
+        return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def linear(self, outcomes: Outcomes) -> Linear:
         """Return the mean over the queries as a sum over rows.
