@@ -234,9 +234,10 @@ def test_dashboard_and_alerts_use_metrics_and_labels_that_exist():
     assert used == set(SAMPLES)
 
 
-def test_promtool_accepts_the_alerts():
+def test_promtool_accepts_the_alerts_and_sees_them_fire():
     promtool = shutil.which("promtool")
     text = (EXAMPLES / "alerts.yml").read_text(encoding="utf-8")
     assert text.count("- alert:") == 3
     if promtool is not None:
         subprocess.run([promtool, "check", "rules", EXAMPLES / "alerts.yml"], check=True)
+        subprocess.run([promtool, "test", "rules", EXAMPLES / "alerts_test.yml"], check=True)
