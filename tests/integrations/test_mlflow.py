@@ -288,6 +288,8 @@ def test_a_promotion_that_is_repeated_changes_nothing(client, model):
     assert tags(client, model, 2) == {"mlgates.replaces": "1"}
     assert mgf.rollback(model, client=client) == 1
     assert mgf.promote(PASSED, model, 1, client=client) is None
+    client.set_model_version_tag(model, "1", "mlgates.replaces", "unknown")
+    assert mgf.promote(PASSED, model, 1, client=client) is None
 
 
 def test_each_alias_has_its_own_version_to_go_back_to(client, model):

@@ -123,10 +123,9 @@ def promote(
 ) -> int | None:
     """Move an alias of a registered model to a version, if the report passed.
 
-    The version that had the alias is first written as a tag on the new version, so that `rollback`
-    finds it also if the alias could not be moved, or the old version is deleted later. The tag is
-    ``mlgates.replaces``; for another alias than "champion", ``mlgates.replaces.ALIAS``. If the
-    version already has the alias, nothing is changed.
+    Before the alias moves, the version that had it is written as a tag on the new version, where
+    `rollback` reads it. The tag is ``mlgates.replaces``; for another alias than "champion",
+    ``mlgates.replaces.ALIAS``. If the version already has the alias, nothing is changed.
 
     MLflow can't compare and set an alias in one step: of two promotions at the same time both
     succeed, and one of them is lost. Let them run one after another, for example in a concurrency
@@ -180,8 +179,8 @@ def promote(
         raise EvidenceError(msg)
     replaced = registry.holder()
     if replaced == number:
-        before = found.tags.get(registry.replaces)
-        return int(before) if before else None
+        before = found.tags.get(registry.replaces, "")
+        return int(before) if before.isdecimal() else None
     outdated = (
         {registry.withdrawn} if replaced is not None else {registry.withdrawn, registry.replaces}
     )
