@@ -15,9 +15,16 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
-from mlgates.tables.field import Field, check_names, few, field_of, is_unicode
+from mlgates.tables.field import check_names, few, field_of, is_unicode
 from mlgates.tables.objects import is_missing
-from mlgates.tables.parquet import NOT_PARQUET, described, problem_of, read_file
+from mlgates.tables.parquet import (
+    NO_COLUMNS,
+    NOT_PARQUET,
+    Columns,
+    described,
+    problem_of,
+    read_file,
+)
 from mlgates.tables.source import Source, joined
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -36,14 +43,13 @@ _FORMATS = {
 class _Part:
     """One Parquet file of a folder.
 
-    `shown` is its path below the folder, for messages. `fields` are its columns, and `rows` is its
-    number of rows. `keys` has the keys and values in the names of its parent folders, such as
-    ``year=2025``.
+    `shown` is its path below the folder, for messages. `rows` is its number of rows. `keys` has the
+    keys and values in the names of its parent folders, such as ``year=2025``.
     """
 
     path: Path
     shown: str
-    fields: dict[str, Field]
+    columns: Columns
     rows: int
     keys: dict[str, str | None]
 
@@ -72,9 +78,11 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     (1, {'x': 'float', 'year': 'int'})
     """
     check_format(folder)
-    parts = [
-        _Part(path, shown, *described(path), _keys_of(shown)) for path, shown in _files(folder)
-    ]
+    parts: list[_Part] = []
+    columns = NO_COLUMNS
+    for path, shown in _files(folder):
+        columns, rows = described(path, columns)
+        parts.append(_Part(path, shown, columns, rows, _keys_of(shown)))
     if not parts:
         msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
         raise EvidenceError(msg)
@@ -187,10 +195,10 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     any other key is inferred from its values.
     """
     first = parts[0]
-    stored, keys = first.fields, list(first.keys)
+    stored, keys = first.columns.fields, list(first.keys)
     for part in parts:
-        if part.fields != stored:
-            fields = part.fields
+        fields = part.columns.fields
+        if fields is not stored and fields != stored:
             different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
             msg = (
                 f"the files {first.shown!r} and {part.shown!r} differ in "
@@ -215,7 +223,7 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
         own = [name for name in names if name in stored] or list(stored)[:1]
         checked = [name for name in own if name in first.keys]
         for position, part in enumerate(parts):
-            for table in read_file(part.path, stored, own):
+            for table in read_file(part.path, part.columns, own):
                 for name in checked:
                     _check_key(part, name, table.column(name))
                 whole = table

@@ -24,6 +24,8 @@ _MAGIC = b"PAR1"
 _LEAST_BYTES = 12
 #: so many rows at a time where the bytes of single rows are unknown and may be many
 _FEW_ROWS = 512
+#: a file with at most so many cells is read without threads
+_FEW_CELLS = 1 << 16
 #: no row is read that takes more
 _MOST_ROW_BYTES = 1 << 30
 #: bytes of one value in memory, by physical type; of decimals those of Arrow
@@ -47,9 +49,10 @@ def open_file(path: Path) -> Source:
         if problem == NOT_PARQUET:
             msg += "; read the file yourself and give the table"
         raise EvidenceError(msg)
-    fields, rows = described(path)
-    check_names(fields)
-    return Source("parquet file", MappingProxyType(fields), rows, partial(read_file, path, fields))
+    columns, rows = described(path)
+    check_names(columns.fields)
+    fields = MappingProxyType(columns.fields)
+    return Source("parquet file", fields, rows, partial(read_file, path, columns))
 
 
 NOT_PARQUET = "is not a Parquet file"
@@ -74,26 +77,48 @@ def problem_of(path: Path) -> str:
     return ""
 
 
-def described(path: Path) -> tuple[dict[str, Field], int]:
-    """Read the columns and the number of rows of a file from its footer."""
+class Columns(NamedTuple):
+    """The columns of a file: its schema in Arrow, and the field of each column."""
+
+    schema: pa.Schema
+    fields: dict[str, Field]
+
+    def like(self, schema: pa.Schema) -> "Columns":
+        """Return the columns of a schema, which are these if the schemas are equal.
+
+        It takes long to make the fields, and files of a folder mostly have equal schemas.
+        """
+        if schema.equals(self.schema, check_metadata=True):
+            return self
+        names = schema.names
+        if len(set(names)) < len(names):
+            check_names(names)
+        return Columns(schema, {f.name: field_of(f.name, f.type, f.metadata) for f in schema})
+
+
+NO_COLUMNS = Columns(pa.schema([]), {})
+
+
+def described(path: Path, like: Columns = NO_COLUMNS) -> tuple[Columns, int]:
+    """Read the columns and the number of rows of a file from its footer.
+
+    The result is `like`, the columns of another file, if they are equal.
+    """
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-        names = schema.names
-    if len(set(names)) < len(names):
-        check_names(names)
-    return {field.name: field_of(field.name, field.type, field.metadata) for field in schema}, rows
+    return like.like(schema), rows
 
 
-def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
+def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in plain types; at least one table is yielded.
 
-    `names` are the columns to read, and `fields` describes all columns. Each table has at most
+    `names` are the columns to read, and `known` are all columns. Each table has at most
     `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
-    wanted = {name: fields[name] for name in names}
+    wanted = {name: known.fields[name] for name in names}
     with _opened(path) as file:
         schema = file.schema_arrow
-        present = {f.name: field_of(f.name, f.type, f.metadata) for f in schema}
+        present = known.like(schema).fields
         if any(present.get(name) != field for name, field in wanted.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read the file again"
             raise EvidenceError(msg)
@@ -317,7 +342,10 @@ def _read(
         if packed:
             options = {"metadata": file.metadata, "read_dictionary": sorted(packed)}
             file = stack.enter_context(_opened(layout.path, **options))
-        for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
+        # Threads take longer to start than a small file to read.
+        threads = file.metadata.num_rows * len(layout.leaves) > _FEW_CELLS
+        batches = file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=threads)
+        for batch in batches:
             yield from _unpacked(pa.Table.from_batches([batch]), packed, layout.types)
 
 
