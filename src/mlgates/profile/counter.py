@@ -19,7 +19,15 @@ from mlgates.errors import EvidenceError
 from mlgates.profile import serialization
 from mlgates.profile.column import ColumnView
 
-__all__ = ["BatchView", "ColumnCounter", "Counter", "State", "check_groups", "state_of"]
+__all__ = [
+    "BatchView",
+    "ColumnCounter",
+    "Counter",
+    "State",
+    "check_groups",
+    "state_classes",
+    "state_of",
+]
 
 
 class State:
@@ -91,12 +99,20 @@ class State:
             raise EvidenceError(msg) from error
 
 
-def state_of(name: str, parts: tuple[Any, ...]) -> State:
+def state_classes() -> dict[str, type[State]]:
+    """Return all classes of states that have been imported, by name."""
+    return {each.__name__: each for each in _subclasses(State)}
+
+
+def state_of(
+    name: str, parts: tuple[Any, ...], classes: Mapping[str, type[State]] | None = None
+) -> State:
     """Build a state from the name of its class and from its parts.
 
-    Raises EvidenceError if there is no such class; its module must have been imported.
+    `classes` are the `state_classes`, to be given if many states are built. Raises EvidenceError if
+    there is no such class; its module must have been imported.
     """
-    classes = {each.__name__: each for each in _subclasses(State)}
+    classes = state_classes() if classes is None else classes
     if name not in classes:
         msg = f"there is no class of states named {name!r}; import the module that defines it"
         raise EvidenceError(msg)

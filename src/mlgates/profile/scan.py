@@ -28,7 +28,7 @@ from mlgates.profile.column import (
     float_sums,
     merge_fields,
 )
-from mlgates.profile.counter import BatchView, Counter, State, state_of
+from mlgates.profile.counter import BatchView, Counter, State, state_classes, state_of
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables import encoding
@@ -243,7 +243,8 @@ class Profile:
             rows, reference, fields, columns, states = read
             schema = {field[0]: Field(*field) for field in fields}
             profiles = {column[0][0]: ColumnProfile.from_parts(*column) for column in columns}
-            found = {key: state_of(name, parts) for key, name, parts in states}
+            classes = state_classes()
+            found = {key: state_of(name, parts, classes) for key, name, parts in states}
         except EvidenceError:
             raise
         except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
