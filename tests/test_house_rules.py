@@ -220,9 +220,10 @@ RULES: list[tuple[Rule, str, str]] = [
     ),
 ]
 
-# What runs over its time, an expression or a model, can only be stopped from outside; what a model
-# did to the state of the process is found and put back in one file.
+# What runs over its time, a model or git, can only be stopped from outside; what a model did to the
+# state of the process is found and put back in one file.
 EXCEPTIONS = {
+    (starts_processes, "environment.py"),
     (starts_processes, "runtime/process.py"),
     (reads_environment, "process_state.py"),
     (reads_environment, "cli/arguments.py"),

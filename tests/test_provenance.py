@@ -1,246 +1,212 @@
-"""The provenance of a run; the commit is read from the files in `.git`."""
+"""The provenance of a run: data, values and models, besides the environment."""
 
-import os
-import re
-import shutil
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
 
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import mlgates as mg
 from mlgates import provenance as module
 from mlgates.evidence import Evidence
-from mlgates.provenance import commit, provenance
+from mlgates.provenance import provenance
 
-SHA = "0123456789abcdef0123456789abcdef01234567"
-OTHER = "f" * 40
-
-
-@pytest.fixture(autouse=True)
-def _forget():
-    commit.cache_clear()
-    yield
-    commit.cache_clear()
+MOMENT = datetime(2024, 1, 31, 12, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def git(tmp_path):
-    """Writes files of a `.git` folder."""
-    folder = tmp_path / ".git"
-
-    def write(**files):
-        for name, text in files.items():
-            path = folder / name.replace("__", "/").replace("_", "-")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return tmp_path
-
-    return write
-
-
-def test_a_branch(git):
-    folder = git(HEAD="ref: refs/heads/main\n", refs__heads__main=f"{SHA}\n")
-    assert commit(str(folder)) == SHA
-
-
-def test_a_folder_inside(git):
-    folder = git(HEAD="ref: refs/heads/main\n", refs__heads__main=f"{SHA}\n")
-    inner = folder / "a" / "b"
-    inner.mkdir(parents=True)
-    assert commit(str(inner)) == SHA
-
-
-def test_a_detached_head(git):
-    assert commit(str(git(HEAD=f"{SHA}\n"))) == SHA
-
-
-def test_a_repository_with_sha256(git):
-    assert commit(str(git(HEAD="a" * 64))) == "a" * 64
-
-
-def test_packed_refs(git):
-    packed = (
-        "# pack-refs with: peeled fully-peeled sorted \n"
-        f"{OTHER} refs/heads/not-main\n"
-        f"{OTHER} refs/remotes/origin/refs/heads/main2\n"
-        f"{SHA} refs/heads/main\n"
-        f"^{OTHER}\n"
-    )
-    folder = git(HEAD="ref: refs/heads/main", packed_refs=packed)
-    assert commit(str(folder)) == SHA
-
-
-def test_a_loose_ref_goes_before_a_packed_one(git):
-    folder = git(
-        HEAD="ref: refs/heads/main", refs__heads__main=SHA, packed_refs=f"{OTHER} refs/heads/main\n"
-    )
-    assert commit(str(folder)) == SHA
-
-
-@pytest.mark.parametrize("packed", [True, False])
-def test_a_worktree(git, tmp_path, packed):
-    main = {"packed_refs": f"{SHA} refs/heads/side\n"} if packed else {"refs__heads__side": SHA}
-    git(
-        **main,
-        HEAD="ref: refs/heads/main",
-        worktrees__w__HEAD="ref: refs/heads/side\n",
-        worktrees__w__commondir="../..\n",
-    )
-    work = tmp_path / "elsewhere" / "w"
-    work.mkdir(parents=True)
-    (work / ".git").write_text(f"gitdir: {tmp_path}/.git/worktrees/w\n")
-    assert commit(str(work)) == SHA
-
-
-def test_a_submodule_with_a_relative_path(git, tmp_path):
-    git(HEAD=OTHER, modules__sub__HEAD=SHA)
-    sub = tmp_path / "sub"
-    sub.mkdir()
-    (sub / ".git").write_text("gitdir: ../.git/modules/sub\n")
-    assert commit(str(sub)) == SHA
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {},
-        {"HEAD": ""},
-        {"HEAD": "ref: refs/heads/unborn\n"},
-        {"HEAD": "not a sha"},
-        {"HEAD": "A" * 40},
-        {"HEAD": f"{SHA}0"},
-        {"HEAD": "ref: refs/heads/main", "refs__heads__main": "ref: refs/heads/other"},
-        {"HEAD": "ref: refs/heads/main", "packed_refs": "garbage refs/heads/main\n"},
-        {"HEAD": "ref: \0"},
-    ],
-    ids=range(9),
-)
-def test_git_files_without_a_commit_give_none(git, tmp_path, files):
-    (tmp_path / ".git").mkdir()
-    assert commit(str(git(**files))) is None
-
-
-@pytest.mark.parametrize("name", ["HEAD", "packed-refs", "commondir", "refs/heads/main"])
-def test_things_that_are_no_files_are_not_read(tmp_path, name):
-    git = tmp_path / ".git"
-    (git / "refs" / "heads").mkdir(parents=True)
-    (git / "HEAD").write_text("ref: refs/heads/main\n")
-    (git / name).unlink(missing_ok=True)
-    os.mkfifo(git / name)
-    assert commit(str(tmp_path)) is None
-    (git / name).unlink()
-    (git / name).symlink_to("/dev/zero")
-    assert commit(str(git)) is None
-
-
-def test_no_text_at_all_is_none(tmp_path):
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "HEAD").write_bytes(b"\xff\xfe")
-    assert commit(str(tmp_path)) is None
-
-
-def test_a_git_file_that_leads_nowhere_is_none(tmp_path):
-    (tmp_path / ".git").write_text("gitdir: /nowhere/at/all\n")
-    assert commit(str(tmp_path)) is None
-
-
-def test_no_repository_and_no_folder_are_none(tmp_path):
-    assert commit(str(tmp_path / "absent")) is None
-    found = commit(str(tmp_path))
-    assert found is None or re.fullmatch(r"[0-9a-f]{40}", found)
-
-
-def test_a_folder_is_read_once(git):
-    folder = git(HEAD=SHA)
-    assert commit(str(folder)) == SHA
-    shutil.rmtree(folder / ".git")
-    assert commit(str(folder)) == SHA
-
-
-def test_as_git_itself_says(tmp_path):
-    program = shutil.which("git")
-    if program is None:
-        return
-
-    def git(*arguments):
-        identity = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-        done = subprocess.run(
-            [program, "-C", str(tmp_path / "repo"), *identity, *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout.strip()
-
-    (tmp_path / "repo").mkdir()
-    git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "one")
-    first = git("rev-parse", "HEAD")
-    assert commit(str(tmp_path / "repo")) == first
-    commit.cache_clear()
-    git("pack-refs", "--all")
-    assert commit(str(tmp_path / "repo")) == first
-    git("worktree", "add", "-q", "-b", "side/branch", str(tmp_path / "tree"))
-    assert commit(str(tmp_path / "tree")) == first
-    git("commit", "-q", "--allow-empty", "-m", "two")
-    commit.cache_clear()
-    assert commit(str(tmp_path / "repo")) == git("rev-parse", "HEAD") != first
-    assert commit(str(tmp_path / "tree")) == first
-    git("checkout", "-q", "--detach", first)
-    commit.cache_clear()
-    assert commit(str(tmp_path / "repo")) == first
-
-
-def test_versions_are_those_of_what_is_loaded(monkeypatch):
-    monkeypatch.setitem(sys.modules, "polars", None)
-    found = provenance(Evidence({}), "GateSuite([])", datetime.now(UTC), 0.5)["versions"]
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert found["mlgates"] == mg.__version__
-    assert found["numpy"] == sys.modules["numpy"].__version__
-    assert "polars" not in found
-    assert all(isinstance(value, str) and value for value in found.values())
-
-
-def test_provenance_in_full(monkeypatch, git):
-    monkeypatch.chdir(git(HEAD=SHA))
-    monkeypatch.setattr(module, "_PACKAGES", ())
-    monkeypatch.setattr(module, "python_version", lambda: "3")
-    monkeypatch.setattr(mg, "__version__", "0", raising=False)
-    moment = datetime(2024, 1, 31, 12, 30, tzinfo=UTC)
-    found = provenance(Evidence({"now": moment}), "GateSuite([])", moment, 0.5)
+def test_provenance_in_full(monkeypatch):
+    monkeypatch.setattr(module, "environment", lambda: {"commit": None})
+    found = provenance(Evidence({"now": MOMENT}), "GateSuite([])", MOMENT, 0.5)
     assert found == {
         "started": "2024-01-31T12:30:00+00:00",
         "seconds": 0.5,
         "now": "2024-01-31T12:30:00+00:00",
-        "commit": SHA,
-        "versions": {"python": "3", "mlgates": "0"},
+        "commit": None,
         "tables": {},
+        "values": {},
+        "models": {},
         "seed": None,
         "suite": "GateSuite([])",
     }
-    assert provenance(Evidence({"now": 5}), "s", moment, 0.5)["now"] is None
+    assert provenance(Evidence({"now": 5}), "s", MOMENT, 0.5)["now"] is None
 
 
-def test_a_working_folder_that_is_gone(tmp_path, monkeypatch):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    found = mg.GateSuite([mg.Completeness()]).run(data={"x": [1]})
-    monkeypatch.chdir(tmp_path)
-    assert found.passed
-    assert found.provenance["commit"] is None
+# values
+
+ACCURACY = mg.GateSuite([mg.Performance("accuracy", at_least=0.1)])
 
 
-def test_each_working_folder_has_its_own_commit(tmp_path, monkeypatch):
-    for name, sha in (("a", "a" * 40), ("b", "b" * 40)):
-        (tmp_path / name / ".git").mkdir(parents=True)
-        (tmp_path / name / ".git" / "HEAD").write_text(f"{sha}\n")
-    suite = mg.GateSuite([mg.Completeness()])
-    commits = []
-    for name in ("a", "b"):
-        monkeypatch.chdir(tmp_path / name)
-        commits.append(suite.run(data={"x": [1]}).provenance["commit"])
-    assert commits == ["a" * 40, "b" * 40]
+def values(**evidence):
+    return ACCURACY.run(**evidence).provenance["values"]
+
+
+CONTAINERS = [
+    list,
+    tuple,
+    np.array,
+    pd.Series,
+    pl.Series,
+    pa.array,
+    lambda v: pd.DataFrame({"y": v}),
+]
+
+
+@pytest.mark.parametrize("labels", [[1, 0, 1, 1], ["a", "b", "a", "a"]], ids=["int", "text"])
+@pytest.mark.parametrize("make", CONTAINERS, ids=range(7))
+def test_the_hash_of_values_does_not_depend_on_the_container(labels, make):
+    expected = values(y_true=labels, y_pred=labels)
+    assert set(expected) == {"y_true", "y_pred"}
+    assert expected["y_true"]["rows"] == 4
+    found = values(y_true=make(labels), y_pred=labels)
+    assert found["y_pred"] == expected["y_pred"]
+    assert found["y_true"]["sha256"] == expected["y_true"]["sha256"]
+
+
+def test_the_hash_of_values_depends_on_values_and_order():
+    marks = {
+        values(y_true=labels, y_pred=[1, 0])["y_true"]["sha256"]
+        for labels in ([1, 0], [0, 1], [1, 1], [1, 0, 1])
+    }
+    assert len(marks) == 4
+
+
+def test_values_in_several_columns():
+    suite = mg.GateSuite([mg.Performance("log_loss", at_most=9)])
+    scores = np.array([[0.2, 0.8], [0.7, 0.3]])
+    one = suite.run(y_true=[1, 0], y_score=scores).provenance["values"]["y_score"]
+    other = suite.run(y_true=[1, 0], y_score=scores[:, ::-1]).provenance["values"]["y_score"]
+    assert (one["rows"], other["rows"]) == (2, 2)
+    assert one["sha256"] != other["sha256"]
+
+
+def test_values_that_no_gate_uses_or_that_name_a_column_are_left_out():
+    data = {"y": [1, 0], "p": [1, 0]}
+    found = ACCURACY.run(data=data, y_true="y", y_pred=[1, 0], sample_weight=None)
+    assert set(found.provenance["values"]) == {"y_pred"}
+    report = mg.GateSuite([mg.Completeness()]).run(data=data, y_true=[1, 0])
+    assert report.provenance["values"] == {}
+
+
+def test_values_that_can_not_be_read_are_left_out():
+    report = ACCURACY.run(y_true=object(), y_pred=[1, 0])
+    assert report.verdict is mg.Verdict.ERROR
+    assert set(report.provenance["values"]) == {"y_pred"}
+
+
+# models
+
+X = pd.DataFrame({"a": np.linspace(-1, 1, 40), "b": np.zeros(40)})
+Y = (X["a"] > 0).astype(int)
+
+
+def models(**evidence):
+    report = mg.GateSuite([mg.Regression("accuracy", tolerance=0.5)]).run(X=X, y_true=Y, **evidence)
+    return report.provenance["models"]
+
+
+def test_models_in_the_provenance():
+    model, other = LogisticRegression().fit(X, Y), LogisticRegression(C=2).fit(X, Y)
+    found = models(model=model, production_model=other)
+    assert set(found) == {"model", "production_model"}
+    assert found["model"]["class"] == "sklearn.linear_model._logistic.LogisticRegression"
+    assert found["model"]["params"]["C"] == 1.0
+    assert found["production_model"]["params"]["C"] == 2
+    assert found["model"]["sha256"] != found["production_model"]["sha256"]
+    again = models(model=LogisticRegression().fit(X, Y), production_model=other)
+    assert again == found
+
+
+def test_a_model_is_described_as_it_was_before_the_run():
+    class Counting:
+        calls = 0
+
+        def predict(self, X):
+            self.calls += 1
+            return np.zeros(len(X), int)
+
+    Counting.__qualname__ = "Counting"
+    module = sys.modules[__name__]
+    module.Counting = Counting
+    fresh = models(model=Counting(), production_model=Counting())
+    assert fresh["model"]["sha256"] == fresh["production_model"]["sha256"] is not None
+
+
+def test_a_model_that_no_gate_uses_is_not_described():
+    report = mg.GateSuite([mg.Completeness()]).run(data=X, model=LogisticRegression())
+    assert report.provenance["models"] == {}
+
+
+def test_a_model_that_can_not_be_described_changes_no_verdict():
+    class Hostile:
+        def get_params(self):
+            raise SystemExit
+
+        def __reduce__(self):
+            raise KeyError
+
+        def predict(self, X):
+            return np.asarray(X["a"] > 0, int)
+
+    model = Hostile()
+    found = models(model=model, production_model=model)["model"]
+    name = "test_a_model_that_can_not_be_described_changes_no_verdict.<locals>.Hostile"
+    assert found == {"class": f"{__name__}.{name}", "params": None, "sha256": None}
+
+
+def test_secrets_in_parameters_are_hidden_in_every_form():
+    class Remote:
+        def get_params(self):
+            return {"api_key": "sk-123", "url": "https://ann:pw@example.org/m", "depth": 3}
+
+        def predict(self, X):
+            return np.asarray(X["a"] > 0, int)
+
+    report = mg.GateSuite([mg.Performance("accuracy", at_least=0.1)]).run(
+        X=X, y_true=Y, model=Remote()
+    )
+    assert report.provenance["models"]["model"]["params"] == {
+        "api_key": "<hidden>",
+        "depth": 3,
+        "url": "<address>",
+    }
+    for form in (report.to_json(), report.to_html(), str(report), report.to_markdown()):
+        assert "sk-123" not in form
+        assert "ann:pw" not in form
+
+
+PROGRAM = """
+import json
+import mlgates as mg
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+X, y = load_iris(return_X_y=True, as_frame=True)
+model = RandomForestClassifier(5, random_state=0).fit(X, y)
+suite = mg.GateSuite([mg.Schema.infer(X), mg.Performance("accuracy", at_least=0.5)])
+report = suite.run(data=X, X=X, y_true=y, model=model)
+print(json.dumps(report.to_dict()["provenance"]))
+"""
+
+
+def test_the_same_run_in_two_processes_has_the_same_provenance_but_for_times():
+    found = []
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={"PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found.append(json.loads(done.stdout))
+    for each in found:
+        assert each["models"]["model"]["sha256"]
+        assert set(each["values"]) == {"y_true"}
+        for time in ("started", "seconds", "now"):
+            del each[time]
+    assert found[0] == found[1]

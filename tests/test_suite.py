@@ -706,8 +706,12 @@ def test_provenance_of_a_run():
         "seconds",
         "now",
         "commit",
+        "dirty",
         "versions",
+        "platform",
         "tables",
+        "values",
+        "models",
         "seed",
         "suite",
     }

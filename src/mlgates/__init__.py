@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlgates._gate import Gate as Gate
     from mlgates._gate import gate as gate
+    from mlgates.comparison import Comparison as Comparison
+    from mlgates.comparison import compare as compare
     from mlgates.deploy.assignment import assign as assign
     from mlgates.deploy.history import History as History
     from mlgates.deploy.monitor import Monitor as Monitor
@@ -58,6 +60,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
 __all__ = [
     "Baseline",
     "Check",
+    "Comparison",
     "EvidenceError",
     "Gate",
     "GateFailure",
@@ -78,6 +81,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "assign",
+    "compare",
     "decide",
     "gate",
     "infer_suite",
@@ -109,6 +113,7 @@ __all__ += [
 if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
         "_gate": ("Gate", "gate"),
+        "comparison": ("Comparison", "compare"),
         "deploy.history": ("History",),
         "deploy.monitor": ("Monitor",),
         "deploy.assignment": ("assign",),

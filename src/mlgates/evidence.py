@@ -1,5 +1,6 @@
 """The evidence of a run (its tables, labels and models) by name, read once for all gates."""
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.plan import Plan
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
-from mlgates.tables.columns import in_memory, rows_of
+from mlgates.tables.columns import in_memory, is_table, rows_of
 from mlgates.tables.containers import kind_of
 from mlgates.tables.field import Field, TableSchema
+from mlgates.tables.hashing import row_hashes
 from mlgates.tables.read_only import read_only
 from mlgates.tables.source import Source, as_source
 
@@ -234,6 +236,10 @@ class Evidence:
     def offers(self, name: str) -> bool:
         """Return whether a value was given, or can be computed by a model that was given."""
         return name in self._given or (name in MODEL_OF and offers(self, name))
+
+    def uses(self, name: str) -> bool:
+        """Return whether a value was given, and a gate of the run uses it."""
+        return name in self._given and name in self._used
 
     def lacking(self, missing: Iterable[str]) -> str:
         """Return the message that the evidence with the names `missing` was not given.
@@ -486,7 +492,7 @@ class Evidence:
         `X` and the logs are scanned for their fingerprints if a gate uses them and they are tables.
         """
         for name in ("X", "candidate_log", "production_log"):
-            if name in self._given and name in self._used:
+            if self.uses(name):
                 with suppress_errors():  # a sparse matrix, or a list of texts
                     self.cached("profile", name, partial(self._scan_all, name))
         found: dict[str, object] = {}
@@ -507,6 +513,33 @@ class Evidence:
             if profile is not None:
                 table["fingerprint"] = profile.fingerprint
             found[name] = table
+        return found
+
+    def values(self) -> dict[str, object]:
+        """Return rows and SHA-256 of the labels, predictions and other values that gates use.
+
+        These are the values that were given as arrays, with one row for each row of a table or of a
+        log, and the golden examples. In contrast to the fingerprint of a table, the hash depends on
+        the order of the rows. It does not depend on the container. Values that were given as the
+        name of a column are part of their table.
+        """
+        found: dict[str, object] = {}
+        for name, known in NAMES.items():
+            of_rows = known.kind in ("rows", "log") or known.side == "golden"
+            if not of_rows or not self.uses(name):
+                continue
+            rows, hasher = 0, hashlib.sha256()
+            with suppress_errors():  # values that can't be read are errors of the gates
+                given = self[name]
+                if isinstance(given, str):
+                    continue
+                whole = is_table(given) or getattr(given, "ndim", 1) == 2
+                source = as_source(given if whole else {name: given})
+                for batch in source.batches():
+                    columns = [(batch[key], field) for key, field in source.schema.items()]
+                    hasher.update(row_hashes(columns).T.tobytes())
+                    rows += batch.num_rows
+                found[name] = {"rows": rows, "sha256": hasher.hexdigest()}
         return found
 
     def outcomes(

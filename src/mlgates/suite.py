@@ -14,7 +14,7 @@ from mlgates.errors import OptionError, suppress_errors
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.profile.plan import Plan
 from mlgates.progress import show_progress
-from mlgates.provenance import provenance
+from mlgates.provenance import identities, provenance
 from mlgates.report import GateResult, Report, plain_metadata
 from mlgates.verdict import Verdict
 
@@ -363,6 +363,7 @@ class GateSuite(options.OptionsByName):
         started, start = datetime.now(UTC), perf_counter()
         used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
+        models = identities(given)
         results: dict[str, GateResult] = {}
         not_passed: set[str] = set()
         with show_progress(len(self._entries), shown=progress) as shown:
@@ -398,7 +399,9 @@ class GateSuite(options.OptionsByName):
         return Report(
             name=self.name,
             results=tuple(results.values()),
-            provenance=provenance(given, self._written(), started, seconds, seed),
+            provenance=provenance(
+                given, self._written(), started, seconds, seed=seed, models=models
+            ),
             metadata=about,
         )
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import pickle
 import threading
 from decimal import Decimal
 
@@ -241,7 +242,7 @@ def test_file_is_strict_readable_json(path, table):
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     assert data["sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
     # one line for each column
-    assert len(text.splitlines()) == len(table.column_names) + 10
+    assert len(text.splitlines()) == len(table.column_names) + 11
     assert text.endswith("}\n")
 
 
@@ -356,6 +357,51 @@ def test_impossible_moments_are_refused(tmp_path, moments):
     data = json.loads(path.read_text())
     data["columns"][0]["moments"] = moments
     assert refused(path, signed(data)).startswith("column 'x': ")
+
+
+def test_provenance_and_metadata_are_kept_and_older_files_have_none(path, table, tmp_path):
+    about = {"version": 7, "lake": {"snapshot": 2**60}, "url": "https://u:p@host/x", "api_key": "k"}
+    made = mg.Baseline.from_data(table, metadata=about)
+    hidden = {
+        "version": 7,
+        "lake": {"snapshot": str(2**60)},
+        "url": "<address>",
+        "api_key": "<hidden>",
+    }
+    assert made.metadata == hidden
+    assert set(made.provenance) == {"commit", "dirty", "versions", "platform"}
+    made.save(path)
+    loaded = mg.Baseline.load(path)
+    assert (loaded.metadata, loaded.provenance) == (hidden, made.provenance)
+    assert loaded == made == pickle.loads(pickle.dumps(made))
+    assert pickle.loads(pickle.dumps(made)).provenance == made.provenance
+    assert made != mg.Baseline.from_data(table)
+    body = json.loads(path.read_text())
+    del body["provenance"], body["metadata"], body["sha256"]
+    path.write_text(json.dumps({**body, "sha256": module._digest(body)}))
+    older = mg.Baseline.load(path)
+    assert (older.metadata, older.provenance) == ({}, {})
+    assert older == mg.Baseline.from_data(table)
+
+
+@pytest.mark.parametrize("key", ["provenance", "metadata"])
+def test_provenance_and_metadata_of_another_type_are_refused(path, key):
+    body = json.loads(path.read_text())
+    del body["sha256"]
+    body[key] = [1]
+    path.write_text(json.dumps({**body, "sha256": module._digest(body)}))
+    with pytest.raises(mg.EvidenceError) as caught:
+        mg.Baseline.load(path)
+    assert str(caught.value) == f"{path}: `{key}` must be an object, got list"
+
+
+@pytest.mark.parametrize("wrong", [5, [1], {"a": object()}, {"a": float("nan")}, {1: 2}])
+def test_wrong_metadata_is_refused(wrong):
+    allowed = "a mapping of names to None, bools, numbers, strings, lists and mappings"
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Baseline.from_data({"x": [1]}, metadata=wrong)
+    start = f"Baseline.from_data: `metadata` must be {allowed}, got "
+    assert str(caught.value).startswith(start)
 
 
 def test_truncated_files_are_refused(tmp_path):

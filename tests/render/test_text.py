@@ -373,13 +373,18 @@ def test_clean_is_one_printable_line(text, most):
         ({"tables": {"data": {"rows": "x", "columns": None}}}, "data: "),
         ({"tables": {"data": {"rows": 1, "columns": 1}}}, "data: 1 row x 1 column"),
         ({"commit": "0123456789abcdef"}, "commit 0123456789ab"),
+        ({"commit": "0123456789abcdef", "dirty": False}, "commit 0123456789ab"),
+        (
+            {"commit": "0123456789abcdef", "dirty": True},
+            "commit 0123456789ab with uncommitted changes",
+        ),
         ({"started": "2026-01-31T12:00:00+00:00"}, None),
         (
             {"started": "2026-01-31T12:00:00+00:00", "seconds": 2.5},
             "run 2026-01-31T12:00:00 UTC in 2.5 s",
         ),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_footers(provenance, footer):
     lines = str(report(result(psi("pass")), provenance=provenance)).splitlines()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Collector"]
 
 _NAMED = 3  # gates of one report in the summary
-_TIMES = {"started", "seconds", "now"}
+# parts of the provenance that differ between runs of one session: times, and what was imported yet
+_VARYING = {"started", "seconds", "now", "versions"}
 
 
 class Collector:
@@ -59,8 +60,8 @@ class Collector:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports to files; a file that can't be written fails the run.
 
-        Reports that differ only in times, such as those of several workers that ran the same suite,
-        are written once.
+        Reports that differ only in times or in imported packages, such as those of several workers
+        that ran the same suite, are written once.
         """
         if self._texts:
             from mlgates import jsonfile
@@ -68,7 +69,7 @@ class Collector:
 
             for text, where in self._texts.items():
                 report = Report.from_dict(jsonfile.loads(text))
-                rests = {k: v for k, v in report.provenance.items() if k not in _TIMES}
+                rests = {k: v for k, v in report.provenance.items() if k not in _VARYING}
                 results = [{**result.to_dict(), "seconds": 0} for result in report]
                 same = {**report.to_dict(), "provenance": rests, "results": results}
                 self._runs.setdefault(jsonfile.dumps(same), ([], report))[0].extend(where)

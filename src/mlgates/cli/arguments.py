@@ -74,6 +74,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in TABLES if given.command == "run" else ("data",):
         if paths := getattr(given, name, None):
             setattr(given, name, _files(paths))
+    if given.command == "init" and not given.data and given.ci is None:
+        top.error("give DATA to draft a suite, or --ci github")
     if given.command == "run" and given.offending is not None and not given.data:
         top.error("argument --offending: rows of `data` are written; give --data")
     if getattr(given, "summary", None) is not None:
@@ -160,17 +162,8 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--format", choices=FORMS, help=text)
     show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
 
-    text = "draft a suite from a table"
-    about = "Draft a suite from data that are known to be good, and print it as TOML for a review."
-    init = commands.add_parser("init", help=text, description=about)
-    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes"
-    init.add_argument("data", nargs="+", metavar="DATA", help=text)
-    text = "the column of the labels, which get a drift gate of their own"
-    init.add_argument("--y-true", metavar="COLUMN", help=text)
-    text = "the name of the suite; by default suite"
-    init.add_argument("--name", default="suite", metavar="NAME", help=text)
-    text = "write to a file"
-    init.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    _add_compare(commands)
+    _add_init(commands)
 
     text = "save the profile of a table as a reference"
     about = "Save the distributions of a table, without its rows, as a reference for later runs."
@@ -190,13 +183,50 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "say what changed between two reports"
+    about = "Say what changed between two reports that were saved as JSON."
+    codes = "exit codes: 0 compared; 1 changes were found, with --exit-code; 2 the command failed"
+    compare = commands.add_parser("compare", help=text, description=about, epilog=codes)
+    compare.add_argument("old", metavar="OLD", help="the earlier report's .json file")
+    compare.add_argument("new", metavar="NEW", help="the later report's .json file")
+    text = "the form of the comparison; by default text"
+    compare.add_argument("--format", choices=("text", "markdown", "json"), help=text)
+    compare.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    _add_summary(compare, "comparison")
+    text = "exit with 1 if anything but the times changed, or if this is not known"
+    compare.add_argument("--exit-code", action="store_true", help=text)
+
+
+def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    text = "draft a suite from a table, or write workflows for CI"
+    about = "Draft a suite from data that are known to be good, and print it as TOML for a review. "
+    about += "With --ci, write workflows for the CI of a repository, too."
+    init = commands.add_parser("init", help=text, description=about)
+    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes; none with --ci "
+    text += "writes the workflows alone"
+    init.add_argument("data", nargs="*", metavar="DATA", help=text)
+    text = "the column of the labels, which get a drift gate of their own"
+    init.add_argument("--y-true", metavar="COLUMN", help=text)
+    text = "the name of the suite; by default suite"
+    init.add_argument("--name", default="suite", metavar="NAME", help=text)
+    text = "write to a file"
+    init.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    text = "write .github/workflows/data-gates.yml and model-gates.yml; existing files are kept"
+    init.add_argument("--ci", choices=("github",), help=text)
+
+
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     """Add the options for what a command writes besides its output."""
     text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
     command.add_argument(
         "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
     )
-    text = "append the report as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
+    _add_summary(command, "report")
+
+
+def _add_summary(command: argparse.ArgumentParser, what: str) -> None:
+    text = f"append the {what} as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
     command.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
 
 

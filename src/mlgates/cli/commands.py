@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mlgates.cli.arguments import CANARY, COLUMNS, OTHERS, TABLES, parse
-from mlgates.errors import MlgatesError
+from mlgates.errors import EvidenceError, MlgatesError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from mlgates.report import Report
 
 _CODES = {"pass": 0, "fail": 1, "error": 2, "inconclusive": 3}
@@ -78,7 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mlgates.report import Report
 
             return _write_report(Report.load(given.report), (given.output, given.format))
+        if given.command == "compare":
+            return _compare(given)
         if given.command == "init":
+            if given.ci is not None:
+                _write_workflows()
+            if not given.data:
+                return 0
             from mlgates.infer import draft_toml
 
             text = draft_toml(given.data, y_true=given.y_true, name=given.name)
@@ -109,6 +117,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _write_workflows() -> None:
+    """Write the workflows for GitHub into the working folder; never replace a file."""
+    folder = Path(".github", "workflows")
+    templates = sorted(Path(__file__).with_name("workflows").glob("*.yml"))
+    for template in templates:
+        if (folder / template.name).exists():
+            msg = f"{folder / template.name}: the file exists; remove it first"
+            raise EvidenceError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    for template in templates:
+        with (folder / template.name).open("x", encoding="utf-8", newline="\n") as file:
+            file.write(template.read_text(encoding="utf-8"))
+        _print_error(f"wrote {folder / template.name}; edit its paths")
+
+
+def _compare(given: "Namespace") -> int:
+    """Compare two reports, write the comparison, and return the exit code."""
+    from mlgates import jsonfile
+    from mlgates.comparison import compare
+
+    comparison = compare(given.old, given.new)
+    if given.summary is not None:
+        _append(given.summary, comparison.to_markdown())
+    if given.format == "json":
+        text = jsonfile.dumps(comparison.to_dict()) + "\n"
+    else:
+        text = comparison.to_markdown() if given.format == "markdown" else f"{comparison}\n"
+    if given.output is None:
+        _print(text)
+    else:
+        jsonfile.write_atomic(given.output, text)
+    return int(given.exit_code and bool(comparison.changes))
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(f"{text}\n")
+
+
 def _write_report(
     report: "Report", *targets: tuple[Path | None, str | None], summary: Path | None = None
 ) -> int:
@@ -128,8 +175,7 @@ def _write_report(
                 colour = sys.stdout is not None and sys.stdout.isatty()
                 _print(render(report, form or "text", colour=colour))
             elif form == "summary":
-                with path.open("a", encoding="utf-8", newline="\n") as file:
-                    file.write(f"{report.to_markdown()}\n")
+                _append(path, report.to_markdown())
             elif form is None:
                 report.save(path)
             else:

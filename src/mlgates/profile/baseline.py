@@ -6,19 +6,21 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates import jsonfile, options
+from mlgates.environment import environment
 from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, mapping, text, whole
 from mlgates.profile.column import ColumnProfile
@@ -26,6 +28,7 @@ from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import QuantileSketch, number_in_range
+from mlgates.redaction import without_secrets
 from mlgates.stats.moments import Moments
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 from mlgates.tables.source import as_source
@@ -46,6 +49,7 @@ _CATEGORIES = frozenset({"bool", "string"})
 _OTHERS = frozenset({"date", "time", "timestamp", "duration", "binary", "nested", "null"})
 _KINDS = _NUMBERS | _CATEGORIES | _OTHERS | {"unreadable"}
 _TOP = frozenset({"format", "version", "created", "rows", "fingerprint", "columns", "sha256"})
+_OPTIONAL = frozenset({"provenance", "metadata"})
 _COLUMN = frozenset({"field", "counts", "min", "max", "knots", "categories"})
 #: A sum of numbers as a fraction; doubles have denominators of at most 324 digits.
 _FRACTION = re.compile(r"(-?[0-9]{1,1000})(?:/([1-9][0-9]{0,999}))?", re.ASCII)
@@ -85,6 +89,11 @@ class Baseline:
     moments : mapping of str to Moments
         Exact sums and central moments of the columns of numbers, without their infinite values.
         Files of older versions have none.
+    provenance : mapping of str to object
+        Commit, uncommitted changes, versions and platform when the baseline was made. Files of
+        older versions have none.
+    metadata : mapping of str to object
+        What the user said about the table, such as its version.
 
     Examples
     --------
@@ -102,6 +111,8 @@ class Baseline:
         created: str,
         *,
         moments: Mapping[str, Moments] = MappingProxyType({}),
+        provenance: Mapping[str, object] = MappingProxyType({}),
+        metadata: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.rows = rows
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
@@ -109,6 +120,8 @@ class Baseline:
         self.fingerprint = fingerprint
         self.created = created
         self.moments: Mapping[str, Moments] = MappingProxyType(dict(moments))
+        self.provenance: Mapping[str, object] = MappingProxyType(dict(provenance))
+        self.metadata: Mapping[str, object] = MappingProxyType(dict(metadata))
 
     @property
     def schema(self) -> TableSchema:
@@ -117,7 +130,12 @@ class Baseline:
 
     @classmethod
     def from_data(
-        cls, data: object, *, exclude: str | Iterable[str] = (), n_jobs: int | None = None
+        cls,
+        data: object,
+        *,
+        exclude: str | Iterable[str] = (),
+        n_jobs: int | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> "Baseline":
         """Build the baseline of a table.
 
@@ -129,6 +147,9 @@ class Baseline:
             Columns that are not read, and of which nothing is stored.
         n_jobs : int, optional
             Number of threads for the scan. By default one for each processor if the table is large.
+        metadata : Mapping, optional
+            What the baseline should say about the table, such as its version: None, bools, numbers,
+            strings, lists and mappings by name. URLs, e-mail addresses and secrets are hidden.
 
         Returns
         -------
@@ -140,8 +161,9 @@ class Baseline:
             If `data` is not a table, has no rows, or has only missing cells, or if it lacks a
             column that `exclude` names.
         OptionError
-            If `exclude` is not a sequence of different names.
+            If `exclude` is not a sequence of different names, or `metadata` has other values.
         """
+        about = _plain_metadata({} if metadata is None else metadata)
         excluded = options.names("Baseline.from_data", "exclude", exclude)
         source = data if isinstance(data, Profile) else as_source(data)
         for name in excluded:
@@ -176,7 +198,14 @@ class Baseline:
                     kept[name] = distribution
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(
-            profile.rows, profile.columns, kept, profile.fingerprint, created, moments=moments
+            profile.rows,
+            profile.columns,
+            kept,
+            profile.fingerprint,
+            created,
+            moments=moments,
+            provenance=environment(),
+            metadata=about,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -266,6 +295,8 @@ class Baseline:
             "created": self.created,
             "rows": self.rows,
             "fingerprint": self.fingerprint,
+            **({"provenance": self.provenance} if self.provenance else {}),
+            **({"metadata": self.metadata} if self.metadata else {}),
             "columns": columns,
         }
         return mapping(jsonfile.plain(body), "baseline")  # type: ignore[return-value]
@@ -273,7 +304,7 @@ class Baseline:
     @classmethod
     def _from_dict(cls, data: object) -> "Baseline":
         given = jsonfile.versioned(data, "baseline", FORMAT, VERSION)
-        given = fields(given, _TOP, "baseline")
+        given = fields(given, _TOP, "baseline", _OPTIONAL)
         body = {key: value for key, value in given.items() if key != "sha256"}
         if given["sha256"] != _digest(body):
             msg = "the SHA-256 does not match: the file was changed after it was written"
@@ -297,17 +328,31 @@ class Baseline:
             )
             raise EvidenceError(msg)
         texts = (text(given[key], key) for key in ("fingerprint", "created"))
-        return cls(rows, columns, kept, *texts, moments=moments)
+        return cls(
+            rows,
+            columns,
+            kept,
+            *texts,
+            moments=moments,
+            provenance=mapping(given.get("provenance", {}), "provenance"),
+            metadata=mapping(given.get("metadata", {}), "metadata"),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Baseline):
             return NotImplemented
         ours, theirs = self._body(), other._body()
-        return {**ours, "created": ""} == {**theirs, "created": ""}
+        apart = dict.fromkeys(("created", "provenance"))
+        return {**ours, **apart} == {**theirs, **apart}
 
     def __reduce__(self) -> tuple[object, ...]:
         kept = dict(self.columns), dict(self.distributions)
-        make = partial(Baseline, moments=dict(self.moments))
+        make = partial(
+            Baseline,
+            moments=dict(self.moments),
+            provenance=dict(self.provenance),
+            metadata=dict(self.metadata),
+        )
         return make, (self.rows, *kept, self.fingerprint, self.created)
 
     def __repr__(self) -> str:
@@ -339,6 +384,17 @@ def is_identifier(frequencies: Frequencies) -> bool:
     if not pa.types.is_large_string(values.type):
         return False
     return (pc.max(pc.utf8_length(values)).as_py() or 0) > _LONGEST
+
+
+def _plain_metadata(given: object) -> Mapping[str, object]:
+    """Return metadata as JSON values without secrets; OptionError for other values."""
+    allowed = "a mapping of names to None, bools, numbers, strings, lists and mappings"
+    with suppress(TypeError, RecursionError):
+        found = jsonfile.plain(given)
+        if isinstance(given, Mapping) and isinstance(found, dict):
+            return cast("Mapping[str, object]", jsonfile.plain(without_secrets(found)))
+    owner = "Baseline.from_data"
+    raise options.refuse(owner, "metadata", allowed, given)
 
 
 def _digest(body: Mapping[str, object]) -> str:

@@ -320,7 +320,8 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
         clauses.append(f"{number_of(len(deselected), 'gate')} not selected in pytest: {names}")
     commit = provenance.get("commit")
     if isinstance(commit, str):
-        clauses.append(f"commit {commit[:12]}")
+        changed = " with uncommitted changes" if provenance.get("dirty") is True else ""
+        clauses.append(f"commit {commit[:12]}{changed}")
     return [clean(clause, 500) for clause in clauses]
 
 

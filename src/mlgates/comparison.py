@@ -1,0 +1,338 @@
+"""`compare`: what changed between two runs of a suite."""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, final
+
+from mlgates import jsonfile, options
+from mlgates.report import GateResult, Report
+from mlgates.verdict import Check
+
+__all__ = ["AREAS", "Change", "Comparison", "compare", "started"]
+
+FORMAT = "mlgates.comparison"
+VERSION = 1
+#: In each area, the parts of the provenance that belong to it.
+AREAS: Mapping[str, tuple[str, ...]] = {
+    "verdicts": (),
+    "numbers": (),
+    "data": ("tables", "values"),
+    "models": ("models",),
+    "code": ("commit", "dirty"),
+    "configuration": ("suite", "seed", "deselected"),
+    "environment": ("versions", "platform"),
+}
+#: The hash by which two tables, and two models, are compared.
+_HASHES = (("data", "tables", "fingerprint"), ("models", "models", "sha256"))
+
+What = Literal["changed", "added", "removed", "unknown"]
+_CheckKey = tuple[str, str | None, str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between two reports.
+
+    Parameters
+    ----------
+    area : {"verdicts", "numbers", "data", "models", "code", "configuration", "environment"}
+        What it is about.
+    name : str
+        What differs, such as ``"data.fingerprint"``, ``"model.params.C"`` or ``"drift:psi age"``.
+    what : {"changed", "added", "removed", "unknown"}
+        "added" is in the new report only, and "removed" in the old one only. "unknown" means that
+        at least one report does not have what is needed to tell.
+    old, new : object
+        The values as plain values; None if there is none.
+    unit : str
+        Unit of a number, as in `Check`.
+    """
+
+    area: str
+    name: str
+    what: What = "changed"
+    old: object = None
+    new: object = None
+    unit: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison:
+    """What changed between two reports; `compare` returns it.
+
+    Parameters
+    ----------
+    old, new : Report
+        The reports.
+    changes : tuple of Change
+        The differences by area: verdicts, numbers, data, models, code, configuration, environment.
+        The times of the runs are not compared.
+    """
+
+    old: Report
+    new: Report
+    changes: tuple[Change, ...]
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The areas with differences."""
+        return tuple(
+            area
+            for area in AREAS
+            if any(each.area == area and each.what != "unknown" for each in self.changes)
+        )
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The areas in which at least one report lacks what is needed to tell."""
+        return tuple(
+            area
+            for area in AREAS
+            if any(each.area == area and each.what == "unknown" for each in self.changes)
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the differences as dicts, lists, strings and numbers."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            **{
+                side: {
+                    "name": report.name,
+                    "verdict": str(report.verdict),
+                    "started": started(report),
+                }
+                for side, report in (("old", self.old), ("new", self.new))
+            },
+            "changes": [
+                {
+                    "area": each.area,
+                    "name": each.name,
+                    "what": each.what,
+                    "old": jsonfile.plain(each.old, quote=True),
+                    "new": jsonfile.plain(each.new, quote=True),
+                }
+                for each in self.changes
+            ],
+        }
+
+    def to_markdown(self) -> str:
+        """Return Markdown for a pull request or a step summary."""
+        # imported here, because the renderer imports this module
+        from mlgates.render.comparisons import to_markdown
+
+        return to_markdown(self)
+
+    def __str__(self) -> str:
+        from mlgates.render.comparisons import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        return f"<Comparison {self.old.name!r}: {len(self.changes)} changes>"
+
+
+def compare(
+    old: Report | str | os.PathLike[str], new: Report | str | os.PathLike[str]
+) -> Comparison:
+    """Compare two reports: what changed in data, models, code, configuration, environment, results.
+
+    Parameters
+    ----------
+    old, new : Report, str or Path
+        The reports, or the paths of their ``.json`` files.
+
+    Returns
+    -------
+    Comparison
+        Checks are matched by gate, subject, slice and metric. Numbers that differ only by rounding,
+        in the 12th digit or beyond, are equal.
+
+    Raises
+    ------
+    EvidenceError
+        If a file can't be read, as in `Report.load`.
+    OptionError
+        For anything but reports and paths.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> suite = mg.GateSuite([mg.Completeness(max_missing=0.2)])
+    >>> old, new = (suite.run(data={"x": x}) for x in ([1, 2], [1, None]))
+    >>> comparison = mg.compare(old, new)
+    >>> comparison.changed
+    ('verdicts', 'numbers', 'data')
+    >>> comparison.changes[0]
+    Change(area='verdicts', name='the report', what='changed', old='pass', new='fail', unit='')
+    """
+    before, after = _report("old", old), _report("new", new)
+    changes = [*_results(before, after), *_provenance(before, after)]
+    places = {area: place for place, area in enumerate(AREAS)}
+    changes.sort(key=lambda each: places[each.area])
+    return Comparison(old=before, new=after, changes=tuple(changes))
+
+
+def started(report: Report) -> str | None:
+    """Return when a run began, as text; None if the report does not have it."""
+    found = report.provenance.get("started")
+    return found if isinstance(found, str) else None
+
+
+def _report(option: str, given: object) -> Report:
+    if type(given) is Report:
+        return given
+    if isinstance(given, str | os.PathLike):
+        return Report.load(given)
+    owner = "compare"
+    raise options.refuse(owner, option, "a report or the path of its .json file", given)
+
+
+def _results(old: Report, new: Report) -> Iterator[Change]:
+    """Yield the changes of verdicts, of numbers, and of limits."""
+    yield from _differences("verdicts", {"the report": old.verdict}, {"the report": new.verdict})
+    ours, theirs = ({result.name: result for result in report} for report in (old, new))
+    for name in {**ours, **theirs}:
+        pair = [results.get(name) for results in (ours, theirs)]
+        yield from _differences(
+            "verdicts", *({name: r.verdict} if r is not None else {} for r in pair)
+        )
+        before, after = pair
+        if before is not None and after is not None:
+            yield from _checks(before, after)
+
+
+def _checks(old: GateResult, new: GateResult) -> Iterator[Change]:
+    """Yield the changes of the checks of one gate."""
+    ours, theirs = _by_key(old), _by_key(new)
+    numbers: list[tuple[float, Change]] = []
+    for key in {**ours, **theirs}:
+        subject, group, metric, _ = key
+        repeated = subject in (old.name, old.kind, metric)
+        parts = (old.name, "" if repeated else subject, group or "", metric)
+        name = " ".join(part for part in parts if part)
+        before, after = ours.get(key), theirs.get(key)
+        verdicts = [{} if check is None else {name: check.verdict} for check in (before, after)]
+        yield from _differences("verdicts", *verdicts)
+        if before is None or after is None:
+            continue
+        limits = [
+            {} if c.limit is None else {f"{name}, limit": str(c.limit)} for c in (before, after)
+        ]
+        yield from _differences("configuration", *limits)
+        change = Change(
+            area="numbers", name=name, old=before.value, new=after.value, unit=after.unit
+        )
+        moved = _distance(before.value, after.value)
+        if moved:
+            numbers.append((moved, change))
+        if before.n != after.n:
+            rows = Change(area="numbers", name=f"{name}, n", old=before.n, new=after.n)
+            numbers.append((0.0, rows))
+    numbers.sort(key=lambda each: -each[0])
+    yield from (change for _, change in numbers)
+
+
+def _by_key(result: GateResult) -> dict[_CheckKey, Check]:
+    """Return the checks of a result by subject, slice, metric, and a number for repeated ones."""
+    found: dict[_CheckKey, Check] = {}
+    seen: Counter[tuple[str, str | None, str]] = Counter()
+    for check in result.checks:
+        key = (check.subject, check.group, check.metric)
+        found[*key, seen[key]] = check
+        seen[key] += 1
+    return found
+
+
+def _distance(old: float | None, new: float | None) -> float:
+    """Return how far two numbers are apart, relative to the larger; 0 if they are equal."""
+    if old is None or new is None:
+        return 0.0 if old is new else math.inf
+    if old == new or math.isclose(old, new, rel_tol=1e-12):
+        return 0.0
+    if math.isinf(old) or math.isinf(new):
+        return math.inf
+    return abs(new - old) / max(abs(old), abs(new))
+
+
+def _provenance(old: Report, new: Report) -> Iterator[Change]:
+    """Yield the changes of data, models, code, configuration and environment."""
+    ours, theirs = old.provenance, new.provenance
+    unknown = list(_unknown(ours, theirs))
+    yield from unknown
+    skipped = {(each.area, each.name) for each in unknown}
+    for area, sections in AREAS.items():
+        for section in sections:
+            parts = []
+            for side in (ours, theirs):
+                found = side.get(section)
+                prefix = "" if isinstance(found, Mapping) else section
+                parts.append(dict(_leaves(prefix, found)))
+            for change in _differences(area, *parts):
+                if (area, change.name) not in skipped and (area, section) not in skipped:
+                    yield change
+    about = [{"name": each.name, "metadata": each.metadata} for each in (old, new)]
+    yield from _differences("configuration", *(dict(_leaves("", each)) for each in about))
+
+
+#: parts of the provenance that can be absent; that of the commit and of changes is handled apart
+_OPTIONAL = frozenset({"commit", "dirty", "seed", "deselected"})
+
+
+def _unknown(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
+    """Yield what can't be compared because a report lacks it."""
+    for area, sections in AREAS.items():
+        for section in sections:
+            # reports of older versions lack whole sections
+            if section not in _OPTIONAL and (section not in old or section not in new):
+                before, after = old.get(section), new.get(section)
+                yield Change(area=area, name=section, what="unknown", old=before, new=after)
+    for area, section, leaf in _HASHES:
+        ours, theirs = old.get(section), new.get(section)
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+            for name in ours:
+                sides = ours[name], theirs.get(name)
+                if all(isinstance(side, Mapping) for side in sides):
+                    marks = [cast("Mapping[str, object]", side).get(leaf) for side in sides]
+                    if None in marks:
+                        before, after = marks
+                        full = f"{name}.{leaf}"
+                        yield Change(area=area, name=full, what="unknown", old=before, new=after)
+    commits = old.get("commit"), new.get("commit")
+    dirty = old.get("dirty"), new.get("dirty")
+    if None in commits:
+        yield Change(area="code", name="commit", what="unknown", old=commits[0], new=commits[1])
+    if None in dirty or (dirty == (True, True) and commits[0] == commits[1]):
+        yield Change(area="code", name="dirty", what="unknown", old=dirty[0], new=dirty[1])
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield the values in nested mappings, except None, with their keys joined by dots."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(f"{name}.{key}" if name else str(key), item)
+    elif value is not None:
+        yield name, value
+
+
+def _differences(
+    area: str, old: Mapping[str, object], new: Mapping[str, object]
+) -> Iterable[Change]:
+    """Yield a change for each name with different values, or that one side lacks."""
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        if name not in old:
+            yield Change(area=area, name=name, what="added", new=_plain(after))
+        elif name not in new:
+            yield Change(area=area, name=name, what="removed", old=_plain(before))
+        elif before != after:
+            yield Change(area=area, name=name, old=_plain(before), new=_plain(after))
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, str) else value  # a verdict as text

@@ -1,0 +1,130 @@
+"""Render a `Comparison` as text and as Markdown: a list of changes for each area."""
+
+from collections.abc import Mapping, Sequence
+
+from mlgates.comparison import AREAS, Change, Comparison, started
+from mlgates.printable import clean, distinct, without_commands
+from mlgates.render.markdown import escape
+from mlgates.render.rows import GLYPHS, number_of
+from mlgates.report import Report
+from mlgates.verdict import Verdict, format_number
+
+_MOST = 30  # changes of one area
+_NAME = 48  # characters of a name
+_VALUE = 40  # characters of a value
+_CONTEXT = 16  # characters around the part of a text that differs
+_HASH = 12
+_HASHES = ("fingerprint", "sha256", "commit")
+_UNKNOWN = "not known"
+
+
+def to_text(comparison: Comparison) -> str:
+    """Return a comparison as a table for a terminal."""
+    lines = [_head(comparison)]
+    runs = [_run(report) for report in (comparison.old, comparison.new)]
+    lines += [f"{side}: {run}" for side, run in zip(("old", "new"), runs, strict=True) if run]
+    shown = [
+        (((title.upper(), "OLD", "NEW"), *rows), more) for title, rows, more in _tables(comparison)
+    ]
+    every = [row for rows, _ in shown for row in rows]
+    first, second = (max((len(row[i]) for row in every), default=0) for i in (0, 1))
+    for rows, more in shown:
+        lines.append("")
+        lines += [f"{name:{first}}  {old:{second}}  {new}".rstrip() for name, old, new in rows]
+        lines += [f"{more:,} more"] if more else []
+    if same := _same(comparison):
+        lines += ["", f"the same: {', '.join(same)}"]
+    return "\n".join(map(without_commands, lines))
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Return a comparison in GitHub's flavour of Markdown."""
+    parts = [f"### {escape(_head(comparison))}"]
+    runs = [_run(report) for report in (comparison.old, comparison.new)]
+    parts += [escape(f"old: {runs[0]}; new: {runs[1]}")] if all(runs) else []
+    for title, rows, more in _tables(comparison):
+        table = [f"| {title} | old | new |", "| --- | --- | --- |"]
+        table += [f"| {' | '.join(map(escape, row))} |" for row in rows]
+        parts.append("\n".join(table))
+        parts += [f"{more:,} more"] if more else []
+    if same := _same(comparison):
+        parts.append(f"The same: {', '.join(same)}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(comparison: Comparison) -> str:
+    old, new = comparison.old, comparison.new
+    name = clean(new.name)
+    if new.name != old.name:
+        name = f"{clean(old.name)} and {name}"
+    known = sum(change.what != "unknown" for change in comparison.changes)
+    verdicts = " to ".join(dict.fromkeys(f"{each.verdict.upper()}" for each in (old, new)))
+    return f"{name}: {verdicts} - {number_of(known, 'change') if known else 'no changes'}"
+
+
+def _run(report: Report) -> str:
+    at = started(report)
+    return "" if at is None else f"run {clean(at[:19])} UTC"
+
+
+def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str, str]], int]]:
+    """Return the title of each table, its rows (name, old, new), and how many were left out."""
+    known = [change for change in comparison.changes if change.what != "unknown"]
+    groups = {area: [each for each in known if each.area == area] for area in AREAS}
+    groups[_UNKNOWN] = [each for each in comparison.changes if each.what == "unknown"]
+    tables = []
+    for title, changes in groups.items():
+        if changes:
+            shown = distinct((change.name for change in changes), _NAME)
+            rows = [(shown[each.name], *_values(each)) for each in changes[:_MOST]]
+            tables.append((title, rows, len(changes) - len(rows)))
+    return tables
+
+
+def _values(change: Change) -> tuple[str, str]:
+    """Return the old and the new value as texts."""
+    old, new = change.old, change.new
+    hashed = change.name.rpartition(".")[2] in _HASHES
+    if isinstance(old, str) and isinstance(new, str) and len(max(old, new, key=len)) > _VALUE:
+        return (old[:_HASH], new[:_HASH]) if hashed else _differing(old, new)
+    return _value(change, old), _value(change, new)
+
+
+def _value(change: Change, value: object) -> str:
+    if value is None:
+        return "-"
+    if change.area == "verdicts":
+        verdict = Verdict(str(value))
+        return f"{GLYPHS[verdict]} {verdict.upper()}"
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float):
+        return format_number(value, change.unit)
+    if isinstance(value, Mapping):
+        return number_of(len(value), "value")
+    text = str(value)
+    return text[:_HASH] if change.name.rpartition(".")[2] in _HASHES else clean(text, _VALUE)
+
+
+def _differing(old: str, new: str) -> tuple[str, str]:
+    """Return the parts of two texts that differ, with some characters around them."""
+    start = _common(old, new)
+    end = _common(old[start:][::-1], new[start:][::-1])
+    first = max(0, start - _CONTEXT)
+    found = []
+    for text in (old, new):
+        last = min(len(text), len(text) - end + _CONTEXT)
+        part = clean(text[first:last], 2 * _VALUE)
+        found.append(f"{'...' if first else ''}{part}{'...' if last < len(text) else ''}")
+    return found[0], found[1]
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters at the start of two texts are equal."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _same(comparison: Comparison) -> Sequence[str]:
+    apart = {*comparison.changed, *comparison.unknown}
+    return [area for area in AREAS if area not in apart]

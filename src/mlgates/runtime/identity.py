@@ -1,0 +1,224 @@
+"""Identify a model for a report: its class, its parameters, and a hash of its content."""
+
+import copyreg
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from mlgates.errors import suppress_errors
+from mlgates.printable import clean
+from mlgates.redaction import without_secrets
+
+__all__ = ["content_hash", "identify"]
+
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(...))
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, type)
+#: packages whose classes give equal state for equal content where they define their own pickling
+_TRUSTED = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas"}
+_MOST_BYTES = 64 * 2**20
+_MOST_OBJECTS = 50_000
+_DEEPEST = 200
+
+_MOST_PARAMS = 200
+_MOST_ITEMS = 50
+_LONGEST = 200  # characters of a text
+_LEVELS = 3  # of mappings and sequences in a parameter
+
+
+def identify(model: object) -> dict[str, object]:
+    """Return the class of a model, its parameters, and a hash of its content, as plain values.
+
+    Parameters
+    ----------
+    model : object
+        A model, a function or another callable. Its method `get_params` is called, if it has one.
+
+    Returns
+    -------
+    dict
+        ``class`` is the full name of the class or function. ``params`` is None for a model without
+        parameters; arrays, objects and functions in them are described by a text, and secrets are
+        hidden. ``sha256`` is that of `content_hash`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> found = identify(Ridge(alpha=0.5))
+    >>> found["class"], found["params"]["alpha"], found["params"]["random_state"]
+    ('sklearn.linear_model._ridge.Ridge', 0.5, None)
+    """
+    params: object = None
+    with suppress_errors():  # the method is that of a user
+        given = model.get_params()  # type: ignore[attr-defined]
+        if isinstance(given, Mapping):
+            params = without_secrets({str(key): _param(value) for key, value in given.items()})
+    if isinstance(params, Mapping):
+        ordered = dict(sorted(params.items())[:_MOST_PARAMS])
+        more = len(params) - len(ordered)
+        params = {**ordered, **({"...": f"{more:,} more"} if more else {})}
+    name = "object"
+    with suppress_errors():  # metaclasses can be a user's, too
+        name = _name_of(model)
+    return {"class": name, "params": params, "sha256": content_hash(model)}
+
+
+def content_hash(value: object) -> str | None:
+    """Return the SHA-256 of an object's content, or None if it can't be determined.
+
+    It is computed from the state that pickling would save: parameters, and what was learned. It is
+    the same in other processes, and for a copy. The code of classes and functions is not part of
+    it, only their names.
+
+    It can't be determined for a function, for an object with more than 64 MiB or 50,000 parts, and
+    for an object with a part that can't be pickled, that is a lambda or a local function, or that
+    a class outside of the standard library, numpy, scipy, scikit-learn and pandas pickles in its
+    own way, as tensors of torch are.
+
+    Examples
+    --------
+    >>> content_hash({"a": np.array([1.0, 2.0])}) == content_hash({"a": np.array([1.0, 2.0])})
+    True
+    >>> content_hash(lambda x: x) is None
+    True
+    """
+    with suppress_errors():  # pickling a class of a user may raise anything
+        if not _is_function(value):
+            return _Hasher().digest(value).hex()
+    return None
+
+
+class _Hasher:
+    """Compute the digest of an object from the digests of its parts."""
+
+    def __init__(self) -> None:
+        self._bytes = _MOST_BYTES
+        self._objects = _MOST_OBJECTS
+        # by identity; the object is kept, so that no other object gets its identity
+        self._known: dict[int, tuple[bytes, object]] = {}
+        self._path: dict[int, int] = {}
+
+    def digest(self, value: Any) -> bytes:
+        kind = type(value)
+        self._objects -= 1
+        if self._objects < 0 or len(self._path) > _DEEPEST:
+            msg = "too many parts"
+            raise ValueError(msg)
+        if kind in _ATOMS:
+            data = value if kind in (bytes, bytearray) else repr(value).encode("utf-8", "replace")
+            return self._joined(kind.__name__, [data])
+        if _is_function(value):
+            name = _name_of(value)
+            if "<" in name:  # a lambda or a local function, which other code can be named like
+                msg = f"{name} has no name in a module"
+                raise ValueError(msg)
+            return self._joined("name", [name.encode()])
+        if id(value) in self._known:
+            return self._known[id(value)][0]
+        if id(value) in self._path:  # inside of itself
+            return self._joined("cycle", [b"%d" % (len(self._path) - self._path[id(value)])])
+        self._path[id(value)] = len(self._path)
+        found = self._of_parts(value, kind)
+        del self._path[id(value)]
+        self._known[id(value)] = (found, value)
+        return found
+
+    def _of_parts(self, value: Any, kind: type) -> bytes:
+        if kind in (list, tuple):
+            return self._joined(kind.__name__, map(self.digest, value))
+        if kind is dict:
+            pairs = (self.digest(key) + self.digest(item) for key, item in value.items())
+            return self._joined("dict", sorted(pairs))
+        if kind in (set, frozenset):
+            return self._joined(kind.__name__, sorted(map(self.digest, value)))
+        if kind is np.ndarray:
+            head = repr((value.dtype.str, value.shape)).encode()
+            if value.dtype.names:  # between the fields there may be bytes of any value
+                parts = [self.digest(value[name]) for name in value.dtype.names]
+                return self._joined("fields", [repr(value.dtype.names).encode(), *parts])
+            if value.dtype.hasobject:
+                return self._joined("array", [head, self.digest(value.tolist())])
+            if value.nbytes > self._bytes:
+                msg = "too many bytes"
+                raise ValueError(msg)
+            return self._joined("array", [head, np.ascontiguousarray(value).view(np.uint8).data])
+        if kind is MethodType:
+            return self._joined("method", map(self.digest, (value.__func__, value.__self__)))
+        return self._joined("object", map(self.digest, _reduced(value, kind)))
+
+    def _joined(self, tag: str, parts: Iterable[bytes | memoryview]) -> bytes:
+        hasher = hashlib.sha256(tag.encode())
+        for part in parts:
+            size = memoryview(part).nbytes
+            self._bytes -= size
+            if self._bytes < 0:
+                msg = "too many bytes"
+                raise ValueError(msg)
+            hasher.update(b"%d:" % size)
+            hasher.update(part)
+        return hasher.digest()
+
+
+def _reduced(value: Any, kind: type) -> tuple[object, ...]:
+    """Return what pickling would save of an object; raise TypeError if it isn't known to be stable.
+
+    A class that pickles in its own way may save addresses in memory, or the order of a set.
+    """
+    reducer = copyreg.dispatch_table.get(kind)
+    owner: Any = reducer
+    if reducer is None:
+        own = ("__reduce__", "__reduce_ex__")
+        owner = next(base for base in kind.__mro__ if any(name in vars(base) for name in own))
+    if owner.__module__.partition(".")[0] not in _TRUSTED:
+        msg = f"{_name_of(kind)} is pickled in its own way"
+        raise TypeError(msg)
+    found = value.__reduce_ex__(4) if reducer is None else reducer(value)
+    if isinstance(found, str):  # a global object
+        return (kind, found)
+    make, arguments, *rest = found
+    state, listed, mapped = (*rest, None, None, None)[:3]
+    items = None if listed is None else list(listed)
+    pairs = None if mapped is None else list(mapped)
+    return (kind, make, arguments, state, items, pairs)
+
+
+def _param(value: Any, level: int = 0) -> object:
+    """Return a parameter as a plain value; a text that describes it if it is none."""
+    item = value.item() if isinstance(value, np.generic) else value
+    if item is None or isinstance(item, bool):
+        return item
+    if isinstance(item, str):
+        return clean(str(item), _LONGEST)
+    if isinstance(item, int) and type(item) is int and item.bit_length() < 1_000:
+        return item
+    if isinstance(item, float):
+        return "nan" if item != item else float(item)  # noqa: PLR0124
+    if isinstance(item, np.ndarray):
+        mark = content_hash(np.asarray(item)) or ""
+        return f"array {item.shape} {item.dtype}{mark and f', sha256 {mark[:12]}'}"
+    if not isinstance(item, list | tuple | dict):
+        return _name_of(item)
+    if level == _LEVELS or len(item) > _MOST_ITEMS:
+        return f"{_name_of(item)} of {len(item):,} items"
+    if isinstance(item, dict):
+        return {str(key): _param(part, level + 1) for key, part in item.items()}
+    return tuple(_param(part, level + 1) for part in item)
+
+
+def _is_function(value: object) -> bool:
+    """Return whether an object is a function, also one compiled by Cython, or a class."""
+    kind = type(value)  # `isinstance` would read an attribute of a user's object
+    return issubclass(kind, _FUNCTIONS) or kind.__module__.startswith("_cython_")
+
+
+def _name_of(value: Any) -> str:
+    """Return the full name of a function or class, or that of an object's class."""
+    if type(value) is MethodType:
+        return f"{_name_of(type(value.__self__))}.{value.__func__.__name__}"
+    named = value if _is_function(value) else type(value)
+    module = getattr(named, "__module__", None)
+    prefix = f"{module}." if isinstance(module, str) and module != "builtins" else ""
+    return clean(f"{prefix}{named.__qualname__}", _LONGEST)
