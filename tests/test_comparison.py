@@ -228,33 +228,33 @@ nightly: PASS to FAIL - 11 changes
 old: run 2026-01-31T12:00:00 UTC
 new: run 2026-01-31T12:00:00 UTC
 
-VERDICTS                     OLD                                     NEW
-the report                   ✓ PASS                                  ✗ FAIL
-completeness                 ✓ PASS                                  ✗ FAIL
-completeness age missing     ✓ PASS                                  ✗ FAIL
+VERDICTS                     OLD                         NEW
+the report                   ✓ PASS                      ✗ FAIL
+completeness                 ✓ PASS                      ✗ FAIL
+completeness age missing     ✓ PASS                      ✗ FAIL
 
-NUMBERS                      OLD                                     NEW
-completeness age missing     10 %                                    40 %
-completeness age missing, n  10                                      1,200
+NUMBERS                      OLD                         NEW
+completeness age missing     10 %                        40 %
+completeness age missing, n  10                          1,200
 
-DATA                         OLD                                     NEW
-data.rows                    10                                      1,200
-data.fingerprint             cccccccccccc                            ffffffffffff
+DATA                         OLD                         NEW
+data.rows                    10                          1,200
+data.fingerprint             cccccccccccc                ffffffffffff
 
-MODELS                       OLD                                     NEW
-model.params.C               1                                       -
+MODELS                       OLD                         NEW
+model.params.C               1                           -
 
-CODE                         OLD                                     NEW
-commit                       aaaaaaaaaaaa                            bbbbbbbbbbbb
+CODE                         OLD                         NEW
+commit                       aaaaaaaaaaaa                bbbbbbbbbbbb
 
-CONFIGURATION                OLD                                     NEW
-suite                        ...e([Completeness()], name='nightl...  ...e([Completeness(max_missing=0.2)], name='nightl...
-metadata.tag                 -                                       ::error::x
+CONFIGURATION                OLD                         NEW
+suite                        ...pleteness()], name='...  ...pleteness(max_missi...)], name='...
+metadata.tag                 -                           ::error::x
 
-NOT KNOWN                    OLD                                     NEW
-model.sha256                 eeeeeeeeeeee                            -
+NOT KNOWN                    OLD                         NEW
+model.sha256                 eeeeeeeeeeee                -
 
-the same: environment"""  # noqa: E501
+the same: environment"""
 
 
 def reports():
@@ -287,6 +287,27 @@ def test_long_lists_are_cut():
     assert "\np027 " in text
     assert "\np028 " not in text
     assert "\n42 more" in text
+
+
+def test_parameters_of_another_kind_of_model_share_a_row():
+    def of(params):
+        return report(models={"model": {"class": "m.M", "params": params, "sha256": "e" * 64}})
+
+    old = of({"C": 1.0, **dict.fromkeys("defgh", 1)})
+    new = of({"C": 2.0, "x": 1})
+    lines = str(mg.compare(old, new)).splitlines()
+    assert lines[4:7] == [
+        "MODELS          OLD       NEW",
+        "model.params.C  1         2",
+        "model.params    5 others  1 other",
+    ]
+    assert len(mg.compare(old, new).changes) == 7
+    few = str(mg.compare(of({"C": 1.0, "d": 1}), new)).splitlines()
+    assert few[5:8] == [
+        "model.params.C  1    2",
+        "model.params.d  1    -",
+        "model.params.x  -    1",
+    ]
 
 
 def test_markdown():

@@ -10,9 +10,10 @@ from mlgates.report import Report
 from mlgates.verdict import Verdict, format_number
 
 _MOST = 30  # changes of one area
-_NAME = 48  # characters of a name
-_VALUE = 40  # characters of a value
-_CONTEXT = 16  # characters around the part of a text that differs
+_NAME = 44  # characters of a name
+_VALUE = 32  # characters of a value
+_CONTEXT = 10  # characters around the part of a text that differs
+_MOST_PARAMS = 4  # that only one of two models has
 _HASH = 12
 _HASHES = ("fingerprint", "sha256", "commit")
 _UNKNOWN = "not known"
@@ -75,10 +76,28 @@ def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str, str]
     tables = []
     for title, changes in groups.items():
         if changes:
-            shown = distinct((change.name for change in changes), _NAME)
-            rows = [(shown[each.name], *_values(each)) for each in changes[:_MOST]]
-            tables.append((title, rows, len(changes) - len(rows)))
+            folded, rest = _folded(changes)
+            shown = distinct((change.name for change in rest), _NAME)
+            rows = [(shown[each.name], *_values(each)) for each in rest[:_MOST]]
+            tables.append((title, rows + folded, max(0, len(rest) - _MOST)))
     return tables
+
+
+def _folded(changes: Sequence[Change]) -> tuple[list[tuple[str, str, str]], list[Change]]:
+    """Return one row for the parameters of each model of another kind, and the other changes."""
+    apart: dict[str, list[Change]] = {}
+    for change in changes:
+        owner, params, _ = change.name.partition(".params.")
+        if change.area == "models" and params and change.what in ("added", "removed"):
+            apart.setdefault(f"{owner}{params}".removesuffix("."), []).append(change)
+    apart = {name: each for name, each in apart.items() if len(each) > _MOST_PARAMS}
+    rows = []
+    for name, each in apart.items():
+        removed = sum(change.what == "removed" for change in each)
+        old, new = (number_of(n, "other") if n else "-" for n in (removed, len(each) - removed))
+        rows.append((clean(name, _NAME), old, new))
+    hidden = {id(change) for each in apart.values() for change in each}
+    return rows, [change for change in changes if id(change) not in hidden]
 
 
 def _values(change: Change) -> tuple[str, str]:
@@ -114,7 +133,7 @@ def _differing(old: str, new: str) -> tuple[str, str]:
     found = []
     for text in (old, new):
         last = min(len(text), len(text) - end + _CONTEXT)
-        part = clean(text[first:last], 2 * _VALUE)
+        part = clean(text[first:last], _VALUE)
         found.append(f"{'...' if first else ''}{part}{'...' if last < len(text) else ''}")
     return found[0], found[1]
 
