@@ -17,9 +17,18 @@ def example():
     return runpy.run_path(str(Path(__file__).parents[1] / "examples" / "serving.py"))
 
 
+VALUES = np.random.default_rng(0).random(4_000).round(3)
+REFERENCE = mg.Baseline.from_data({"prediction": VALUES, "seconds": np.full(4_000, 0.25)})
+
+
 @pytest.fixture
-def window(example):
-    return example["Window"](example["ANSWERS"].plan(data=example["COLUMNS"]))
+def plan(example):
+    return example["ANSWERS"].plan(data=example["COLUMNS"], reference=REFERENCE)
+
+
+@pytest.fixture
+def window(example, plan):
+    return example["Window"](plan)
 
 
 class Stops(BaseException):
@@ -97,14 +106,12 @@ def test_errors_of_the_client_are_no_errors_of_the_model(example, window):
     assert profile.rows == 0
 
 
-def test_windows_of_threads_and_processes_add_up(example):
-    plan = example["ANSWERS"].plan(data=example["COLUMNS"])
+def test_windows_of_threads_and_processes_add_up(example, plan):
     windows = [example["Window"](plan) for _ in range(2)]
-    values = np.random.default_rng(0).random(4_000).round(3)
 
     def work(part):
         for place in range(part, 4_000, 4):
-            windows[part % 2].add("v1", failed=False, seconds=0.25, prediction=values[place])
+            windows[part % 2].add("v1", failed=False, seconds=0.25, prediction=VALUES[place])
 
     threads = [Thread(target=work, args=(part,)) for part in range(4)]
     for thread in threads:
@@ -114,8 +121,8 @@ def test_windows_of_threads_and_processes_add_up(example):
     (events, one), (others, other) = (window.take() for window in windows)
     assert events["v1"] + others["v1"] == Counter(requests=4_000)
     merged = one.merge(mg.Profile.from_bytes(other.to_bytes()))
-    whole = plan.count({"prediction": values, "seconds": np.full(4_000, 0.25)})
+    whole = plan.count({"prediction": VALUES, "seconds": np.full(4_000, 0.25)})
     assert merged.fingerprint == whole.fingerprint
-    suite, reference = example["ANSWERS"], {"prediction": values, "seconds": [0.25] * 4_000}
-    reports = [suite.run(data=data, reference=reference) for data in (merged, whole)]
+    suite = example["ANSWERS"]
+    reports = [suite.run(data=data, reference=REFERENCE) for data in (merged, whole)]
     assert [report.verdict for report in reports] == [mg.Verdict.PASS] * 2
