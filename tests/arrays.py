@@ -27,6 +27,10 @@ def quantile_edges(values, bins):
     return counted(values)[0].edges(bins)
 
 
+def count_at(values, points):
+    return counted(values)[0].count(points)
+
+
 def count_in(values, edges):
     return counted(values)[0].cells(edges)
 

@@ -2,21 +2,20 @@
 
 import numpy as np
 import pytest
-from arrays import count_in, ordered_cells, quantile_edges
+from arrays import count_at, count_in, ordered_cells, quantile_edges
 from example_counts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mlgates.stats.buckets import count_unsorted
 from mlgates.stats.counting import (
     Edges,
     Ends,
     category_cells,
-    count_unsorted,
     ranks_of,
     snapped,
     stored_edges,
-    tally,
 )
 from mlgates.stats.divergence import psi
 
@@ -148,7 +147,7 @@ def test_cells_do_not_depend_on_types(reference, current):
     assert edges.points.tolist() == [1, 3]
     assert count_in(b.astype(current), edges).tolist() == [0, 1, 0, 2, 2, 0]
     assert count_unsorted(b[::-1].astype(current), edges).tolist() == [0, 1, 0, 2, 2, 0]
-    low, high = tally(b[::-1].astype(current), edges.points)
+    low, high = count_at(b[::-1].astype(current), edges.points)
     assert (low.tolist(), high.tolist()) == ([1, 3], [1, 3])
 
 
@@ -166,7 +165,7 @@ def test_edges_outside_the_range_of_a_type():
 def test_many_values_are_counted_as_one_by_one(dtype, size):
     values = (np.random.default_rng(size).normal(size=size) * 1_000).astype(dtype)
     points = np.linspace(-2_000, 2_000, 81)
-    low, high = tally(values, points)
+    low, high = count_at(values, points)
     assert low.tolist() == [int((values < point).sum()) for point in points]
     assert high.tolist() == [int((values <= point).sum()) for point in points]
     few, many = points[::9], Edges(points, np.zeros(81, bool))
@@ -190,8 +189,8 @@ def test_many_values_of_one_cell():
 @given(samples(), samples())
 def test_tallies_add_up(a, b):
     points = np.array([-2.0, 0, 0.25, np.inf])
-    both = tally(np.concatenate([a, b]), points)
-    for whole, one, other in zip(both, tally(a, points), tally(b, points), strict=True):
+    both = count_at(np.concatenate([a, b]), points)
+    for whole, one, other in zip(both, count_at(a, points), count_at(b, points), strict=True):
         assert np.array_equal(whole, one + other)
 
 

@@ -21,7 +21,8 @@ from mlgates.profile.column import WHOLE, ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, as_points
 from mlgates.profile.sketch import PARTS, QuantileSketch
-from mlgates.stats.counting import Edges, Ends, count_unsorted, distance, in_order, round_to, tally
+from mlgates.stats.buckets import Bucketed, count_unsorted, grid_of
+from mlgates.stats.counting import Edges, Ends, distance, in_order, round_to
 from mlgates.tables import encoding, exact
 from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
@@ -539,11 +540,11 @@ class AtPoints(ColumnCounter):
         """Count the values of one batch of rows at the points."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
+        bucketed = Bucketed(values, grid_of(values))
+        low, high = bucketed.count(points)
         if self.reach:
             reach = np.array(self.reach)
-            low, high = tally(values, points - reach)[0], tally(values, points + reach)[1]
-        else:
-            low, high = tally(values, points)
+            low, high = bucketed.count(points - reach)[0], bucketed.count(points + reach)[1]
         beyond = 0.0 if self.tails else math.nan
         if self.tails and len(points) and view.min is not None and view.max is not None:
             if view.min < points[0].item():

@@ -31,6 +31,7 @@ __all__ = [
     "Bucketed",
     "Grid",
     "candidate_buckets",
+    "count_unsorted",
     "crossing_buckets",
     "grid_of",
     "ks",
@@ -56,6 +57,15 @@ _WHOLE = 2.0**52
 #: Larger doubles are scaled down before their differences are added, to avoid overflow.
 LARGE = 2.0**1000
 SCALE = 2.0**-60
+#: Up to this number of edges, one pass over the values per edge is faster than sorting blocks.
+_FEW_EDGES = 37
+#: Values compared with all points in turn; they fit into the innermost cache of a processor.
+_CHUNK = 4_080
+#: The largest sum that fits into a byte.
+_BYTE = 255
+#: Values compared in one call; more calls would make threads wait for each other. A multiple of
+#: `_CHUNK`, and of eight times `_BYTE`.
+_PASS = 16 * _CHUNK
 
 
 class Grid(NamedTuple):
@@ -75,11 +85,10 @@ class Grid(NamedTuple):
         Because `size` is added, all positions inside the grid have the same number of digits, so
         that sums of their fractions are exact.
         """
+        origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):
-            at = np.subtract(values, self.start, out=out, dtype=np.float64)
-            np.multiply(at, self.scale, out=at)
-        at += self.size
-        return at
+            at = np.subtract(values, origin, out=out, dtype=np.float64)
+            return np.multiply(at, self.scale, out=at)
 
     def places(self, values: Values) -> Counts:
         """Return the number of the bucket that each value belongs to.
@@ -347,6 +356,59 @@ def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt
     data = np.ones(len(rows), kind) if weights is None else weights
     column = csc_array((data, rows, np.array([0, len(rows)], np.int32)), shape=(size, 1))
     return np.asarray(column @ np.ones(1, kind))
+
+
+def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
+    """Count the values of an unsorted array in each cell, without sorting them.
+
+    The cells are those of `Bucketed.cells`.
+
+    NaN is not counted. `ends` are the number of values without NaN and of infinite ones, if the
+    caller has counted them; by default they are counted here.
+
+    Examples
+    --------
+    >>> edges = Edges(np.array([1.0, 5.0]), np.array([False, True]))
+    >>> count_unsorted(np.array([5.0, 9.0, np.nan, 1.0, -3.0, 5.0]), edges).tolist()
+    [0, 2, 0, 2, 1, 0]
+    """
+    if ends is None:
+        ends = Ends(len(values))
+        if values.dtype.kind == "f":
+            sizes = values == values, values == -np.inf, values == np.inf  # noqa: PLR0124  (NaN)
+            ends = Ends(*(int(np.count_nonzero(each)) for each in sizes))
+    first, last = edges.ends
+    if len(edges.points) + np.count_nonzero(edges.atoms) > _FEW_EDGES:
+        present = values[values == values] if ends.n < len(values) else values  # noqa: PLR0124
+        return Bucketed(present, grid_of(present)).cells(edges)
+    low, unreached = round_to(first[edges.atoms], values.dtype, up=True)
+    high, under = round_to(last, values.dtype, up=False)
+    high_counts = np.where(under, 0, _count_passes(values, high, np.less_equal))
+    low_counts = high_counts.copy()
+    low_counts[edges.atoms] = np.where(unreached, ends.n, _count_passes(values, low, np.less))
+    return count_stored(low_counts, high_counts, ends, edges)
+
+
+def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
+    """Return for each point how many values fulfil ``compare(values, point)``.
+
+    `compare` is a comparison such as `numpy.less`. All values are compared with one point after
+    another, which is fast for few points.
+    """
+    rest = len(values) % _PASS
+    whole, last = values[: len(values) - rest], values[len(values) - rest :]
+    counts = np.array([np.count_nonzero(true) for true in compare(last, points[:, None])], np.int64)
+    if len(whole) and len(points):
+        answers = np.empty((len(points), _PASS), np.bool_)
+        by_chunk = answers.reshape(len(points), -1, _CHUNK).swapaxes(0, 1)
+        # True is a byte of 1. Bytes are added eight at a time, as words, and at most 255 of them so
+        # that none overflows. This takes half the time of `count_nonzero`.
+        words = answers.view(np.uint64).reshape(len(points), -1, _BYTE)
+        for block in whole.reshape(-1, _PASS // _CHUNK, 1, _CHUNK):
+            compare(block, points[:, None], out=by_chunk, order="C")
+            sums = np.add.reduce(words, axis=2).view(np.uint8)
+            counts += np.add.reduce(sums, axis=1, dtype=np.int64)
+    return counts
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Mask]:

@@ -19,7 +19,6 @@ __all__ = [
     "Ends",
     "category_cells",
     "count_stored",
-    "count_unsorted",
     "distance",
     "edges_at",
     "in_order",
@@ -29,7 +28,6 @@ __all__ = [
     "snapped",
     "split",
     "stored_edges",
-    "tally",
 ]
 
 
@@ -37,17 +35,6 @@ __all__ = [
 _ROUNDING = 1e-9
 #: Integers of 64 bits are split at this number into two parts that are doubles.
 _HIGH = 2.0**32
-#: Up to this number of edges, one pass over the values per edge is faster than sorting blocks.
-_FEW_EDGES = 37
-#: Values compared with all points in turn; they fit into the innermost cache of a processor.
-_CHUNK = 4_080
-#: The largest sum that fits into a byte.
-_BYTE = 255
-#: Values compared in one call; more calls would make threads wait for each other. A multiple of
-#: `_CHUNK`, and of eight times `_BYTE`.
-_PASS = 16 * _CHUNK
-#: Values sorted at once.
-_SORTED = 65_536
 
 
 def in_order(numbers: Values) -> Values:
@@ -409,85 +396,6 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
     drawn[1:-1, 0] = edges.atoms
     drawn_cuts = cuts[drawn]
     return drawn_cuts[1:] - drawn_cuts[:-1]
-
-
-def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an unsorted array in each cell, without sorting them.
-
-    The cells are those of `mlgates.stats.buckets.Bucketed.cells`.
-
-    NaN is not counted. `ends` are the number of values without NaN and of infinite ones, if the
-    caller has counted them; by default they are counted here.
-
-    Examples
-    --------
-    >>> edges = Edges(np.array([1.0, 5.0]), np.array([False, True]))
-    >>> count_unsorted(np.array([5.0, 9.0, np.nan, 1.0, -3.0, 5.0]), edges).tolist()
-    [0, 2, 0, 2, 1, 0]
-    """
-    if ends is None:
-        ends = Ends(len(values))
-        if values.dtype.kind == "f":
-            sizes = values == values, values == -np.inf, values == np.inf  # noqa: PLR0124  (NaN)
-            ends = Ends(*(int(np.count_nonzero(each)) for each in sizes))
-    first, last = edges.ends
-    if len(edges.points) + np.count_nonzero(edges.atoms) > _FEW_EDGES:
-        low_counts, high_counts = tally(values, first)
-        if first is not last:
-            _, high_counts = tally(values, last)
-        return count_stored(low_counts, high_counts, ends, edges)
-    low, unreached = round_to(first[edges.atoms], values.dtype, up=True)
-    high, under = round_to(last, values.dtype, up=False)
-    high_counts = np.where(under, 0, _count_passes(values, high, np.less_equal))
-    low_counts = high_counts.copy()
-    low_counts[edges.atoms] = np.where(unreached, ends.n, _count_passes(values, low, np.less))
-    return count_stored(low_counts, high_counts, ends, edges)
-
-
-def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
-    """Return for each point how many values fulfil ``compare(values, point)``.
-
-    `compare` is a comparison such as `numpy.less`. All values are compared with one point after
-    another, which is fast for few points.
-    """
-    rest = len(values) % _PASS
-    whole, last = values[: len(values) - rest], values[len(values) - rest :]
-    counts = np.array([np.count_nonzero(true) for true in compare(last, points[:, None])], np.int64)
-    if len(whole) and len(points):
-        answers = np.empty((len(points), _PASS), np.bool_)
-        by_chunk = answers.reshape(len(points), -1, _CHUNK).swapaxes(0, 1)
-        # True is a byte of 1. Bytes are added eight at a time, as words, and at most 255 of them so
-        # that none overflows. This takes half the time of `count_nonzero`.
-        words = answers.view(np.uint64).reshape(len(points), -1, _BYTE)
-        for block in whole.reshape(-1, _PASS // _CHUNK, 1, _CHUNK):
-            compare(block, points[:, None], out=by_chunk, order="C")
-            sums = np.add.reduce(words, axis=2).view(np.uint8)
-            counts += np.add.reduce(sums, axis=1, dtype=np.int64)
-    return counts
-
-
-def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values of an unsorted array less than each point, and those less or equal.
-
-    Blocks that fit into the processor's cache are sorted, and the points are searched in each of
-    them, which takes half the time of sorting the array. NaN is not counted.
-
-    Examples
-    --------
-    >>> low, high = tally(np.array([3, 1, 2, 2]), np.array([2, 9]))
-    >>> low.tolist(), high.tolist()
-    ([1, 4], [3, 4])
-    """
-    low, high = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
-    for first in range(0, len(values), _SORTED):
-        block = np.sort(values[first : first + _SORTED])
-        if block.dtype.kind == "f":
-            # NaN is sorted behind inf.
-            block = block[: block.searchsorted(block.dtype.type(np.nan))]
-        below, upto = ranks_of(block, points)
-        low += below
-        high += upto
-    return low, high
 
 
 def category_cells(
