@@ -789,7 +789,7 @@ def test_a_function_gate_can_need_evidence_of_any_name():
 @pytest.mark.parametrize(
     ("function", "near"),
     [
-        (lambda y_tru: True, "did you mean 'y_true'?"),
+        (lambda y_tru: True, "did you mean 'y_true' or 'y_train'?"),
         (lambda df: True, "did you mean 'data'?"),
         (lambda y: True, "did you mean 'y_true'?"),
     ],

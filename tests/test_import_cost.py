@@ -1,7 +1,14 @@
 """What `import mlgates` may load: modules are counted, not milliseconds, so it never flakes."""
 
+import inspect
+import json
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+import pytest
 
 import mlgates as mg
 
@@ -80,3 +87,103 @@ def test_showing_a_report_loads_nothing_heavy(tmp_path):
     loaded = loaded_after(f"import mlgates.cli as m; out = sys.stdout; {shown}; sys.stdout = out")
     assert "mlgates.render.text" in loaded
     assert loaded & HEAVY == set()
+
+
+#: What gates import besides numpy and pyarrow, from the lightest to the heaviest. The tables are
+#: Arrow's, and other values numpy arrays: Arrow imports pandas when it converts these.
+IMPORTS = {
+    "Schema({'x': 'float'}, extra='allow').run(data=table)": (),
+    "Completeness().run(data=table)": (),
+    "Freshness('t', max_age='9999d').run(data=table)": (),
+    "Rule('x >= 0').run(data=table)": (),
+    "Unique('x').run(data=table)": (),
+    "Leakage('x').run(data=table, reference=other)": (),
+    "Statistic('mean', 'x', at_least=0).run(data=table)": ("scipy",),
+    "Drift('ks', columns=['x']).run(data=table, reference=table)": ("scipy",),
+    "Latency('p50', at_most='20ms').run(latencies=0.01 + y)": ("pandas", "scipy"),
+    "Performance('roc_auc', at_least=0).run(y_true=y, y_score=y * 0.5)": ("pandas", "scipy"),
+    "Regression('recall', tolerance=1).run(y_true=y, y_pred=y, production_pred=y)": (
+        "pandas",
+        "scipy",
+    ),
+    "Generalization('recall', max_gap=1).run(y_true=y, y_pred=y, y_train=y, train_pred=y)": (
+        "pandas",
+        "scipy",
+    ),
+    "Fairness('recall_difference', at_most=1, sensitive='s').run(data=table, y_true=y, y_pred=y)": (
+        "pandas",
+        "scipy",
+    ),
+    "Shadow(on='x', prediction='s').run(candidate_log=table, production_log=table)": (
+        "pandas",
+        "scipy",
+    ),
+    "Canary('errors').run(traffic=traffic)": ("pandas", "scipy"),
+    "Integration().run(model=model, X=table)": ("pandas", "scipy"),
+    "Reproducibility().run(fit=lambda: model, X=table)": ("pandas", "scipy"),
+    "MultivariateDrift(columns=['x']).run(data=table, reference=table)": (
+        "pandas",
+        "scipy",
+        "sklearn",
+    ),
+    "Performance('jaccard', at_least=0, resamples=40).run(y_true=y, y_pred=y)": (
+        "pandas",
+        "scipy",
+        "sklearn",
+    ),
+    "Fairness('recall_difference', at_most=1).metric_frame("
+    "y_true=y, y_pred=y, sensitive_features=y)": ("fairlearn", "pandas", "scipy", "sklearn"),
+}
+SCRIPT = """
+import io, json, sys
+import numpy as np
+from pyarrow.csv import read_csv
+import mlgates as mg
+
+# read from text, because Arrow imports pandas when it converts lists
+def table_of(start):
+    rows = [f"{start + i}.0,{'abc'[i % 3]},2026-01-01T00:00:00Z" for i in range(300)]
+    return read_csv(io.BytesIO("\\n".join(["x,s,t", *rows]).encode()))
+
+y = np.arange(300) % 2
+table, other = table_of(0), table_of(1_000)
+counts = {"requests": 100, "errors": 1}
+traffic = mg.Traffic().add(candidate=counts, production=counts, share=0.5)
+model = lambda X: np.zeros(len(X))
+for code in json.loads(sys.argv[1]):
+    result = eval("mg." + code)
+    loaded = {"fairlearn", "jinja2", "pandas", "polars", "scipy", "sklearn"} & set(sys.modules)
+    print(json.dumps([code, str(getattr(result, "reason", "")), sorted(loaded)]))
+"""
+
+
+@pytest.mark.slow
+def test_what_each_gate_imports():
+    # one interpreter, from the lightest gate to the heaviest: what is loaded adds up
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(list(IMPORTS))],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=600,
+    )
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(code, loaded) for code, _, loaded in found] == [
+        (code, list(names)) for code, names in IMPORTS.items()
+    ]
+
+
+def test_every_dependency_is_imported_somewhere():
+    root = Path(__file__).parent.parent
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    modules = {re.split("[><=]", each)[0] for each in declared}
+    modules = {{"scikit-learn": "sklearn"}.get(name, name) for name in modules}
+    source = "\n".join(path.read_text() for path in (root / "src").rglob("*.py"))
+    imported = set(re.findall(r"^ *(?:import|from) (\w+)", source, re.MULTILINE))
+    assert modules <= imported
+
+
+def test_each_gate_is_in_the_list_of_imports():
+    gates = {name for name in mg.__all__ if inspect.isclass(getattr(mg, name))}
+    gates = {name for name in gates if issubclass(getattr(mg, name), mg.Gate)} - {"Gate"}
+    assert gates == {code.partition("(")[0] for code in IMPORTS}
