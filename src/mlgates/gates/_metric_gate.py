@@ -109,7 +109,8 @@ class MetricGate(Gate):
     by: By | None
     min_samples: int
     small_slices: Literal["inconclusive", "exclude"]
-    empty_queries: Literal["inconclusive", "exclude"]
+    #: gates without this option judge no queries
+    empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Rule
     confidence: float | None
     greater_is_better: bool | None
