@@ -8,20 +8,24 @@ that the library gives without `clusters`.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
+from threadpoolctl import threadpool_limits
 
+import mlgates as mg
 from mlgates.metrics import METRICS
 from mlgates.metrics.difference import difference
 from mlgates.predictions import Outcomes
 
 CORRELATION = 0.3
 CLUSTERS = (40, 100, 1_000)
+#: From so many clusters on, and for metrics like others, this share of the draws is made.
+MANY, FEWER = 1_000, 0.25
 Arrays = dict[str, np.ndarray]
 Rng = np.random.Generator
 
@@ -115,11 +119,11 @@ CASES = (
     Case("accuracy", "of two models, 0.95", labels(0.95), "difference"),
     Case("roc_auc", "of two models", scores(1.2), "difference"),
     Case("mean_absolute_error", "of two models", values, "difference"),
-    Case("recall", "", labels(0.8), part=0.25),
-    Case("f1", "", labels(0.8), part=0.25),
-    Case("balanced_accuracy", "", labels(0.8), part=0.25),
-    Case("log_loss", "", scores(1.2), part=0.25),
-    Case("root_mean_squared_error", "", values, part=0.25),
+    Case("recall", "", labels(0.8), part=FEWER),
+    Case("f1", "", labels(0.8), part=FEWER),
+    Case("balanced_accuracy", "", labels(0.8), part=FEWER),
+    Case("log_loss", "", scores(1.2), part=FEWER),
+    Case("root_mean_squared_error", "", values, part=FEWER),
 )
 
 
@@ -163,23 +167,74 @@ def truth(case: Case) -> float:
     return measured(case, drawn(case, rng, np.full(1_000_000, 2)))[0]
 
 
+def measured_gap(
+    rng: Rng, sizes: np.ndarray, *, nested: bool, apart: bool
+) -> Iterator[tuple[bool, bool]]:
+    """Yield whether the interval of a gap covers the truth, and whether equal groups FAIL.
+
+    The first result is for rows in clusters, the second for the same rows as independent ones. With
+    `nested`, a cluster is in one group, otherwise its rows are in both. The accuracy is 0.8 in both
+    groups, or with `apart` 0.85 in one and 0.75 in the other.
+    """
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    group = cluster % 2 if nested else rng.integers(0, 2, len(cluster))
+    right = hits(rng, cluster, 0.85 if apart else 0.8)
+    if apart:
+        right &= (group == 0) | (rng.random(len(cluster)) < 0.75 / 0.85)
+    gap, gate = 0.1 if apart else 0.0, mg.Fairness("accuracy_difference", at_most=0)
+    true = np.ones(len(cluster), np.int64)
+    true[::2] = 0
+    for clusters in (cluster, None):
+        check = gate.run(
+            y_true=true,
+            y_pred=np.where(right, true, 1 - true),
+            sensitive_features=group,
+            clusters=clusters,
+        ).checks[0]
+        low, high = check.interval or (-np.inf, np.inf)
+        yield bool(low <= gap <= high), check.verdict is mg.Verdict.FAIL
+
+
+def show_gaps(draws: int, numbers: Sequence[int]) -> None:
+    print("\n| clusters are | sizes | clusters | gap covered | independent |", end="")
+    print(" equal: FAIL | independent |")
+    print("| " + " | ".join(["---"] * 7) + " |")
+    for nested in (True, False):
+        for kind, sizes in SIZES.items():
+            for clusters in numbers:
+                few = max(round(draws * (1 if clusters < MANY else FEWER)), 40)
+                counts = np.zeros((2, 2), np.int64)
+                for draw in range(few):
+                    rng = np.random.default_rng([clusters, draw])
+                    drawn_sizes = sizes(rng, clusters)
+                    for apart in (True, False):
+                        both = measured_gap(rng, drawn_sizes, nested=nested, apart=apart)
+                        counts[int(not apart)] += [each[int(not apart)] for each in both]
+                shares = " | ".join(f"{100 * each / few:.1f}" for each in counts.ravel().tolist())
+                where = "in one group" if nested else "in both groups"
+                print(f"| {where} | {kind} | {clusters:,} | {shares} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=4_000)
     parser.add_argument("--quick", action="store_true", help="40 draws, to see that it runs")
-    parser.add_argument("--only", nargs="*", default=(), help="names of metrics")
+    parser.add_argument("--only", nargs="*", default=(), help="names of metrics, or gap")
+    parser.add_argument("--clusters", nargs="*", type=int, default=CLUSTERS)
     options = parser.parse_args()
     draws = 40 if options.quick else options.draws
     start = time.perf_counter()
-    print("| metric | true value | sizes | clusters | covered | independent |")
-    print("| " + " | ".join(["---"] * 6) + " |")
+    if options.only != ["gap"]:
+        print("| metric | true value | sizes | clusters | covered | independent |")
+        print("| " + " | ".join(["---"] * 6) + " |")
     for case in CASES:
         if options.only and case.metric not in options.only:
             continue
         for kind, sizes in SIZES.items():
-            for clusters in CLUSTERS:
+            for clusters in options.clusters:
                 covered = alone = 0
-                few = max(round(case.part * draws), 40)
+                part = case.part if clusters < MANY else FEWER
+                few = max(round(part * draws), 40)
                 for draw in range(few):
                     rng = np.random.default_rng([clusters, draw])
                     both = drawn(case, rng, sizes(rng, clusters))
@@ -192,8 +247,11 @@ def main() -> None:
                 shares = f"{100 * covered / few:.1f} | {100 * alone / few:.1f}"
                 row = f"| {name} | {truth(case):.3f} | {kind} | {clusters:,} | {shares} |"
                 print(row, flush=True)
+    if not options.only or "gap" in options.only:
+        show_gaps(draws, options.clusters)
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):  # small sums are slower in several threads
+        main()

@@ -325,3 +325,145 @@ def test_progress_counts_no_calls_that_are_not_made(monkeypatch):
     assert mg.Performance(own, at_least=0.5).run(**visits()).verdict is P
     resampled = mg.Performance(own, at_least=0.5).run(**visits() | {"clusters": None})
     assert "show_progress" in resampled.reason
+
+
+# Fairness
+
+
+def fair(seed=0, *, nested=True):
+    """Return visits with a group for each patient, or for each visit."""
+    given = visits(seed=seed)
+    group = given["clusters"] % 2
+    if not nested:
+        group = np.random.default_rng(seed).integers(0, 2, len(group))
+    return given | {"sensitive_features": pd.Series(np.where(group, "f", "m"), name="sex")}
+
+
+def test_groups_of_patients_do_not_differ_by_their_visits():
+    given = next(
+        given
+        for given in map(fair, range(50))
+        if mg.Fairness("accuracy_difference", at_most=0.01)
+        .run(**given | {"clusters": None})
+        .verdict
+        is F
+    )
+    check = mg.Fairness("accuracy_difference", at_most=0.01).run(**given).checks[0]
+    assert check.verdict is U
+    needed = check.details["clusters_needed"]
+    text = check.reason
+    assert "(n = 1,200 in 2 groups and 60 clusters); not significant: differences up to " in text
+    assert f"about {needed:,} clusters would be enough to decide" in text
+    assert check.details["clusters"] == 60
+    assert check.method == "Wilson, cluster-robust for all pairs"
+    groups = check.details["groups"]
+    for name, details in zip("fm", groups, strict=True):
+        rows = given["sensitive_features"] == name
+        part = {key: given[key][rows.to_numpy()] for key in ("y_true", "y_pred", "clusters")}
+        alone = mg.Performance("accuracy", at_least=0.1).run(**part).checks[0]
+        assert (details["low"], details["high"]) == pytest.approx(alone.interval)
+        assert details["denominator"] == pytest.approx(600)
+
+
+@pytest.mark.parametrize("metric", ["accuracy_difference", "accuracy_ratio"])
+def test_groups_within_patients_are_compared_within_them(metric):
+    limit = {"at_most": 0.01} if metric.endswith("difference") else {"at_least": 0.99}
+    given = fair(nested=False)
+    check = mg.Fairness(metric, **limit).run(**given).checks[0]
+    alone = mg.Fairness(metric, **limit).run(**given | {"clusters": None}).checks[0]
+    # a patient's two groups are right and wrong together, which does not widen their difference
+    lengths = [each.interval[1] - each.interval[0] for each in (check, alone)]
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.35)
+    apart = given | {
+        "clusters": [
+            f"{c}{s}" for c, s in zip(given["clusters"], given["sensitive_features"], strict=True)
+        ]
+    }
+    wider = mg.Fairness(metric, **limit).run(**apart).checks[0]
+    assert wider.interval[1] - wider.interval[0] > 1.3 * lengths[0]
+
+
+def test_a_cluster_for_each_row_approaches_independent_groups():
+    for metric, limit in (
+        ("accuracy_difference", {"at_most": 0.01}),
+        ("recall_ratio", {"at_least": 0.99}),
+        ("accuracy_group_min", {"at_least": 0.8}),
+        ("equalized_odds_difference", {"at_most": 0.01}),
+    ):
+        given = fair(seed=4)
+        apart = mg.Fairness(metric, **limit).run(**given | {"clusters": np.arange(1_200)}).checks[0]
+        alone = mg.Fairness(metric, **limit).run(**given | {"clusters": None}).checks[0]
+        assert apart.value == pytest.approx(alone.value)
+        assert apart.interval == pytest.approx(alone.interval, abs=0.004)
+        assert apart.p_value == pytest.approx(alone.p_value, abs=0.02)
+
+
+@pytest.mark.parametrize("decide_by", ["significance", "interval"])
+def test_a_gap_without_an_interval_is_undecided_and_says_what_helps(decide_by):
+    gate = mg.Fairness("f1_macro_difference", at_most=0.9, decide_by=decide_by)
+    check = gate.run(**fair()).checks[0]
+    assert check.verdict is U
+    assert check.reason == (
+        "`f1_macro_difference` is undefined; no group can be compared: `f1_macro` has no interval "
+        "for rows in clusters; decide_by='estimate' needs none, and shares such as accuracy, areas "
+        "under the ROC curve and means of losses have one (limit: at most 0.9)"
+    )
+    assert (
+        mg.Fairness("f1_macro_difference", at_most=0.9, decide_by="estimate").run(**fair()).passed
+    )
+
+
+def test_an_own_metric_is_called_once_for_each_group():
+    calls = []
+
+    def own(y_true, y_pred):
+        calls.append(len(y_true))
+        return np.mean(y_true == y_pred)
+
+    assert mg.Fairness(own, at_most=0.9, decide_by="estimate").run(**fair()).passed
+    assert calls == [600, 600]
+
+
+def test_a_group_in_one_cluster_can_not_be_compared():
+    given = fair()
+    given["clusters"] = np.where(given["sensitive_features"] == "f", 0, given["clusters"] + 1)
+    checks = mg.Fairness("accuracy_difference", at_most=0.9).run(**given).checks
+    assert [check.verdict for check in checks] == [U, U]
+    assert checks[1].reason == (
+        "`accuracy` can't be compared for sex=f: all counted rows are in one cluster; an interval "
+        "needs several"
+    )
+
+
+def test_strata_have_the_clusters_of_their_rows():
+    given = fair(nested=False)
+    X = pd.DataFrame({"ward": np.where(given["clusters"] < 20, "a", "b")})
+    gate = mg.Fairness("accuracy_difference", at_most=0.5, by="ward")
+    checks = gate.run(**given, X=X).checks
+    assert [(c.group, c.n, c.details["clusters"]) for c in checks] == [
+        ("ward=a", 400, 20),
+        ("ward=b", 800, 40),
+    ]
+
+
+def test_losses_and_areas_of_groups_have_intervals_of_clusters():
+    given, rng = fair(), np.random.default_rng(0)
+    signal = rng.normal(size=60)[given["clusters"]]
+    score = given["y_true"] * (0.5 + signal) + rng.normal(size=1_200)
+    check = mg.Fairness("roc_auc_difference", at_most=0.5).run(**given, y_score=score).checks[0]
+    assert check.method == "t (logit), cluster-robust for all pairs"
+    values = given | {"y_true": score, "y_pred": score + signal}
+    check = mg.Fairness("mean_absolute_error_difference", at_most=0.5).run(**values).checks[0]
+    assert check.method == "t, cluster-robust for all pairs"
+    assert check.details["clusters"] == 60
+
+
+def test_a_frame_has_no_clusters():
+    gate, given = mg.Fairness("accuracy_difference", at_most=0.9), fair()
+    rows = {name: value for name, value in given.items() if name != "clusters"}
+    frame = gate.metric_frame(**rows)
+    assert gate.run(metric_frame=frame).passed
+    assert why(gate, metric_frame=frame, clusters=given["clusters"]) == (
+        E,
+        "`clusters` needs the rows, which `metric_frame` does not have: give one of them",
+    )

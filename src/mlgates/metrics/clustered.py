@@ -94,6 +94,7 @@ def clustered_interval(
     t = t_quantile(confidence, variance.freedom)
     ends: Ends = None
     if linear.scale == "share":
+        details["denominator"] = linear.weight.sum() ** 2 / float((linear.weight**2).sum())
         ends = clustered_share_interval(value, variance, confidence)
     elif linear.scale == "logit" and (not 0 < value < 1 or variance.variance <= _ROUNDING):
         smallest = min(variance.effective)

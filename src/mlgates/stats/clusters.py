@@ -6,6 +6,7 @@ respect to the row's weight, times that weight. For a mean of n rows it is ``(y 
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from mlgates.stats.proportions import wilson_interval
 
 __all__ = [
     "ClusterVariance",
+    "cluster_correlations",
     "cluster_variance",
     "clustered_share_interval",
     "effective_rows",
@@ -122,6 +124,48 @@ def _sum_of_squares(sums: Floats, shares: Floats) -> float:
     rest = 1 - shares
     known = rest > _ROUNDING
     return float(np.sum(sums[known] ** 2 / rest[known]))
+
+
+def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]) -> Floats | None:
+    """Return the correlations of estimates of k groups that have rows of the same clusters.
+
+    Parameters
+    ----------
+    influences : sequence of k ndarrays
+        Influence of each row of a group on the estimate of the group.
+    clusters : sequence of k ndarrays of int
+        Cluster of each of these rows.
+
+    Returns
+    -------
+    ndarray of shape (k, k), or None
+        None if no cluster has rows of several groups, so that the estimates are independent.
+
+    Examples
+    --------
+    >>> first, second = np.array([2.0, -1, -1]), np.array([1.0, -2, 1])
+    >>> found = cluster_correlations([first, second], [np.arange(3), np.arange(3)])
+    >>> round(float(found[0, 1]), 9)
+    0.5
+    >>> cluster_correlations([first, second], [np.arange(3), np.arange(3, 6)]) is None
+    True
+    """
+    found = [np.unique(cluster) for cluster in clusters]
+    every = np.concatenate([np.empty(0, np.intp), *found])
+    if len(np.unique(every)) == len(every):
+        return None
+    from scipy import sparse
+
+    count = int(every.max()) + 1
+    sums = sparse.vstack(
+        [
+            sparse.csr_array(np.bincount(cluster, influence, count)[None])
+            for influence, cluster in zip(influences, clusters, strict=True)
+        ]
+    )
+    products = (sums @ sums.T).toarray()
+    spread = np.sqrt(np.where(products.diagonal() > 0, products.diagonal(), np.inf))
+    return np.asarray(np.clip(products / np.outer(spread, spread), -1.0, 1.0))
 
 
 def t_quantile(confidence: float, freedom: float) -> float:

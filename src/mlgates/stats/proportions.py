@@ -21,6 +21,7 @@ from scipy import special
 from mlgates.stats.arrays import Floats
 
 __all__ = [
+    "combined",
     "group_level",
     "koopman_interval",
     "mcnemar",
@@ -180,13 +181,15 @@ def square_and_add(
     interval: tuple[npt.ArrayLike, npt.ArrayLike],
     other: npt.ArrayLike,
     other_interval: tuple[npt.ArrayLike, npt.ArrayLike],
+    correlation: npt.ArrayLike = 0.0,
 ) -> tuple[Floats, Floats]:
-    """Return the interval of ``value - other`` from the intervals of two independent estimates.
+    """Return the interval of ``value - other`` from the intervals of two estimates.
 
-    It reaches from ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to
+    For independent estimates it reaches from ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to
     ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``. With Wilson's intervals of two proportions this is
-    Newcombe's interval; with symmetric intervals it adds variances. All arguments are broadcast,
-    and the result has the confidence of the two intervals.
+    Newcombe's interval; with symmetric intervals it adds variances. For estimates with the
+    `correlation` ``r``, twice ``r`` times the product of the two distances is subtracted under each
+    root. All arguments are broadcast, and the result has the confidence of the two intervals.
 
     References
     ----------
@@ -202,7 +205,22 @@ def square_and_add(
     v1, l1, u1 = (np.asarray(each, np.float64) for each in (value, *interval))
     v2, l2, u2 = (np.asarray(each, np.float64) for each in (other, *other_interval))
     difference = v1 - v2
-    return difference - np.hypot(v1 - l1, u2 - v2), difference + np.hypot(u1 - v1, v2 - l2)
+    down, up = combined(v1 - l1, u2 - v2, correlation), combined(u1 - v1, v2 - l2, correlation)
+    return difference - down, difference + up
+
+
+def combined(one: npt.ArrayLike, other: npt.ArrayLike, correlation: npt.ArrayLike = 0.0) -> Floats:
+    """Return the standard error of a difference from those of its two estimates.
+
+    Examples
+    --------
+    >>> float(combined(3.0, 4.0)), float(combined(3.0, 4.0, 1.0))
+    (5.0, 1.0)
+    """
+    first, second, r = (np.asarray(each, np.float64) for each in (one, other, correlation))
+    if not r.any():
+        return np.asarray(np.hypot(first, second))
+    return np.asarray(np.sqrt(np.maximum(first**2 + second**2 - 2 * r * first * second, 0.0)))
 
 
 def koopman_interval(

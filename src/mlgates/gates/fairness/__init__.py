@@ -20,6 +20,7 @@ from mlgates.gates._shared import (
     confidence_of,
     enough,
     error_check,
+    rounded_up,
     short_name,
     slices_of,
 )
@@ -172,6 +173,11 @@ class Fairness(Gate):
     ``decide_by="interval"`` the levels of their intervals, so that `significance` and `confidence`
     hold for the gate as a whole. Selection rates, and so demographic parity, don't need `y_true`.
 
+    If `clusters` is given, rows with the same value may depend on each other. The values of the
+    groups then have cluster-robust intervals, as in `Performance`, which are combined by Newcombe's
+    formula with the correlation of groups that have rows of the same clusters [7]_. A metric
+    without such an interval is INCONCLUSIVE, unless the estimate decides.
+
     References
     ----------
     .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
@@ -185,6 +191,8 @@ class Fairness(Gate):
        distributions. Journal of the American Statistical Association 62, 626-633.
     .. [6] Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
        Journal of Statistics 6, 65-70.
+    .. [7] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
+       measures: a general approach. Statistics in Medicine 27, 1693-1702.
 
     Examples
     --------
@@ -205,8 +213,9 @@ class Fairness(Gate):
         fewest_rows="two groups of 30 rows (`min_group_size`), 10 of them counted by the metric",
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
         "with an interval that contains the limit. Never a group that is too small",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `classes`, "
-        "`data`; selection rates don't need `y_true`; `metric_frame` instead of all others",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
+        "`classes`, `data`; selection rates don't need `y_true`; `metric_frame` instead of all "
+        "others",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -337,11 +346,12 @@ class Fairness(Gate):
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         if "metric_frame" in evidence:
+            if "clusters" in evidence:
+                msg = "`clusters` needs the rows, which `metric_frame` does not have: "
+                msg += "give one of them"
+                raise EvidenceError(msg)
             return list(self._of_frame(evidence["metric_frame"]))
         outcomes = self._outcomes(evidence)
-        if outcomes.cluster is not None:
-            msg = "`Fairness` compares independent rows only: run it without `clusters`"
-            raise EvidenceError(msg)
         groups = self._groups(evidence, self.by)
         if self.missing_group == "error":
             rows = int(np.isin(groups.codes, np.flatnonzero(groups.missing)).sum())
@@ -358,7 +368,7 @@ class Fairness(Gate):
         parts: tuple[Slice | None, ...] = groups.strata or (None,)
         results: list[tuple[str | None, StratumResult]] = []
         k = max(1, len(groups.names) * len(parts))
-        with self._shown_metrics(evidence, k, outcomes.n) as every:
+        with self._shown_metrics(evidence, k, outcomes) as every:
             for part in parts:
                 name = None if part is None else part.name
                 with suppress_errors() as caught:  # the other strata are still measured
@@ -459,20 +469,23 @@ class Fairness(Gate):
         return metric_frame_of(self._definition.rates, outcomes, groups, control)
 
     @contextmanager
-    def _shown_metrics(self, evidence: Evidence, groups: int, rows: int) -> Iterator[list[Metric]]:
+    def _shown_metrics(
+        self, evidence: Evidence, groups: int, outcomes: Outcomes
+    ) -> Iterator[list[Metric]]:
         """Yield the metrics of the definition; a progress bar counts calls of a user's function.
 
-        The total of the bar is estimated from the number of `groups` and of all `rows`.
+        The total of the bar is estimated from the number of `groups` and of all rows. Rows in
+        clusters are not resampled.
         """
         every = []
         for metric in self._definition.rates:
             few = metric.few_resamples if self.decide_by == "estimate" else None
             every.append(replace(metric, resamples=self.resamples or few))
         called = [metric for metric in every if isinstance(metric, FunctionMetric)]
-        if not (self.confidence and called):
+        if not (self.confidence and called and outcomes.cluster is None):
             yield every
             return
-        calls = groups * sum(metric.calls(rows // groups) for metric in called)
+        calls = groups * sum(metric.calls(outcomes.n // groups) for metric in called)
         with show_progress(calls, unit="call", shown=evidence.progress) as shown:
             yield [
                 replace(metric, on_call=shown.step)
@@ -567,6 +580,8 @@ class Fairness(Gate):
         details: dict[str, object] = {"groups": groups[rates.metric]}
         if len(every) > 1:
             details["rates"] = groups
+        if rates.clusters is not None:
+            details["clusters"] = rates.clusters
         if stratum.reference.group is not None:
             details["reference"] = rates.groups[stratum.reference.group]
         if worst is not None:
@@ -618,8 +633,11 @@ class Fairness(Gate):
         rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in gaps)
         remedy = ""
         if n < rows < 1e12:
-            remedy = enough(int(rows))
-            measurement = replace(measurement, details={**details, "rows_needed": rows})
+            noun = "rows"
+            if rates.clusters is not None:
+                rows, noun = rounded_up(rates.clusters * rows / n), "clusters"
+            remedy = enough(int(rows), noun)
+            measurement = replace(measurement, details={**details, f"{noun}_needed": rows})
         return judge(measurement, said=text, chance=chance, remedy=remedy)
 
     def _describe(
@@ -643,6 +661,8 @@ class Fairness(Gate):
             insufficient = "nothing to compare: no row of any group is predicted positive"
         text = f"{name} is {format_value(worst.value, limit)}"
         sizes = f"(n = {rates.rows[rates.comparable].sum():,} in {rates.comparable.sum():,} groups"
+        if rates.clusters is not None:
+            sizes += f" and {rates.clusters:,} cluster{'' if rates.clusters == 1 else 's'}"
         sizes += f", {left_out:,} excluded)" if left_out else ")"
         if len(pair) == 1:
             return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient

@@ -100,7 +100,8 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     The value is None if fewer than two groups can be compared, or if a ratio is undefined. For
     shares, a pair has Newcombe's interval of the difference or Koopman's interval of the ratio. For
     other metrics, the intervals of the two groups are combined by Newcombe's formula (for a ratio
-    those of the logarithms). The level makes the intervals of all pairs hold simultaneously.
+    those of the logarithms), and so are those of shares if the rows are in clusters. The level
+    makes the intervals of all pairs hold simultaneously.
     """
     alone = rule.reference is not None and not rates.comparable[rule.reference]
     if alone or np.count_nonzero(rates.comparable) < 2:
@@ -137,15 +138,16 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     level = rule.pair_level(rule.confidence, k)
     low, high = (ends[kept] for ends in rates.at(level))
     low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
+    r = rates.correlation(kept[i], kept[j])
     with np.errstate(divide="ignore", invalid="ignore"):
         if not ratio:
-            lower, upper = proportions.square_and_add(v1, (low1, high1), v2, (low2, high2))
+            lower, upper = proportions.square_and_add(v1, (low1, high1), v2, (low2, high2), r)
         elif rates.is_share:
             lower, upper = map(np.log, proportions.koopman_interval(x1, n1, x2, n2, level))
         else:
             logs = [np.log(np.maximum(ends, 0.0)) for ends in (v1, low1, high1, v2, low2, high2)]
             lower, upper = proportions.square_and_add(
-                logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5])
+                logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5]), r
             )
     near, far = np.maximum(lower, -upper), np.maximum(upper, -lower)
     undefined = np.isnan(near) | np.isnan(far)  # a ratio 0 / 0 may be anything
@@ -164,7 +166,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     else:
         up = v1 > v2
         arms = np.where(up, v1 - low1, high1 - v1), np.where(up, high2 - v2, v2 - low2)
-        errors = np.hypot(*arms) / normal(level)
+        errors = proportions.combined(*arms, r) / normal(level)
         error = float(errors[at])
     with np.errstate(divide="ignore", invalid="ignore"):
         p_values = np.where(v1 != v2, 2 * special.ndtr(-np.abs(v1 - v2) / errors), 1.0)

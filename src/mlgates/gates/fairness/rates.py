@@ -15,6 +15,7 @@ from mlgates.metrics.classification import Share
 from mlgates.metrics.metric import few
 from mlgates.predictions import Groups, Outcomes, confusion
 from mlgates.predictions.crossing import Crossing, renumber
+from mlgates.stats.clusters import cluster_correlations
 from mlgates.stats.proportions import wilson_interval
 from mlgates.verdict import NO_INTERVAL, Measurement
 
@@ -49,6 +50,14 @@ class GroupRates:
     method: str
     #: Takes a level and returns the lower and upper ends of all intervals.
     at: Callable[[float], tuple[Floats, Floats]]
+    #: Number of clusters of the groups that can be compared; None for independent rows.
+    clusters: int | None = None
+    #: Correlations of the values, of shape (k, k), if clusters have rows of several groups.
+    correlations: Floats | None = None
+
+    def correlation(self, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats | float:
+        """Return the correlation of each pair of groups; `i` and `j` are their indices."""
+        return 0.0 if self.correlations is None else self.correlations[i, j]
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
         """Return the details of each group for reports, with the reason if it is not compared."""
@@ -153,14 +162,16 @@ class GroupedOutcomes:
         """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
 
         A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
-        Metrics that are not shares of rows are computed for each group alone. The result can also
+        Metrics that are not shares of rows, and all metrics of rows in clusters, are computed for
+        each group alone. The result can also
         give intervals at other levels. For intervals from resamples, it stretches the interval at
         `confidence` by the ratio of the normal quantiles of the two levels, because extreme
         quantiles of a few thousand resamples are inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
-        if isinstance(metric, Share) and not metric.overlap and self.outcomes.need == "labels":
+        counts = self.outcomes.need == "labels" and self.outcomes.cluster is None
+        if isinstance(metric, Share) and not metric.overlap and counts:
             is_share, positive = True, metric.positive(self.outcomes)
             (successes, denominator), (_, squares) = (
                 metric.share(cells, positive) for cells in self.cells
@@ -189,14 +200,14 @@ class GroupedOutcomes:
                 if measured.value is None:
                     reason = reason or "undefined"
                 elif measured.interval is None and bounded:
-                    reason = reason or NO_INTERVAL
+                    reason = reason or measured.details.get("no_interval", NO_INTERVAL)
                 reasons[g] = str(reason or "")
                 short[g] = bool(reason) and metric.is_short_of_labels(self._part(g))
                 method, drawn = method or measured.method, drawn or "resamples" in measured.details
 
             @cache
             def measured_at(level: float) -> tuple[Floats, Floats]:
-                if not confidence:
+                if not confidence or np.isnan(low).all():
                     return low, high
                 if drawn:
                     stretch = normal(level) / normal(confidence)
@@ -228,7 +239,28 @@ class GroupedOutcomes:
             is_share=is_share,
             method=method,
             at=at,
+            **self._dependence(metric, comparable),
         )
+
+    def _dependence(self, metric: Metric, comparable: Flags) -> dict[str, Any]:
+        """Return the fields `clusters` and `correlations` of the rates of a metric.
+
+        `comparable` says which groups can be compared.
+        """
+        if self.outcomes.cluster is None:
+            return {}
+        kept = np.flatnonzero(comparable).tolist()
+        parts = [self._part(g) for g in kept]
+        sides = [(metric.linear(part), part.cluster) for part in parts]
+        influences = [linear.influence for linear, _ in sides if linear is not None]
+        clusters = [cluster for _, cluster in sides if cluster is not None]
+        correlations, k = None, len(self.names)
+        present = np.unique(np.concatenate([np.empty(0, np.intp), *clusters]))
+        found = cluster_correlations(influences, clusters) if len(influences) == len(kept) else None
+        if found is not None:
+            correlations = np.zeros((k, k))
+            correlations[np.ix_(kept, kept)] = found
+        return {"clusters": len(present), "correlations": correlations}
 
     def _measure(self, metric: Metric, group: int, confidence: float) -> Measurement:
         return metric.measure(self._part(group), confidence=confidence)

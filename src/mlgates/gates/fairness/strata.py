@@ -62,6 +62,9 @@ class Stratum:
             name = rates.groups[group]
             return f"the reference group {name} can't be compared: {rates.insufficient[group]}"
         if comparable < 2:
+            whys = {why for why, rows in zip(rates.insufficient, rates.rows, strict=True) if rows}
+            if rates.clusters is not None and len(whys) == 1 and not comparable:
+                return f"no group can be compared: {whys.pop()}"
             return f"{'only one' if comparable else 'no'} group can be compared; two are needed"
         return ""
 
