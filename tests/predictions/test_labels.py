@@ -159,6 +159,10 @@ def test_categories_without_rows_are_no_labels():
 # values that are not labels
 
 ALLOWED = "class labels must be integers, booleans or strings"
+SEVERAL = (
+    "has 2 columns. Several labels or outputs per row are checked in long form: one value per row "
+    "and label, the names of the labels in a column `label` of `data`, and by='label'"
+)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +178,10 @@ ALLOWED = "class labels must be integers, booleans or strings"
         ([date(2020, 1, 1)] * 4, f"holds dates; {ALLOWED}"),
         ([time(1)] * 4, f"holds times of day; {ALLOWED}"),
         ([timedelta(1)] * 4, f"holds durations; {ALLOWED}"),
-        ([[1, 2]] * 4, ("holds lists or dicts; give one value per row: "
-         "a 1-D array, a Series, an Arrow array or a list")),
+        ([[1, 2]] * 4, SEVERAL),
+        (np.zeros((4, 2)), SEVERAL),
+        (pd.DataFrame({"a": [0] * 4, "b": [1] * 4}), SEVERAL),
+        ([(1, 2)] * 4, SEVERAL),
         ([{"a": 1}] * 4, ("holds lists or dicts; give one value per row: "
          "a 1-D array, a Series, an Arrow array or a list")),
         ([1, "a", 1, 0], "mixes values of the types int, str; convert them to one type first"),

@@ -218,6 +218,13 @@ def test_outputs_in_any_container(make):
     assert found.outcomes("labels").pred.tolist() == Y
 
 
+SEVERAL = (
+    "the output of `model.predict` has 2 columns. Several labels or outputs per row are checked in "
+    "long form: one value per row and label, the names of the labels in a column `label` of "
+    "`data`, and by='label'; if they are scores of classes, pass them as scores"
+)
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -225,10 +232,8 @@ def test_outputs_in_any_container(make):
         (lambda _: None, "`model.predict` returned None, expected one prediction per row"),
         (lambda _: (y for y in Y), ("the output of `model.predict` is of type generator, which can "
          "be read only once; give a list or an array")),
-        (pd.DataFrame({"a": Y, "b": Y}), ("the output of `model.predict` is a table of 2 columns "
-         "('a', 'b'); give one of them")),
-        (np.zeros((6, 2)), ("the output of `model.predict` has shape (6, 2): give one value per "
-         "row, such as one column of the 6x2 array")),
+        (pd.DataFrame({"a": Y, "b": Y}), SEVERAL),
+        (np.zeros((6, 2)), SEVERAL),
         (np.zeros((1, 6)), ("the output of `model.predict` has shape (1, 6): give one value per "
          "row, such as .ravel()")),
         (1, ("the output of `model.predict` is of type int; give one value per row: a 1-D array, a "
@@ -352,10 +357,12 @@ def test_unreadable_classes_are_ignored():
 def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
-        f"column per class, got a list of {outputs} arrays: models with several outputs are not "
+        f"column per class, got a list of {outputs} arrays; several labels or outputs per row are "
+        "checked in long form: one score per row and label, the names of the labels in a column "
+        "`label` of `data`, and by='label'"
     )
     model = Model(proba=[np.full((6, 2), 0.5)] * outputs)
-    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}supported"
+    assert refusal("scores", X=X, y_true=Y, model=model) == said
 
 
 def test_production_has_its_own_predictions():

@@ -43,6 +43,8 @@ PRODUCTION = ModelNames(
 #: Methods that return scores, in order of preference; only the first returns probabilities.
 _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
+#: Evidence with labels or predicted values.
+_OF_LABELS = ("y_true", "y_pred", "production_pred")
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99
 #: Most models within each other that are looked into.
@@ -56,9 +58,32 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
     """
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
+    if name in _OF_LABELS:
+        read = partial(label_column, f"`{name}`", value)
     if isinstance(value, str):
         read = partial(named_column, evidence, value, name)
     return cast("columns.Column", evidence.cached("column", name, read))
+
+
+def label_column(title: str, value: Any) -> columns.Column:
+    """Read labels or predictions as one value per row.
+
+    Raises EvidenceError for values with several columns, as those of several labels or outputs.
+    """
+    shape = getattr(value, "shape", ())
+    width = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else 1
+    if isinstance(value, list | tuple) and value:
+        width = np.size(value[0]) if isinstance(value[0], list | tuple | np.ndarray) else 1
+    if width > 1 and columns.rows_of(value) != 1:
+        is_prediction = "y_true" not in title
+        scores = "; if they are scores of classes, pass them as scores" if is_prediction else ""
+        msg = (
+            f"{title} has {width} columns. Several labels or outputs per row are checked in long "
+            "form: one value per row and label, the names of the labels in a column `label` of "
+            f"`data`, and by='label'{scores}"
+        )
+        raise EvidenceError(msg)
+    return columns.as_column(title, value)
 
 
 def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:
@@ -193,7 +218,7 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
-    return cast("columns.Column", _output(evidence, names.model, method, columns.as_column))
+    return cast("columns.Column", _output(evidence, names.model, method, label_column))
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:

@@ -219,7 +219,9 @@ def as_scores(name: str, value: Any) -> Scores:
     if is_list and array is not None and array.ndim > 2:
         msg = (
             f"{name} must have one row per row of the data and one column per class, got a list "
-            f"of {len(value)} arrays: models with several outputs are not supported"
+            f"of {len(value)} arrays; several labels or outputs per row are checked in long form: "
+            "one score per row and label, the names of the labels in a column `label` of `data`, "
+            "and by='label'"
         )
         raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
