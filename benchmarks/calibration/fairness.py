@@ -198,6 +198,26 @@ def of_odds(draws: int) -> None:
         print(f"| {k} | {n:,} | {rate} | {sizes} | {share_of([covers(c, 0.0) for c in checks])} |")
 
 
+def of_strata(draws: int) -> None:
+    """Compare equal groups within strata, all pairs or those with a reference group."""
+    print("| strata | groups | rows per group | compared | FAIL at limit 0 |")
+    print("| --- | --- | --- | --- | --- |")
+    for strata, k, n in ((1, 5, 200), (4, 2, 200)):
+        for reference in (None, 0):
+            gate = mg.Fairness(PARITY, at_most=0, by="stratum", reference_group=reference)
+            rng, group = np.random.default_rng([6, strata, k]), np.tile(np.arange(k), strata * n)
+            table = {"stratum": np.repeat(np.arange(strata), k * n)}
+            fails = [
+                gate.run(
+                    X=table, y_pred=rng.integers(0, 2, len(group)), sensitive_features=group
+                ).verdict
+                is Verdict.FAIL
+                for _ in range(draws)
+            ]
+            pairs = "all pairs" if reference is None else "with the reference"
+            print(f"| {strata} | {k} | {n} | {pairs} | {share_of(fails)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1_000)
@@ -207,6 +227,8 @@ def main() -> None:
     at_equality(draws)
     print("\n## Equalized odds of equal groups\n")
     of_odds(draws)
+    print("\n## Equal groups within strata\n")
+    of_strata(draws)
     print("\n## Groups that differ\n")
     where_groups_differ(draws)
     print("\n## Whether the reported number of rows is enough\n")
