@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlgates.profile.scan import Profile as Profile
     from mlgates.report import GateResult as GateResult
     from mlgates.report import Report as Report
+    from mlgates.slice_search import weak_slices as weak_slices
     from mlgates.suite import GateSuite as GateSuite
     from mlgates.verdict import Check as Check
     from mlgates.verdict import Limit as Limit
@@ -85,6 +86,7 @@ __all__ = [
     "decide",
     "gate",
     "infer_suite",
+    "weak_slices",
 ]
 # written by nox -s register, names
 __all__ += [
@@ -145,6 +147,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.unique": ("Unique",),
         # end of homes
         "report": ("GateResult", "Report"),
+        "slice_search": ("weak_slices",),
         "suite": ("GateSuite",),
         "verdict": ("Check", "Limit", "Measurement", "Verdict", "decide"),
     }

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations, product
@@ -17,7 +16,7 @@ from pyarrow.types import is_decimal
 from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.expressions.condition import Condition
+from mlgates.expressions.condition import column_text
 from mlgates.gates.completeness import Completeness
 from mlgates.gates.drift import Drift
 from mlgates.gates.performance import Performance
@@ -376,7 +375,7 @@ def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[st
     """
     values: dict[str, Any] = {}
     for name, field in schema.items():
-        operand = None if name == label else _operand(name)
+        operand = None if name == label else column_text(name)
         # integers beyond 64 bits are stored as decimals
         ordered = field.kind in ("int", "timestamp", "date") and not is_decimal(sample[name].type)
         if operand is None or not ordered:
@@ -467,15 +466,3 @@ def _share_above(share: float) -> float:
 
 def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{float(value):.6g}"
-
-
-def _operand(name: str) -> str | None:
-    """Return the name of a column as conditions write it, in backticks if needed.
-
-    The result is None if a condition can't name the column.
-    """
-    for written in (name, f"`{name}`"):
-        with suppress(OptionError):
-            if Condition(f"{written} <= 0").columns == (name,):
-                return written
-    return None

@@ -31,6 +31,7 @@ assert_type(mg.Completeness(max_missing=0.1).run(data=pd.DataFrame()), mg.GateRe
 assert_type(mg.Baseline.from_data(pd.DataFrame()), mg.Baseline)
 assert_type(mg.Schema.infer(pd.DataFrame()), mg.Schema)
 assert_type(mg.infer_suite(pd.DataFrame(), y_true="label"), mg.GateSuite)
+assert_type(mg.weak_slices(pd.DataFrame(), "label", "guess", "accuracy"), dict[str, str])
 assert_type(mg.decide(mg.Measurement(0.1, n=9), mg.Limit(at_most=0.2)).verdict, mg.Verdict)
 
 

@@ -1,13 +1,14 @@
 """Conditions on the rows of a table: parsed once, then evaluated on any batch of rows."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.arrow_arrays import scalar
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, OptionError
 from mlgates.expressions import values
 from mlgates.expressions.syntax import (
     And,
@@ -26,7 +27,7 @@ from mlgates.expressions.syntax import (
 )
 from mlgates.expressions.values import Value
 
-__all__ = ["Condition"]
+__all__ = ["Condition", "column_text"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,24 @@ class Condition:
                 raise EvidenceError(msg)
             return answer
         return pa.repeat(scalar(answer, pa.bool_()), rows)
+
+
+def column_text(name: str) -> str | None:
+    """Return the name of a column as conditions write it, in backticks if needed.
+
+    The result is None if a condition can't name the column.
+
+    Examples
+    --------
+    >>> column_text("age"), column_text("net pay"), column_text("in"), column_text("")
+    ('age', '`net pay`', '`in`', None)
+    """
+    quoted = name.replace("`", "``")
+    for written in (name, f"`{quoted}`"):
+        with suppress(OptionError):
+            if Condition(f"{written} <= 0").columns == (name,):
+                return written
+    return None
 
 
 class _Cells(dict[str, pa.Array]):

@@ -293,18 +293,26 @@ class Share(CountMetric):
 
         Returns None if the denominator depends on the predictions.
         """
-        if self.overlap or outcomes.pred is None:
+        among = self.share(_UNITS, 1)[1].reshape(2, 2) > 0
+        if self.overlap or outcomes.pred is None or np.any(among[:, 0] != among[:, 1]):
             return None
+        return self.row_values(outcomes)
+
+    def row_values(self, outcomes: Outcomes) -> tuple[Mask, Mask]:
+        """Return a mask of the rows in the denominator, and one of those in the numerator.
+
+        The metric, unless it is F1, is the share of the latter among the former.
+        """
         counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
-        if np.any(among[:, 0] != among[:, 1]):
-            return None
         positive = self.positive(outcomes)
         if positive is not None:
-            true = (outcomes.true == positive).astype(np.intp)
-            return among[true, 0], counted[true, (outcomes.pred == positive).astype(np.intp)]
-        if not (among.all() and np.array_equal(counted, np.eye(2, dtype=bool))):
-            return None
-        return np.ones(outcomes.n, np.bool_), outcomes.true == outcomes.pred
+            true, pred = (
+                np.asarray(each == positive).astype(np.intp)
+                for each in (outcomes.true, outcomes.pred)
+            )
+            return among[true, pred], counted[true, pred]
+        same = np.asarray(outcomes.true == outcomes.pred)
+        return np.ones(outcomes.n, np.bool_), same == counted[0, 0]
 
 
 def _squared_cells(outcomes: Outcomes) -> Floats:

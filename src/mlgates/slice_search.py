@@ -1,0 +1,275 @@
+"""Find slices on which a model makes too many errors, as conditions for the option `by` of gates.
+
+Slices are searched for on one half of the rows and tested on the other half, so that the p-values
+are not those of the largest of many differences.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates import options
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.evidence import Evidence
+from mlgates.expressions.condition import Condition, column_text
+from mlgates.metrics import find
+from mlgates.metrics.classification import Share
+from mlgates.predictions import lookup
+from mlgates.profile.column import NUMBERS, ColumnView
+from mlgates.profile.counter import BatchView
+from mlgates.profile.groups import condition_answers
+from mlgates.stats.multiplicity import holm
+from mlgates.stats.subgroups import excess_p_value, worst_groups
+from mlgates.tables.columns import require_same_rows
+from mlgates.tables.encoding import to_whole_numbers
+
+__all__ = ["weak_slices"]
+
+_OWNER = "weak_slices"
+_SIGNIFICANCE = 0.05
+#: A slice has at least so many rows in the half that is searched; gates need 30 in all rows.
+_LEAST = 15
+#: Most rows that are searched; the others test what was found.
+_MOST_ROWS = 10_000
+_DEEPEST = 4
+#: Shares of the values at which columns of numbers and times are cut.
+_CUTS = (0.05, *(i / 10 for i in range(1, 10)), 0.95)
+#: A cut is the shortest constant within this share of the values around it.
+_NEAR = 0.01
+#: A column of whole numbers with at most so many different values is tried value by value too.
+_FEW = 20
+#: Most values of a column of texts that are tried, the most frequent first.
+_MOST_TEXTS = 50
+_LONGEST_TEXT = 100
+_MOST_DIGITS = 17
+_WRITTEN = {"timestamp": "timestamp('{}')", "date": "date('{}')"}
+
+
+def weak_slices(
+    X: object,
+    y_true: object,
+    y_pred: object,
+    metric: str,
+    *,
+    max_depth: int = 2,
+    seed: int = 0,
+    pos_label: object = None,
+) -> dict[str, str]:
+    """Return slices of the rows on which a metric is significantly worse than on the others.
+
+    Parameters
+    ----------
+    X : table
+        The columns that define slices: anything with named columns that a gate takes as ``X``. It
+        need not be what the model was given.
+    y_true, y_pred : array or str
+        Labels and predicted labels, one per row, or the name of a column of `X`. This column
+        defines no slices.
+    metric : str
+        A share of rows that are right or wrong, such as ``"accuracy"``, ``"recall"`` or
+        ``"false_positive_rate"``.
+    max_depth : int
+        Largest number of conditions that are joined by "and", from 1 to 4.
+    seed : int
+        Seed of the random division of the rows into two halves.
+    pos_label : object, optional
+        The positive label, as in a gate.
+
+    Returns
+    -------
+    dict of str to str
+        At most three conditions, worst first, each under its own text as the name of the slice:
+        give it to a gate as ``by=``. It is empty if no slice was found to be worse, which is no
+        proof that there is none.
+
+    Raises
+    ------
+    OptionError
+        For a metric of another kind, and for other invalid options.
+    EvidenceError
+        For labels that don't fit the table, and for a table without named columns.
+
+    Notes
+    -----
+    Candidates are searched for on a random half of the rows, at most 10,000. A condition compares
+    numbers, dates or times with quantiles, or texts, bools and whole numbers with single values, or
+    asks for missing values. The candidates are up to three conjunctions with the largest
+    log-likelihood ratio, each on the rows that are in no earlier candidate, of which it has at
+    least 15. Two candidates share less than half of the rows of the smaller one.
+
+    On the other half, each candidate gets the p-value of the hypergeometric distribution: the
+    probability of as many errors in it if all errors were dealt to the rows at random. Rows of
+    earlier candidates are left out of the test. A candidate is returned if its p-value is at most
+    0.05 after Holm's correction [1]_. So if errors
+    do not depend on the columns, a slice is returned in at most 5 % of the samples. Rows are
+    assumed to be independent: with several rows of one person, use one of them.
+
+    Columns of identifiers and free texts have no value with enough rows and define no slices. With
+    fewer than 60 rows no slice can be found.
+
+    References
+    ----------
+    .. [1] Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+       Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> X = {"age": list(range(20, 80)) * 10, "town": ["Bonn", "Ulm", "Jena"] * 200}
+    >>> y_true = [0, 1] * 300
+    >>> young = [age < 30 for age in X["age"]]
+    >>> y_pred = [1 - y if is_young else y for y, is_young in zip(y_true, young)]
+    >>> by = mg.weak_slices(X, y_true, y_pred, "accuracy")
+    >>> list(by)
+    ['age <= ...']
+    >>> mg.Performance("accuracy", at_least=0.8, by=by).run(X=X, y_true=y_true, y_pred=y_pred)
+    <GateResult 'performance:accuracy': FAIL, 1 checks>
+    """
+    share = find(metric, _OWNER)
+    if not isinstance(share, Share) or share.overlap or share.greater_is_better is None:
+        allowed = "a share of rows that are right or wrong, such as 'accuracy' or 'recall'"
+        raise options.refuse(_OWNER, "metric", allowed, metric)
+    options.count(_OWNER, "max_depth", max_depth, at_least=1)
+    if max_depth > _DEEPEST:
+        allowed = f"a whole number from 1 to {_DEEPEST}"
+        raise options.refuse(_OWNER, "max_depth", allowed, max_depth)
+    options.count(_OWNER, "seed", seed, at_least=0)
+    evidence = Evidence({"X": X, "y_true": y_true, "y_pred": y_pred, "pos_label": pos_label})
+    outcomes = evidence.outcomes("labels")
+    among, right = share.row_values(outcomes)
+    wrong = right != share.greater_is_better
+    labels = {name for name in (y_true, y_pred) if isinstance(name, str)}
+    names = [name for name in lookup.column_names(evidence, "X") if name not in labels]
+    if not names:
+        msg = f"{_OWNER}: `X` has no columns with names that could define slices"
+        raise EvidenceError(msg)
+    given = np.arange(outcomes.n) if outcomes.kept is None else np.flatnonzero(outcomes.kept)
+    rows, wrong = given[among], wrong[among]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    cut = min(len(rows) // 2, _MOST_ROWS)
+    searched, others = np.sort(order[:cut]), np.sort(order[cut:])
+    table = _Table(evidence, names)
+    texts, masks = [], []
+    for name in table.names:
+        for text in _conditions(*table.taken(name, rows[searched])):
+            with suppress(OptionError, EvidenceError):  # it can't be written, or overflows
+                mask = table.mask(text, rows[searched])
+                if _LEAST <= np.count_nonzero(mask) < len(mask):
+                    texts.append(text)
+                    masks.append(mask)
+    groups = worst_groups(masks, wrong[searched], max_depth, _LEAST)
+    found = [" and ".join(texts[i] for i in group) for group in groups]
+    tested, left = wrong[others], np.ones(len(others), np.bool_)
+    p_values, shares = [], []
+    for text in found:
+        mask = table.mask(text, rows[others])
+        counts = (tested & mask & left, mask & left, tested & left, left)
+        p_values.append(excess_p_value(*(int(np.count_nonzero(each)) for each in counts)))
+        shares.append(float(np.mean(tested[mask])) if mask.any() else 0.0)
+        left &= ~mask
+    triples = zip(shares, found, holm(p_values).tolist(), strict=True)
+    worst = sorted((share, text) for share, text, p in triples if p <= _SIGNIFICANCE)
+    return {text: text for _, text in reversed(worst)}
+
+
+class _Table:
+    """The columns of `X` as gates read them; those that can't be read are left out."""
+
+    def __init__(self, evidence: Evidence, names: list[str]) -> None:
+        self._columns = {}
+        for name in names:
+            with suppress(EvidenceError):
+                self._columns[name] = lookup.named_column(evidence, name)
+        for column in self._columns.values():
+            require_same_rows(lookup.column_of(evidence, "y_true"), column)
+        self.names = list(self._columns)
+        self._last: tuple[Any, dict[str, ColumnView]] = (None, {})
+
+    def taken(self, name: str, rows: npt.NDArray[np.intp]) -> tuple[str, ColumnView]:
+        """Return the name of a column, and its cells in these rows."""
+        if self._last[0] is not rows and not np.array_equal(self._last[0], rows):
+            self._last = rows, {}
+        views = self._last[1]
+        if name not in views:
+            column = self._columns[name]
+            views[name] = ColumnView(column.array.take(pa.array(rows)), column.field)
+        return name, views[name]
+
+    def mask(self, text: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Return for each of these rows whether a condition is true."""
+        condition = Condition(text)
+        views = dict(self.taken(name, rows) for name in condition.columns)
+        return condition_answers(text, condition, BatchView(views, rows=len(rows)))[0]
+
+
+def _conditions(name: str, view: ColumnView) -> Iterator[str]:
+    """Yield conditions on a column, each of which splits its rows."""
+    column, kind = column_text(name), view.field.kind
+    if column is None:
+        return
+    if view.missing:
+        yield f"{column} is missing"
+    values = view.plain.drop_null()
+    if kind == "bool":
+        yield column
+        yield f"not {column}"
+    elif kind == "string":
+        counted = sorted(
+            (-pair["counts"], pair["values"]) for pair in pc.value_counts(values).to_pylist()
+        )
+        for _, text in counted[:_MOST_TEXTS]:
+            if len(text) <= _LONGEST_TEXT:
+                quoted = text.replace("'", "''")
+                yield f"{column} == '{quoted}'"
+    elif kind in NUMBERS or kind in _WRITTEN:
+        if kind == "decimal":
+            values = values.cast(pa.float64())
+        elif kind != "float":
+            values = to_whole_numbers(values)
+        numbers = np.sort(values.to_numpy())
+        numbers = numbers[~np.isnan(numbers)] if numbers.dtype.kind == "f" else numbers
+        distinct, n = np.unique(numbers), len(numbers)
+        if kind == "int" and len(distinct) <= _FEW:
+            for value in distinct.tolist():
+                yield f"{column} == {value}"
+        cuts: dict[str, None] = {}
+        for share in _CUTS if n else ():
+            ends = (math.ceil((share + near) * n) - 1 for near in (-_NEAR, _NEAR))
+            low, high = (numbers[min(max(end, 0), n - 1)] for end in ends)
+            if low == high:  # cut between this value and the next one
+                above = distinct[np.searchsorted(distinct, low, "right") :]
+                if not len(above):
+                    continue
+                high = above[0]
+            cuts[_between(low, high, view)] = None
+        for cut in cuts:
+            yield f"{column} <= {cut}"
+            yield f"{column} > {cut}"
+
+
+def _between(low: Any, high: Any, view: ColumnView) -> str:
+    """Return a short constant that is at least the value `low` and less than `high`."""
+    kind = view.field.kind
+    if kind == "date":
+        is_days = view.plain.type == pa.date32()
+        return _WRITTEN[kind].format(np.datetime64(int(low), "D" if is_days else "ms").item())
+    if kind == "timestamp":
+        unit = view.plain.type.unit
+        first, last = (np.datetime64(int(each), unit) for each in (low, high))
+        midnight = last.astype("datetime64[D]").astype(first.dtype)
+        moment = midnight if first <= midnight < last else first
+        if moment.astype("datetime64[s]") == moment:
+            moment = moment.astype("datetime64[s]")
+        return _WRITTEN[kind].format(f"{moment}{'Z' if view.plain.type.tz else ''}")
+    middle = float(low) / 2 + float(high) / 2
+    for digits in range(1, _MOST_DIGITS):
+        shortest = float(f"{middle:.{digits}g}")
+        if low <= shortest < high and (kind != "int" or shortest.is_integer()):
+            return f"{shortest:.{digits}g}" if kind != "int" else str(int(shortest))
+    return str(int(low)) if kind == "int" else repr(float(low))

@@ -1,0 +1,145 @@
+"""Search for groups of rows with many errors, and test whether a group has too many."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special
+
+from mlgates.stats.arrays import Floats, Mask
+
+__all__ = ["excess_p_value", "worst_groups"]
+
+#: Most groups that are returned.
+_MOST = 3
+#: Conjunctions of one depth that are extended by a further condition.
+_BEAM = 300
+#: Most conditions that are combined.
+_CONDITIONS = 1_000
+#: What each further condition must add to the log-likelihood ratio.
+_COST = 2.0
+
+
+def worst_groups(
+    masks: Sequence[Mask], wrong: Mask, depth: int, least: int
+) -> list[tuple[int, ...]]:
+    """Return the groups of rows with the largest excess of errors, one after another.
+
+    A group has the rows for which up to `depth` conditions are true. Groups are ranked by the
+    log-likelihood ratio of two error rates, in the group and outside, against one rate for all
+    rows; each condition after the first costs 2. After the first group, the next ones are ranked by
+    the rows that are in none of the earlier groups, so that they are not shadows of these.
+
+    For a depth above 1, the best 300 groups of each depth are extended by one condition more. So
+    not all conjunctions are tried if there are more than 300 conditions.
+
+    Parameters
+    ----------
+    masks : sequence of arrays of bool
+        For each condition, whether it is true in each row.
+    wrong : array of bool
+        Whether each row is an error.
+    depth : int
+        Largest number of conditions of a group.
+    least : int
+        Smallest number of rows of a group that are in no earlier group.
+
+    Returns
+    -------
+    list of tuple of int
+        At most three groups, as positions of their conditions in `masks`. Two of them share less
+        than half of the rows of the smaller one. Groups with a lower error rate than the other rows
+        are left out.
+
+    Examples
+    --------
+    >>> first, second = np.arange(40) % 2 == 0, np.arange(40) < 20
+    >>> worst_groups([first, ~first, second], first & second, 2, 5)
+    [(0, 2)]
+    """
+    if not len(masks) or not len(wrong):
+        return []
+    every = np.array(masks, np.bool_)
+    chosen: list[tuple[tuple[int, ...], Mask]] = []
+    left = np.ones(len(wrong), np.bool_)
+    for _ in range(_MOST):
+        for group in _ranked(every[:, left].astype(np.float32), wrong[left], depth, least):
+            rows = np.logical_and.reduce(every[list(group)])
+            if not any(_overlap(rows, other) for _, other in chosen):
+                break
+        else:
+            break
+        chosen.append((group, rows))
+        left &= ~rows
+    return [group for group, _ in chosen]
+
+
+def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[int, ...]]:
+    """Return groups with a higher error rate than the other rows, the largest excess first."""
+    n, errors = len(wrong), wrong.astype(np.float32)
+    total = float(errors.sum())
+    ratios = _excess(every @ errors, every.sum(1), total, n, least)
+    items = np.argsort(-ratios, kind="stable")[:_CONDITIONS]
+    every, level = every[items], ratios[items]
+    groups: list[tuple[int, ...]] = [(i,) for i in range(len(items))]
+    found = list(zip(level.tolist(), groups, strict=True))
+    inside = every
+    for deeper in range(1, depth):
+        best = np.argsort(-level, kind="stable")[:_BEAM]
+        groups, inside = [groups[i] for i in best], inside[best]
+        table = _excess((inside * errors) @ every.T, inside @ every.T, total, n, least)
+        pairs: dict[tuple[int, ...], tuple[int, int]] = {}
+        for at in np.argsort(-table, axis=None, kind="stable")[: 4 * _BEAM].tolist():
+            i, j = divmod(at, len(items))
+            if j not in groups[i]:
+                pairs.setdefault(tuple(sorted((*groups[i], j))), (i, j))
+        if not pairs:
+            break
+        level = np.array([table[at] for at in pairs.values()])
+        inside = np.array([inside[i] * every[j] for i, j in pairs.values()], np.float32)
+        groups = list(pairs)
+        found += zip((level - deeper * _COST).tolist(), groups, strict=True)
+    found.sort(key=lambda pair: -pair[0])
+    return [tuple(sorted(items[list(group)].tolist())) for ratio, group in found if ratio > 0]
+
+
+def _overlap(one: Mask, other: Mask) -> bool:
+    """Return whether two groups share at least half of the rows of the smaller one."""
+    sizes = np.count_nonzero(one), np.count_nonzero(other)
+    return bool(2 * np.count_nonzero(one & other) >= min(sizes))
+
+
+def excess_p_value(inside_wrong: int, inside: int, wrong: int, n: int) -> float:
+    """Return the p-value of the number of errors in a group of rows, one-sided.
+
+    It is the probability that a group of `inside` rows has at least `inside_wrong` errors, if the
+    `wrong` errors of all `n` rows were dealt to the rows at random: the upper tail of the
+    hypergeometric distribution.
+
+    Examples
+    --------
+    >>> round(excess_p_value(3, 3, 5, 10), 4)
+    0.0833
+    """
+    from scipy import stats
+
+    return float(stats.hypergeom.sf(inside_wrong - 1, n, wrong, inside))
+
+
+def _excess(errors: Floats, rows: Floats, wrong: float, n: int, least: int) -> Floats:
+    """Return the log-likelihood ratios of groups with so many rows and errors.
+
+    The ratio is 0 for a group with no higher error rate than the other rows, and for one with fewer
+    than `least` rows.
+    """
+    errors, rows = np.asarray(errors, np.float64), np.asarray(rows, np.float64)
+    outside, others = n - rows, wrong - errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        here, there, overall = errors / rows, others / outside, wrong / n
+        ratio = (
+            special.xlogy(errors, here / overall)
+            + special.xlogy(rows - errors, (1 - here) / (1 - overall))
+            + special.xlogy(others, there / overall)
+            + special.xlogy(outside - others, (1 - there) / (1 - overall))
+        )
+        usable = (rows >= least) & (outside > 0) & (here > there)
+    return np.where(usable, ratio, 0.0)
