@@ -1,6 +1,6 @@
 """Examples of Integration; tests/catalogue/test_integration_catalogue.py has its tests."""
 
-from gate_examples import Example, Incomes
+from gate_examples import Example, HighIncomes, Incomes
 
 import mlgates as mg
 
@@ -29,11 +29,20 @@ EXAMPLES = (
             missing="untried",
             unseen="answer",
             column_order="answer",
+            missing_column="either",
+            extra_column="answer",
+            changed_dtype="answer",
             rows=64,
             name="served",
             after="schema",
         ),
         others={"model": Incomes()},
+        place="X",
+    ),
+    Example(
+        "integration-classifier",
+        mg.Integration(predict_is_argmax=True),
+        others={"model": HighIncomes()},
         place="X",
     ),
     Example(

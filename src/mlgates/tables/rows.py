@@ -23,6 +23,8 @@ __all__ = ["UNSEEN", "Rows", "rows_like", "run_query", "take_rows"]
 
 #: a text that no model has seen as a category
 UNSEEN = "mlgates: a category never seen"
+#: the name of a column that no model has seen
+EXTRA = "mlgates: an extra column"
 _WITH_ROWS = frozenset(
     {"pandas", "pandas column", "polars", "polars column", "arrow", "arrow column", "sequence"}
 )
@@ -154,6 +156,76 @@ class Rows:
             rows[:, [i]] = cells.reshape(-1, 1)
             return rows.asformat(value.format) if kind == "sparse" else rows
         return None
+
+    def without(self, i: int) -> Any:
+        """Return the rows without column number `i`."""
+        kept = [j for j in range(len(self._keys)) if j != i]
+        if self.named:
+            return self.reordered(kept)
+        if self._kind == "sequence":
+            return type(self.value)(type(row)(row[j] for j in kept) for row in self.value)
+        if self._kind == "sparse":
+            return self.value.tocsc()[:, kept].asformat(self.value.format)
+        return self.value[:, kept]
+
+    def extended(self) -> Any:
+        """Return the rows with one more column at the end: a copy of the first under a new name."""
+        key, kind, value = self._keys[0], self._kind, self._cells
+        if kind == "sequence":
+            is_dict = isinstance(value[0], dict)
+            more = ({**r, EXTRA: r[key]} if is_dict else type(r)([*r, r[0]]) for r in value)
+            return type(value)(more)
+        if kind == "mapping":
+            return {**value, EXTRA: value[key]}
+        if kind == "pandas":
+            rows = self.copy()
+            rows.insert(len(self._keys), EXTRA, rows.iloc[:, 0])
+            return rows
+        if kind == "polars":
+            return self._like(value.with_columns(value[key].alias(EXTRA)))
+        if kind == "arrow":
+            arrays = [*value.columns, value.column(0)]
+            return type(value).from_arrays(arrays, names=[*self._keys, EXTRA])
+        if self.named:
+            return _structured(type(value), {k: value[k] for k in self._keys} | {EXTRA: value[key]})
+        at = [*range(len(self._keys)), 0]
+        return value.tocsc()[:, at].asformat(value.format) if kind == "sparse" else value[:, at]
+
+    def as_texts(self, i: int) -> Any:
+        """Return the rows with the numbers of column `i` as texts, such as "0.5".
+
+        In an array all columns become texts. The result is None if the column has no numbers.
+        """
+        kind, value = self._kind, self._cells
+        if kind == "sparse":
+            return None
+        by_number = kind == "numpy" and not self.named
+        cells = value if by_number else self._column(i)
+        known = [cell for cell in np.asarray(cells).ravel().tolist() if not is_missing(cell)]
+        if not known or not all(type(cell) in (int, float) for cell in known):
+            return None
+        if by_number:
+            return value.astype(str)
+        key = self._keys[i]
+        texts = [None if is_missing(cell) else str(cell) for cell in np.asarray(cells).tolist()]
+        if kind == "sequence":
+            pairs = zip(value, texts, strict=True)
+            return type(value)(_with_cell(row, key, text) for row, text in pairs)
+        if kind == "mapping":
+            return {**value, key: texts}
+        if kind == "pandas":
+            rows = self.copy()
+            rows.isetitem(i, texts)
+            return rows
+        if kind == "polars":
+            column = type(value[key])(key, texts)
+            return self._like(value.with_columns(column))
+        if kind == "arrow":
+            arrays = [pa.array(texts, pa.string()) if j == i else a
+                      for j, a in enumerate(value.columns)]  # fmt: skip
+            return type(value).from_arrays(arrays, names=self._keys)
+        columns = {k: value[k] for k in self._keys}
+        return _structured(type(value), {**columns, key: np.array(texts, str)})
 
     def reordered(self, order: Sequence[int]) -> Any:
         """Return the rows with their columns in another order.

@@ -25,6 +25,7 @@ __all__ = ["Integration"]
 
 _OWNER = "Integration"
 _BEHAVIOURS = ("either", "answer", "refuse", "untried")
+_ALTERED = ("missing_column", "extra_column", "changed_dtype")
 _NAMED = "two functions, `save` and `load`, or their names as 'module:function'"
 
 
@@ -57,6 +58,13 @@ class Integration(Gate):
         unseen category in each text column, and for columns in another order: an answer (one finite
         answer per row; for columns in another order the same answer), a refusal (an exception with
         a message), either of the two, or "untried" to skip the test.
+    missing_column, extra_column, changed_dtype : {"untried", "either", "answer", "refuse"}
+        Expected behaviour for rows without one of their columns (at most 32, one after another),
+        with one more column, and with the numbers of a column as texts (of an array all numbers):
+        the same answer, a refusal, or either of the two.
+    predict_is_argmax : bool
+        Whether ``predict`` must give the class with the largest probability; leave it out for a
+        model with a threshold of its own.
     round_trip : (save, load), optional
         Importable functions, called as ``save(model, path)`` and ``load(path)``, or their names as
         in ``("joblib:dump", "joblib:load")``. The model that `load` returns in a new process must
@@ -119,15 +127,20 @@ class Integration(Gate):
     missing: Behaviour = "either"
     unseen: Behaviour = "either"
     column_order: Behaviour = "either"
+    missing_column: Behaviour = "untried"
+    extra_column: Behaviour = "untried"
+    changed_dtype: Behaviour = "untried"
+    predict_is_argmax: bool = False
     round_trip: tuple[str | Callable[..., Any], str | Callable[..., Any]] | None = None
     timeout: Duration | None = None
     rows: int = 256
 
     def __post_init__(self) -> None:
-        for option in ("deterministic", "row_independent", "pure", "thread_safe"):
+        flags = ("deterministic", "row_independent", "pure", "thread_safe", "predict_is_argmax")
+        for option in flags:
             options.flag(_OWNER, option, getattr(self, option))
         self._set("rtol", options.number(_OWNER, "rtol", self.rtol, at_least=0, at_most=1))
-        for option in ("empty", "missing", "unseen", "column_order"):
+        for option in ("empty", "missing", "unseen", "column_order", *_ALTERED):
             options.choice(_OWNER, option, getattr(self, option), _BEHAVIOURS)
         if self.round_trip is not None:
             self._set("round_trip", _function_names(self.round_trip))
@@ -207,6 +220,11 @@ class Integration(Gate):
                 yield from check(subject, "behaviour", test.odd_cells, caller, subject, declared)
             declared, reordered = self.column_order, test.reordered_columns
             yield from check("column_order", "behaviour", reordered, caller, declared, rtol)
+            for subject in _ALTERED:
+                altered, declared = test.altered_columns, getattr(self, subject)
+                yield from check(subject, "behaviour", altered, caller, subject, declared, rtol)
+            if self.predict_is_argmax:
+                yield from check("predict_is_argmax", "labels", test.argmax, caller, classes or ())
             if "golden_pred" in evidence and "application" not in evidence:
                 given = evidence.in_memory("golden_X"), evidence["golden_pred"]
                 yield from check("golden", "predictions", test.golden_answers, caller, *given, rtol)

@@ -39,6 +39,11 @@ _INPUTS = {
     "missing": "a missing value",
     "unseen": "an unseen category",
 }
+_ALTERED = {
+    "missing_column": "rows without one of their columns",
+    "extra_column": "rows with one more column",
+    "changed_dtype": "rows with numbers as texts",
+}
 #: most columns in which a missing value, or an unseen category, is tested
 _COLUMNS = 32
 _LONGEST = 150
@@ -453,32 +458,94 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
 
     Returns None if the columns have no names, or if there is only one column.
     """
-    table, n = caller.table, caller.n
-    if declared == "untried" or not table.named or len(table.names) < 2 or not n:
+    table = caller.table
+    if declared == "untried" or not table.named or len(table.names) < 2 or not caller.n:
         return None
-    other_order = table.reordered([*range(1, len(table.names)), 0])
-    wrong, what = np.zeros(n, dtype=np.bool_), "columns in another order"
+    other = table.reordered([*range(1, len(table.names)), 0])
+    return _altered(caller, "column_order", declared, rtol, "columns in another order", [other])
+
+
+def altered_columns(
+    caller: ModelCaller, subject: str, declared: Behaviour, rtol: float
+) -> Outcome | None:
+    """Test that altered columns change no answer, or are refused, as declared.
+
+    By `subject`, one column after another is left out ("missing_column"), or its numbers are given
+    as texts ("changed_dtype"), or a column is added ("extra_column").
+    """
+    if declared == "untried":
+        return None
+    table, what, tables = caller.table, _ALTERED[subject], list[Any]()
+    caller.need(1)
+    columns = sample_positions(len(table.names), _COLUMNS)
+    if subject == "extra_column" and table.names:
+        tables = [table.extended()]
+    elif subject == "missing_column" and len(table.names) > 1:
+        tables = [table.without(i) for i in columns]
+    elif subject == "changed_dtype":
+        tables = [each for i in columns if (each := table.as_texts(i)) is not None]
+    if not tables:
+        msg = f"the rows can't be given with {what}"
+        raise NotTestedError(msg)
+    return _altered(caller, subject, declared, rtol, what, tables)
+
+
+def _altered(  # noqa: PLR0917
+    caller: ModelCaller,
+    subject: str,
+    declared: Behaviour,
+    rtol: float,
+    what: str,
+    tables: list[Any],
+) -> Outcome:
+    """Call the model with altered tables, and require the same answers or refusals as declared."""
+    n = caller.n
+    wrong, answered = np.zeros(n, dtype=np.bool_), False
     differences = caller.differences(rtol)
-    for method in caller.methods:
-        first = caller.first_answer(method)
-        reply = caller.call(method, other_order)
-        if reply.kind == "raised":
-            text = f"{what} are refused ({_shortened(reply)})"
-            if declared == "answer":
-                return Outcome(f"{text}; expected an answer", n, n)
-            if not reply.explained:
-                return Outcome(f"{text}; {_unexplained('column_order')}", n, n)
-            return Outcome(text, 0, n)
-        if reply.kind != "answer":
-            caller.fail(method, reply, what)
-        wrong |= differences.rows(first, reply.answer)
+    refusal: Reply | None = None
+    for table in tables:
+        for method in caller.methods:
+            first = caller.first_answer(method)
+            reply = caller.call(method, table)
+            if reply.kind == "raised":
+                if declared == "answer" or not reply.explained:
+                    why = "expected an answer" if declared == "answer" else _unexplained(subject)
+                    return Outcome(f"{what} are refused ({_shortened(reply)}); {why}", n, n)
+                refusal = reply
+                break
+            if reply.kind != "answer":
+                caller.fail(method, reply, what)
+            answered = True
+            wrong |= differences.rows(first, reply.answer)
     if wrong.any():
         bad = f"got another answer with {what}, without an exception"
         bad += differences.described("answer")
         return row_outcome(wrong, caller.positions, "", bad)
+    if refusal is not None and not answered:
+        return Outcome(f"{what} are refused ({_shortened(refusal)})", 0, n)
+    text = f"{what} changed no answer"
+    if refusal is not None:
+        text += f", or are refused ({_shortened(refusal)})"
     if declared == "refuse":
-        return Outcome(f"{what} changed no answer; expected a refusal", n, n)
-    return Outcome(f"{what} changed no answer", 0, n)
+        return Outcome(f"{text}; expected a refusal", n, n)
+    return Outcome(text, 0, n)
+
+
+def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
+    """Test that `predict` gives the class with the largest probability."""
+    if "predict_proba" not in caller.methods:
+        msg = "the model has no `predict_proba`"
+        raise NotTestedError(msg)
+    scores, predicted = (caller.first_answer(method) for method in ("predict_proba", "predict"))
+    if scores.shape[1] != len(classes):
+        msg = "the columns of `predict_proba` are not those of `classes_`"
+        raise NotTestedError(msg)
+    codes = {label: code for code, label in enumerate(classes)}
+    given = np.array([codes.get(label, -1) for label in predicted.tolist()])
+    # two classes may be equally probable
+    wrong = (given < 0) | (scores[np.arange(caller.n), given] < scores.max(axis=1))
+    good = "`predict` gives the most probable class of `predict_proba`"
+    return caller.outcome(wrong, good, "got another label than the most probable class")
 
 
 # Side effects
