@@ -40,8 +40,15 @@ def compare(example: Example) -> str | None:
     return f"shown:\n{example.parsed}\nprinted:\n{printed}"
 
 
-# Pages with examples for packages that are no dependency: `uvx nox -s integrations` runs them.
-PAGES_OF = {package: f"docs/howto/{package}.md" for package in ("feast", "mlflow", "wandb")}
+# Pages with examples for packages that are no dependency. The sessions `integrations`, `spark` and
+# `clusters` run them.
+PAGES_OF = {
+    "dask": "docs/howto/dask-and-ray.md",
+    "feast": "docs/howto/feast.md",
+    "mlflow": "docs/howto/mlflow.md",
+    "pyspark": "docs/howto/spark.md",
+    "wandb": "docs/howto/wandb.md",
+}
 
 pytest_collect_file = Sybil(
     parsers=[

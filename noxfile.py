@@ -1,6 +1,7 @@
 """Every check of the project as a session: `uvx nox -s tests`, `uvx nox --list`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nox
@@ -17,7 +18,7 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
-nox.options.sessions = ["tests", "slow", "tests_min", "lint", "typing", "imports", "docs"]
+nox.options.sessions = ["tests", "slow", "tests_min", "lint", "typing", "imports", "docs", "spark"]
 
 
 def install(session: nox.Session, *groups: str, project: bool = True, lowest: bool = False) -> None:
@@ -113,6 +114,31 @@ def orchestrators(session: nox.Session, of: str) -> None:
     session.install("--editable", ".", *packages, "--group=test")
     path = "tests/integrations/test_orchestrators.py"
     session.run("pytest", "-W", "default", path, "-k", f"trained and {of}")
+
+
+@nox.session
+def spark(session: nox.Session) -> None:
+    """Run the tests and the page of Spark with a local Spark of two threads; it needs Java."""
+    if shutil.which("java") is None:
+        session.skip("Spark needs Java, and there is no `java` here")
+    session.install("--editable", ".[spark]", "--group=test")
+    # Spark warns of versions of pandas
+    session.run(
+        "pytest",
+        "-W",
+        "default",
+        "-p",
+        "no:xdist",
+        "tests/profile/test_spark.py",
+        "docs/howto/spark.md",
+    )
+
+
+@nox.session
+def clusters(session: nox.Session) -> None:
+    """Run the page on Dask and Ray with both of them (minutes)."""
+    session.install("--editable", ".", "--group=test", "dask[dataframe]", "ray[data]")
+    session.run("pytest", "-W", "default", "-p", "no:xdist", "docs/howto/dask-and-ray.md")
 
 
 @nox.session

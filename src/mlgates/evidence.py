@@ -182,11 +182,13 @@ class Evidence:
                 msg = f"unknown evidence {name!r}{near}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
-        #: whether the reference is a baseline, a profile, or the file of a baseline, not a table
+        #: whether the reference is a baseline, a profile, or the file of a baseline, not a table;
+        #: a Spark DataFrame becomes a baseline
         self._stored = False
         with suppress_errors():  # methods of a user's class can raise anything
             reference = self._given.get("reference")
             self._stored = isinstance(reference, Baseline | Profile)
+            self._stored |= kind_of(reference) == "spark"
             self._stored |= os.fspath(cast("str", reference)).endswith(".json")
         # the requests of counters, and what they raised, by the name of the gate
         self._counts: dict[str, list[tuple[str, Counts]]] = {name: [] for name in TABLES}
@@ -387,7 +389,8 @@ class Evidence:
         make: Callable[[], object] = partial(self._scan, "reference")
         if self._stored:
             is_file = not isinstance(given, Baseline | Profile)
-            make = partial(Baseline.load, cast("str", given)) if is_file else lambda: given
+            read = Baseline.from_data if kind_of(given) == "spark" else Baseline.load
+            make = partial(read, cast("str", given)) if is_file else lambda: given
         return cast("Reference", self.cached("profile", "reference", make))
 
     def scan(self) -> None:
@@ -405,6 +408,8 @@ class Evidence:
         source = self.source(name)
         if name == "data" and isinstance(self[name], Profile):
             return self._checked(cast("Profile", self[name]))
+        if kind_of(source.native) == "spark":
+            self._refuse_functions()
         counted, names = self._requested(name)
         return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
 
@@ -455,6 +460,14 @@ class Evidence:
                 )
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
         return profile
+
+    def _refuse_functions(self) -> None:
+        """Make the gates ERROR that call functions with the whole of a Spark DataFrame."""
+        for gate, counters in self._requests_by_gate("data"):
+            if any(counter.needs_all_rows for counter in counters):
+                msg = "`data` is a Spark DataFrame, and this gate calls a function with the whole "
+                msg += "table; write a condition in words, or give df.toArrow()"
+                self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:
         """Return what must be counted in each part of `data`.

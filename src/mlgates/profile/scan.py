@@ -32,6 +32,7 @@ from mlgates.profile.counter import BatchView, Counter, State, state_classes, st
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables import encoding
+from mlgates.tables.containers import kind_of
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import Field, TableSchema, few, no_column
 from mlgates.tables.source import Source, as_source
@@ -179,7 +180,16 @@ class Profile:
             names = source.schema if columns is None else columns
             kinds = {name: source.schema[name].kind for name in names if name in source.schema}
             counters = [Distribution(name) for name, kind in kinds.items() if kind in _DISTRIBUTED]
+        if kind_of(source.native) == "spark":
+            from mlgates.profile.spark import profile_of
+
+            return profile_of(source, counters, list(source.schema) if columns is None else columns)
         return _Scan(source, counters, columns).run(n_jobs)
+
+    def of_table(self, schema: TableSchema) -> "Profile":
+        """Return the profile of a table that has more columns than were read: those of `schema`."""
+        whole = self.rows, schema, self.columns, self._states
+        return Profile(*whole, is_planned=self.is_planned, reference=self.reference)
 
     def select(self, columns: Collection[str]) -> "Profile":
         """Return the profile of some columns, with those counters that read no other column."""
@@ -201,9 +211,11 @@ class Profile:
 
         `reference` is the fingerprint of the plan's reference.
         """
-        if self.is_planned:
+        if self.is_planned and reference in (None, self.reference):
             return self
-        states = {key.identity: state.unordered() for key, state in self._states.items()}
+        states = self._states
+        if not self.is_planned:
+            states = {key.identity: state.unordered() for key, state in states.items()}
         whole = self.rows, self.schema, self.columns, states
         return Profile(*whole, is_planned=True, reference=reference)
 

@@ -25,7 +25,7 @@ Kind = Literal[
     # tables in memory
     "pandas", "polars", "arrow", "numpy", "mapping", "sequence", "sparse",
     # tables that are read, or computed, when they are needed
-    "lazy", "duckdb", "reader", "stream", "path",
+    "lazy", "duckdb", "spark", "reader", "stream", "path",
     # one column
     "pandas column", "polars column", "arrow column",
     # objects with a method that returns a table; anything else
@@ -38,6 +38,7 @@ _CLASSES: dict[Kind, tuple[str, str]] = {
     "lazy": ("polars", "LazyFrame"),
     "polars column": ("polars", "Series"),
     "duckdb": ("duckdb", "DuckDBPyRelation"),
+    "spark": ("pyspark", "DataFrame"),
     "arrow": ("pyarrow", "Table RecordBatch"),
     "reader": ("pyarrow", "RecordBatchReader"),
     "arrow column": ("pyarrow", "Array ChunkedArray"),

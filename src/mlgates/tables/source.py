@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -41,9 +41,9 @@ BATCH_ROWS = 131_072
 BATCH_BYTES = 1 << 25
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
-    "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
-    "2-D numpy array, the path of a Parquet or CSV file or of a folder of Parquet files, a list of "
-    "such paths, or an object with __arrow_c_stream__"
+    "RecordBatch or RecordBatchReader, a DuckDB relation, a Spark DataFrame, a dict of columns, a "
+    "list of dicts, a 2-D numpy array, the path of a Parquet or CSV file or of a folder of Parquet "
+    "files, a list of such paths, or an object with __arrow_c_stream__"
 )
 _BLOCK_ROWS = 4096
 _ORIGINS: dict[containers.Kind, str] = {
@@ -166,6 +166,8 @@ def as_source(table: Any) -> Source:
         return _open_lazy(table)
     if kind == "duckdb":
         return _open_relation(table)
+    if kind == "spark":
+        return _open_spark(table)
     if kind == "sequence" and table and all(isinstance(item, str) for item in table):
         named = table[0].lower().endswith((".parquet", ".csv", ".tsv"))
         kind = "path" if named or os.path.exists(table[0]) else kind  # noqa: PTH110
@@ -199,6 +201,30 @@ def as_source(table: Any) -> Source:
 
     origin = _ORIGINS.get(kind, origin)
     return Source(origin, schema, len(plain), lambda names: iter([plain.select(names)]), table)
+
+
+def _open_spark(frame: Any) -> Source:
+    """Describe a Spark DataFrame, which is counted by Spark; its rows are never collected."""
+    if not hasattr(frame, "toArrow"):
+        msg = "got a pandas-on-Spark DataFrame or one of an old Spark; call .to_spark(), or give a "
+        msg += "pyspark.sql.DataFrame of Spark 4 or later"
+        raise EvidenceError(msg)
+    try:
+        empty = frame.limit(0).toArrow()
+    except Exception as error:
+        msg = f"Spark could not read the DataFrame: {type(error).__name__}"
+        raise EvidenceError(msg) from error
+    schema = as_source(empty).schema
+    return Source("pyspark.DataFrame", schema, None, _refuse_rows, frame)
+
+
+def _refuse_rows(columns: object) -> NoReturn:
+    del columns
+    msg = (
+        "the rows of a Spark DataFrame are counted by Spark and not collected, but they are needed "
+    )
+    msg += "here; if they fit into memory, give df.toArrow()"
+    raise EvidenceError(msg)
 
 
 def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:

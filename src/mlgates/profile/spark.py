@@ -1,0 +1,75 @@
+"""Count a Spark DataFrame where its rows are: each task counts its rows, the driver merges."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+
+from mlgates.errors import EvidenceError
+from mlgates.profile.counter import Counter
+from mlgates.profile.scan import Profile
+from mlgates.tables.source import BATCH_ROWS, Source
+
+__all__ = ["profile_of"]
+
+
+def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[str]) -> Profile:
+    """Return the profile of a Spark DataFrame, as a `Plan` makes it.
+
+    Only the columns that are counted are read. Counters that need the whole table as one batch are
+    left out.
+
+    Parameters
+    ----------
+    source : Source
+        The table; ``source.native`` is the ``pyspark.sql.DataFrame``.
+    counters : iterable of Counter
+        What to count.
+    columns : sequence of str
+        The columns to profile.
+
+    Raises
+    ------
+    EvidenceError
+        If Spark can't compute the DataFrame, or its workers can't import mlgates.
+    """
+    frame: Any = source.native
+    counted = [counter for counter in counters if not counter.needs_all_rows]
+    read = dict.fromkeys((*columns, *(name for c in counted for name in c.columns)))
+    # at least one column is read, so that rows can be counted
+    names = [name for name in source.schema if name in read] or list(source.schema)[:1]
+
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        tables = (table.rename_columns(names) for table in _joined(batches))
+        parts = (Profile.of(table, counted, columns=columns, n_jobs=1) for table in tables)
+        planned = [part.planned() for part in parts]
+        if planned:  # a partition can be empty
+            yield pa.RecordBatch.from_pydict({"part": [reduce(Profile.merge, planned).to_bytes()]})
+
+    # plain names, because `mapInArrow` does not quote names with dots
+    quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
+    try:
+        chosen = frame.selectExpr(*quoted)
+        empty = chosen.limit(0).toArrow().rename_columns(names)
+        found = [bytes(row.part) for row in chosen.mapInArrow(count, "part binary").collect()]
+    except Exception as error:
+        msg = f"Spark could not count the DataFrame: {type(error).__name__}"
+        if "No module named 'mlgates'" in str(error):
+            msg = "the Python of Spark's workers can't import mlgates; install it there, for "
+            msg += "example in the environment of the cluster or by `spark.addArtifacts`"
+        raise EvidenceError(msg) from error
+    parts = [Profile.of(empty, counted, columns=columns).planned(), *map(Profile.from_bytes, found)]
+    return reduce(Profile.merge, parts).of_table(source.schema)
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Join small batches to tables of about `BATCH_ROWS` rows, which are counted faster."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= BATCH_ROWS:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
