@@ -122,6 +122,7 @@ def spark(session: nox.Session) -> None:
     if shutil.which("java") is None:
         session.skip("Spark needs Java, and there is no `java` here")
     session.install("--editable", ".[spark]", "--group=test")
+    session.env["PYSPARK_PYTHON"] = str(Path(session.bin) / "python")
     # Spark warns of versions of pandas
     session.run(
         "pytest",

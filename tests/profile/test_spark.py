@@ -162,7 +162,7 @@ def test_gates_that_need_rows_are_errors_and_leave_the_others_alone(session, bas
 def test_workers_without_the_library_are_an_error():
     cannot_import = (
         "the Python of Spark's workers can't import mlgates; install it there, for example in the "
-        "environment of the cluster or by `spark.addArtifacts`"
+        "environment of the cluster, or set PYSPARK_PYTHON"
     )
     reasons = {
         "ModuleNotFoundError: No module named 'mlgates'": cannot_import,

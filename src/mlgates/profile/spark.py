@@ -1,17 +1,20 @@
 """Count a Spark DataFrame where its rows are: each task counts its rows, the driver merges."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.profile.counter import Counter
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import BATCH_ROWS, Source
 
 __all__ = ["profile_of"]
+
+_ABSENT = re.compile(r"No module named '(\w+)")
 
 
 def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[str]) -> Profile:
@@ -49,16 +52,16 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
 
     # plain names, because `mapInArrow` does not quote names with dots
     quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
-    try:
+    with suppress_errors() as caught:
         chosen = frame.selectExpr(*quoted)
         empty = chosen.limit(0).toArrow().rename_columns(names)
         found = [bytes(row.part) for row in chosen.mapInArrow(count, "part binary").collect()]
-    except Exception as error:
-        msg = f"Spark could not count the DataFrame: {type(error).__name__}"
-        if "No module named 'mlgates'" in str(error):
-            msg = "the Python of Spark's workers can't import mlgates; install it there, for "
-            msg += "example in the environment of the cluster or by `spark.addArtifacts`"
-        raise EvidenceError(msg) from error
+    if caught.error is not None:
+        msg = f"Spark could not count the DataFrame: {type(caught.error).__name__}"
+        if absent := _ABSENT.search(str(caught.error)):
+            msg = f"the Python of Spark's workers can't import {absent[1]}; install it there, for "
+            msg += "example in the environment of the cluster, or set PYSPARK_PYTHON"
+        raise EvidenceError(msg) from caught.error
     parts = [Profile.of(empty, counted, columns=columns).planned(), *map(Profile.from_bytes, found)]
     return reduce(Profile.merge, parts).of_table(source.schema)
 

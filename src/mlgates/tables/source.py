@@ -209,11 +209,11 @@ def _open_spark(frame: Any) -> Source:
         msg = "got a pandas-on-Spark DataFrame or one of an old Spark; call .to_spark(), or give a "
         msg += "pyspark.sql.DataFrame of Spark 4 or later"
         raise EvidenceError(msg)
-    try:
+    with suppress_errors() as caught:
         empty = frame.limit(0).toArrow()
-    except Exception as error:
-        msg = f"Spark could not read the DataFrame: {type(error).__name__}"
-        raise EvidenceError(msg) from error
+    if caught.error is not None:
+        msg = f"Spark could not read the DataFrame: {type(caught.error).__name__}"
+        raise EvidenceError(msg) from caught.error
     schema = as_source(empty).schema
     return Source("pyspark.DataFrame", schema, None, _refuse_rows, frame)
 
