@@ -477,7 +477,7 @@ def altered_columns(
         return None
     table, what, tables = caller.table, _ALTERED[subject], list[Any]()
     caller.need(1)
-    columns = sample_positions(len(table.names), _COLUMNS)
+    columns = sample_positions(len(table.names), _COLUMNS).tolist()
     if subject == "extra_column" and table.names:
         tables = [table.extended()]
     elif subject == "missing_column" and len(table.names) > 1:
