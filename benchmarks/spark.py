@@ -1,0 +1,81 @@
+"""Time a suite on a Spark DataFrame, and on the same rows in Parquet files without Spark.
+
+Run it with ``uv run --extra spark benchmarks/spark.py``; it needs Java, and prints Markdown.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+import mlgates as mg
+
+FILES = 8
+SUITE = mg.GateSuite(
+    [
+        mg.Schema({"x0": mg.Column("float", nullable=True), "text": "string", "at": "timestamp"}),
+        mg.Completeness(max_missing=0.2),
+        mg.Freshness("at", max_age="400d"),
+        mg.Rule("x0 < 100 or text == 'a'"),
+        mg.Statistic("mean", "x1", at_least=-1),
+        mg.Drift("psi", exclude=["at"]),
+        mg.Drift("ks", exclude=["at"]),
+    ]
+)
+
+
+def table(rng: np.random.Generator, rows: int) -> pa.Table:
+    """Draw six columns of floats, two of texts, one of decimals and one of timestamps."""
+    columns = {f"x{i}": pa.array(rng.normal(size=rows)) for i in range(6)}
+    columns["text"] = pa.array(rng.choice(["a", "b", "c"], rows))
+    columns["code"] = pa.array(rng.integers(0, 500, rows).astype(str))
+    columns["price"] = pa.array(rng.integers(0, 10**6, rows)).cast(pa.decimal128(20, 0))
+    seconds = 1_790_000_000 + rng.integers(0, 10**6, rows)
+    columns["at"] = pa.array(seconds * 10**6, pa.timestamp("us", "UTC"))
+    return pa.table(columns)
+
+
+def main() -> None:
+    """Print the times of both runs, and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    rows = parser.parse_args().rows
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        baseline = mg.Baseline.from_data(table(rng, 100_000))
+        for number in range(FILES):
+            pq.write_table(table(rng, rows // FILES), Path(folder, f"{number}.parquet"))
+        builder = SparkSession.builder.master("local[2]")
+        builder = builder.config("spark.ui.enabled", "false")
+        builder = builder.config("spark.sql.session.timeZone", "UTC")
+        builder = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", "131072")
+        spark = builder.getOrCreate()
+        frame = spark.read.parquet(folder)
+        SUITE.run(data=frame.limit(10), reference=baseline)  # starts the workers
+        seconds, reports = {}, {}
+        for name, data in (("Parquet", folder), ("Spark", frame)):
+            started = time.perf_counter()
+            reports[name] = SUITE.run(data=data, reference=baseline)
+            seconds[name] = time.perf_counter() - started
+        spark.stop()
+    same = [[(c.verdict, c.value) for c in gate.checks] for gate in reports["Spark"]] == [
+        [(c.verdict, c.value) for c in gate.checks] for gate in reports["Parquet"]
+    ]
+    print("| rows | Parquet (s) | Spark (s) | ratio | equal verdicts and values |")
+    print("| --- | --- | --- | --- | --- |")
+    ratio = seconds["Spark"] / seconds["Parquet"]
+    print(
+        f"| {rows:,} | {seconds['Parquet']:.1f} | {seconds['Spark']:.1f} | {ratio:.1f} | {same} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
