@@ -79,5 +79,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-# `docs/conf.py` needs Sphinx; what is in `tests/typing` is read by type checkers, never run.
-collect_ignore = ["docs/conf.py", "tests/typing"]
+# `docs/conf.py` needs Sphinx and `tests/real_spark.py` Spark; what is in `tests/typing` is read by
+# type checkers, never run.
+collect_ignore = ["docs/conf.py", "tests/real_spark.py", "tests/typing"]

@@ -558,6 +558,10 @@ DAMAGED_BY_KIND = {
         "answers nothing": lambda value: lambda rows: [],
         "answers None": lambda value: lambda rows: None,
     },
+    "frame": {
+        "a number": lambda value: 7,
+        "a table": lambda value: value.by_group,
+    },
     "moment": {"a text": lambda value: "now", "NaT": lambda value: pd.NaT},
     "free": {},
 }
