@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyspark.sql import SparkSession
 import mlgates as mg
 
 FILES = 8
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SUITE = mg.GateSuite(
     [
         mg.Schema({"x0": mg.Column("float", nullable=True), "text": "string", "at": "timestamp"}),
@@ -63,7 +65,7 @@ def main() -> None:
         seconds, reports = {}, {}
         for name, data in (("Parquet", folder), ("Spark", frame)):
             started = time.perf_counter()
-            reports[name] = SUITE.run(data=data, reference=baseline)
+            reports[name] = SUITE.run(data=data, reference=baseline, now=NOW)
             seconds[name] = time.perf_counter() - started
         spark.stop()
     same = [[(c.verdict, c.value) for c in gate.checks] for gate in reports["Spark"]] == [
