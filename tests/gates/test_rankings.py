@@ -1,10 +1,13 @@
 """Metrics of ranked documents: means over queries, their intervals, queries without relevance."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 
 import mlgates as mg
+from mlgates.metrics.retrieval import RETRIEVAL
 from mlgates.stats.retrieval import RankedQueries
 
 QUERIES = 80
@@ -87,18 +90,19 @@ def test_the_difference_is_paired_by_query(name):
 
 
 def test_the_same_ranking_did_not_change_and_equal_values_have_an_interval():
-    gate = mg.Regression("hit_rate@12", tolerance=0.01)
-    assert outcome(gate, production_score=3 * SCORE + 1) == (
+    gate = mg.Regression("hit_rate@3", tolerance=0.01)
+    good, as_good = TRUE + 0.1 * SCORE, TRUE + 0.1 * OTHER
+    assert outcome(gate, y_score=good, production_score=3 * good + 1) == (
         "pass",
         (
-            "`hit_rate@12` did not change: candidate and production rank all rows in the same "
+            "`hit_rate@3` did not change: candidate and production rank all rows in the same "
             "order (1 for both, n = 80 queries); the limit is at least -0.01"
         ),
     )
-    assert outcome(gate, production_score=OTHER) == (
+    assert outcome(gate, y_score=good, production_score=as_good) == (
         "inconclusive",
         (
-            "`hit_rate@12` changed by 0 (1 against 1 in production; 95 % interval -0.04582 to "
+            "`hit_rate@3` changed by 0 (1 against 1 in production; 95 % interval -0.04582 to "
             "0.04582, n = 80 queries); the interval contains the limit; about 3,700 "
             "queries would be enough to decide (limit: at least -0.01)"
         ),
@@ -159,12 +163,44 @@ def test_queries_in_which_no_order_is_better_show_nothing():
     alone = outcome(mg.Performance("ndcg@3", at_least=0.1), y_true=0 * TRUE + 1)
     assert alone[0] == "inconclusive"
     assert (
-        "; no queries with documents of different relevance, at least 10 are needed (" in alone[1]
+        "; no queries in which the order of the documents can change ndcg@3, at least 10 are "
+        "needed (" in alone[1]
     )
     singles = NDCG.run(y_true=[1] * 50, y_score=rng.normal(size=50), query_id=range(50))
     assert singles.verdict == mg.Verdict.INCONCLUSIVE
     few = np.where(QUERY < 1, TRUE, 1)
-    assert "; 1 query with documents of different relevance, at" in outcome(NDCG, y_true=few)[1]
+    assert "; 1 query in which the order of the documents can" in outcome(NDCG, y_true=few)[1]
+
+
+@pytest.mark.parametrize("gate", [mg.Performance, mg.Regression])
+@pytest.mark.parametrize(
+    ("metric", "k", "verdict"),
+    [
+        *((name, 11, "pass") for name in ("ndcg", "map", "precision", "recall")),
+        *((name, 12, "pass") for name in ("ndcg", "map")),
+        *((name, 12, "inconclusive") for name in ("precision", "recall", "hit_rate")),
+        ("hit_rate", 3, "pass"),
+        ("hit_rate", 4, "inconclusive"),
+    ],
+)
+def test_the_first_k_of_no_more_documents_show_nothing(gate, metric, k, verdict):
+    limit = {"at_least": 0} if gate is mg.Performance else {"tolerance": 1}
+    three_irrelevant = np.where(np.arange(len(QUERY)) % 12 < 9, 1, 0)
+    true = three_irrelevant if metric == "hit_rate" else TRUE
+    found = outcome(gate(f"{metric}@{k}", **limit), y_true=true, production_score=OTHER)
+    assert found[0] == verdict
+    lacking = f"no queries in which the order of the documents can change {metric}@{k}, at least 10"
+    assert (lacking in found[1]) == (verdict == "inconclusive")
+
+
+def test_what_an_order_can_change_is_found_by_trying_all_orders():
+    for relevance in itertools.product([0, 1, 2], repeat=4):
+        orders = [*itertools.permutations(range(4))]
+        ranked = [RankedQueries([0] * 4, relevance, order) for order in orders]
+        for name, k in itertools.product(NAMES, range(1, 6)):
+            values = {round(float(MEASURES[name](each, k)[0]), 9) for each in ranked}
+            varies = RETRIEVAL[name].varies(ranked[0], k)[0]
+            assert varies == (sum(relevance) > 0 and len(values) > 1), (name, k, relevance)
 
 
 def test_a_query_with_a_missing_relevance_is_dropped():

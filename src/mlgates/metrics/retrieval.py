@@ -11,7 +11,7 @@ from mlgates.metrics.difference import Change, tango_ends, unchanged
 from mlgates.metrics.losses import LossMetric, RowShare
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.arrays import Floats
+from mlgates.stats.arrays import Floats, Mask
 from mlgates.stats.retrieval import RankedQueries
 
 __all__ = ["RETRIEVAL", "QueryMetric"]
@@ -22,16 +22,6 @@ _T = "Student's t over queries, corrected for skewness"
 def _values(queries: Outcomes) -> Floats:
     """Return the value of each query, which is kept as the prediction of a row."""
     return np.asarray(queries.pred, np.float64)
-
-
-def _uniform(outcomes: Outcomes) -> str:
-    """Return the reason if in too few queries the order of the documents matters, else "".
-
-    It does not matter if all documents of a query have the same relevance, as a single one has.
-    """
-    varied = int(np.count_nonzero(outcomes.queries.varied[outcomes.judged]))
-    what = "queries with documents of different relevance"
-    return few(varied, what) if varied < outcomes.counted else ""
 
 
 _MEAN = LossMetric(name="mean", row=_values)
@@ -50,6 +40,9 @@ class QueryMetric(Metric):
     ----------
     measure_of : callable
         Takes `RankedQueries` of q queries and k, and returns q values, each from 0 to 1.
+    varies : callable
+        Takes the same, and returns whether the measure depends on the order of the documents, for
+        each query.
     k : int
         Number of documents.
     is_share : bool
@@ -62,6 +55,7 @@ class QueryMetric(Metric):
     greater_is_better: bool | None = True
     noun: ClassVar[str] = "queries"
     measure_of: Callable[[RankedQueries, int], Floats] = field(repr=False)
+    varies: Callable[[RankedQueries, int], Mask] = field(repr=False)
     k: int = 10
     is_share: bool = False
     exclude_empty: bool = False
@@ -87,7 +81,7 @@ class QueryMetric(Metric):
 
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
         """Return whether in too few queries the metric depends on the order of the documents."""
-        return bool(_uniform(outcomes))
+        return bool(self._uniform(outcomes))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by the differences of their values for each query.
@@ -124,6 +118,15 @@ class QueryMetric(Metric):
         influence[first], weight[first] = of_queries.influence, of_queries.weight
         return of_queries._replace(influence=influence, weight=weight)
 
+    def _uniform(self, outcomes: Outcomes) -> str:
+        """Return the reason if in too few queries the order of the documents matters, else "".
+
+        It does not matter if all documents are relevant, for example, or if the first k are all.
+        """
+        varied = int(np.count_nonzero(self.varies(outcomes.queries, self.k)[outcomes.judged]))
+        what = f"queries in which the order of the documents can change {self.name}"
+        return few(varied, what) if varied < outcomes.counted else ""
+
     def _empty(self, outcomes: Outcomes) -> dict[str, object]:
         """Return details about queries that the metric says nothing about.
 
@@ -131,7 +134,7 @@ class QueryMetric(Metric):
         other queries, allow no decision.
         """
         details: dict[str, object] = {}
-        lacking = _uniform(outcomes)
+        lacking = self._uniform(outcomes)
         if empty := outcomes.empty_queries:
             details["empty_queries"] = empty
             if not self.exclude_empty:
@@ -153,13 +156,22 @@ class QueryMetric(Metric):
 RETRIEVAL: dict[str, QueryMetric] = {
     metric.name: metric
     for metric in (
-        QueryMetric(name="ndcg", measure_of=RankedQueries.ndcg),
-        QueryMetric(name="map", measure_of=RankedQueries.average_precision),
-        QueryMetric(name="precision", measure_of=RankedQueries.precision),
-        QueryMetric(name="recall", measure_of=RankedQueries.recall),
+        QueryMetric(name="ndcg", measure_of=RankedQueries.ndcg, varies=lambda of, _: of.varied),
+        QueryMetric(
+            name="map",
+            measure_of=RankedQueries.average_precision,
+            varies=lambda of, _: of.found_varies(1),
+        ),
+        QueryMetric(
+            name="precision", measure_of=RankedQueries.precision, varies=RankedQueries.found_varies
+        ),
+        QueryMetric(
+            name="recall", measure_of=RankedQueries.recall, varies=RankedQueries.found_varies
+        ),
         QueryMetric(
             name="hit_rate",
             measure_of=RankedQueries.hit,
+            varies=RankedQueries.hit_varies,
             is_share=True,
             interval="Wilson over queries",
         ),

@@ -85,11 +85,22 @@ class RankedQueries:
 
     @cached_property
     def varied(self) -> Mask:
-        """Whether each query has documents of different relevance, so that their order matters."""
+        """Whether each query has documents of different relevance."""
         if not len(self.starts):
             return np.zeros(0, np.bool_)
         least = np.minimum.reduceat(self._gain, self.starts)
         return np.asarray(least < np.maximum.reduceat(self._gain, self.starts))
+
+    def found_varies(self, k: int) -> Mask:
+        """Return whether an order can change the precision and the recall, by query.
+
+        It can't if a query has no more than `k` documents.
+        """
+        return np.asarray(self._fewest_found(k) < np.minimum(self.relevant, k))
+
+    def hit_varies(self, k: int) -> Mask:
+        """Return whether the first `k` documents may be all irrelevant or not, by query."""
+        return np.asarray((self._fewest_found(k) == 0) & (self.relevant > 0))
 
     def ndcg(self, k: int) -> Floats:
         """Return the normalized discounted cumulative gain of the first `k` documents.
@@ -160,6 +171,10 @@ class RankedQueries:
     def _ideal(self) -> Floats:
         """The relevances from the largest to the smallest within each query."""
         return self._gain[_descending(self._query, self._gain)]
+
+    def _fewest_found(self, k: int) -> Floats:
+        """Return the number of relevant documents among the first `k` in the worst order."""
+        return np.maximum(np.minimum(k, self.sizes) - (self.sizes - self.relevant), 0.0)
 
     def _found(self, k: int) -> Floats:
         """Return the number of relevant documents among the first `k` of each query."""
