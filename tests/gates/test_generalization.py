@@ -146,9 +146,50 @@ def test_one_class_of_several():
     assert run("recall", label="c", max_gap=0.1, of=of).verdict is F
 
 
-def test_weights_are_not_used():
+def test_weights_and_clusters_are_columns_of_both_sides():
     of = given((1_500, 1_600), (300, 400))
-    assert run(of=of | {"sample_weight": np.arange(400.0)}).checks == run(of=of).checks
+    sides = {
+        name: {"w": np.arange(n) % 3 + 1.0, "person": np.arange(n) // 10, "one": [0] * n}
+        for name, n in (("X", 400), ("X_train", 1_600))
+    }
+    named = {"sample_weight": "w", "clusters": "person"}
+    (check,) = run(of=of | sides | named).checks
+    ends = {}
+    for side, true, pred in (("X", "y_true", "y_pred"), ("X_train", "y_train", "train_pred")):
+        alone = {"y_true": of[true], "y_pred": of[pred], "X": sides[side]}
+        ends[side] = mg.Performance("accuracy", at_least=0).run(**alone, **named).checks[0]
+    test, train = ends["X"], ends["X_train"]
+    assert check.value == pytest.approx(train.value - test.value)
+    low = np.hypot(train.value - train.interval[0], test.interval[1] - test.value)
+    assert check.interval[0] == pytest.approx(check.value - low)
+    assert check.n == test.n == 342
+    one = run(of=of | sides | {"clusters": "one"}, max_gap=0.3)
+    assert one.verdict is U
+    assert "all counted rows are in one cluster; an interval needs several" in one.reason
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "clusters"])
+def test_weights_and_clusters_of_the_test_rows_alone_are_an_error(name):
+    result = run(of=given((1_500, 1_600), (300, 400)) | {name: np.arange(400.0) + 1})
+    assert (result.verdict, result.reason) == (
+        E,
+        (
+            f"`{name}` has values for the test rows alone: give the name of a column of `X` and "
+            "`X_train`"
+        ),
+    )
+
+
+@pytest.mark.parametrize("decide_by", ["interval", "estimate"])
+def test_a_missing_label_in_training_is_undecided(decide_by):
+    of = given((1_500, 1_600), (300, 400))
+    of["y_train"] = np.where(np.arange(1_600) < 3, np.nan, of["y_train"])
+    result = run(of=of, max_gap=0.4, decide_by=decide_by)
+    assert result.verdict is U
+    assert (
+        "; 3 of 1,600 rows in training have no label; leave them out of `X_train` and `y_train` ("
+        in result.reason
+    )
 
 
 # slices
@@ -231,6 +272,20 @@ def test_what_is_missing_or_wrong_in_training_is_named():
             (
                 "`greater_is_better` must be True or False, got None; it is required for "
                 "`selection_rate`"
+            ),
+        ),
+        (
+            {"metric": "ndcg@5", "max_gap": 0.1},
+            (
+                "`metric` must be a metric of predictions or scores, got 'ndcg@5'; ranked "
+                "documents of the training rows can't be given"
+            ),
+        ),
+        (
+            {"metric": "interval_width", "max_gap": 0.1},
+            (
+                "`metric` must be a metric of predictions or scores, got 'interval_width'; "
+                "predicted intervals of the training rows can't be given"
             ),
         ),
         (

@@ -1,12 +1,13 @@
 """Generalization: check that a model is not much better on its training rows than on others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cache, partial
 from typing import ClassVar, Literal, cast
 
 import numpy as np
 
+from mlgates import options
 from mlgates._gate import GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
@@ -28,6 +29,8 @@ _TRAINING = {
     "y_score": "train_score",
     **{name: name for name in ("model", "pos_label", "classes")},
 }
+#: What columns of both tables may hold; one value per row would be of the test rows alone.
+_OF_COLUMNS = ("sample_weight", "clusters")
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +73,10 @@ class Generalization(MetricGate):
     -----
     The training rows are `X_train` and `y_train`, the test rows `X` and `y_true`; `model` predicts
     both. Predictions can be given instead: `train_pred` or `train_score`, and `y_pred` or
-    `y_score`. Weights are not used. `clusters` are those of the test rows; the training rows count
-    as independent.
+    `y_score`. `sample_weight` and `clusters` must be names of columns of both `X` and `X_train`,
+    because values of the test rows say nothing about the training rows: values are an
+    ERROR. If rows of either side have no label, the gate is INCONCLUSIVE. Metrics of rankings and
+    of predicted intervals are refused.
 
     The value is the gap: the metric on the training rows minus that on the test rows, or the
     reverse if smaller values of the metric are better. So a positive gap means that the model is
@@ -111,7 +116,7 @@ class Generalization(MetricGate):
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "y_train"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
-            *("X", "X_train", "data", "model", "pos_label", "classes", "clusters"),
+            *("X", "X_train", "data", "model", "pos_label", "classes", "clusters", "sample_weight"),
             *("y_pred", "y_score", "train_pred", "train_score"),
         }
     )
@@ -121,7 +126,8 @@ class Generalization(MetricGate):
         fewest_rows="30 rows in training and in test, in each slice (set by `min_samples`)",
         forgives="an interval of the gap that contains the limit",
         uses="`model`, `X_train` and `X`; or `train_pred` or `train_score`, and `y_pred` or "
-        "`y_score`; `pos_label`, `classes`, `clusters`, `data`",
+        "`y_score`; `pos_label`, `classes`, `data`; `sample_weight` and `clusters`, as names of "
+        "columns of `X` and `X_train`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -138,6 +144,11 @@ class Generalization(MetricGate):
 
     def __post_init__(self) -> None:
         metric = self._require_direction()
+        if metric.need in ("relevance", "interval"):
+            kind = "ranked documents" if metric.need == "relevance" else "predicted intervals"
+            allowed = "a metric of predictions or scores"
+            hint = f"; {kind} of the training rows can't be given"
+            raise options.refuse(type(self).__name__, "metric", allowed, metric.name, hint)
         self._convert("max_gap", bounded, 0, metric.high - metric.low)
         super().__post_init__()
         if not metric.uses_labels:
@@ -149,7 +160,7 @@ class Generalization(MetricGate):
         return Limit(at_most=self.max_gap)
 
     def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
-        """Return the outcomes of the test rows and those of the training rows, without weights."""
+        """Return the outcomes of the test rows and those of the training rows."""
         metric, training = self._metric, self._training(evidence)
         read = partial(
             Evidence.outcomes,
@@ -167,16 +178,33 @@ class Generalization(MetricGate):
         except EvidenceError as error:
             msg = f"on the training rows (`X_train` as `X`, `y_train` as `y_true`): {error}"
             raise EvidenceError(msg) from error
-        return [replace(each, weight=None) for each in (test, train)]
+        return [test, train]
 
     def _training(self, evidence: Evidence) -> Evidence:
         """Return the evidence of the training rows, under the names of that of the test rows."""
 
         def make() -> Evidence:
             names = {name: given for name, given in _TRAINING.items() if given in evidence}
+            names |= {name: name for name in self._of_columns(evidence)}
             return Evidence({name: evidence[given] for name, given in names.items()})
 
         return cast("Evidence", evidence.cached("training", "", make))
+
+    @staticmethod
+    def _of_columns(evidence: Evidence) -> list[str]:
+        """Return the names of weights and clusters that are columns, so that both sides have them.
+
+        Raises EvidenceError for values, which only the test rows would have.
+        """
+        given = [name for name in _OF_COLUMNS if name in evidence]
+        for name in given:
+            if not isinstance(evidence[name], str):
+                msg = (
+                    f"`{name}` has values for the test rows alone: give the name of a column of "
+                    "`X` and `X_train`"
+                )
+                raise EvidenceError(msg)
+        return given
 
     def _slices(
         self, evidence: Evidence, models: list[Outcomes]
@@ -223,11 +251,12 @@ class Generalization(MetricGate):
                 "test": here.value,
                 "train_rows": train.n,
             }
-            if "no_interval" in here.details:
-                details["no_interval"] = here.details["no_interval"]
+            for side in (there, here):
+                if "no_interval" in side.details:
+                    details["no_interval"] = side.details["no_interval"]
             measured = Measurement(
                 gap,
-                n=test.n,
+                n=here.n,
                 dropped=test.dropped,
                 interval=interval,
                 confidence=level or None,
@@ -240,10 +269,12 @@ class Generalization(MetricGate):
 
         there, here = both(self._level)
         reasons = list(_reasons(there, here).values())
-        if train.n < self.min_samples and not reasons:
-            reasons.append(
-                f"{train.n:,} rows in training, at least {self.min_samples:,} are needed"
-            )
+        if train.effective_rows < self.min_samples and not reasons:
+            few = f"{train.effective_rows:,} rows in training"
+            reasons.append(f"{few}, at least {self.min_samples:,} are needed")
+        if train.dropped:
+            share = f"{train.dropped:,} of {train.n + train.dropped:,} rows in training"
+            reasons.append(f"{share} have no label; leave them out of `X_train` and `y_train`")
         if there.value is None or here.value is None:
             sentence = f"can't be compared ({{n}} against {train.n:,} in training)"
         else:
