@@ -269,6 +269,171 @@ def test_threads_of_the_process_change_nothing():
     assert set(threads) == {3}
 
 
+# rows in clusters
+
+
+def visits(seed, patients=30, first=0, shift=0.0):
+    """About 20 visits of each patient, whose values are alike."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(patients), rng.integers(1, 40, patients))
+    own, shared = rng.normal(size=(3, len(patient))), rng.normal(size=(3, patients))[:, patient]
+    columns = {f"x{i}": values for i, values in enumerate(0.4 * own + shared + shift)}
+    return columns | {"patient": patient + first}
+
+
+def test_patients_that_are_in_one_table_only_are_no_drift():
+    """Without clusters the classifier recognises the patients that it was trained on."""
+    data, reference = visits(1, first=100), visits(2)
+    alone, check = (
+        only(mg.MultivariateDrift(exclude="patient").run(data=data, reference=reference)),
+        only(mg.MultivariateDrift().run(data=data, reference=reference, clusters="patient")),
+    )
+    assert (alone.verdict, alone.value > 0.7, "clusters" in alone.details) == (FAIL, True, False)
+    assert check.verdict is not FAIL
+    assert check.p_value > 0.05
+    assert check.details["clusters"] == (30, 30)
+    n, m = len(data["x0"]), len(reference["x0"])
+    assert f"(n = {n:,} in 30 clusters against {m:,} in 30 clusters)" in check.reason
+    # the interval is longer, because there are fewer clusters than rows
+    lengths = [each.interval[1] - each.interval[0] for each in (alone, check)]
+    assert lengths[0] < lengths[1]
+
+
+def test_a_change_of_all_patients_fails_and_leaves_out_the_clusters():
+    gate = mg.MultivariateDrift()
+    result = gate.run(data=visits(1, 60, 100, shift=2), reference=visits(2, 60), clusters="patient")
+    check = only(result)
+    assert (result.verdict, check.value > 0.8) == (FAIL, True)
+    assert result.note == "not judged: `patient` (the clusters)"
+    assert {item["column"] for item in check.details["columns"]} <= {"x0", "x1", "x2"}
+    named = mg.MultivariateDrift(columns=["x0", "patient"]).run(
+        data=visits(1, 60, 100), reference=visits(2, 60), clusters="patient"
+    )
+    assert named.note == ""
+    assert only(named).details["columns"][0]["column"] == "patient"
+
+
+def test_patients_in_both_tables_share_a_fold():
+    """Otherwise the classifier could recognise their visits in the other table."""
+    data, reference = visits(1), visits(1)
+    data["x0"] = data["x0"] + np.random.default_rng(0).normal(0, 0.01, len(data["x0"]))
+    check = only(mg.MultivariateDrift().run(data=data, reference=reference, clusters="patient"))
+    assert abs(check.value - 0.5) < 0.1
+
+
+def test_single_rows_as_clusters_give_no_shorter_interval():
+    data, reference = pairs(400, 0.5, 1), pairs(400, 0.5, 2)
+    data["id"], reference["id"] = np.arange(400), np.arange(400, 800)
+    check = only(mg.MultivariateDrift().run(data=data, reference=reference, clusters="id"))
+    assert check.verdict is PASS
+    error = (check.interval[1] - check.value) / 1.96
+    assert 0.8 < error / (1.5 * np.sqrt(1 / 3 / 800)) < 1.5
+
+
+def test_order_and_type_of_clusters_do_not_matter():
+    data, reference = visits(1, first=10), visits(2)
+    rng = np.random.default_rng(0)
+    found = mg.MultivariateDrift().run(data=data, reference=reference, clusters="patient")
+    shuffled = pd.DataFrame(data).sample(frac=1, random_state=0)
+    other = pd.DataFrame(reference).astype({"patient": float})
+    other = other.iloc[rng.permutation(len(other))]
+    again = mg.MultivariateDrift().run(data=shuffled, reference=other, clusters="patient")
+    assert only(again) == only(found)
+
+
+@pytest.mark.parametrize(("patients", "table"), [((19, 30), "data"), ((30, 19), "reference")])
+def test_few_clusters_are_undecided_and_never_allowed(patients, table):
+    data, reference = (visits(i, k, 100 * i, 3 * i) for i, k in enumerate(patients))
+    gate = mg.MultivariateDrift(inconclusive="allow", decide_by="estimate")
+    check = only(gate.run(data=data, reference=reference, clusters="patient"))
+    assert (check.verdict, check.by_chance) == (INCONCLUSIVE, False)
+    assert f"; too few clusters in the {table}: 19, at least 20 are needed (limit" in check.reason
+    one = reference | {"patient": np.zeros(len(reference["x0"]))}
+    check = only(gate.run(data=data, reference=one, clusters="patient"))
+    assert (check.verdict, check.value) == (INCONCLUSIVE, None)
+    assert "too few clusters in the reference: 1, at least 20 are needed" in check.reason
+
+
+@pytest.mark.parametrize(
+    ("clusters", "data", "reference", "message"),
+    [
+        (
+            np.arange(300),
+            {},
+            {},
+            (
+                "EvidenceError: `clusters` must be the name of a column of both `data` and "
+                "`reference`, got a value of type ndarray, which has no clusters of the reference"
+            ),
+        ),
+        (
+            "pateint",
+            {},
+            {},
+            "`pateint` in `clusters` is not in the reference; did you mean 'patient'?",
+        ),
+        (
+            "patient",
+            {"patient": None},
+            {},
+            "`patient` in `clusters` is not in the data; give another column as `clusters`",
+        ),
+        (
+            "patient",
+            {"patient": [f"p{i}" for i in range(300)]},
+            {},
+            (
+                "`patient` in `clusters` has type int64 in the reference, but type string "
+                "in the data; convert one of them"
+            ),
+        ),
+        (
+            "patient",
+            {"patient": [[i] for i in range(300)]},
+            {},
+            (
+                "`patient` in `clusters` holds nested values in the data; give another column as "
+                "`clusters`"
+            ),
+        ),
+        (
+            "patient",
+            {},
+            {"patient": [[i] for i in range(300)]},
+            (
+                "`patient` in `clusters` holds nested values in the reference; give another column "
+                "as `clusters`"
+            ),
+        ),
+        (
+            "patient",
+            {},
+            {"patient": [None, *range(299)]},
+            (
+                "EvidenceError: `patient` of the reference has no value in 1 row: leave them out, "
+                "or give each a value of its own if it is independent of all other rows"
+            ),
+        ),
+    ],
+)
+def test_problems_of_clusters_are_errors(clusters, data, reference, message):
+    tables = []
+    for seed, change in enumerate((data, reference)):
+        table = pairs(300, 0, seed) | {"patient": np.arange(300)} | change
+        tables.append({name: column for name, column in table.items() if column is not None})
+    result = mg.MultivariateDrift().run(data=tables[0], reference=tables[1], clusters=clusters)
+    check = only(result)
+    assert (check.verdict, check.reason) == (ERROR, message)
+
+
+def test_clusters_of_large_tables_are_sampled():
+    data, reference = visits(1, 60, 100), visits(2, 60)
+    gate = mg.MultivariateDrift(max_rows=300)
+    check = only(gate.run(data=data, reference=reference, clusters="patient"))
+    assert (check.n, check.details["n_reference"]) == (300, 300)
+    assert all(40 < number <= 60 for number in check.details["clusters"])
+
+
 # the laws of all gates (tests/test_every_gate.py)
 
 

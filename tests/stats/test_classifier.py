@@ -7,7 +7,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from mlgates.stats.classifier import classifier_test
-from mlgates.stats.ranking import delong
+from mlgates.stats.clusters import cluster_variance
+from mlgates.stats.ranking import auc_influence, delong
 
 
 def test_area_error_and_p_value_follow_the_formula():
@@ -28,6 +29,57 @@ def test_area_error_and_p_value_follow_the_formula():
     assert found.area == pytest.approx(np.mean(areas))
     assert found.error == pytest.approx(error)
     assert found.p_value == pytest.approx(stats.norm.sf((np.mean(areas) - 0.5) / error))
+
+
+def test_clusters_have_their_variance_and_satterthwaites_degrees_of_freedom():
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(60), 10)
+    positive, fold = cluster % 2 == 0, cluster // 2 % 3
+    features = rng.normal(size=(60, 2))[cluster] + 0.2 * rng.normal(size=(600, 2))
+    given = features, positive, fold, np.zeros(2, bool)
+    alone, found = classifier_test(*given), classifier_test(*given, cluster=cluster)
+    variances, freedoms = [], []
+    for k in range(3):
+        train, held = fold != k, fold == k
+        scores = (
+            HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=15, early_stopping=False)
+            .fit(features[train], positive[train])
+            .decision_function(features[held])
+        )
+        influence = auc_influence(positive[held], scores, np.ones(200))[1]
+        each = cluster_variance(influence, cluster[held], np.ones(200), positive[held].astype(int))
+        variances.append(each.variance)
+        freedoms.append(each.freedom)
+    freedom = sum(variances) ** 2 / sum(np.square(variances) / freedoms)
+    error = 1.5 * np.sqrt(np.sum(variances)) / 3
+    assert found.area == alone.area
+    assert found.error == pytest.approx(error)
+    assert found.error > 2 * alone.error
+    assert (found.freedom, alone.freedom) == (pytest.approx(freedom), np.inf)
+    assert found.p_value == pytest.approx(stats.t.sf((found.area - 0.5) / error, freedom))
+
+
+def test_clusters_never_make_the_error_smaller():
+    """Here the rows of a cluster balance each other."""
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(150), 4)
+    positive, fold = cluster % 2 == 0, cluster // 2 % 3
+    features = (np.tile([1.0, -1.0], 300) * rng.random(600) + 0.01 * cluster)[:, None]
+    given = features, positive, fold, np.zeros(1, bool)
+    alone, found = classifier_test(*given), classifier_test(*given, cluster=cluster)
+    assert found.error == alone.error
+    assert found.p_value >= alone.p_value
+
+
+def test_a_single_cluster_of_one_side_in_a_fold_is_undefined():
+    rng = np.random.default_rng(0)
+    positive = np.arange(200) % 2 == 0
+    fold = np.arange(200) // 100
+    cluster = np.where(positive, fold, 2 + np.arange(200))
+    found = classifier_test(
+        rng.normal(size=(200, 1)), positive, fold, np.zeros(1, bool), cluster=cluster
+    )
+    assert np.isnan([found.area, found.error, found.p_value, *found.drops, found.freedom]).all()
 
 
 def test_constant_scores_are_one_half_without_significance():

@@ -14,15 +14,16 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, described_type, enough, rows_until_significant
+from mlgates.predictions.outcomes import cluster_codes
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.scan import Profile
-from mlgates.stats.arrays import Floats
+from mlgates.stats.arrays import Codes, Counts, Floats
 from mlgates.tables import encoding
 from mlgates.tables.columns import Column
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import Field, TableSchema, is_unsupported
-from mlgates.tables.hashing import mixed
+from mlgates.tables.hashing import mixed, row_hashes
 from mlgates.tables.sampling import sampled
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, snap_to_limit
 
@@ -38,6 +39,8 @@ _CONFIDENCE = 0.95
 _NARROW = {"float": np.float32, "halffloat": np.float16}
 #: Columns named in the reason, and those listed in the details.
 _NAMED, _LISTED = 3, 20
+#: Fewest clusters of each table in a fold.
+_FEWEST_CLUSTERS = 4
 
 
 class _Columns(NamedTuple):
@@ -50,6 +53,17 @@ class _Columns(NamedTuple):
     names: tuple[str, ...]
     problems: dict[str, str]
     note: str
+
+
+class _Clusters(NamedTuple):
+    """The clusters of the rows of both tables, those of the data first."""
+
+    #: the cluster of each row, numbered from 0
+    codes: Codes
+    #: the fold of each row
+    fold: Counts
+    #: the number of clusters in the data, and in the reference
+    numbers: tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +116,12 @@ class MultivariateDrift(Gate):
     compared, and all others count as one value. If the tables differ, the area grows with the
     number of rows, because the classifier learns more. If the values of a column grow with time, as
     an id does, and the data are newer than the reference, the area is near 1: exclude such columns.
-    If rows depend on each other, the p-value is too small.
+
+    If rows depend on each other, such as the visits of one patient, give the name of a column of
+    both tables as `clusters`. All rows of a cluster are then in the same fold, and ``v`` is at
+    least the variance from the sums of the clusters [2]_, with Student's t in place of the normal
+    distribution. Fewer than ``4 * folds`` clusters in a table are INCONCLUSIVE. The column itself
+    is compared only if `columns` names it. Without `clusters`, the p-value is too small.
 
     A baseline or a profile has no rows; as `reference` it is an ERROR.
 
@@ -110,6 +129,8 @@ class MultivariateDrift(Gate):
     ----------
     .. [1] Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
        Learning 52, 239-281.
+    .. [2] Obuchowski, N. A. (1997). Nonparametric analysis of clustered ROC curve data. Biometrics
+       53, 567-578.
 
     Examples
     --------
@@ -123,6 +144,7 @@ class MultivariateDrift(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
+    optional_evidence: ClassVar[frozenset[str]] = frozenset({"clusters"})
     info = GateInfo(
         summary="a classifier can't distinguish the rows from those of the reference",
         metrics={"`roc_auc`": "area under the ROC curve; 0.5 if the classifier only guesses"},
@@ -176,6 +198,14 @@ class MultivariateDrift(Gate):
             msg = "the reference is a baseline or a profile, which has no rows; "
             msg += "give the table itself"
             raise EvidenceError(msg)
+        is_clustered = "clusters" in evidence
+        if is_clustered and not isinstance(evidence["clusters"], str):
+            kind = type(evidence["clusters"]).__name__
+            msg = (
+                "`clusters` must be the name of a column of both `data` and `reference`, got a "
+                f"value of type {kind}, which has no clusters of the reference"
+            )
+            raise EvidenceError(msg)
         names, problems, note = self._columns(evidence)
         for name, problem in problems.items():
             yield Check(subject=name, metric=_METRIC, verdict=Verdict.ERROR, reason=problem)
@@ -200,12 +230,19 @@ class MultivariateDrift(Gate):
             )
             return
         sources = [evidence.source(name) for name in ("data", "reference")]
-        sides = []
+        sides, pair = [], []
+        cluster = [str(evidence["clusters"])] if is_clustered else []
+        read = list(dict.fromkeys([*names, *cluster]))
         for source, size in zip(sources, sizes, strict=True):
-            table = sampled(source, names, size, self.max_rows, self.seed)
-            fields = [source.schema[name] for name in names]
-            sides.append([Column(f.name, len(table), None, table[f.name], f) for f in fields])
-        yield self._judged(sides, limit)
+            table = sampled(source, read, size, self.max_rows, self.seed)
+            side = {
+                name: Column(name, len(table), None, table[name], source.schema[name])
+                for name in read
+            }
+            sides.append([side[name] for name in names])
+            pair += [side[name] for name in cluster]
+        clusters = _clusters(pair, self.folds, self.seed) if pair else None
+        yield self._judged(sides, limit, clusters)
 
     def note(self, evidence: Evidence) -> str:
         """Return the columns that were not compared, and why."""
@@ -218,45 +255,54 @@ class MultivariateDrift(Gate):
         """
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
         wanted = theirs if self.columns is None else cast("tuple[str, ...]", self.columns)
+        given = evidence["clusters"] if "clusters" in evidence else None  # noqa: SIM401
+        clusters = {given} if isinstance(given, str) else set()
         left, names, problems = [], [], {}
-        near = Near([n for n in (*self.exclude, *wanted) if n not in theirs], theirs)
+        near = Near([n for n in (*self.exclude, *wanted, *clusters) if n not in theirs], theirs)
         for name in self.exclude:
             if name not in theirs and name not in ours:
                 problems[name] = f"`{name}` in `exclude` is not in the reference{near.hint(name)}"
-        lost = Near([name for name in wanted if name not in ours], ours)
-        leave_out = "remove it from `columns`"
-        if self.columns is None:
-            leave_out = "list it in `exclude` to leave it out"
-        for name in sorted(set(wanted) - set(self.exclude)):
+        lost = Near([name for name in (*wanted, *clusters) if name not in ours], ours)
+        for name in sorted(set(wanted) - set(self.exclude) | clusters):
             field, other = theirs.get(name), ours.get(name)
+            title, leave_out = f"`{name}`", "remove it from `columns`"
+            if name in clusters:
+                title, leave_out = f"`{name}` in `clusters`", "give another column as `clusters`"
+            elif self.columns is None:
+                leave_out = "list it in `exclude` to leave it out"
             if field is None:
-                problems[name] = f"`{name}` is not in the reference{near.hint(name)}"
-            elif self.columns is None and (
+                problems[name] = f"{title} is not in the reference{near.hint(name)}"
+            elif (self.columns is None and name not in clusters) and (
                 field.kind in ("nested", "binary") or is_unsupported(field)
             ):
                 left.append(f"`{name}` ({field.type})")
             elif field.kind not in _KINDS:
-                problem = field.problem or f"`{name}` holds {field.kind} values"
+                problem = field.problem or f"{title} holds {field.kind} values"
                 problems[name] = f"{problem} in the reference; {leave_out}"
             elif other is None:
                 hint = lost.hint(name) or f"; {leave_out}"
-                problems[name] = f"`{name}` is not in the data{hint}"
+                problems[name] = f"{title} is not in the data{hint}"
             elif other.kind not in _KINDS:
-                problem = other.problem or f"`{name}` holds {other.kind} values"
+                problem = other.problem or f"{title} holds {other.kind} values"
                 problems[name] = f"{problem} in the data; {leave_out}"
             elif len({_family(f) for f in (field, other)} - {"null"}) > 1:
                 problems[name] = (
-                    f"`{name}` has {described_type(field)} in the reference, but "
+                    f"{title} has {described_type(field)} in the reference, but "
                     f"{described_type(other)} in the data; convert one of them"
                 )
-            else:
+            elif name not in clusters or name in (self.columns or ()):
                 names.append(name)
+            elif name in wanted and name not in self.exclude:
+                left.append(f"`{name}` (the clusters)")
         return _Columns(tuple(names), problems, f"not judged: {', '.join(left)}" if left else "")
 
-    def _judged(self, sides: Sequence[Sequence[Column]], limit: Limit) -> Check:
+    def _judged(
+        self, sides: Sequence[Sequence[Column]], limit: Limit, clusters: _Clusters | None
+    ) -> Check:
         """Return the check of the area under the ROC curve.
 
         `sides` has the compared columns of the data and those of the reference, in the same order.
+        `clusters` is None if the rows are independent.
         """
         from scipy import special
 
@@ -277,13 +323,17 @@ class MultivariateDrift(Gate):
         positive = np.arange(n + m) < n
         different = [len(np.unique(hashes[side])) for side in (positive, ~positive)]
         # an order that does not depend on the order of the rows
-        order = np.lexsort((positive, hashes))
+        fold, keys = (hashes % np.uint64(self.folds)).astype(np.int64), [positive, hashes]
+        if clusters is not None:
+            fold, keys = clusters.fold, [clusters.codes, *keys]
+        order = np.lexsort(keys)
         found = classifier_test(
             features[order],
             positive[order],
-            (hashes[order] % np.uint64(self.folds)).astype(np.int64),
+            fold[order],
             np.array(categorical),
             seed=self.seed,
+            cluster=None if clusters is None else clusters.codes[order],
         )
         names = [column.title for column in sides[0]]
         ranked = sorted(zip(found.drops.tolist(), names, strict=True), key=lambda x: (-x[0], x[1]))
@@ -291,14 +341,31 @@ class MultivariateDrift(Gate):
             :_LISTED
         ]
         value = snap_to_limit(found.area, limit)
-        arm = special.ndtri((1 + _CONFIDENCE) / 2) * found.error
-        level = float(special.ndtri(1 - self.significance)) * found.error
-        details = {
+        arm = float(special.stdtrit(found.freedom, (1 + _CONFIDENCE) / 2)) * found.error
+        level = float(special.stdtrit(found.freedom, 1 - self.significance)) * found.error
+        details: dict[str, object] = {
             "n_reference": m,
             "different_rows": different,
             "seed": self.seed,
             "columns": [{"column": name, "value": drop} for name, drop in tell],
         }
+        sizes, noun = [f"{n:,}", f"{m:,}"], "rows"
+        enough_rows = rows_until_significant(level, self.at_most - 0.5, n, m)
+        few_clusters = ""
+        if clusters is not None:
+            details["clusters"] = clusters.numbers
+            sizes = [
+                f"{size} in {number:,} cluster{'' if number == 1 else 's'}"
+                for size, number in zip(sizes, clusters.numbers, strict=True)
+            ]
+            noun = "clusters"
+            enough_rows = rows_until_significant(level, self.at_most - 0.5, *clusters.numbers)
+            fewest, needed = min(clusters.numbers), _FEWEST_CLUSTERS * self.folds
+            if fewest < needed:
+                few_clusters = (
+                    f"too few clusters in the {_which(clusters.numbers)}: {fewest:,}, at least "
+                    f"{needed:,} are needed"
+                )
         measured = Measurement(
             value,
             n=n,
@@ -310,16 +377,15 @@ class MultivariateDrift(Gate):
         )
         shown = format_value(None if math.isnan(value) else value, limit)
         text = f"a classifier tells the data from the reference with a ROC AUC of {shown} "
-        text += f"(n = {n:,} against {m:,})"
+        text += f"(n = {' against '.join(sizes)})"
         if tell and not limit.holds(value):
             listed = ", ".join(f"`{name}`" for name, _ in tell[:_NAMED])
             text += f", mainly by {listed}"
         least, kept_from_pass = min(different), ""
         if least < self.min_samples:
-            where = "data" if different[0] == least else "reference"
             kept_from_pass = (
-                f"only {least:,} different rows in the {where}, at least {self.min_samples:,} are "
-                "needed; compare columns with few values by `Drift`"
+                f"only {least:,} different rows in the {_which(different)}, at least "
+                f"{self.min_samples:,} are needed; compare columns with few values by `Drift`"
             )
         return Check.judge(
             "rows",
@@ -329,12 +395,44 @@ class MultivariateDrift(Gate):
             rule=self.decide_by,
             min_n=self.min_samples,
             significance=self.significance,
-            insufficient=kept_from_pass if math.isnan(value) else "",
+            insufficient=few_clusters or (kept_from_pass if math.isnan(value) else ""),
             insufficient_for_pass=kept_from_pass,
             said=text,
             chance="" if math.isnan(level) else f"areas up to {format_value(0.5 + level, limit)}",
-            remedy=enough(rows_until_significant(level, self.at_most - 0.5, n, m)),
+            remedy=enough(enough_rows, noun),
         )
+
+
+def _which(numbers: Sequence[int]) -> str:
+    """Return which table has the smaller one of two numbers, that of the data being the first."""
+    return "data" if numbers[0] <= numbers[1] else "reference"
+
+
+def _clusters(pair: Sequence[Column], folds: int, seed: int) -> _Clusters:
+    """Return the clusters of both tables, and divide them into folds.
+
+    `pair` has the clusters of the rows of the data, and of the reference. Each fold gets the same
+    number of clusters that are only in the data, only in the reference, and in both, up to one.
+
+    Raises
+    ------
+    EvidenceError
+        If a row has no cluster.
+    """
+    numbers = []
+    for column, table in zip(pair, ("data", "reference"), strict=True):
+        codes = cluster_codes(replace(column, title=f"`{column.title}` of the {table}"))
+        numbers.append(int(codes.max()) + 1)
+    hashes = np.concatenate([row_hashes([(c.array, c.field)])[0] for c in pair])
+    # sorted by their hashes, the clusters are in a random order that depends on the seed
+    known, cluster = np.unique(mixed(hashes + np.uint64(seed % (1 << 64))), return_inverse=True)
+    is_data = np.arange(len(cluster)) < pair[0].rows
+    tables = np.zeros(len(known), np.int64)
+    for number, rows in ((1, is_data), (2, ~is_data)):
+        tables[np.unique(cluster[rows])] += number
+    fold = np.empty(len(known), np.int64)
+    fold[np.argsort(tables, kind="stable")] = np.arange(len(known)) % folds
+    return _Clusters(cluster, fold[cluster], (numbers[0], numbers[1]))
 
 
 def _family(field: Field) -> str:

@@ -28,7 +28,15 @@ from mlgates.tables.read_only import read_only
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = ["Need", "Outcomes", "check_rows", "confusion", "outcomes_of", "row_argument"]
+__all__ = [
+    "Need",
+    "Outcomes",
+    "check_rows",
+    "cluster_codes",
+    "confusion",
+    "outcomes_of",
+    "row_argument",
+]
 
 #: Input of a metric: class labels, any scores, probabilities, numbers, intervals of numbers, ranked
 #: documents, or values as given.

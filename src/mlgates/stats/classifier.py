@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from mlgates.stats.arrays import Counts, Floats, Mask
-from mlgates.stats.ranking import auc, delong
+from mlgates.stats.arrays import Codes, Counts, Floats, Mask
+from mlgates.stats.clusters import cluster_variance
+from mlgates.stats.ranking import auc, auc_influence, delong
 
 __all__ = ["ClassifierTest", "classifier_test"]
 
@@ -20,7 +21,8 @@ _PERMUTED = 2_000
 class ClassifierTest(NamedTuple):
     """The result of `classifier_test`.
 
-    All fields are NaN if the rows of a fold, or the rows outside it, are all from one table.
+    All fields are NaN if the rows of a fold, or the rows outside it, are all from one table, or if
+    all rows of one table in a fold are in one cluster.
     """
 
     #: mean of the folds' areas under the ROC curve, on rows that were not trained on
@@ -31,16 +33,29 @@ class ClassifierTest(NamedTuple):
     p_value: float
     #: by how much the area falls without each column, shape (columns,)
     drops: Floats
+    #: degrees of freedom of `error`; infinite for independent rows
+    freedom: float
 
 
 def classifier_test(
-    features: Floats, positive: Mask, fold: Counts, categorical: Mask, *, seed: int = 0
+    features: Floats,
+    positive: Mask,
+    fold: Counts,
+    categorical: Mask,
+    *,
+    seed: int = 0,
+    cluster: Codes | None = None,
 ) -> ClassifierTest:
     """Return how well gradient-boosted trees tell two sets of rows apart, by cross-validation.
 
     The standard error is 1.5 times ``sqrt(sum(v)) / k``, where ``v`` are DeLong's variances in the
     ``k`` folds: the folds are not independent, because they share training rows [1]_. If all scores
     of the folds are constant, the area is 0.5 and the p-value 1.
+
+    For rows in clusters, the variance of a fold is the larger one of DeLong's and of that computed
+    from the sums of DeLong's components in each cluster [4]_. The p-value is then that of Student's
+    t, with Satterthwaite's degrees of freedom ``sum(v)**2 / sum(v**2 / f)``, where ``f`` are those
+    of the folds.
 
     Parameters
     ----------
@@ -55,6 +70,8 @@ def classifier_test(
     seed : int
         Seed of the permutations by which `drops` are measured: on about 2,000 rows of each fold,
         the values of one column are exchanged between the rows [2]_.
+    cluster : ndarray of int, shape (n,), optional
+        The cluster of each row, from 0. All rows of a cluster must share a fold.
 
     Returns
     -------
@@ -66,6 +83,8 @@ def classifier_test(
        Learning 52, 239-281.
     .. [2] Breiman, L. (2001). Random forests. Machine Learning 45, 5-32.
     .. [3] Lopez-Paz, D. and Oquab, M. (2017). Revisiting classifier two-sample tests. ICLR 2017.
+    .. [4] Obuchowski, N. A. (1997). Nonparametric analysis of clustered ROC curve data. Biometrics
+       53, 567-578.
 
     Examples
     --------
@@ -80,13 +99,14 @@ def classifier_test(
     from threadpoolctl import threadpool_limits
 
     rng, columns = np.random.default_rng(seed), features.shape[1]
-    areas, variances, drops = [], [], []
+    undefined = ClassifierTest(math.nan, math.nan, math.nan, np.full(columns, math.nan), math.nan)
+    areas, variances, drops, freedoms = [], [], [], []
     # With several threads sums have another order, and threads of other processes slow them down.
     with threadpool_limits(1, "openmp"):
         for part in range(int(fold.max(initial=-1)) + 1):
             out = fold == part
             if any(len(np.unique(positive[rows])) < 2 for rows in (out, ~out)):
-                return ClassifierTest(math.nan, math.nan, math.nan, np.full(columns, math.nan))
+                return undefined
             train, held, true = features[~out], features[out], positive[out]
             empty = np.isnan(train).all(axis=0)  # the trees need a value in each column
             train[:, empty] = held[:, empty] = 0
@@ -101,6 +121,14 @@ def classifier_test(
             of_fold, covariance = delong(true, [scores])
             areas.append(float(of_fold[0]))
             variances.append(float(covariance[0, 0]))
+            if cluster is not None:
+                every = np.ones(len(true))
+                influence = auc_influence(true, scores, every)[1]
+                of_clusters = cluster_variance(influence, cluster[out], every, true.astype(np.intp))
+                if not of_clusters.freedom:
+                    return undefined
+                variances[-1] = max(variances[-1], of_clusters.variance)
+                freedoms.append(of_clusters.freedom)
             step = -(-len(held) // _PERMUTED)
             few = np.concatenate([np.flatnonzero(side)[::step] for side in (true, ~true)])
             held, true = held[few], true[few]
@@ -111,5 +139,10 @@ def classifier_test(
                 drops.append(whole - auc(true, model.decision_function(permuted)))
     area = float(np.mean(areas))
     error = _INFLATION * math.sqrt(sum(variances)) / len(areas)
-    p_value = float(special.ndtr((0.5 - area) / error)) if error else float(area <= 0.5)
-    return ClassifierTest(area, error, p_value, np.reshape(drops, (-1, columns)).mean(axis=0))
+    freedom = math.inf
+    if cluster is not None and error:
+        squares = sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
+        freedom = sum(variances) ** 2 / squares
+    p_value = float(special.stdtr(freedom, (0.5 - area) / error)) if error else float(area <= 0.5)
+    mean_drops = np.reshape(drops, (-1, columns)).mean(axis=0)
+    return ClassifierTest(area, error, p_value, mean_drops, freedom)
