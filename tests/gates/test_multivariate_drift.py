@@ -362,7 +362,7 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {},
             (
-                "EvidenceError: `clusters` must be the name of a column of both `data` and "
+                "`clusters` must be the name of a column of both `data` and "
                 "`reference`, got a value of type ndarray, which has no clusters of the reference"
             ),
         ),
@@ -410,7 +410,7 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {"patient": [None, *range(299)]},
             (
-                "EvidenceError: `patient` of the reference has no value in 1 row: leave them out, "
+                "`patient` of the reference has no value in 1 row: leave them out, "
                 "or give each a value of its own if it is independent of all other rows"
             ),
         ),

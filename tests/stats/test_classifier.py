@@ -60,11 +60,11 @@ def test_clusters_have_their_variance_and_satterthwaites_degrees_of_freedom():
 
 
 def test_clusters_never_make_the_error_smaller():
-    """Here the rows of a cluster balance each other."""
+    """Each cluster has a row of both sides with nearly equal scores, so that the two balance."""
     rng = np.random.default_rng(0)
-    cluster = np.repeat(np.arange(150), 4)
-    positive, fold = cluster % 2 == 0, cluster // 2 % 3
-    features = (np.tile([1.0, -1.0], 300) * rng.random(600) + 0.01 * cluster)[:, None]
+    cluster, positive = np.repeat(np.arange(300), 2), np.arange(600) % 2 == 0
+    fold = cluster % 3
+    features = (rng.normal(size=300)[cluster] + 0.001 * rng.normal(size=600))[:, None]
     given = features, positive, fold, np.zeros(1, bool)
     alone, found = classifier_test(*given), classifier_test(*given, cluster=cluster)
     assert found.error == alone.error
