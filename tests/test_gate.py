@@ -647,11 +647,17 @@ def test_no_quoted_value_reaches_the_report(canary, template):
         ("sent to ann@example.org", "sent to <address>"),
         ("card 4111 1111 1111 1111!", "card <number>!"),
         ("key AKIAIOSFODNN7EXAMPLE", "key <hidden>"),
+        ("client_secret=hunter2 PGPASSWORD=hunter2", "client_secret=<hidden> PGPASSWORD=<hidden>"),
+        ("sent Bearer abc.def-ghi.jkl", "sent <hidden>"),
+        (f"used hf_{'aB3' * 8} and sk-{'aB3' * 8}", "used <hidden> and <hidden>"),
+        (f"used ghp_{'aB3' * 8}", "used <hidden>"),
         (f"digest {'a' * 64}", "digest <long text>"),
         # and what helps is kept
         ("shapes (1000,20) (21,) not aligned", "shapes (1000,20) (21,) not aligned"),
         ("it can't be, it isn't", "it can't be, it isn't"),
         ("3 keys passed: all", "3 keys passed: all"),
+        ("sort_key=day compass=north", "sort_key=day compass=north"),
+        ("the bearer of this", "the bearer of this"),
     ],
 )
 def test_what_else_is_hidden(message, shown):

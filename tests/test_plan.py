@@ -303,6 +303,24 @@ def test_a_profile_for_another_suite_is_an_error():
     )
 
 
+def test_checks_that_a_profile_was_not_made_for_say_what_it_lacks():
+    plan = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1, 2]})
+    report = mg.GateSuite([mg.Completeness(missing_values=[7])]).run(data=plan.count({"x": [1]}))
+    assert report.results[0].checks[1].reason == (
+        "`missing` of `x` could not be judged: the profile lacks what this gate counts in `x`"
+    )
+    assert report.verdict is mg.Verdict.ERROR
+
+
+def test_repeated_keys_of_merged_parts_have_no_row_numbers():
+    suite = mg.GateSuite([mg.Unique("x")])
+    plan = suite.plan(data={"x": [1]})
+    report = suite.run(data=plan.count({"x": [1, 2]}).merge(plan.count({"x": [1, 3]})))
+    assert report.results[0].reason == (
+        "1 of 4 rows (25 %) repeats the values of `x` in an earlier row; the limit is at most 0 %"
+    )
+
+
 def test_rules_that_differ_only_in_a_function_are_told_apart():
     def suite(most):
         return mg.GateSuite(
@@ -474,6 +492,12 @@ def test_profiles_of_different_plans_are_not_merged():
     other = mg.GateSuite([mg.Schema({"x": mg.Column("float", at_least=0)})]).plan(data=rows)
     with pytest.raises(mg.EvidenceError, match="only one of them has the counters 'In x "):
         one.merge(other.count(rows))
+
+
+def test_a_profile_merges_with_profiles_only():
+    profile = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1]}).count({"x": [1]})
+    with pytest.raises(mg.EvidenceError, match=r"^a profile merges with a profile, got bytes$"):
+        profile.merge(profile.to_bytes())
 
 
 def test_a_part_that_lacks_a_column_is_refused():

@@ -952,6 +952,7 @@ def test_secrets_in_metadata_are_hidden():
         "store": "s3://user:word@host/model",
         "inner": [{"password": 5, "token": None}],
         "keyboard": "qwerty",
+        "settings": '{"db_password": "hunter2"}',
     }
     kept = described_suite().run(data={"x": [1.0]}, metadata=given).metadata
     assert kept == {
@@ -960,7 +961,35 @@ def test_secrets_in_metadata_are_hidden():
         "store": "<address>",
         "inner": ({"password": "<hidden>", "token": None},),
         "keyboard": "qwerty",
+        "settings": '{"db_password": <hidden>',
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "apiKey",
+            "apikey",
+            "accessKey0",
+            "AWS_SECRET_ACCESS_KEY",
+            "clientSecret",
+            "PGPASSWORD",
+        ),
+        *("passwords", "db_password2", "dbPassword", "credentials", "auth", "bearer", "pw"),
+        *("access_tokens", "private-key", "hf.token"),
+    ],
+)
+def test_values_under_the_name_of_a_secret_are_hidden_with_all_they_contain(name):
+    given = {name: {"user": "hunter2", "more": ["hunter2"]}, "plain": {name: "hunter2"}}
+    report = described_suite().run(data={"x": [1.0]}, metadata=given)
+    assert "hunter2" not in report.to_json()
+    assert report.metadata["plain"] == {name: "<hidden>"}
+
+
+def test_names_that_only_resemble_those_of_secrets_are_shown():
+    given = {"monkey": 1, "author": "Ann", "max_tokens": 4, "keywords": "a", "bypass": True}
+    assert described_suite().run(data={"x": [1.0]}, metadata=given).metadata == given
 
 
 def nested(levels):

@@ -10,21 +10,33 @@ from mlgates.options import did_you_mean
 __all__ = ["describe", "without_secrets"]
 
 _LOG = logging.getLogger("mlgates")
+# these words are never part of another word; "key" is, as in "monkey"
+_SECRET_WORD = (
+    r"(?:pass(?:word|wd|phrase)|pgpass|secret|credential|(?:api|access|private)[_-]?key)s?"
+)
+_SECRET_END = r"(?:pass|pwd?|auth|authorization|bearer|token|key|(?:access|api|auth)[_-]?tokens)"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
     (
         re.compile(
-            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|token|secret|authorization|(?:api[_-]?)?key)"
-            r"(\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
+            rf"(?i)({_SECRET_WORD}|(?<![a-z])(?:pass|pwd|authorization|token)|\bkey)"
+            r"(['\"]?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
         ),
         r"\1\2<hidden>",
     ),
     (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
-    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
+    (
+        # tokens of well-known forms: JWT, AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI
+        re.compile(
+            r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+            r"|\b(?:gh[opusr]_|github_pat_|glpat-|xox[abprs]-|sk-(?=\D*\d))[\w-]{20,}"
+            r"|\bhf_[A-Za-z0-9]{20,}|(?i:\bbearer)\s+[\w.~+/-]{12,}"
+        ),
+        "<hidden>",
+    ),
 )
-_SECRET_NAME = re.compile(
-    r"(?i)(?:.*[_-])?(?:pass(?:word|wd|phrase)?|pwd|token|secret|authorization|key)"
-)
+_SECRET_NAME = re.compile(rf"(?i)(?:.*?{_SECRET_WORD}|(?:.*[^a-z])?{_SECRET_END})[0-9]*")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _VALUES = (
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
     (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
@@ -105,18 +117,22 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
 def without_secrets(value: object, name: str = "") -> object:
     """Replace URLs, e-mail addresses and secrets in plain values, such as metadata.
 
-    `name` is the key of the value. If it names a secret, as "api_key" does, the value is hidden.
+    `name` is the key of the value. If it names a secret, as "api_key", "dbPassword" and
+    "credentials" do, the value is hidden, and so is everything in it.
 
     Examples
     --------
     >>> without_secrets({"version": "7", "api_key": "abc", "note": "by ann@example.org"})
     {'version': '7', 'api_key': '<hidden>', 'note': 'by <address>'}
     """
+    is_secret = _SECRET_NAME.fullmatch(_CAMEL.sub("_", name)) is not None
     if isinstance(value, Mapping):
-        return {key: without_secrets(item, key) for key, item in value.items()}
+        return {
+            key: without_secrets(item, name if is_secret else key) for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return tuple(without_secrets(item, name) for item in value)
-    if _SECRET_NAME.fullmatch(name) and value is not None:
+    if is_secret and value is not None:
         return "<hidden>"
     return _without(_SECRETS, value) if isinstance(value, str) else value
 

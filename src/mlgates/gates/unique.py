@@ -103,6 +103,7 @@ class Unique(Gate):
             repeats = "repeats" if keys.count == 1 else "repeat"
             text = f"{keys.count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
             text += f"{repeats} {earlier}"
+        if keys.rows:  # merged parts have no row numbers
             text += f", first at row{'s' if len(keys.rows) > 1 else ''} {listed(keys.rows)}"
         if not keys.n:
             text = "the table has no row with a key" if keys.missing else "the table has no rows"

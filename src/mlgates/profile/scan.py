@@ -270,12 +270,17 @@ class Profile:
         Raises
         ------
         KeyError
-            If neither the counter nor another one with the same counts was counted.
+            If neither the counter nor another one with the same counts was counted; an
+            EvidenceError if a `Plan` made the profile.
         Exception
             The exception that the counter raised in the scan.
         """
         state = self._find(counter)
         if state is None:
+            if self.is_planned:  # not a mistake of the gate: it was made for another suite or table
+                where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
+                msg = f"the profile lacks what this gate counts in {where}"
+                raise EvidenceError(msg)
             raise KeyError(counter)
         if isinstance(state, Failure):
             raise state.error
@@ -304,6 +309,9 @@ class Profile:
             cannot be merged. A column without values merges with any kind, and integers merge with
             floats.
         """
+        if type(other) is not Profile:
+            msg = f"a profile merges with a profile, got {type(other).__name__}"
+            raise EvidenceError(msg)
         if self.is_planned != other.is_planned:
             return self.planned(other.reference).merge(other.planned(self.reference))
         if self.reference != other.reference:
