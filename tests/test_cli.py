@@ -120,6 +120,14 @@ def test_the_exit_code_is_the_verdict(place, output, verdict, code):
         assert main(["show", "r.json", "-o", "r.html"]) == code
 
 
+def test_a_run_has_the_metadata_of_its_options(place, output):
+    about = ["--metadata", "version=7", "--metadata", "note=a=b", "--metadata", "apiKey=hunter2"]
+    assert main(["run", "gates.py", "--data=pass.parquet", "--save=r.json", *about]) == 0
+    assert "hunter2" not in output()
+    expected = {"version": "7", "note": "a=b", "apiKey": "<hidden>"}
+    assert mg.Report.load("r.json").metadata == expected
+
+
 @pytest.mark.parametrize("verdict", ["pass", "fail", "error", "inconclusive"])
 def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
     code = main(["run", "gates.py", f"--data={verdict}.parquet", "--save=no/r.md", "--save=r.md"])
@@ -141,6 +149,10 @@ def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
         ),
         (["run", "gates.toml", "--now", "2026-01-31"], "must be a time with a zone"),
         (["run", "gates.toml", "--now", "today"], "must be a time with a zone"),
+        (
+            ["run", "gates.toml", "--metadata", "7"],
+            "argument --metadata: must be a name and a text, such as version=7",
+        ),
         (["run", "gates.toml", "--jobs", "0"], "must be an integer of at least 1, got '0'"),
         (["run", "gates.toml", "--jobs", "1_0"], "must be an integer of at least 1, got '1_0'"),
         (["show", "r.json", "--format", "pdf"], "invalid choice: 'pdf'"),
@@ -272,6 +284,7 @@ def test_evidence_is_given_by_its_names(place, monkeypatch):
         "sensitive_features": ["sex", "race"],
         "pos_label": 1,
         "n_jobs": 2,
+        "metadata": {},
         "progress": False,
     }
     labels = {"-1": -1, "yes": "yes", "'1'": "1", '"no"': "no", "1.0": "1.0"}

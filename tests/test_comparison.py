@@ -356,3 +356,11 @@ def test_any_provenance_can_be_compared(one, other):
     assert str(comparison)
     assert comparison.to_markdown()
     assert not [each for each in changes(old, old) if each.what != "unknown"]
+
+
+def test_a_name_with_a_dot_is_not_taken_for_a_nested_one():
+    old, new = (
+        mg.Report(name="a", results=(), metadata={"a.b": value, "a": {"b": 0}}) for value in (1, 2)
+    )
+    changes = [each for each in mg.compare(old, new).changes if each.what == "changed"]
+    assert changes == [Change(area="configuration", name="metadata.'a.b'", old=1, new=2)]

@@ -315,7 +315,8 @@ def _leaves(name: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield the values in nested mappings, except None, with their keys joined by dots."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(f"{name}.{key}" if name else str(key), item)
+            part = f"'{key}'" if "." in key else key  # {"a.b": 1} differs from {"a": {"b": 1}}
+            yield from _leaves(f"{name}.{part}" if name else part, item)
     elif value is not None:
         yield name, value
 

@@ -138,6 +138,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--traffic", type=Path, metavar="FILE", help=text)
     text = "write all rows that break the rules of failed gates to FILE, .parquet or .csv"
     run.add_argument("--offending", type=_rows_file, metavar="FILE", help=text)
+    text = "what the report should say about the run, as in version=7; may be given several times"
+    run.add_argument(
+        "--metadata", action="append", default=[], type=_named, metavar="NAME=TEXT", help=text
+    )
     _add_outputs(run)
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
@@ -228,6 +232,15 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 def _add_summary(command: argparse.ArgumentParser, what: str) -> None:
     text = f"append the {what} as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
     command.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        # the text may be a secret
+        msg = "must be a name and a text, such as version=7"
+        raise argparse.ArgumentTypeError(msg)
+    return name, value
 
 
 def _names(text: str) -> list[str]:

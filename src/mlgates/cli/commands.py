@@ -53,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 suite = suite.only(*given.only)
             names = (*TABLES, *COLUMNS, *OTHERS)
             evidence: dict[str, Any] = {name: getattr(given, name) for name in names}
-            report = suite.run(n_jobs=given.jobs, progress=given.progress, **evidence)
+            report = suite.run(
+                n_jobs=given.jobs,
+                progress=given.progress,
+                metadata=dict(given.metadata),
+                **evidence,
+            )
             saved = [(path, None) for path in given.save]
             code = _write_report(report, (None, None), *saved, summary=given.summary)
             if given.offending is not None:
