@@ -262,3 +262,10 @@ def test_evidence_that_does_not_fit(X, y_true, message):
     with pytest.raises(mg.EvidenceError) as caught:
         mg.weak_slices(X, y_true, TRUE, "accuracy")
     assert str(caught.value).startswith(message)
+
+
+def test_a_table_in_which_no_column_can_be_read_is_refused():
+    twice = pd.DataFrame([[1, 2]] * 100, columns=["a", "a"])
+    with pytest.raises(mg.EvidenceError) as caught:
+        mg.weak_slices(twice, [0, 1] * 50, [0, 1] * 50, "accuracy")
+    assert str(caught.value) == "`X` has more than one column 'a'; rename or drop the others"

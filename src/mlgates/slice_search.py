@@ -186,6 +186,8 @@ class _Table:
         for name in names:
             with suppress(EvidenceError):
                 self._columns[name] = lookup.named_column(evidence, name)
+        if not self._columns:
+            lookup.named_column(evidence, names[0])  # raises
         for column in self._columns.values():
             require_same_rows(lookup.column_of(evidence, "y_true"), column)
         self.names = list(self._columns)

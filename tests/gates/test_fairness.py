@@ -908,3 +908,13 @@ def test_a_gap_that_is_rounded_to_the_limit_is_shown_before_rounding(metric, lim
     assert (check.verdict, check.value) == ("pass", *limit.values())
     assert check.details["before_rounding"] == exact
     assert f"; {exact} before rounding to 12 digits; " in check.reason
+
+
+@pytest.mark.parametrize("metric", ["ndcg@5", "hit_rate@3", "pinball_loss@0.9"])
+def test_metrics_with_a_number_are_refused_with_the_way_by_slices(metric):
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Fairness(f"{metric}_difference", at_most=0.1)
+    assert str(caught.value) == (
+        "Fairness: `metric` must be a metric without a number after '@', got "
+        f"'{metric}_difference'; to limit it in each group use Performance('{metric}', by=...)"
+    )

@@ -716,6 +716,10 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
             return Definition(str(metric), over, rates)
         if name == _ZERO_ONE_LOSS.name:
             return Definition(str(metric), over, (_ZERO_ONE_LOSS,))
+        if "@" in name and metrics.named(name) is not None:
+            allowed = "a metric without a number after '@'"
+            hint = f"; to limit it in each group use Performance({name!r}, by=...)"
+            raise options.refuse(_OWNER, "metric", allowed, metric, hint)
         for spelling in (name, name.removesuffix("_score"), name.removesuffix("_loss")):
             if spelling in metrics.NAMES:
                 rate = metrics.find(spelling, _OWNER, greater_is_better)
