@@ -73,9 +73,9 @@ def _versions() -> dict[str, str]:
 def is_dirty(folder: str) -> bool | None:
     """Return whether files of a folder's git repository differ from the commit; None if unknown.
 
-    Files that git does not track are not considered. The result is None if there is no commit, if
-    git is not installed, fails, or takes more than two seconds, and if git finds another commit
-    than `commit` (as with the variable ``GIT_DIR``).
+    Files that git does not track are not considered. The result is None if there is no commit; if
+    git is not installed, fails, or takes more than two seconds; or if git reports another commit
+    than the function `commit` (for example because the variable ``GIT_DIR`` is set).
     """
     known = commit(folder)
     if known is None:

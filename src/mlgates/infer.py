@@ -77,9 +77,9 @@ def infer_suite(
         Anything that ``data=`` takes, with at least one row: data that are known to be good. The
         drafted gates pass on it.
     y_true : str or array, optional
-        The labels, as the name of a column of the reference or as one value per row. A column of
-        labels gets a drift gate of its own and need not be there, because labels often arrive later
-        than features.
+        The labels, as the name of a column of the reference or as one value per row. If it is a
+        column, the draft has a separate drift gate for it, and tables without this column also
+        pass, because labels often arrive later than features.
     model : object, optional
         A model, for a gate of its performance on the reference; it needs `y_true`. ``X`` is the
         reference without the column `y_true`. Give data that the model was not trained on, or the
@@ -95,12 +95,12 @@ def infer_suite(
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
         - `Schema` under the name ``values`` with a range for each column of numbers, and the
           allowed values for columns of texts with up to 20 different ones. A range has a rounded
-          margin on both sides, of a quarter of the difference between the largest and the smallest
-          value. A small share of the values may break a rule: 7 divided by the number of values of
+          margin on both sides: a quarter of the difference between the largest and the smallest
+          value. A small share of the values may break a rule: 7 divided by the number of values in
           the column, rounded up.
         - `Completeness` with half the number of rows as the smallest allowed number, rounded down.
-          The largest share of missing cells of a column is that in the reference plus four
-          standard errors, rounded up.
+          The largest allowed share of missing cells of a column is the share in the reference
+          plus four standard errors, rounded up.
         - `Unique` for each column of identifiers. If there is none, and the reference has at least
           100 rows without a repeated one, `Unique` for whole rows.
         - `Rule` for the order of two columns of times or whole numbers, such as ``start <= end``,
@@ -108,7 +108,8 @@ def infer_suite(
         - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
           that grow from row to row are left out.
         - `Performance` by ROC AUC, or else balanced accuracy, or mean absolute error of numbers.
-          The limit is beyond the end of the interval by half its distance from the value, rounded.
+          The limit is worse than the worse end of the interval, by half the distance between this
+          end and the value; it is rounded.
 
         Gates that name columns run only if ``columns`` passes, because a column that is missing or
         of another type can't be compared. There is no `Freshness`, because the reference would fail
@@ -117,8 +118,8 @@ def infer_suite(
     Raises
     ------
     OptionError
-        For a model without `y_true`, for a `y_true` that is no column of the reference, or one of a
-        reference without column names, and for a wrong name.
+        If `model` is given without `y_true`, if the column `y_true` is not in the reference, if the
+        reference has no column names, or if `name` is invalid.
     EvidenceError
         If the reference is no table, or has no rows; if no metric can be measured with the model.
 

@@ -44,7 +44,7 @@ def provenance(
     seed : int, optional
         Seed of the random numbers, if any were drawn.
     models : dict, optional
-        What `identities` returned before the run.
+        The result of `identities` before the run.
     """
     try:
         now: str | None = evidence.now.isoformat()

@@ -136,7 +136,8 @@ def evidence() -> Mapping[str, object]:
 
     It may also have the ``metadata`` of the run.
 
-    Override this fixture, in any scope; this one fails with an example.
+    Define a fixture of this name, in any scope, that returns your evidence. Without one, the test
+    fails, and the message shows an example of such a fixture.
     """
     pytest.fail(_HOW, pytrace=False)
 

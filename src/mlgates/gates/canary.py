@@ -80,7 +80,7 @@ class _Counts(NamedTuple):
 
     @property
     def rates(self) -> tuple[float | None, ...]:
-        """The share of requests with the event for each model; None without requests."""
+        """The share of requests with the event, or None without requests, for each model."""
         pairs = zip(self.happened, self.requests, strict=True)
         return tuple(x / n if n else None for x, n in pairs)
 
@@ -105,8 +105,8 @@ class Canary(Gate):
     events : str or sequence of str
         Names of the events in the traffic, such as ``"errors"``.
     max_increase : float
-        How much more frequent each event may be: 0.5 allows a ratio of the rates of at most 1.5. It
-        is not used together with `max_decrease`.
+        How much more frequent each event may be: 0.5 allows a ratio of the rates of at most 1.5.
+        Not allowed together with `max_decrease`.
     max_decrease : float, optional
         For events that are wanted, such as sales: how much rarer each may be. 0.05 requires a ratio
         of at least 0.95.
@@ -383,7 +383,7 @@ class Canary(Gate):
         return 1 - 1 / self._worse - self.promote_error
 
     def _sides(self, limit: Limit) -> tuple[Side, Side, float]:
-        """Return the direction in which the ratio gets worse, that in which better, and its limit.
+        """Return the direction in which the ratio gets worse, the other direction, and the limit.
 
         For unwanted events, such as errors, "greater" is worse; for wanted events, "less" is worse.
         """
@@ -442,7 +442,8 @@ class Canary(Gate):
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
         """Return the rate ratio and its interval after each look, for the picture of the report.
 
-        Of more than 41 looks, 41 are taken at even distances, with the first and the last.
+        If there are more than 41 looks, 41 are selected at even distances, including the first and
+        the last one.
         """
         looks, found = event.looks, []
         last = len(looks) - 1

@@ -46,8 +46,9 @@ class Generalization(MetricGate):
     label : int, bool or str, optional
         Measure one class of several, as in `Performance`.
     by : str, sequence of str, or mapping of str to str or callable, optional
-        Compare in each slice instead of on all rows, as in `Performance`. A slice has training rows
-        and test rows with the same values, or for which the same condition is true.
+        Compare in each slice instead of on all rows, as in `Performance`. A slice consists of the
+        training rows and the test rows with the same values of the columns, or for which the same
+        condition is true.
     min_samples : int
         Smallest number of rows in training and in test, in each slice.
     small_slices : {"inconclusive", "exclude"}
@@ -63,7 +64,7 @@ class Generalization(MetricGate):
         Whether larger values of the metric are better; required for a callable, and for a metric
         that has no direction.
     max_groups : int
-        Largest number of slices that columns named in `by` may make; more are an ERROR.
+        Largest number of slices by columns in `by`; more slices are an ERROR.
     resamples : int, optional
         Number of resamples if an interval needs resampling, as in `Performance`.
     name, advisory, inconclusive, after
@@ -82,15 +83,15 @@ class Generalization(MetricGate):
     reverse if smaller values of the metric are better. So a positive gap means that the model is
     better on the training rows. The gap may be negative.
 
-    The two samples are independent. The interval of the gap is computed from the intervals of the
-    two values [1]_, which are those of `Performance`. For a share of rows this is Newcombe's
-    interval [2]_. The model was fitted to the training rows, so the metric on them is not an
-    estimate of its quality, but its spread is that of a sample of the same size.
+    The two samples are independent. The interval of the gap is computed from the intervals that
+    `Performance` has for the two values [1]_. For a share of rows this is Newcombe's interval [2]_.
+    The model was fitted to the training rows, so the metric on them does not estimate how good the
+    model is. But it varies by chance as on any sample of the same size, so it has an interval.
 
     With several slices, a FAIL must hold at the level of Holm's correction. A metric that is
-    undefined on one side, or based on fewer than 10 rows there, is INCONCLUSIVE. Such a check
-    reports how many test rows would give a decision, if the number of training rows grows in the
-    same proportion.
+    undefined, or based on fewer than 10 rows, in training or in test is INCONCLUSIVE. An undecided
+    check reports how many test rows would be enough to decide, if the number of training rows grows
+    in the same proportion.
 
     References
     ----------
@@ -181,7 +182,7 @@ class Generalization(MetricGate):
         return [test, train]
 
     def _training(self, evidence: Evidence) -> Evidence:
-        """Return the evidence of the training rows, under the names of that of the test rows."""
+        """Return the evidence of the training rows, under the names used for test rows."""
 
         def make() -> Evidence:
             names = {name: given for name, given in _TRAINING.items() if given in evidence}
@@ -289,7 +290,7 @@ class Generalization(MetricGate):
 
 
 def _reasons(there: Measurement, here: Measurement) -> dict[str, str]:
-    """Return why the values of the training rows and the test rows allow no decision."""
+    """Return why the metric on the training rows or on the test rows allows no decision."""
     found = {}
     for key in ("undefined", "lacking"):
         lead = "undefined" if key == "undefined" else ""

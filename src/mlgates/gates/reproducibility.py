@@ -48,11 +48,11 @@ class Reproducibility(Gate):
     Parameters
     ----------
     rtol : float
-        Largest relative difference, from 0 to 1, between two numbers that count as the same. The
-        difference is divided by the larger of the two.
+        Largest relative difference, from 0 to 1, between two numbers that count as equal: the
+        difference divided by the larger number.
     atol : float
-        Largest absolute difference between two numbers that count as the same. A difference within
-        `rtol` or `atol` is allowed; by default there must be none.
+        Largest absolute difference between two numbers that count as equal. A difference is allowed
+        if it is within `rtol` or within `atol`; by default the numbers must be identical.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -63,16 +63,16 @@ class Reproducibility(Gate):
     if it is a function) and those of ``predict_proba``, if there is one. Labels and integers must
     be equal.
 
-    Before the second training the random states of Python and numpy are set to other states, so
-    that a training that uses them without a seed gives another model. If the answers differ, `fit`
-    is called once more in the same states as the first time: if the answers are then the same, the
-    reason names the random state that is not fixed. After each training the random states, the
-    environment, the working directory and the other state of the process that `Integration` lists
-    are restored. Texts that the training prints are not shown.
+    Before the second training, the random states of Python and numpy are changed, so that a
+    training that uses random numbers without a seed gives another model. If the answers differ,
+    `fit` is called a third time, with the random states of the first training. If its answers are
+    then those of the first model, the reason names the random state that is not fixed. After each
+    training the random states, the environment, the working directory and the other state of the
+    process that `Integration` lists are restored. Texts that the training prints are not shown.
 
-    Two trainings in one process have the same hash order of texts and the same number of threads.
-    If they are not fixed for other processes by the environment variables PYTHONHASHSEED and
-    OMP_NUM_THREADS, the reason says so.
+    Two trainings in one process have the same hash order of texts and the same number of threads,
+    but another process may have others. The reason says so unless the environment variables
+    PYTHONHASHSEED and OMP_NUM_THREADS are set.
 
     An exception in `fit` or in a model, and an answer that is missing, NaN or infinite, is an
     ERROR. If `X` has no rows, the gate is INCONCLUSIVE, and nothing is trained.
@@ -176,7 +176,7 @@ class Reproducibility(Gate):
         )
 
     def _cause(self, fit: Any, rows: Rows, first: "_Training", second: "_Training") -> str:
-        """Return a hint at what is not fixed, after another training in the state of the first."""
+        """Train again as the first time, and return a hint at what is not fixed."""
         used = [text for name, text in _RANDOM.items() if name in first.state]
         if used and self._same(first, _train(fit, rows, "third")):
             return f"the training uses {' and '.join(used)} without a seed"
@@ -196,7 +196,7 @@ class Reproducibility(Gate):
 
 
 class _Training(NamedTuple):
-    """The answers of a model by method, and the state of the process that was changed for them."""
+    """The answers of a model by method, and the state of the process that training changed."""
 
     answers: Mapping[Method, npt.NDArray[Any]]
     state: AbstractSet[str]
@@ -220,7 +220,7 @@ def _require_callable(fit: Any) -> None:
 def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _Training:
     """Train a model and return its answers; the state of the process is restored.
 
-    With `advance_rng`, the random states of Python and numpy are other ones than before. `which`
+    With `advance_rng`, the random states of Python and numpy are changed before. `which`
     names the training in errors: "first", "second" or "third".
     """
     names, found = frozenset(rows.names), dict[Method, npt.NDArray[Any]]()

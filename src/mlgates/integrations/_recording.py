@@ -27,8 +27,8 @@ def load(owner: str, module: str, package: str) -> Any:
     owner : str
         The function that needs the module, for the message.
     module, package : str
-        The module, and the package that contains it. The extra of mlgates is named like the last
-        part of `owner`'s module.
+        The module to import, and the name of the package that contains it. The message names the
+        extra of mlgates, which has the name of the module in which `owner` is.
     """
     extra = owner.partition(".")[0]
     try:
@@ -39,9 +39,9 @@ def load(owner: str, module: str, package: str) -> Any:
 
 
 def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
-    """Call `write`, and return whether it succeeded; if it raises, warn instead.
+    """Call `write` and return True; if it raises, warn and return False.
 
-    A tracker that can't be reached must neither end a program that has its verdict, nor hide it.
+    A program that has its verdict must go on, and show it, if a tracker can't be reached.
     """
     with suppress_errors() as caught:
         write()
@@ -66,18 +66,19 @@ def checked(owner: str, report: object) -> Report:
 def run_verdicts(
     report: Report, prefix: str, suite: str, recorded: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return the verdict of a suite, and the worst one of all suites of a run, each with its name.
+    """Return two named verdicts: that of a suite, and the worst one of all suites of a run.
 
     Parameters
     ----------
     report : Report
         The report that is being recorded.
     prefix : str
-        Name of the worst verdict, with the separator that precedes the name of a suite.
+        Name of the worst verdict. With a separator at its end and the name of a suite after it, it
+        is the name of the verdict of this suite.
     suite : str
         Name of the suite, as the tracker accepts it.
     recorded : Mapping
-        What was recorded for the run, by name; an earlier verdict of this suite does not count.
+        What was recorded for the run before, by name. An earlier verdict of this suite is ignored.
 
     Examples
     --------

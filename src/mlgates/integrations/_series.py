@@ -27,7 +27,7 @@ class Series(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The parts of its name, without those that would only repeat the name of the gate.
+        """The parts of the name, without those that would only repeat the name of the gate.
 
         Examples
         --------
@@ -45,7 +45,7 @@ class Series(NamedTuple):
 def series(report: Report) -> list[Series]:
     """Return the series of a report, one for each gate, subject, group and metric.
 
-    If several checks agree in all of these, only the worst one is returned.
+    If several checks have the same gate, subject, group and metric, only the worst is returned.
     """
     found: dict[tuple[str, ...], Series] = {}
     for result in report:
@@ -59,18 +59,18 @@ def series(report: Report) -> list[Series]:
 def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[str]:
     r"""Return a name for each series, made of the characters that a tracker accepts.
 
-    Refused characters become ``_``. A name that had to be changed ends in a hash of the original,
-    so that two series never have the same name, and a series has the same name in each report.
+    Refused characters become ``_``. A name that had to be changed ends in a hash of the original
+    name. So two series never have the same name, and a series has the same name in each report.
 
     Parameters
     ----------
     found : iterable of Series
         The series of one report.
     refused : str
-        Regular expression of a character that the tracker refuses. A slash, which separates the
-        parts of a name, is refused within a part.
+        Regular expression of a character that the tracker refuses. A slash inside a part is also
+        refused, because it separates the parts of a name.
     longest : int
-        The most characters of a name.
+        Largest number of characters of a name.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def accepted_name(
 ) -> str:
     r"""Return the parts of a name, joined by slashes, as `metric_names` does.
 
-    `identity` is what the hash distinguishes; by default the parts.
+    The hash is computed from `identity`; by default from the parts.
 
     Examples
     --------
@@ -143,7 +143,7 @@ SAMPLES = {
 
 
 def samples(report: Report) -> Iterator[Sample]:
-    """Return the samples of a report; a check without a value has none of it."""
+    """Return the samples of a report; a check without a value has no sample for a value."""
 
     def sample(name: str, *labels: str, value: float) -> Sample:
         # monitoring systems take UTF-8, which has no half of a surrogate pair

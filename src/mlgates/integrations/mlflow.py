@@ -1,4 +1,4 @@
-"""Log reports to MLflow, and move an alias of its model registry on the evidence of a report.
+"""Log reports to MLflow, and move aliases of registered models if a report passed.
 
 Install MLflow with ``pip install "mlgates[mlflow]"``. It is imported when a function is called.
 """
@@ -35,8 +35,9 @@ def log_report(
     The run gets
 
     - a metric for each check that has a value, such as ``credit/drift/psi/age``: the suite, the
-      gate, the subject, the metric and the group. MLflow's name of a metric can't contain all
-      characters: others become ``_``, and such a name ends in a hash of the original.
+      gate, the subject, the metric and the group. Characters
+      that MLflow does not allow in names of metrics become ``_``, and such a name ends in a hash of
+      the original.
     - the tags ``mlgates.verdict.SUITE``, the verdict of this suite, and ``mlgates.verdict``, the
       worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were
@@ -123,19 +124,19 @@ def promote(
 ) -> int | None:
     """Move an alias of a registered model to a version, if the report passed.
 
-    Before the alias moves, the version that had it is written as a tag on the new version, where
-    `rollback` reads it. The tag is ``mlgates.replaces``; for another alias than "champion",
+    Before the alias moves, the new version gets a tag with the version that has the alias now, for
+    `rollback`. The tag is ``mlgates.replaces``; for another alias than "champion" it is
     ``mlgates.replaces.ALIAS``. If the version already has the alias, nothing is changed.
 
-    MLflow can't compare and set an alias in one step: of two promotions at the same time both
-    succeed, and one of them is lost. Let them run one after another, for example in a concurrency
-    group of the CI server.
+    Don't run two promotions at the same time: MLflow can't compare and set an alias in one step, so
+    both would succeed and one would be lost. A concurrency group of the CI server, for example,
+    runs them one after another.
 
     Parameters
     ----------
     report : Report
-        The report on this version. If its metadata has the keys ``model`` and ``version``, they
-        must be those of the promotion.
+        The report on this version. If its metadata has ``model`` or ``version``, it must be equal
+        to the argument.
     model : str
         Name of the registered model.
     version : int or str
@@ -193,7 +194,7 @@ def promote(
 
 
 def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | None" = None) -> int:
-    """Move an alias back to the version that the version in production replaced.
+    """Move an alias back to the version that had it before the last promotion.
 
     The version that loses the alias gets the tag ``mlgates.rolled_back`` (for another alias than
     "champion", ``mlgates.rolled_back.ALIAS``), and no later rollback returns to it; `promote`
@@ -212,8 +213,8 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
     Raises
     ------
     EvidenceError
-        If no version has the alias, or the version to return to is not known, is the same one,
-        does not exist any more, or was rolled back itself.
+        If no version has the alias. If the version to return to is not known, has the alias
+        already, does not exist any more, or was rolled back itself.
     OptionError
         If an argument is invalid.
     ImportError

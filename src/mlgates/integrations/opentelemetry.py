@@ -22,16 +22,16 @@ def record(report: Report, meter_provider: "MeterProvider | None" = None) -> boo
 
     The gauges are ``mlgates.suite.verdict`` and ``mlgates.gate.verdict`` (1 for the verdict in the
     attribute ``verdict``, 0 for the others), ``mlgates.check.value``, ``mlgates.check.limit`` and
-    ``mlgates.suite.last_run_timestamp`` (in seconds). In Prometheus they have the names that
-    `prometheus.collect` gives them. A check without a value sets no ``mlgates.check.value``; an
-    infinite value is recorded as the largest float, 1.8e308.
+    ``mlgates.suite.last_run_timestamp`` (in seconds). If Prometheus reads them, they have the same
+    names as the metrics of `prometheus.collect`. A check without a value sets no
+    ``mlgates.check.value``; an infinite value is recorded as the largest float, 1.8e308.
 
     Parameters
     ----------
     report : Report
         The report.
     meter_provider : opentelemetry.metrics.MeterProvider, optional
-        By default the global one of the process.
+        By default the global provider of the process.
 
     Returns
     -------

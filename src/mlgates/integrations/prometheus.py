@@ -30,14 +30,14 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
     report : Report
         The report.
     path : str or Path
-        The file, in the folder of ``--collector.textfile.directory``, which must exist. One for
-        each suite; node_exporter reads only files that end in ``.prom``.
+        The file, one for each suite. It must be in the folder ``--collector.textfile.directory`` of
+        node_exporter, which must exist, and its name must end in ``.prom`` to be read.
 
     Returns
     -------
     bool
-        Whether the file was written. If it can't be, the exception becomes a `NotRecordedWarning`:
-        it neither ends the program nor changes the verdict.
+        Whether the file was written. If not, the exception becomes a `NotRecordedWarning`: it
+        neither ends the program nor changes the verdict.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
 
 
 def collect(report: Report, registry: "CollectorRegistry") -> bool:
-    """Export the report of a suite from a registry, until the next report of this suite.
+    """Let a registry export the report of a suite, until `collect` gets the next one.
 
     Use it in services. The metrics are
 

@@ -27,11 +27,11 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
 
     The run gets
 
-    - in its summary, a value for each check that has one, such as ``credit/drift/psi/age``: the
-      suite, the gate, the subject, the metric and the group; ``mlgates/verdict/SUITE``, the verdict
-      of this suite; and ``mlgates/verdict``, the worst one of all suites of the run. In names,
-      other characters than letters, digits, blanks, ``_`` and ``-`` become ``_``, and such a name
-      ends in a hash of the original.
+    - a number in its summary for each check that has a value, such as ``credit/drift/psi/age``: the
+      suite, the gate, the subject, the metric and the group. Characters other than letters, digits,
+      blanks, ``_`` and ``-`` become ``_``, and such a name ends in a hash of the original.
+    - in its summary, ``mlgates/verdict/SUITE``, the verdict of this suite, and ``mlgates/verdict``,
+      the worst verdict of all suites that were logged to the run.
     - the table ``SUITE/checks``, with a row for each check and its original names,
     - the artifact ``mlgates-SUITE``, with ``report.json`` and ``report.html``. Its aliases are
       ``latest`` and the verdict.

@@ -39,15 +39,17 @@ class Linear(NamedTuple):
     Parameters
     ----------
     value : float
-        The value on the scale of the interval, such as the mean of squares for its root.
+        The value from which the interval is computed. It may differ from the metric: for a root
+        mean square, it is the mean of the squares.
     influence : ndarray of shape (n,)
         The derivative of `value` with respect to the weight of each row, times that weight.
     weight : ndarray of shape (n,)
         How much each row counts in a denominator; 0 for a row that does not.
     part : ndarray of int, shape (n,), optional
-        The denominator in which a row counts, if there are several: its class.
+        The class of each row, for a metric with one denominator per class.
     scale : {"share", "logit", "plain"}
-        Wilson's interval, Student's t on the logit scale, or Student's t.
+        The interval: Wilson's for a "share", Student's t on the logit scale for "logit", and
+        Student's t for "plain".
     to_metric : callable
         Converts `value` to the metric.
     slope : float
@@ -111,14 +113,14 @@ def clustered_interval(
 
 
 class LinearChange(NamedTuple):
-    """The influence of each row on the difference of a metric of two models, and its variance."""
+    """The difference between a metric of two models: influence of each row, and its variance."""
 
     moved: Floats
     variance: ClusterVariance
 
 
 def linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
-    """Return the influence of each row on the difference of two models, and its variance."""
+    """Return the influence of each row on a difference of two models, and the variance of it."""
     moved = mine.slope * mine.influence - theirs.slope * theirs.influence
     weight = np.maximum(mine.weight, theirs.weight)
     return LinearChange(moved, cluster_variance(moved, cluster, weight, mine.part))
@@ -146,8 +148,8 @@ def clustered_change(
     widest : float
         The largest possible difference.
     unseen : callable
-        Takes the influence of each row on the difference, and returns what to add to the variance
-        of independent rows, see `mlgates.stats.ranking.unseen_variance`.
+        Takes the influence of each row on the difference, and returns a number that is added to
+        the variance for independent rows, see `mlgates.stats.ranking.unseen_variance`.
     """
     cluster = candidate.cluster
     details: dict[str, object] = {"clusters": candidate.clusters}
@@ -183,18 +185,18 @@ def clustered_share_change(
 ) -> Change:
     """Return the change of a share of rows in clusters.
 
-    Tango's interval and McNemar's test get the discordant rows divided by the design effect: the
-    variance of the difference, divided by that of independent rows. If no row is discordant, the
-    design effect is not known, and each cluster counts as one row. The p-value is the larger of
-    McNemar's and that of Student's t.
+    For Tango's interval and McNemar's test, the number of discordant rows is divided by the design
+    effect: the variance of the difference divided by the variance for independent rows. If no row
+    is discordant, the design effect is not known, and each cluster counts as one row. The p-value
+    is the larger one of McNemar's test and Student's t.
 
     Parameters
     ----------
     change : Change
         The change by Student's t.
     counts : (float, float, float)
-        Rows in the numerator of the candidate only, rows in that of production only, and rows in
-        the denominator.
+        The number of rows in the numerator of the candidate but not of production, in that of
+        production but not of the candidate, and in the denominator.
     mine, theirs : Linear
         The share of the candidate and of production.
     cluster : ndarray of int

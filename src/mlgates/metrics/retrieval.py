@@ -20,7 +20,7 @@ _T = "Student's t over queries, corrected for skewness"
 
 
 def _values(queries: Outcomes) -> Floats:
-    """Return the value of each query, which is kept as the prediction of a row."""
+    """Return the measure of each query, which `_of_queries` stored as a prediction."""
     return np.asarray(queries.pred, np.float64)
 
 
@@ -32,8 +32,8 @@ _SHARE = RowShare(name="share", row=_values)
 class QueryMetric(Metric):
     """The mean over queries of a measure of their first k documents.
 
-    Queries without a relevant document are not in the mean, because the measure is 0 or undefined
-    for them, whatever the model. If there are some, the metric allows no decision, unless
+    Queries without a relevant document are not in the mean, because for them the measure of every
+    model is 0 or undefined. If there are such queries, the metric allows no decision, unless
     `exclude_empty` is true.
 
     Parameters
@@ -48,7 +48,7 @@ class QueryMetric(Metric):
     is_share : bool
         Whether the measure is 0 or 1 for each query, so that its mean is a share of the queries.
     exclude_empty : bool
-        Whether queries without a relevant document are left out without a further effect.
+        Whether a decision is possible although queries without a relevant document are left out.
     """
 
     need: Need = "relevance"
@@ -64,8 +64,8 @@ class QueryMetric(Metric):
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the mean over the queries and its confidence interval.
 
-        If all queries have the same value, Student's t has no interval. That of Wilson is used
-        then. It is too long rather than too short, because among all numbers from 0 to 1 with a
+        If all queries have the same value, Student's t gives no interval, and Wilson's interval is
+        used. It is rather too long than too short, because among all numbers from 0 to 1 with a
         given mean, zeros and ones have the largest variance.
         """
         values = self._of_queries(outcomes)
@@ -75,19 +75,19 @@ class QueryMetric(Metric):
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
     def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return the estimate if no query has a relevant document."""
+        """Return an undefined estimate, for rankings in which no query has a relevant document."""
         found = undefined("no query has a relevant document")
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
-        """Return whether in too few queries the metric depends on the order of the documents."""
+        """Return whether the order of the documents matters in too few queries."""
         return bool(self._uniform(outcomes))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by the differences of their values for each query.
 
-        If all differences are 0 although the rankings differ, the interval is Tango's without
-        discordant queries.
+        If all differences are 0 although the rankings differ, the interval is Tango's interval for
+        pairs that all agree.
         """
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")
@@ -110,7 +110,7 @@ class QueryMetric(Metric):
     def linear(self, outcomes: Outcomes) -> Linear:
         """Return the mean over the queries as a sum over rows.
 
-        The influence of a query is that of its first row, and the other rows have none.
+        The first row of a query gets the whole influence of the query, and its other rows get 0.
         """
         of_queries = _SHARE.linear(self._of_queries(outcomes))
         first = outcomes.queries.order[outcomes.queries.starts[outcomes.judged]]
@@ -119,19 +119,18 @@ class QueryMetric(Metric):
         return of_queries._replace(influence=influence, weight=weight)
 
     def _uniform(self, outcomes: Outcomes) -> str:
-        """Return the reason if in too few queries the order of the documents matters, else "".
+        """Return the reason if the order of the documents matters in too few queries, else "".
 
-        It does not matter if all documents are relevant, for example, or if the first k are all.
+        It does not matter, for example, if all documents of a query are relevant.
         """
         varied = int(np.count_nonzero(self.varies(outcomes.queries, self.k)[outcomes.judged]))
         what = f"queries in which the order of the documents can change {self.name}"
         return few(varied, what) if varied < outcomes.counted else ""
 
     def _empty(self, outcomes: Outcomes) -> dict[str, object]:
-        """Return details about queries that the metric says nothing about.
+        """Return details about queries without a relevant document.
 
-        These are the number of queries without a relevant document, and the reason if they, or
-        other queries, allow no decision.
+        These are the number of such queries and, if no decision is possible, the reason.
         """
         details: dict[str, object] = {}
         lacking = self._uniform(outcomes)
@@ -145,7 +144,7 @@ class QueryMetric(Metric):
         return {**details, "lacking": lacking} if lacking else details
 
     def _of_queries(self, outcomes: Outcomes) -> Outcomes:
-        """Return the value of each judged query as the prediction of one row."""
+        """Return outcomes with one row per judged query; its prediction is the measure."""
         values = self.measure_of(outcomes.queries, self.k)[outcomes.judged]
         weight = None if outcomes.weight is None else outcomes.query_weight[outcomes.judged]
         n = len(values)

@@ -16,9 +16,9 @@ Ints = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Coded(RowAxis):
-    """A feature with the value of each row as its position in `values`.
+    """A feature: its sorted distinct values, and a code for each row.
 
-    The values are sorted; None, for rows without a value, is the last one.
+    A code is a position in `values`. None, for rows without a value, is the last of the values.
     """
 
     codes: Ints
@@ -27,14 +27,14 @@ class Coded(RowAxis):
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """Rows divided by several features at once; a cell has the rows with equal values of all.
+    """Rows divided into cells; the rows of one cell have the same value of each feature.
 
     Parameters
     ----------
     cell : array of int, shape (n,)
-        Cell of each row.
+        The number of the cell of each row.
     codes : mapping of Hashable to array of int, shape (c,)
-        Code of each cell for each feature.
+        For the key of each feature, the code that the rows of each cell have in this feature.
     """
 
     cell: Ints
@@ -42,12 +42,12 @@ class Crossing:
 
 
 def cross(features: Mapping[Hashable, Coded]) -> Crossing:
-    """Divide the rows by features, by the key that each one has in the result.
+    """Divide the rows by all features together; the result has the keys of `features`.
 
     Raises
     ------
     EvidenceError
-        For features with different numbers of rows.
+        If the features have different numbers of rows.
 
     Examples
     --------

@@ -89,11 +89,11 @@ class Groups:
     values : tuple of tuple
         Value of each feature in each group; None for a missing value.
     crossing : Crossing
-        The rows, divided by these features and those of other gates of the run.
+        The rows, divided by these features and by the features of other gates of the run.
     of_cells : array of int
         Position in `names` of the group of each cell of the crossing.
     strata : tuple of Slice
-        Parts of the rows to look at one by one, as masks of the cells of the crossing.
+        Parts of the rows that are judged one by one, as masks of the cells of the crossing.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def _slice_mask(
 
 
 def _evaluated(evidence: "Evidence", condition: Condition) -> npt.NDArray[np.bool_]:
-    """Return a mask of the rows for which a condition is true; it is false where one is missing."""
+    """Return a mask of the rows for which a condition is true; a missing answer becomes False."""
     views, anchor = {}, lookup.anchor_rows(evidence)
     for name in condition.columns:
         column = lookup.named_column(evidence, name)
@@ -206,9 +206,9 @@ def groups_of(
     """Return the groups of rows by one sensitive feature, or by several together.
 
     `features` is the name of an evidence value that has the features, or the names of columns of
-    `X` or `data`. If `names` are given, only the features with these names are used. A name that is
-    not among the features must be that of a column of `X` or `data`. `by` divides the rows into
-    strata, in the forms of `slices_of`.
+    `X` or `data`. If `names` are given, only the features with these names are used; each name must
+    be a feature or a column of `X` or `data`. `by` divides the rows into strata, and has the same
+    forms as in `slices_of`.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def groups_of(
 
 @dataclass(frozen=True)
 class GroupRequest:
-    """What a gate divides the rows by, registered so that the rows are divided once for all gates.
+    """The features by which a gate divides the rows, registered to divide them once for all gates.
 
     `names`, `by` and `max_groups` are arguments of `groups_of`.
     """
@@ -235,8 +235,8 @@ class GroupRequest:
 class Division:
     """A feature, a column of `X` or `data`, or a condition that divides the rows.
 
-    `of` is the evidence that has the feature, the option that names the column, or the condition.
-    `key` is `of` in a form that can be hashed.
+    `of` is the name of the evidence that has the feature, or of the option that names the column;
+    for a condition it is the condition. `key` is `of` in a form that can be hashed.
     """
 
     kind: Literal["feature", "column", "condition"]
@@ -337,7 +337,7 @@ def _grouped(
 
 
 def _crossing(evidence: "Evidence", own: Sequence[Division]) -> Crossing:
-    """Return the rows divided by what a gate needs, and by what other gates of the run need.
+    """Return the rows, divided by the features of a gate and those of all other gates of the run.
 
     All gates that have registered a `GroupRequest` get the same crossing.
     """
@@ -348,7 +348,7 @@ def _crossing(evidence: "Evidence", own: Sequence[Division]) -> Crossing:
 
 
 def _requested(evidence: "Evidence") -> tuple[Division, ...]:
-    """Return what the gates of the run divide the rows by, without what can't be read."""
+    """Return the divisions that all gates of the run need, without those that can't be read."""
     found: dict[Division, int] = {}
     for request in evidence.registered(GroupRequest):
         with suppress_errors():  # raised to the gate that needs these features
@@ -399,7 +399,7 @@ def _given_features(
 ) -> dict[str, Callable[[], columns.Column]]:
     """Return the features in an evidence value, or the columns that it names.
 
-    The result has a function for each feature, which reads it.
+    For each feature, the result has a function that reads the feature.
     """
     make = partial(_find_features, evidence, features)
     return cast(

@@ -37,7 +37,7 @@ class Labels:
     title : str
         Name used in messages.
     codes : array of int
-        Position of each row's label in `values`; -1 where it is missing.
+        Position of each row's label in `values`; -1 for a missing label.
     values : tuple
         Distinct labels as plain Python values, in order of appearance.
     bools : bool
@@ -53,9 +53,9 @@ class Labels:
 class Classes(NamedTuple):
     """All labels of the rows and of the model, sorted, and which of them is the positive one.
 
-    `every` are the labels. `positive` is the position of the positive label, None if there is none.
-    `unseen` are labels that the model predicted, although they are neither in `y_true` nor among
-    the classes of the model.
+    `every` has all labels. `positive` is the position of the positive label, or None if there is
+    none. `unseen` has the labels that the model predicted, but that are neither in `y_true` nor
+    among the classes of the model.
     """
 
     every: tuple[Any, ...] = ()
@@ -91,7 +91,7 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
 def code_labels(column: Column, advice: str = "") -> Labels:
     """Encode the labels of a column as integer codes.
 
-    `advice` is added to the message about numbers that are no integers.
+    `advice` is added to the error message for numbers that are not integers.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def find_classes(
 
 
 def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
-    """Convert a boolean `pos_label` to the form that the labels have; return others unchanged.
+    """Convert a boolean `pos_label` to the form of the labels; return other values unchanged.
 
     The string "true" becomes True if the labels are booleans. True becomes the one label with the
     text "true" in any case, such as "TRUE".

@@ -68,7 +68,7 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
 def label_column(title: str, value: Any) -> columns.Column:
     """Read labels or predictions as one value per row.
 
-    Raises EvidenceError for values with several columns, as those of several labels or outputs.
+    Raises EvidenceError for an array with several columns, such as one column per label.
     """
     shape = getattr(value, "shape", ())
     width = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else 1
@@ -168,7 +168,7 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     """Return the number of rows and the pandas index of an evidence value.
 
-    None if it was not given or has no rows.
+    Returns None if the value was not given or has no rows.
     """
     if name not in evidence:
         return None
@@ -186,9 +186,9 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
     """Return the number of rows that groups and slices must have, and their pandas index if any.
 
-    The number of rows is that of the first given value among `y_true`, `y_pred`, `y_score` and `X`.
-    The index is the first one found among those of the four that have this number of rows. Returns
-    None if none of the four was given.
+    `y_true`, `y_pred`, `y_score` and `X` are looked at in this order. The first value that was
+    given determines the number of rows. The index is the first one of a value with this number of
+    rows. Returns None if no value was given.
     """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
@@ -313,7 +313,8 @@ def require_class_scores(
 def _decision_function_shape(model: Any) -> object:
     """Return the attribute `decision_function_shape` of a model, or of the model inside it.
 
-    Pipelines and searches such as GridSearchCV have a model inside. None if there is no attribute.
+    Pipelines and searches such as GridSearchCV have a model inside. Returns None if neither has the
+    attribute.
     """
     for _ in range(_DEEPEST):
         with suppress_errors() as caught:  # a search that is not fitted; steps of another form
@@ -330,7 +331,7 @@ def _decision_function_shape(model: Any) -> object:
 def declared_classes(evidence: "Evidence") -> Labels | None:
     """Return the labels in the evidence `classes`, in their order; None if it was not given.
 
-    Raises EvidenceError unless they are at least two different labels.
+    Raises EvidenceError unless there are at least two labels, all different.
     """
     if "classes" not in evidence:
         return None
@@ -361,7 +362,7 @@ def _read_classes(evidence: "Evidence") -> Labels:
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
-    """Return the `classes_` of a model in the model's order; None if it has no usable ones."""
+    """Return the `classes_` of a model in its order; None if there are none that can be used."""
     if names.model not in evidence:
         return None
     with suppress_errors():  # a pipeline that is not fitted, or several outputs

@@ -49,9 +49,9 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
 
 
 def check_exact(column: columns.Column) -> None:
-    """Raise EvidenceError if float64 does not represent all integers or decimals exactly.
+    """Raise EvidenceError if an integer or decimal of a column is not exact as float64.
 
-    Only numbers beyond 2**53 are tested.
+    Only numbers beyond 2**53 are tested, because all smaller integers are exact.
     """
     if column.field.kind not in ("int", "decimal"):
         return
@@ -106,7 +106,7 @@ def weights_of(column: columns.Column) -> Floats:
 
 
 def relevance_of(column: columns.Column) -> Floats:
-    """Return the relevance of each document, NaN where it is missing.
+    """Return the relevance of each document; NaN if it is missing.
 
     Raises EvidenceError for negative numbers.
     """
@@ -198,7 +198,7 @@ def as_scores(name: str, value: Any) -> Scores:
     Raises
     ------
     EvidenceError
-        For anything but one column, a table or a 2-D array of finite numbers.
+        If the value is not a column, a table or a 2-D array of finite numbers.
     """
     inside = columns.columns_of(name, value) if columns.is_table(value) else {}
     if len(inside) > 1:
@@ -241,8 +241,8 @@ def as_scores(name: str, value: Any) -> Scores:
 def check_probabilities(name: str, score: Floats) -> None:
     """Raise EvidenceError unless scores can be probabilities.
 
-    All must be in [0, 1]. Scores with one column per class must also add up to 1 in each row, apart
-    from rounding errors.
+    All scores must be from 0 to 1. If there is one column per class, each row must also add up to
+    1, apart from rounding errors.
     """
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:

@@ -72,7 +72,7 @@ class Outcomes:
         Number of rows without a label.
     kept : array of bool or None
         For each row that was given, whether it has a label and is therefore kept; None if all rows
-        are.
+        are kept.
     true : array
         True labels as positions in `classes`; numbers for ``"values"``, ``"interval"`` and
         ``"relevance"``; the values themselves for ``"given"``.
@@ -88,7 +88,8 @@ class Outcomes:
     query : array of int or None
         For ``"relevance"``: the query of each document, from 0.
     classes : tuple
-        All labels, sorted, as plain Python values; a class may have no rows. Empty for values.
+        All labels, sorted, as plain Python values; a class may have no rows. Empty if `need` is not
+        about labels.
     positive : int or None
         Position of the positive class; None if there is none.
     unseen : tuple
@@ -97,7 +98,7 @@ class Outcomes:
         For ``need="given"``: the positive label that was given, in the form that the labels in
         `y_true` have.
     missing : array of bool or None
-        For each row that was given, whether its label is missing; None if no label is.
+        For each row that was given, whether its label is missing; None if no label is missing.
 
     Examples
     --------
@@ -145,8 +146,8 @@ class Outcomes:
         Raises
         ------
         EvidenceError
-            If the documents of a query are only partly among the rows, because this would be
-            another ranking.
+            If only some documents of a query are among the rows, because this would be another
+            ranking.
 
         Examples
         --------
@@ -204,19 +205,19 @@ class Outcomes:
 
     @cached_property
     def query_weight(self) -> Floats:
-        """The weight of each query, which is that of its documents."""
+        """The weight of each query; all documents of a query have this weight."""
         if self.weight is None:
             return np.ones(len(self.queries.starts))
         return self.weight[self.queries.order[self.queries.starts]]
 
     @property
     def empty_queries(self) -> int:
-        """The number of queries without a relevant document, with a weight above 0."""
+        """The number of queries with a weight above 0 and without a relevant document."""
         return int(np.count_nonzero((self.queries.relevant == 0) & (self.query_weight > 0)))
 
     @cached_property
     def counted(self) -> int:
-        """The number of rows with a weight above 0; of ranked documents, of judged queries."""
+        """The number of rows with a weight above 0; for ranked documents, of judged queries."""
         if self.query is not None:
             return int(np.count_nonzero(self.judged))
         return self.n if self.weight is None else int(np.count_nonzero(self.weight > 0))
@@ -225,7 +226,7 @@ class Outcomes:
     def effective(self) -> float:
         """The effective number of rows ``(sum w)² / sum w²`` (Kish); without weights, `n`.
 
-        Of ranked documents, the queries with a relevant document count in place of the rows.
+        For ranked documents, it is the effective number of queries with a relevant document.
         """
         if self.weight is None:
             return float(self.counted)
@@ -344,7 +345,7 @@ def outcomes_of(
     `need` is the kind of values, see `Outcomes`. For ``need="given"``, `scores` says whether to
     read the model's scores instead of its predictions; for any other kind it has no effect. With a
     `label`, the outcomes have two classes: that label, which is the positive one, and all others.
-    With ``uses_labels=False`` and without `y_true`, the predicted labels stand for the true ones.
+    With ``uses_labels=False`` and without `y_true`, the predicted labels are used as true labels.
 
     Raises
     ------
@@ -462,9 +463,9 @@ def ranked_outcomes(
 ) -> Outcomes:
     """Return outcomes with the query of each document.
 
-    All documents of a query are dropped if the relevance of one is `missing`, because the others
-    alone are another ranking. `dropped` is then the number of such queries: in the mask `missing`
-    of the result, only the first document of each is marked.
+    If the relevance of one document is `missing`, all documents of its query are dropped, because
+    the other documents alone would be another ranking. `dropped` is then the number of such
+    queries. In the mask `missing` of the result, only the first document of each of them is marked.
 
     Raises EvidenceError if documents of one query have different weights or clusters.
     """
@@ -531,8 +532,8 @@ def interval_ends(evidence: "Evidence", name: str) -> Scores:
 def one_against_rest(every: Outcomes, label: object) -> Outcomes:
     """Return the outcomes of two classes: a label, which is the positive one, and all others.
 
-    The score of the label is its column of the scores. If there is only one score per row, that of
-    the other of two labels, it is its complement, or its negative if it is not a probability.
+    The score of the label is its column of the scores. If there is only one score per row, and it
+    is that of the other label, the complement is used, or the negative if it is no probability.
 
     Raises EvidenceError if the label is not one of the classes.
     """
@@ -574,8 +575,8 @@ def scores_by_class(
 ) -> tuple[Floats, labels.Classes]:
     """Return the scores with their columns in the order of the classes, and the classes.
 
-    `truth` are the true labels; they may be empty. If two classes have two columns, that of `label`
-    is chosen where no positive label is known.
+    `truth` has the true labels and may be empty. If there are two columns for two classes, and no
+    positive label is known, the column of `label` is chosen.
     """
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
@@ -634,7 +635,7 @@ def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
 
 
 def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
-    """Return the given positive label in the form it has in `y_true`; None if none was given."""
+    """Return the given positive label in the form of `y_true`; None if it was not given."""
     if "pos_label" not in evidence or classes.positive is None:
         return None
     return classes.every[classes.positive]

@@ -34,7 +34,7 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
     """Return the labels in the order of a model's `classes_`, or sorted if there are none.
 
-    `order` are the `classes_` of the model, None if it has none.
+    `order` has the `classes_` of the model; it is None if the model has none.
     """
     return classes.every if order is None else tuple(order.values[code] for code in order.codes)
 
@@ -176,7 +176,7 @@ def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> N
 
 
 def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
-    """Return the error for two columns of scores where one is required, with the one to pass."""
+    """Return the error for two columns where one is required; it says which one to pass."""
     msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive class"
     positive = classes.positive
     if not scores.names:

@@ -423,7 +423,7 @@ class In(_ValuesCounter, _RuleCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the values of one batch of rows that are in the list."""
+        """Count the values of one batch of rows that equal one of `values`."""
         view = require_kind(batch[self.column], _READABLE, "compared with values")
         values = self.values
         if view.min is not None and view.max is not None and view.field.kind != "bool":

@@ -125,7 +125,7 @@ class Duplicates(State):
         _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return for each merged part its values, their row positions and its first row number."""
+        """Return a tuple for each merged part: values, rows of the values, and first row number."""
         return self._parts
 
     @classmethod

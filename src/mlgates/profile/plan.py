@@ -15,8 +15,8 @@ __all__ = ["Plan"]
 class Plan:
     """What a suite needs to have counted in each part of a table; made by `GateSuite.plan`.
 
-    It is small, and can be pickled and sent to other processes and machines. It has nothing of the
-    reference but the points and values at which the data are counted.
+    It is small, and can be pickled and sent to other processes and machines. Of the reference, it
+    contains only the points and values at which the data are counted.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Plan:
     columns : tuple of str
         The columns to profile.
     now : datetime
-        The time, with a time zone, in relation to which timestamps are counted.
+        The time, with a time zone, from which the age of timestamps is counted.
     reference : str or None
         Fingerprint of the reference; None without one.
 
@@ -61,7 +61,7 @@ class Plan:
         Returns
         -------
         Profile
-            It can be merged with those of other parts, in any order, and written as bytes.
+            It can be merged with the profiles of other parts, in any order, and converted to bytes.
 
         Raises
         ------

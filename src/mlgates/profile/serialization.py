@@ -26,7 +26,8 @@ _INT64 = np.iinfo(np.int64)
 def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
     """Serialize a value of the given kind, such as "state".
 
-    It consists of None, bools, numbers, strings, numpy arrays, Arrow arrays, and tuples of these.
+    The value may consist of None, bools, numbers, strings, numpy arrays, Arrow arrays, and tuples
+    of these.
 
     Examples
     --------
@@ -98,8 +99,8 @@ def from_bytes(kind: str, data: Any) -> Any:
 class _Writer:
     """Converts a value to JSON; numbers and arrays are collected, and replaced by a letter.
 
-    The letter says what the next value of that kind was: "i" an integer, "f" a float, "n" with the
-    number of a type a numpy array, and "a" with such a number an Arrow array.
+    The letter is "i" for an integer, "f" for a float, "n" for a numpy array and "a" for an Arrow
+    array. After "n" and "a" there is the number of the array's type.
     """
 
     def __init__(self) -> None:

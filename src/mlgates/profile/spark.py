@@ -1,4 +1,4 @@
-"""Count a Spark DataFrame where its rows are: each task counts its rows, the driver merges."""
+"""Count a Spark DataFrame on its workers: each task counts its rows, the driver merges them."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +18,10 @@ _ABSENT = re.compile(r"No module named '(\w+)")
 
 
 def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[str]) -> Profile:
-    """Return the profile of a Spark DataFrame, as a `Plan` makes it.
+    """Return the profile of a Spark DataFrame, counted on its workers.
 
     Only the columns that are counted are read. Counters that need the whole table as one batch are
-    left out.
+    left out, so the profile has no results for them.
 
     Parameters
     ----------

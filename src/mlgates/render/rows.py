@@ -151,7 +151,8 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 def closest(checks: Sequence[Check]) -> Check | None:
     """Return the check whose value is closest to its limit; None if no check has a distance.
 
-    A value of 0 with a limit of at most 0 is left out: it is as close as every other such value.
+    A check with the value 0 and a limit of at most 0 is left out, because such a value
+    is always equal to its limit.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)
@@ -168,10 +169,10 @@ def value_in_line(row: Row) -> str:
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     """Divide the checks of a result into three lists, each with the worst check first.
 
-    The checks of the first list get a row each. Those of the second list, which are undecided for
-    another reason than chance, share one row. Those of the third list, which passed without a hint,
-    share one row, too. The second list is empty if it would have fewer than four checks, and the
-    third if fewer than two checks passed. These checks are then in the first list.
+    Each check of the first list gets a row. The second list has checks that are undecided, but not
+    by chance; all of them share one row. The third list has checks that passed without a hint;
+    they also share one row. If there are fewer than four checks for the second list, or fewer than
+    two for the third, they are put into the first list instead.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]

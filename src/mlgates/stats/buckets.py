@@ -2,8 +2,8 @@
 
 A grid assigns each number to a bucket. A larger number is never in a lower bucket, so cumulated
 counts of buckets are exact values of the distribution function. Only the few buckets that a result
-depends on are opened, that is, their values are sorted. A bucket whose values are all equal is not
-sorted, and few values are sorted all together, as if they were in one bucket.
+depends on are opened: the values in them are sorted. A bucket of equal values needs no sorting. A
+small sample has no grid; all its values are in one bucket.
 """
 
 import math
@@ -113,8 +113,8 @@ def grid_of(*samples: Values) -> Grid | None:
     """Return a grid that fits the values of some samples; None if they are to be sorted instead.
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
-    this range and up to W more on each side. It is shorter where the least or the greatest value is
-    nearer than that. Few values are sorted, and so are integers that doubles do not represent.
+    this range and up to W more on each side, but not more than the range of all values. The result
+    is None for few values, and for integers that are not exact as float64.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Bucketed:
     values : numpy.ndarray, shape (n,)
         Integers or floats without NaN, in any order; not copied.
     grid : Grid, optional
-        The buckets; by default there is one, with all values.
+        The buckets; by default there is one bucket with all values.
     sums : bool
         Whether to add up the values of each bucket, which `wasserstein` needs.
 
@@ -167,10 +167,11 @@ class Bucketed:
     before : numpy.ndarray of int64, shape (size + 1,)
         Number of values in all lower buckets; the last element is the number of all values.
     left : numpy.ndarray of float64, shape (size,)
-        Sum of the distances of each bucket's values from its end, in widths of a bucket.
+        For each bucket, the sum of the distances of its values from the end of the bucket, in
+        widths of a bucket.
     inside : numpy.ndarray of bool, shape (size,)
-        Which buckets are open. The outermost are always opened, because they have the values beyond
-        the grid.
+        Which buckets are open. The first and the last one are always opened, because they also
+        have the values beyond the grid.
 
     Examples
     --------
@@ -194,7 +195,7 @@ class Bucketed:
         self._opened, self._upto = values[:0], counts[:0]
 
     def _counted(self, grid: Grid, *, sums: bool) -> tuple[Counts, Floats]:
-        """Return the count of each bucket and, with `sums`, the distances from its end."""
+        """Return the counts of the buckets and, with `sums`, the values of `left`."""
         n, size = self.n, grid.size
         self._places = np.empty(n, np.uint16)
         counts, fractions = np.zeros(size, np.int64), np.zeros(size)
@@ -289,7 +290,7 @@ class Bucketed:
         return least
 
     def distinct(self) -> tuple[Values, Counts]:
-        """Return the distinct values of the open buckets, and how many values are up to each."""
+        """Return the distinct values in open buckets, and the numbers of values up to each one."""
         values = self._opened
         last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])
         return values[last], self._upto[last]
@@ -299,10 +300,10 @@ class Bucketed:
 
         The edges are the distinct quantiles at ``i / bins``.
 
-        The quantile at ``q`` is the least value such that a share of at least ``q`` of the sample
-        is not greater (inverted distribution function). A quantile that is equal to at least
-        ``1 / bins`` of the sample is a cell of its own. Infinities are not edges, since they have
-        their own cells.
+        The quantile at ``q`` is the least value ``v`` such that at least a share ``q`` of the
+        sample is less than or equal to ``v`` (inverted distribution function). If a share of at
+        least ``1 / bins`` of the sample is equal to a quantile, this value is a cell of its own.
+        Infinite values are never edges, because they have cells of their own.
 
         References
         ----------
@@ -327,8 +328,8 @@ class Bucketed:
     def cells(self, edges: Edges) -> Counts:
         """Count the values in each cell between edges.
 
-        The first cell is -inf and the last inf; those between are in increasing order. The values
-        and the edges may have different types.
+        The first cell is for -inf and the last one for inf; the cells between them are in
+        increasing order. The values and the edges may have different types.
 
         Examples
         --------
@@ -346,7 +347,7 @@ class Bucketed:
 
 
 def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt.NDArray[Any]:
-    """Return how often each of `size` numbers occurs in an array, or the sum of its weights."""
+    """Return how often each number from 0 to `size` - 1 occurs, or the sum of its weights."""
     if len(rows) < _COUNTED:
         return np.asarray(np.bincount(rows, weights, size))
     from scipy.sparse import csc_array  # (imported here, since small samples do not need it)
@@ -363,8 +364,8 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
 
     The cells are those of `Bucketed.cells`.
 
-    NaN is not counted. `ends` are the number of values without NaN and of infinite ones, if the
-    caller has counted them; by default they are counted here.
+    NaN is not counted. `ends` has the number of values that are not NaN, and those of -inf and inf,
+    if the caller has counted them; by default they are counted here.
 
     Examples
     --------
@@ -412,12 +413,12 @@ def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Mask]:
-    """Return the largest distance at bucket ends, and which buckets may contain a larger one.
+    """Return the largest distance at ends of buckets, and which buckets may have a larger one.
 
-    Both samples are counted in the same grid. ``F`` and ``G`` are their distribution functions, and
-    ``n`` and ``m`` are their sizes. A distance is a whole number, ``n * m * |F - G|``. The buckets
-    are found by a bound: inside a bucket, ``F - G`` is at most ``F`` at its end minus ``G`` at its
-    start, and likewise for ``G - F``.
+    Both samples are counted in the same grid. ``F`` and ``G`` are the distribution functions of the
+    samples, ``n`` and ``m`` the numbers of values. A distance is the whole number ``n * m * |F -
+    G|``. The buckets are found by a bound: inside a bucket, ``F - G`` is at most ``F`` at the end
+    of the bucket minus ``G`` at its start; the bound of ``G - F`` is analogous.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g
@@ -428,8 +429,9 @@ def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Mask]:
 def ks(x: Bucketed, y: Bucketed) -> float:
     """Return the Kolmogorov-Smirnov distance of two samples counted in the same grid.
 
-    The result is computed in whole numbers, exact with ties, and NaN if a sample is empty. Only
-    those buckets are opened in which the distance may exceed its largest value at ends of buckets.
+    The result is exact, also with ties, because it is computed in whole numbers. It is NaN if a
+    sample is empty. Only those buckets are opened that may contain a larger distance than all ends
+    of buckets.
 
     Examples
     --------
@@ -457,9 +459,9 @@ def ks(x: Bucketed, y: Bucketed) -> float:
 
 
 class _Steps(NamedTuple):
-    """The values of a sample in open buckets, and ``n * m * (F - G)`` from each of them on.
+    """The values of a sample in open buckets, and ``n * m * (F - G)`` at each of them.
 
-    `rank` is the number of values of both samples up to each value.
+    `rank` is, for each value, the number of values of both samples that are at most as large.
     """
 
     height: Counts
@@ -468,7 +470,7 @@ class _Steps(NamedTuple):
 
 
 def _steps(x: Bucketed, y: Bucketed) -> list[_Steps]:
-    """Return the distances of two samples at the values of each of them in open buckets."""
+    """Return, for each of two samples, the distances at its values in open buckets."""
     found = []
     for sign, a, b in ((1, x, y), (-1, y, x)):
         values, upto = a.distinct()
@@ -480,8 +482,8 @@ def _steps(x: Bucketed, y: Bucketed) -> list[_Steps]:
 def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
     """Return the buckets in which ``F - G`` may change its sign.
 
-    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. Buckets
-    with so many values that their sum is rounded are included.
+    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. The
+    result also has the buckets with so many values that the sum of these values is not exact.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = (f - g)[:-1]
@@ -490,15 +492,17 @@ def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
 
 
 def wasserstein(x: Bucketed, y: Bucketed) -> float:
-    """Return the first Wasserstein distance of two samples counted with sums in the same grid.
+    """Return the first Wasserstein distance of two samples.
+
+    Both samples are counted in the same grid, with ``sums=True``.
 
     It is the area ``integral |F - G|`` between the distribution functions, in the unit of the
     values. It is NaN if a sample is empty or has an infinite value.
 
     Notes
     -----
-    If ``F - G`` does not change its sign in a bucket, its area there is ``|integral F - integral
-    G|``, and these integrals follow from the number and the sum of the values in the bucket. Only
+    If ``F - G`` does not change its sign in a bucket, the area in this bucket is ``|integral F -
+    integral G|``, and these integrals follow from the number and the sum of the values in it. Only
     the other buckets are opened.
 
     References

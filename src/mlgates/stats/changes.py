@@ -17,12 +17,12 @@ def deviation_interval(
 ) -> Interval | None:
     """Return the interval of a standard deviation, for values of any distribution.
 
-    The variance of the values is the mean of their squared deviations. Hall's interval of a mean is
-    computed for it, and its ends' square roots are returned. Hall's interval needs the variance and
-    the skewness of the squared deviations. Their variance is the one in Bonett's interval,
-    ``s**4 (kurtosis - (n - 3) / (n - 1))``, and their skewness follows from the sixth moment.
-    Bonett's own interval ignores that skewness: for 30 exponential values it contains the true
-    value in 81 % of samples, and this one in 91 %.
+    The variance of a sample is a mean, the mean of the squared deviations. So Hall's interval of a
+    mean is computed for the variance, and the square roots of both ends are returned. Hall's
+    interval needs the variance and the skewness of the squared deviations. This variance is
+    computed as in Bonett's interval, ``s**4 (kurtosis - (n - 3) / (n - 1))``, and the skewness from
+    the sixth moment. Bonett's interval ignores the skewness: for 30 exponential values, it contains
+    the true value in 81 % of samples, and the interval of this function in 91 %.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def deviation_interval(
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None for fewer than two values, and where all values are equal.
+        Lower and upper end; None for fewer than two values, and if all values are equal.
 
     References
     ----------
@@ -68,11 +68,12 @@ def welch_intervals(
     confidence: float = 0.95,
     ratio: float = 1.0,
 ) -> tuple[Interval, Interval] | None:
-    """Return an interval of each of two means, with the degrees of freedom of their difference.
+    """Return two intervals, one for each of two means, to combine into one interval.
 
-    Given to `square_and_add`, the two intervals give Welch's interval of the difference. With the
-    `ratio` of the two means, the degrees of freedom are those of ``mean1 - ratio * mean2``. Given
-    to `ratio_interval`, the intervals then give Fieller's interval of the ratio.
+    `square_and_add` combines them into Welch's interval of the difference. For this purpose, both
+    intervals use the degrees of freedom of the difference. `ratio_interval` combines them into
+    Fieller's interval of the ratio of the means; for it, `ratio` must be the ratio of the means, so
+    that the intervals use the degrees of freedom of ``mean1 - ratio * mean2``.
 
     Parameters
     ----------
@@ -81,12 +82,12 @@ def welch_intervals(
     confidence : float
         Level of the two-sided interval.
     ratio : float
-        Factor of the second mean.
+        Factor of the second mean: 1 for a difference.
 
     Returns
     -------
     pair of (float, float), or None
-        None where a sample has fewer than two values, or both are constant.
+        None if a sample has fewer than two values, or if both are constant.
 
     References
     ----------
@@ -127,13 +128,13 @@ def ratio_interval(
     value, other : float
         The estimates.
     interval, other_interval : (float, float)
-        The interval of each estimate. Both have the same confidence level, and so has the result.
+        The interval of each estimate, with the same confidence level. The result has this level.
 
     Returns
     -------
     (float, float) or None
-        None where `other_interval` contains 0, so that the ratio has no bound, and where an end is
-        infinite.
+        None if `other_interval` contains 0, so that the ratio has no bound, and if an end of an
+        interval is infinite.
 
     References
     ----------
@@ -162,12 +163,12 @@ def ratio_interval(
 
 
 def _bound(value: float, end: float, other: float, ends: Interval, side: int) -> float:
-    """Return one end of the interval of `ratio_interval`: a ratio that is just not excluded.
+    """Return one end of the interval of `ratio_interval`.
 
-    It is the lower end if `side` is -1, and the upper end if `side` is 1. `end` is the lower or
-    upper end of the interval of `value`, and `ends` are both ends of the interval of `other`. The
-    result ``r`` solves ``(value - r other)**2 = (value - end)**2 + r**2 (other - x)**2``. There
-    ``x`` is the first of `ends` if `end` is below 0, and otherwise the second.
+    The result is the lower end if `side` is -1, and the upper end if `side` is 1. `end` is the
+    lower or upper end of the interval of `value`, and `ends` are both ends of the interval of
+    `other`. The result ``r`` solves ``(value - r other)**2 = (value - end)**2 + r**2 (other -
+    x)**2``. In it, ``x`` is the first of `ends` if `end` is below 0, and otherwise the second.
     """
     x = ends[end >= 0]
     a, b, c = x * (2 * other - x), value * other, end * (2 * value - end)

@@ -49,8 +49,8 @@ def classifier_test(
     """Return how well gradient-boosted trees tell two sets of rows apart, by cross-validation.
 
     The standard error is 1.5 times ``sqrt(sum(v)) / k``, where ``v`` are DeLong's variances in the
-    ``k`` folds: the folds are not independent, because they share training rows [1]_. If all scores
-    of the folds are constant, the area is 0.5 and the p-value 1.
+    ``k`` folds. The factor 1.5 is needed because the folds share training rows and are not
+    independent [1]_. If the scores are constant in each fold, the area is 0.5 and the p-value 1.
 
     For rows in clusters, the variance of a fold is the larger one of DeLong's and of that computed
     from the sums of DeLong's components in each cluster [4]_. The p-value is then that of Student's

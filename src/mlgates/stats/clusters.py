@@ -32,8 +32,9 @@ _ROUNDING = 1e-12
 class ClusterVariance(NamedTuple):
     """The variance of an estimate from rows in clusters.
 
-    `variance` is that for dependent rows, and `of_rows` the one that independent rows would have.
-    `effective` has the effective number of clusters of each part of the rows.
+    `variance` takes the dependence of the rows into account, and `of_rows` is the variance if all
+    rows were independent. `effective` has the effective number of clusters of each part of the
+    rows.
     """
 
     variance: float
@@ -52,14 +53,15 @@ def cluster_variance(
 ) -> ClusterVariance:
     """Return the variance of an estimate whose rows are in clusters.
 
-    For clusters with the sums ``s`` of the influences of their rows it is
-    ``sum(s**2 / (1 - share))``, where the share of a cluster is that of its rows among all counted
-    rows. The effective number of clusters is ``1 / sum(share**2)``, which is the number of clusters
-    if all have the same size [1]_. There is one degree of freedom less.
+    The variance is ``sum(s**2 / (1 - share))``, a sum over clusters: ``s`` is the sum of the
+    influences of the rows in a cluster, and ``share`` is the number of these rows divided by the
+    number of all counted rows. The effective number of clusters is ``1 / sum(share**2)``; it is the
+    number of clusters if all have the same size [1]_. The degrees of freedom are the effective
+    number of clusters minus 1.
 
     An estimate such as an area under the ROC curve consists of several means, each over the rows of
-    one part (a class). The share of a cluster is then its largest share of any part, and the part
-    with the fewest effective clusters gives the degrees of freedom.
+    one part (a class). ``share`` is then the largest of the shares of a cluster in the parts, and
+    the part with the fewest effective clusters gives the degrees of freedom.
 
     Parameters
     ----------
@@ -120,14 +122,14 @@ def cluster_variance(
 
 
 def _sum_of_squares(sums: Floats, shares: Floats) -> float:
-    """Return ``sum(sums**2 / (1 - shares))``; a unit that is all of the sample counts as 0."""
+    """Return ``sum(sums**2 / (1 - shares))``, without terms where the share is 1."""
     rest = 1 - shares
     known = rest > _ROUNDING
     return float(np.sum(sums[known] ** 2 / rest[known]))
 
 
 def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]) -> Floats | None:
-    """Return the correlations of estimates of k groups that have rows of the same clusters.
+    """Return the correlations between estimates of k groups, some of which share clusters.
 
     Parameters
     ----------
@@ -180,11 +182,11 @@ def t_quantile(confidence: float, freedom: float) -> float:
 
 
 def normal_equivalent(confidence: float, freedom: Floats | float) -> Floats:
-    """Return ``(z / t)**2``, the factor by which few clusters reduce an effective number of rows.
+    """Return ``(z / t)**2``, a factor for the number of rows that replaces Student's t by normal.
 
-    ``z`` and ``t`` are the quantiles of the normal and of Student's t distribution at the level. An
-    interval of a proportion that uses ``z`` and the reduced number is as long as one that uses
-    ``t`` [1]_. The factor is 0 without degrees of freedom.
+    ``z`` is the quantile of the normal distribution at this confidence, and ``t`` that of Student's
+    t. An interval of a proportion with ``z`` and the number of rows times this factor is as long as
+    one with ``t`` and the number of rows itself [1]_. The factor is 0 if `freedom` is 0.
 
     References
     ----------
@@ -208,8 +210,8 @@ def effective_rows(
 ) -> Floats:
     """Return the number of independent rows with which a share would have this variance.
 
-    It is ``p (1 - p) / variance``. A share of 0 or 1 has no variance, so that the dependence of its
-    rows is not known; each effective cluster then counts as one row.
+    It is ``p (1 - p) / variance`` for a share of p. If the share is 0 or 1, the variance is 0 and
+    does not show how the rows depend on each other; each effective cluster then counts as one row.
 
     Examples
     --------
@@ -233,7 +235,7 @@ def clustered_share_interval(
     share : float
         From 0 to 1.
     variance : ClusterVariance
-        Of `share`.
+        Variance of the share.
     confidence : float
         Level of the two-sided interval.
 

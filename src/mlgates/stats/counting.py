@@ -1,4 +1,4 @@
-"""Exact counts of values below, up to and between points; the ranges between points are "cells".
+"""Count values exactly: below points, up to points, and in the cells between points.
 
 When numpy compares a 64-bit integer with a double, or a signed with an unsigned integer, it casts
 both to doubles, so that different values beyond 2**53 become equal. Here a point is rounded up or
@@ -61,7 +61,7 @@ def in_order(numbers: Values) -> Values:
 
 
 def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values less than each point, and those less than or equal to it.
+    """Count the values less than each point, and the values less than or equal to each point.
 
     Comparisons are exact for any two types.
 
@@ -93,8 +93,9 @@ def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
 def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values, Mask]:
     """Round points up, or down, to the next value of `dtype`.
 
-    Also return a mask of points for which `dtype` has no such value. For those, its largest value
-    (or its smallest, if rounding down) is returned. Points are integers or floats without NaN.
+    The second result is a mask of the points for which `dtype` has no such value. They become the
+    largest value of `dtype`, or the smallest if they are rounded down. Points are integers or
+    floats without NaN.
 
     Examples
     --------
@@ -197,8 +198,8 @@ class Edges:
     tied : bool
         Whether some point occurs more than once in the sample that the edges were computed from.
     reach : numpy.ndarray of float64, shape (k,), optional
-        Values nearer to an atom than this count as equal to it, because they differ by rounding
-        alone. By default only values that equal an atom do.
+        Values that are nearer to an atom than this count as equal to the atom, because they differ
+        from it only by rounding. By default, only equal values count as equal.
     """
 
     points: Values
@@ -219,7 +220,7 @@ class Edges:
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return a text such as ``1 < x <= 5`` for each cell.
 
-        `points` are the texts to write for the points; by default they are written as numbers.
+        `points` has a text for each point; by default the points are written as numbers.
 
         Examples
         --------
@@ -246,7 +247,7 @@ class Cells:
     reference, current : numpy.ndarray of int64, shape (k,)
         The counts.
     ordered : bool
-        Whether the cells have an order, which categories do not.
+        Whether the cells have an order, as quantile cells have; False for categories.
     positions : numpy.ndarray of int64, shape (k,)
         For each cell, its position in the list `Edges.labels`, or in the list of categories.
     """
@@ -293,7 +294,7 @@ def edges_at(
     quantiles : numpy.ndarray, shape (k,)
         Sorted quantiles.
     low, high : numpy.ndarray of int64, shape (k,)
-        Number of values below each quantile, and up to it.
+        Number of values less than each quantile, and less than or equal to it.
     n : int
         Number of values.
     bins : int
@@ -354,12 +355,12 @@ def snapped(values: Values, edges: Edges) -> Values:
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
     """Return the edges between cells from stored counts, without the reference's values.
 
-    They are those of `mlgates.stats.buckets.Bucketed.edges`.
+    The result is the same as that of `mlgates.stats.buckets.Bucketed.edges` with the values.
 
-    `low` and `high` are the numbers of values below each point, and up to it. `ends` has the number
-    of all values and of infinite ones, and `bins` is the number of cells of equal share. The points
-    must be sorted and distinct, and must include all finite quantiles at ``i / bins``. Quantiles at
-    a multiple of `bins`, such as at ``i / (10 * bins)``, include them.
+    For each point, `low` has the number of values less than it, and `high` the number of values
+    less than or equal to it. `ends` has the numbers of all and of infinite values, and `bins` is
+    the number of cells of equal share. The points must be sorted and distinct, and must include all
+    finite quantiles at ``i / bins``. Quantiles at ``i / (k * bins)``, for a whole number k, do so.
 
     Examples
     --------
@@ -377,10 +378,11 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
-    """Count the values in each cell, given how many values lie below and up to each point.
+    """Count the values in each cell from cumulated counts at the edges of the cells.
 
-    `low` has the numbers of values below each of ``edges.points``, `high` those up to it. The cells
-    are those of `mlgates.stats.buckets.Bucketed.cells`.
+    For each of ``edges.points``, `low` has the number of values less than this point, and `high`
+    the number of values less than or equal to it. `mlgates.stats.buckets.Bucketed.cells` describes
+    the cells.
 
     Examples
     --------
@@ -401,9 +403,9 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 def category_cells(
     reference: Counts, current: Counts, unseen: npt.ArrayLike = (), *, together: bool = True
 ) -> Cells:
-    """Return the counts of two samples per category, also of categories the reference lacks.
+    """Return the counts of two samples per category, also for categories not in the reference.
 
-    Categories of the current sample that the reference lacks are called unseen. To measure a
+    Categories of the current sample that are not in the reference are called unseen. To measure a
     distance, they are merged into one cell (``together=True``). For a test, each of them must be a
     cell of its own (``together=False``), because a merged cell would make the test reject too
     often: of 1,000 equally frequent categories, many are missing in the 1,000 rows of a reference,

@@ -35,14 +35,14 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     A cell contains a range of values, or a single value. In a small sample, some values are
     frequent by chance. If the cells were cut at quantiles of this sample only, such a value would
     get its own cell and would seem rarer in the other sample. A value therefore gets its own cell
-    only if its share of both samples together is at least half that of a cell, or if its counts in
+    only if its share of both samples together is at least half of ``1 / bins``, or if its counts in
     the two samples differ more than chance explains. The values between two neighbouring points get
     their own cell only if their counts differ more than chance explains.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
-        Counts as of `mlgates.stats.counting.count_stored`, at edges that are all atoms.
+        Counts as `mlgates.stats.counting.count_stored` returns them if all edges are atoms.
     bins : int
         Number of cells of equal share.
 
@@ -233,8 +233,8 @@ def chi_square_pvalue(
 ) -> float:
     """Return the p-value of the chi-square test that both samples have the same share in each cell.
 
-    It is 1 for a single cell, and NaN if a sample is empty. Each category that the reference lacks
-    must be a cell of its own.
+    It is 1 for a single cell, and NaN if a sample is empty. Each category that is not in the
+    reference must be a cell of its own.
 
     Parameters
     ----------
@@ -246,14 +246,13 @@ def chi_square_pvalue(
         The smallest expected count that a cell may have in a sample without being merged. Tests at
         significance levels of 0.1 % and less need about 20.
 
-    Notes
-    -----
-    Cells whose expected count is below `least` in a sample are merged: ordered ones with their
-    neighbour, categories by their frequency in both samples together (those of equal frequency in a
-    fixed random order). Which cells are merged depends only on the sum of both samples, so that the
-    p-value stays valid: with 1,000 categories and 200 rows against 20,000, 0.1 % of tests reject at
-    a nominal 0.1 %, where the plain chi-square test rejects about 13 %. Quantile cells must not be
-    merged by frequency, because the counts of the reference are equal in them.
+    Notes ----- Cells with an expected count below `least` in a sample are merged. Ordered cells are
+    merged with neighbours. Categories are merged with those of similar frequency in both samples
+    together; if frequencies are equal, a fixed random order decides. Which cells are merged depends
+    only on the sum of both samples, so that the p-value stays valid: with 1,000 categories and 200
+    rows against 20,000, 0.1 % of tests reject at a nominal 0.1 %, where the plain chi-square test
+    rejects about 13 %. Quantile cells must not be merged by frequency, because the counts of the
+    reference are equal in them.
 
     Merging can hide that values moved between neighbouring cells. If a merged cell has counts that
     occur with a probability of less than 0.00001, the p-value is therefore at most the bound of
@@ -262,8 +261,8 @@ def chi_square_pvalue(
     If an expected count is below 100, Pearson's test rejects too often at low levels. For shares of
     50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000, it rejects 2.1 times as often as the
     nominal 0.025 % that a correction for 200 columns requires. The p-value is then the larger one
-    of Pearson's and of Cressie's and Read's statistic with a power of 1/3, and for two cells that
-    of Fisher's exact test.
+    of two tests: Pearson's, and Cressie and Read's with a power of 1/3. For two cells it is that of
+    Fisher's exact test.
 
     References
     ----------
@@ -312,10 +311,10 @@ def chi_square_pvalue(
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
-    """Return where to start each group of neighbouring cells, so that each group has enough values.
+    """Return the first cell of each group of neighbouring cells with enough values.
 
-    `pooled` are the counts of both samples together. Each group sums to at least `enough`, except
-    where the total is too small for two groups: then the cells are split into two halves.
+    `pooled` has the counts of both samples together. The sum of each group is at least `enough`. If
+    the total is too small for two such groups, the cells are split into two halves.
     """
     sums = np.cumsum(pooled)
     # Cells before the first small one are not merged.
@@ -366,10 +365,10 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
 
 def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return ``-log(p)`` for each cell, with `p` the bound of the p-value of its two counts.
+    """Return ``-log(p)`` for each cell; ``p`` is a bound of the p-value of its two counts.
 
-    `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest of these
-    numbers, and describes the bound.
+    `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest result, and
+    describes the bound.
     """
     both = reference + current
     # Hoeffding's bound for sampling without replacement: exp(-T KL(a / T, m / (m + n))).

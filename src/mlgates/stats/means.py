@@ -40,7 +40,7 @@ def mean_interval(
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None for fewer than two rows, and where all values are equal.
+        Lower and upper end; None for fewer than two rows, and if all values are equal.
 
     References
     ----------
@@ -73,10 +73,9 @@ def hall_interval(
     Parameters
     ----------
     n : float
-        Number of rows, at least 2; with weights the effective one.
+        Number of rows, at least 2; with weights the effective number of rows.
     mean, deviation, skewness : float
-        Moments with the divisor n, so that the deviation is the root of the mean square. It is
-        above 0.
+        Mean, standard deviation (with the divisor n, above 0) and skewness of the values.
     confidence : float
         Level of the two-sided interval.
 
@@ -119,8 +118,8 @@ def median_interval(
     """Return a confidence interval of the median; its two ends are values of the sample.
 
     Without weights, the binomial distribution gives the ranks of the two values. With weights, the
-    number of rows in that distribution is the effective one, ``(sum w)**2 / sum w**2``, and the
-    ends are weighted quantiles.
+    distribution is that for the effective number of rows, ``(sum w)**2 / sum w**2``, and the ends
+    are weighted quantiles.
 
     Parameters
     ----------
@@ -134,8 +133,7 @@ def median_interval(
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None where there are too few rows for this level (fewer than 6 at
-        0.95).
+        Lower and upper end; None for too few rows, such as fewer than 6 at a level of 0.95.
 
     References
     ----------

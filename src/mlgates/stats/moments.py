@@ -35,8 +35,8 @@ class Moments(NamedTuple):
     squares : Fraction or None
         Exact sum of the squares of the values as doubles; None if it was not computed.
     powers : tuple of float
-        Sums of the second and third powers of the deviations from the mean. If `squares` is not
-        None, also those of the fourth to sixth powers.
+        Sums of the second and third powers of the deviations from the mean and, unless `squares` is
+        None, of the fourth to sixth powers.
 
     References
     ----------
@@ -67,9 +67,9 @@ class Moments(NamedTuple):
     ) -> "Moments":
         """Return the moments of finite integers or floats.
 
-        With ``squares=True``, the exact sum of the squares and the sums of the powers up to the
-        sixth are computed, too. `total` is the exact sum of the original values, to be given if
-        `values` are rounded. By default it is the sum of `values`.
+        With ``squares=True``, the exact sum of the squares and the sums of the fourth to sixth
+        powers are also computed. `total` is the exact sum of the values; give it if `values` were
+        rounded. By default it is the sum of `values`.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -78,7 +78,7 @@ class Moments(NamedTuple):
 
     @property
     def sum(self) -> float:
-        """The sum, rounded once; infinite beyond all doubles."""
+        """The sum, rounded once; infinite if it is too large for a double."""
         return _nearest(self.total)
 
     @property
@@ -94,7 +94,7 @@ class Moments(NamedTuple):
 
     @property
     def skewness(self) -> float:
-        """The third central moment over the cubed standard deviation; NaN if that is 0."""
+        """The third central moment over the cubed standard deviation; NaN if the latter is 0."""
         m2, m3 = self.powers[:2]
         spread = m2 * math.sqrt(m2)
         return math.sqrt(self.n) * m3 / spread if spread else math.nan
@@ -133,7 +133,7 @@ class Moments(NamedTuple):
 
 
 def _nearest(number: Fraction) -> float:
-    """Return the nearest double; infinite beyond all doubles."""
+    """Return the nearest double; infinite if the number is too large for a double."""
     try:
         return float(number)
     except OverflowError:
@@ -211,9 +211,10 @@ def _exact_squares(numbers: Floats) -> Fraction:
 
 
 def _scaled(numbers: Floats) -> tuple[Floats, int]:
-    """Return the numbers divided by a power of two, to make their sizes moderate, and its exponent.
+    """Divide numbers by a power of two so that they have a moderate size.
 
-    If their sizes are moderate already, they are returned unchanged, with the exponent 0.
+    Returns the quotients and the exponent of the power. If the numbers already have a moderate
+    size, they are returned unchanged, with the exponent 0.
     """
     exponent = math.frexp(float(np.abs(numbers).max(initial=0.0)))[1]
     if _SMALL <= exponent <= _LARGE:

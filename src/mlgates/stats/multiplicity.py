@@ -43,8 +43,8 @@ def holm_levels(
     """Return the confidence level at which to report the interval of each claim, by Holm's method.
 
     All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If
-    some of them are proved, the ``k`` claims that are not are tested again at ``1 - alpha / k``,
-    and so on until no further claim is proved. The probability that any false claim is proved is
+    some claims are proved, the ``k`` other claims are tested again at ``1 - alpha / k``, and so on
+    until no further claim is proved. The probability that any false claim is proved is
     then at most alpha.
 
     Parameters

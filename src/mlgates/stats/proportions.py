@@ -1,9 +1,9 @@
 """Intervals and tests of proportions: one sample, two samples (also paired), several groups.
 
-Two models on the same rows are a paired sample. Discordant rows are those that one model gets right
-and the other wrong: `gained` are right for the first model only, `lost` for the second only. With
-weights, a count is the share of the total weight that these rows have, times the effective number
-of rows ``(sum w)**2 / sum w**2``. It need not be an integer.
+Two models on the same rows are a paired sample. Discordant rows are those that only one model gets
+right: `gained` counts the rows that only the first model gets right, `lost` those that only the
+second gets right. With weights, a count is the share of these rows in the total weight, times the
+effective number of rows ``(sum w)**2 / sum w**2``, so it may be a fraction.
 
 The largest difference among k groups that are equal grows with k. Pairs of groups are therefore
 compared with quantiles of the studentized range (Tukey), not of the normal distribution.
@@ -62,14 +62,14 @@ def wilson_interval(
     Parameters
     ----------
     successes, trials : float or array_like
-        Counts, also fractional ones; they are broadcast.
+        Counts, which may be fractions; they are broadcast.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     low, high : float or ndarray
-        Ends from 0 to 1, of the broadcast shape; NaN where there are no trials.
+        Ends from 0 to 1, in the broadcast shape; NaN without trials.
 
     References
     ----------
@@ -121,8 +121,8 @@ def two_proportions_pvalue(
 
     The test is the z-test with the pooled proportion ``p``,
     ``z = (p1 - p2) / sqrt(p (1 - p) (1 / n1 + 1 / n2))``, whose square is Pearson's chi-square
-    without continuity correction. Where an expected count is below 5 it is Fisher's exact test. The
-    p-value is 1 where both proportions are 0 or both are 1, and NaN without trials.
+    without continuity correction. If an expected count is below 5, Fisher's exact test is used. The
+    p-value is 1 if both proportions are 0 or both are 1, and NaN without trials.
 
     References
     ----------
@@ -151,8 +151,8 @@ def fisher_exact(a: int, b: int, c: int, d: int) -> float:
     """Return the two-sided p-value of Fisher's exact test of the table ``[[a, b], [c, d]]``.
 
     It is the probability, given the margins, of a table that is at most as likely as this one. It
-    is 1 where a margin is empty. Each probability is computed from the one of the neighbouring
-    table, so that precision is not lost for counts of millions.
+    is 1 if a margin is 0. Each probability is computed from that of the neighbouring table, which
+    is precise also for counts of millions.
 
     References
     ----------
@@ -210,7 +210,7 @@ def square_and_add(
 
 
 def combined(one: npt.ArrayLike, other: npt.ArrayLike, correlation: npt.ArrayLike = 0.0) -> Floats:
-    """Return the standard error of a difference from those of its two estimates.
+    """Return the standard error of a difference from the standard errors of two estimates.
 
     Examples
     --------
@@ -246,8 +246,8 @@ def koopman_interval(
     Returns
     -------
     low, high : float or ndarray
-        `low` is 0 where the numerator has no successes, `high` is infinite where the denominator
-        has none. Both are NaN where neither has any, and where there are no trials.
+        `low` is 0 if the numerator has no successes, and `high` is infinite if the denominator has
+        none. Both are NaN if neither has successes, or if there are no trials.
 
     References
     ----------
@@ -316,7 +316,7 @@ def tango_interval(
     Returns
     -------
     low, high : float or ndarray
-        Ends from -1 to 1, of the broadcast shape; NaN where there are no rows.
+        Ends from -1 to 1, in the broadcast shape; NaN without rows.
 
     References
     ----------
@@ -360,12 +360,13 @@ def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
 def mcnemar(gained: float, lost: float) -> tuple[float, float]:
     """Return the exact p-value and the mid-p-value of McNemar's test of two models.
 
-    `gained` rows are right for the first model only, `lost` rows for the second only.
+    `gained` is the number of rows that only the first model gets right, and `lost` the number of
+    rows that only the second model gets right.
 
     The hypothesis is that a row is as likely to be gained as lost. The exact p-value is twice the
     probability of at most ``min(b, c)`` heads in ``b + c`` tosses of a fair coin, and at most 1.
     The mid p-value counts the probability of exactly ``min(b, c)`` heads once instead of twice.
-    Both are 1 where no row is discordant.
+    Both p-values are 1 if no row is discordant.
 
     References
     ----------
@@ -413,7 +414,7 @@ def rows_to_decide(
     Returns
     -------
     float
-        Infinite where the value lies on the limit.
+        Infinite if the value is equal to the limit.
 
     References
     ----------
@@ -437,7 +438,7 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
     This is the studentized range for infinitely many degrees of freedom: ``k`` times the integral
     of ``phi(z) (Phi(z)**(k - 1) - (Phi(z) - Phi(z - q))**(k - 1))``. It is computed without
     cancellation, so that small probabilities have the same relative precision as large ones. The
-    result has the shape of `q`: 1 where `q` is 0 or less, NaN where it is NaN. `k` is at least 2.
+    result has the shape of `q`. It is 1 for a `q` of 0 or less, and NaN for NaN. `k` is at least 2.
 
     References
     ----------
@@ -545,7 +546,7 @@ def group_level(confidence: float, k: int) -> float:
 def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
     """Return two-sided p-values of pairs of k groups, adjusted for all pairs.
 
-    Tukey's method: each p-value is converted to the distance between two groups that it belongs to.
+    Tukey's method: each p-value is converted to the distance of two groups that has this p-value.
     The adjusted p-value is the probability that the largest distance among k equal groups is at
     least as large. Two groups need no adjustment. NaN stays NaN.
 

@@ -51,7 +51,7 @@ _LEAST_BEYOND = 3.5
 
 
 def quantile(ordered: Floats, share: Fraction) -> float:
-    """Return the smallest value such that at least `share` of all values are not greater.
+    """Return a quantile: the smallest value that is at least as large as a `share` of all values.
 
     This is the inverted distribution function.
 
@@ -81,9 +81,9 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 
     Ranks count from 1.
 
-    The lower rank is the binomial quantile of (1 - confidence) / 2 for `n` independent values, the
-    upper one that of (1 + confidence) / 2, plus 1. A rank of 0 or ``n + 1`` means that there are
-    too few values for that end.
+    For `n` independent values, the lower rank is the binomial quantile of (1 - confidence) / 2, and
+    the upper rank is that of (1 + confidence) / 2, plus 1. A rank of 0 or ``n + 1`` means that
+    there are too few values for that end.
 
     References
     ----------
@@ -148,13 +148,13 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """How far successive calls depend on each other, and how many independent calls equal them.
+    """How much successive calls depend on each other, and the effective number of calls.
 
     `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
     dependence increases the variance of the share of calls that exceed the quantile to be measured.
-    `effective` is the number of calls divided by that factor: so many independent calls would give
-    the same variance. `effective_beyond` is computed in the same way, but only from whether each
-    call exceeds high quantiles, and not from the ranks of all latencies.
+    `effective` is the number of calls divided by this factor: the number of independent calls that
+    would give the same variance. `effective_beyond` is computed in the same way, but does not use
+    the ranks of all latencies, only whether each call exceeds high quantiles.
     """
 
     lag_1: float
@@ -164,7 +164,7 @@ class Dependence(NamedTuple):
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
-    """Estimate how many independent calls a series of latencies is worth for a quantile's interval.
+    """Estimate the effective number of independent calls in a series, for a quantile's interval.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
 
 
 def _inflation(series: Floats) -> tuple[float, float]:
-    """Return by which factor autocorrelation inflates the variance, and the lag-1 autocorrelation.
+    """Return the factor by which autocorrelation inflates the variance, and the one at lag 1.
 
     The factor is 1 + 2 * (sum of autocorrelations). For a constant series the result is (1, 0).
     """
@@ -265,7 +265,7 @@ def _inflation(series: Floats) -> tuple[float, float]:
 
 
 def _pairs(correlation: Floats) -> Floats:
-    """Return the sum of the autocorrelations at lags 0 and 1, that at lags 2 and 3, and so on."""
+    """Return the sums of two successive autocorrelations: lags 0 and 1, lags 2 and 3, and so on."""
     pairs: Floats = correlation[: len(correlation) // 2 * 2].reshape(-1, 2).sum(axis=1)
     return pairs
 
@@ -282,7 +282,7 @@ def quantile_interval(
     share : float
         Share of the quantile, from 0 to 1.
     effective : int
-        Number of independent values that would give as exact a quantile, see `dependence`.
+        Effective number of independent values, see `dependence`.
     confidence : float
         Level of the interval.
 
@@ -387,7 +387,7 @@ def ratio_interval(value: float, ends: Interval, other: float, other_ends: Inter
     value, other : float
         Numerator and denominator, positive and finite.
     ends, other_ends : tuple of float
-        Their intervals; ends may be infinite.
+        The interval of each of them; ends may be infinite.
 
     References
     ----------

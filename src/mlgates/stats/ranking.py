@@ -30,12 +30,12 @@ def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None 
     score : array_like of shape (n,)
         Scores without NaN.
     weight : array_like of shape (n,), optional
-        Weights that are not negative. A pair of rows has the product of its two weights.
+        Weights that are not negative. The weight of a pair of rows is the product of both weights.
 
     Returns
     -------
     float
-        From 0 to 1; NaN where a class has no rows or no weight.
+        From 0 to 1; NaN if a class has no rows or a total weight of 0.
 
     References
     ----------
@@ -302,7 +302,7 @@ def hanley_interval(
 
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
-    """Return for each row the share of rows of the other class that it is ranked correctly against.
+    """Return, for each row, the share of the other class against which it is ranked correctly.
 
     A positive row is ranked correctly against negative rows with a lower score. A tie counts half,
     and rows count by their weight.

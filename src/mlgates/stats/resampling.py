@@ -83,9 +83,9 @@ def bca_interval(
     Returns
     -------
     Resampled
-        ``how`` is "percentile" where there is no correction: without `left_out`, or where all
-        draws lie on one side of the value. There is no interval where all draws are equal
-        ("degenerate") and where more than 10 % of them are undefined ("undefined").
+        ``how`` is "percentile" if there is no correction: without `left_out`, or if all draws lie
+        on one side of the value. There is no interval if all draws are equal ("degenerate") or if
+        more than 10 % of them are undefined ("undefined").
 
     References
     ----------
@@ -134,13 +134,13 @@ def cells_interval(
 ) -> Resampled:
     """Return the BCa bootstrap interval of a function of a table of counts.
 
-    A multinomial draw of the counts has the same distribution as counting resampled rows, at a cost
-    that does not depend on the number of rows.
+    The counts are drawn from the multinomial distribution. This is the same as to count resampled
+    rows, but the time does not depend on the number of rows.
 
     Parameters
     ----------
     statistic : callable
-        Takes m tables, shape ``(m, *cells.shape)``, and returns m values, NaN where undefined.
+        Takes m tables, shape ``(m, *cells.shape)``, and returns m values; NaN if undefined.
     cells : ndarray
         The observed counts, of any shape. With weights they are sums of weights, scaled to the
         effective number of rows in total.

@@ -139,7 +139,7 @@ class RankedQueries:
         return self._divided(self._found(k), np.where(self.relevant > 0, k, 0))
 
     def recall(self, k: int) -> Floats:
-        """Return the number of relevant documents among the first `k`, divided by that of all."""
+        """Return the share of the relevant documents of a query that are among the first `k`."""
         return self._divided(self._found(k), self.relevant)
 
     def hit(self, k: int) -> Floats:

@@ -1,9 +1,9 @@
-"""Tests that stay valid however often their result is read: e-values of counts, and a detector.
+"""Tests that may be repeated at any time as data come in: e-values of counts, and a detector.
 
-Events are counted in looks: a look is one reading of the counts, of all requests since the look
-before. An e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true.
-The e-values here are valid over all looks together: the probability that any of them reaches
-``1 / alpha`` is at most alpha. They are returned as logarithms, which never overflow.
+Events are counted in looks. A look has the counts of all requests since the look before it. An
+e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true. The
+e-values here are valid over all looks together: the probability that any of them reaches ``1 /
+alpha`` is at most alpha. They are returned as logarithms, which never overflow.
 """
 
 import math
@@ -66,11 +66,10 @@ def ratio_log_e(
     Parameters
     ----------
     candidate, production : array_like of shape (looks,)
-        Number of events in each look, that is, since the look before, among the requests of each
-        arm.
+        Number of events in each look, among the requests of the candidate and of production.
     share : array_like of shape (looks,)
-        Probability that a request was routed to the candidate. Looks with a share of 0 or 1 have no
-        comparison and don't count.
+        Probability, in each look, that a request was routed to the candidate. Looks with a share of
+        0 or 1 compare nothing and don't count.
     ratio : float
         The ratio of the null hypothesis, greater than 0.
     side : {"greater", "less"}
@@ -100,12 +99,12 @@ def ratio_log_e(
 def ratio_estimate(
     candidate: npt.ArrayLike, production: npt.ArrayLike, share: npt.ArrayLike
 ) -> float:
-    """Return the ratio of event rates at which as many candidate events are expected as counted.
+    """Return an estimate of the event rate of the candidate divided by that of production.
 
-    A look is one reading of the counts. The expected number of candidate events is computed for
-    each look from its own share of the traffic, and these numbers are added up. Dividing the two
-    rates of all looks together would be wrong if both the share and the event rate change between
-    looks.
+    For a given ratio, the expected number of candidate events is computed in each look, from the
+    share of the traffic in this look, and added up. The result is the ratio for which this sum is
+    the number of candidate events that was counted. It would be wrong to divide the rates of all
+    looks together, because both the share and the event rate may change between looks.
 
     Parameters
     ----------
@@ -115,7 +114,7 @@ def ratio_estimate(
     Returns
     -------
     float
-        0 without candidate events, infinity without production events, NaN without both.
+        0 if only production had events, infinity if only the candidate had, NaN without events.
 
     Examples
     --------
@@ -148,9 +147,9 @@ def ratio_interval(
     lower: float,
     upper: float,
 ) -> tuple[float, float]:
-    """Return the ratios of event rates that are not refuted, valid at any number of looks.
+    """Return an interval of the ratio of event rates, valid at any number of looks.
 
-    A look is one reading of the counts.
+    It contains the ratios that no e-value refutes.
 
     Parameters
     ----------
@@ -164,8 +163,9 @@ def ratio_interval(
     Returns
     -------
     (float, float)
-        The largest ratio with an e-value "greater" of at least `lower`, and the smallest with an
-        e-value "less" of at least `upper`; 0 and infinity where there is none.
+        The largest ratio for which the e-value with ``side="greater"`` is at least `lower`, or 0;
+        and the smallest ratio for which the e-value with ``side="less"`` is at least `upper`, or
+        infinity.
 
     References
     ----------
@@ -205,7 +205,7 @@ def ratio_scale_needed(
     side: Side,
     e_value: float,
 ) -> float | None:
-    """Return by which factor all counts must grow until an e-value is reached.
+    """Return the factor by which all counts must grow to reach an e-value.
 
     Parameters
     ----------
@@ -217,7 +217,8 @@ def ratio_scale_needed(
     Returns
     -------
     float or None
-        The least factor, at most 1 if the e-value is reached already; None if no factor is enough.
+        The smallest factor, at most 1 if the e-value is already reached; None if no factor is
+        enough.
 
     Notes
     -----
@@ -233,7 +234,7 @@ def ratio_scale_needed(
 
 
 def _scale_needed(slopes: Floats, e_value: float) -> float | None:
-    """Return by which factor the counts must grow until the e-value reaches `e_value`.
+    """Return the factor by which the counts must grow to reach an e-value.
 
     The e-value is the mean of 32 likelihood ratios. Their logarithms grow in proportion to the
     counts; `slopes`, of shape (32,), are these logarithms for the present counts. The result is
@@ -257,10 +258,10 @@ def beta_log_e(
     r"""Return the log e-value against the hypothesis that two counts are split by a stated share.
 
     The e-value is the mean likelihood ratio of other shares against the stated one. The other
-    shares have a beta distribution. For ``side="both"`` all of it is used, for example to test
-    whether requests were routed as stated. For "greater" or "less", only its part above or below
-    `share` is used. With a prior of (1, 1), this is then the count test of Lindon and Malek, which
-    compares the event rates of two groups of requests.
+    shares have a beta distribution. For ``side="both"`` the whole distribution is used, for example
+    to test whether requests were routed as stated. For "greater" or "less", only its part above or
+    below `share` is used; with a prior of (1, 1), the test is then the count test of Lindon and
+    Malek, which compares the event rates of two groups of requests.
 
     Parameters
     ----------
@@ -350,7 +351,7 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
 
 
 def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: float) -> float | None:
-    """Return by which factor both counts must grow until `rate_log_e` reaches an e-value.
+    """Return the factor by which both counts must grow for `rate_log_e` to reach an e-value.
 
     Parameters
     ----------
@@ -383,7 +384,7 @@ def _rate_exponents(events: int, requests: int, limit: float) -> Floats:
 
 
 def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask, Floats]:
-    """Return the mean Shiryaev-Roberts statistic after each window, and where it is an alarm.
+    """Return the mean Shiryaev-Roberts statistic after each window, and whether it is an alarm.
 
     Each stream has a statistic, which starts at 0. A p-value of the stream is converted to the
     e-value ``e = p ** -0.5 / 2``, and the statistic becomes ``(statistic + 1) * e``. An alarm is
@@ -394,8 +395,8 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
     Parameters
     ----------
     p_values : array_like of shape (windows, streams)
-        Unadjusted p-values in order of time. NaN where there is none; the statistic of the stream
-        is then not changed. A p-value of 0 counts as 1e-300.
+        Unadjusted p-values in order of time. A NaN means that there is no p-value, and does not
+        change the statistic of the stream. A p-value of 0 counts as 1e-300.
     threshold : float
         The smallest expected number of windows between false alarms.
 
@@ -437,8 +438,8 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
 class _Looks:
     """The event counts of many looks; looks with the same share are added up.
 
-    A look is one reading of the counts, and its share is the probability that a request was routed
-    to the candidate. Looks with a share of 0 or 1 are left out, because they compare nothing.
+    The share of a look is the probability that a request was routed to the candidate. Looks with a
+    share of 0 or 1 are left out, because they compare nothing.
     """
 
     def __init__(
@@ -476,10 +477,10 @@ class _Looks:
 
 
 def _log_mean(exponents: Floats) -> Floats:
-    """Return the logarithm of the weighted mean of likelihood ratios, given their logarithms.
+    """Return the logarithm of a weighted mean of likelihood ratios.
 
-    `exponents` are these logarithms, of shape ``(..., 32)``. The result has the shape ``(...)``.
-    The 32 weights are fixed and sum to 1.
+    `exponents` has the logarithms of the ratios, in the shape ``(..., 32)``. The result has the
+    shape ``(...)``. The 32 weights are fixed and sum to 1.
     """
     terms = exponents + _LOG_WEIGHTS
     most = terms.max(axis=-1)
@@ -487,10 +488,10 @@ def _log_mean(exponents: Floats) -> Floats:
 
 
 def _root(function: Callable[[Floats], Floats], low: float, high: float) -> float:
-    """Return where an increasing function becomes 0 between two numbers, to 13 digits.
+    """Return the root of an increasing function between two numbers, to 13 digits.
 
-    `function` takes an array of points and returns the value at each of them. It is negative at
-    `low` and not at `high`.
+    `function` takes an array of points and returns its value at each point. It is negative at
+    `low`, and 0 or positive at `high`.
     """
     while high - low > 1e-13 * max(1.0, abs(low), abs(high)):
         points = np.linspace(low, high, 17)

@@ -24,13 +24,14 @@ def worst_groups(
 ) -> list[tuple[int, ...]]:
     """Return the groups of rows with the largest excess of errors, one after another.
 
-    A group has the rows for which up to `depth` conditions are true. Groups are ranked by the
-    log-likelihood ratio of two error rates, in the group and outside, against one rate for all
-    rows; each condition after the first costs 2. After the first group, the next ones are ranked by
-    the rows that are in none of the earlier groups, so that they are not shadows of these.
+    A group consists of the rows for which all of up to `depth` conditions are true. Groups are
+    ranked by a log-likelihood ratio: of two error rates, inside and outside of the group, against
+    one rate for all rows. 2 is subtracted for each condition after the first. The second and third
+    group are ranked without the rows of the groups before them, so that a group does not rank high
+    only because it overlaps with an earlier one.
 
-    For a depth above 1, the best 300 groups of each depth are extended by one condition more. So
-    not all conjunctions are tried if there are more than 300 conditions.
+    For a depth above 1, only the best 300 groups of each depth are extended by one more condition.
+    So with more than 300 conditions, not all combinations are tried.
 
     Parameters
     ----------
@@ -109,10 +110,10 @@ def _overlap(one: Mask, other: Mask) -> bool:
 
 
 def excess_p_value(inside_wrong: int, inside: int, wrong: int, n: int) -> float:
-    """Return the p-value of the number of errors in a group of rows, one-sided.
+    """Return the one-sided p-value for the number of errors in a group of rows.
 
     It is the probability that a group of `inside` rows has at least `inside_wrong` errors, if the
-    `wrong` errors of all `n` rows were dealt to the rows at random: the upper tail of the
+    `wrong` errors were distributed at random over all `n` rows: the upper tail of the
     hypergeometric distribution.
 
     Examples
@@ -126,10 +127,10 @@ def excess_p_value(inside_wrong: int, inside: int, wrong: int, n: int) -> float:
 
 
 def _excess(errors: Floats, rows: Floats, wrong: float, n: int, least: int) -> Floats:
-    """Return the log-likelihood ratios of groups with so many rows and errors.
+    """Return the log-likelihood ratio of each group, from its number of rows and errors.
 
-    The ratio is 0 for a group with no higher error rate than the other rows, and for one with fewer
-    than `least` rows.
+    The ratio is 0 for a group with fewer than `least` rows, and for one with an error rate that is
+    not higher than in the other rows.
     """
     errors, rows = np.asarray(errors, np.float64), np.asarray(rows, np.float64)
     outside, others = n - rows, wrong - errors

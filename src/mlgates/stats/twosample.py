@@ -46,11 +46,11 @@ class Bounded(NamedTuple):
 
 
 class PointCounts(NamedTuple):
-    """The numbers of values of a sample below and up to each of some points.
+    """Cumulated counts of a sample at some points.
 
-    `low` has the number of values below each point, and `high` the number up to and including it.
-    `n` is the number of all values. `neg_inf` and `pos_inf` are the numbers of values that are -inf
-    and inf.
+    `low` has the number of values less than each point, and `high` the number of values less than
+    or equal to it. `n` is the number of all values, `neg_inf` the number of values that are -inf,
+    and `pos_inf` the number of values that are inf.
     """
 
     low: Counts
@@ -64,7 +64,7 @@ _UNDEFINED = Bounded(math.nan, math.nan, math.nan)
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
-    """Return the p-value of the number of values that lie beyond the extremes of another sample.
+    """Return the p-value for the number of values beyond the extremes of another sample.
 
     Under equal distributions, the `k` largest of all ``n + m`` values are all from the sample of
     `n` with probability ``prod (n - i) / (n + m - i)`` for ``i < k``. The same holds for the `k`
@@ -74,8 +74,8 @@ def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
     Parameters
     ----------
     low, high : int
-        How many of the `n` values of the one sample are below, and how many above, all `m` values
-        of the other sample.
+        The numbers of values of the sample of `n` that are below, and above, all `m` values of the
+        other sample.
     n, m : int
         Sizes of the two samples.
 
@@ -201,7 +201,7 @@ def _counted_paths(steps: int, small: int, large: int) -> float:
 
 
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
-    """Return bounds of the KS distance of two samples of which only counts at points are known.
+    """Return bounds of the KS distance of two samples, from counts at points only.
 
     ``F`` and ``G`` are the distribution functions of the samples. The lower bound, which is also
     the estimate, is the largest difference at a point, just below one, or at an infinity. Between

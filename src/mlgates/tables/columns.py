@@ -320,7 +320,7 @@ def require_same_rows(*parts: RowAxis) -> None:
 
 
 def rows_of(value: object) -> int | None:
-    """Return the number of rows of a table or array; None for a value that has none, like a model.
+    """Return the number of rows of a table or array; None for a value without rows, like a model.
 
     Examples
     --------

@@ -144,8 +144,8 @@ def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Convert decimals to the nearest doubles, leaving out nulls.
 
-    Arrow's own cast multiplies by a rounded power of ten, so that 0.3 with one decimal place would
-    become another double than 0.3 with two places, or than 0.3 in a column of doubles.
+    Arrow's own cast multiplies by a rounded power of ten. It can convert 0.3 with one decimal place
+    and 0.3 with two places to different doubles.
 
     Examples
     --------
@@ -174,8 +174,8 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
     """Return whether distinct decimals are still distinct after they are rounded to doubles.
 
-    If the type of the decimals has no decimal places, each number must also be exactly equal to its
-    double. Small numbers are known to fulfil this. Larger ones are rounded and then compared.
+    If the type has no decimal places, each number must also be exactly equal to its double. Small
+    numbers always are; larger numbers are rounded and compared.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return for each text the sum of its bytes plus 2**32 times its number of bytes, modulo 2**64.
+    """Return a weight for each text: its sum of bytes plus 2**32 times its length, modulo 2**64.
 
     Each result is what `bytes_sum` returns for a column of this text alone. `dictionary` has the
     texts, without nulls.
@@ -254,8 +254,8 @@ def as_bytes(array: pa.Array) -> pa.Array:
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Return the offsets of the texts of a chunk, and the bytes of all its texts.
 
-    There is one offset more than texts. Text i has the bytes from ``offsets[i] - offsets[0]`` to
-    ``offsets[i + 1] - offsets[0]``, without the last one.
+    The number of offsets is the number of texts plus 1. Text i has the bytes from ``offsets[i] -
+    offsets[0]`` to ``offsets[i + 1] - offsets[0]``, without the last one.
     """
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)

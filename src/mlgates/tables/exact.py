@@ -43,15 +43,16 @@ Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return, without rounding error, the number that a column of this type stores for a value.
+    """Return a value as the number that a column of an Arrow type would store, as a Fraction.
 
-    For a floating type, the number is rounded to the nearest value of the type. For decimals, a
-    float is the number that its shortest text shows, so that ``0.1`` is one tenth. For dates, the
-    result is a number of days. For other times, it is a number of the column's units, such as
-    milliseconds. The result is a Fraction, or an infinite float.
+    For a floating type, it is the value of this type that is nearest. For a decimal type, a float
+    is read as Python prints it, so that ``0.1`` is exactly one tenth. A date is a number of days,
+    and another time a number of the units of `type_`, such as milliseconds. An infinite value is
+    returned as a float.
 
-    Returns None if the value is missing (NaN, NaT) or of another kind than the column, so that it
-    equals no value of the column. Raises EvidenceError if only one of the two has a time zone.
+    Returns None if the value is missing (NaN, NaT) or can't equal a value of this type, such as a
+    text in a column of integers. Raises EvidenceError if only the value or only the type has a
+    time zone.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
 def _to_fraction(value: Real | Decimal, *, as_text: bool) -> Exact | None:
     """Convert a number to an exact fraction; None for NaN, and a float for infinities.
 
-    With `as_text`, a float becomes the decimal number that its text shows.
+    With `as_text`, a float becomes the decimal number that Python prints for it.
     """
     if isinstance(value, Rational):
         return Fraction(int(value.numerator), int(value.denominator))
@@ -197,7 +198,7 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
 def same_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> pa.Array:
-    """Convert those values that a column of this type can contain to an Arrow array of the type.
+    """Convert the values that a column of a type can contain to an Arrow array of this type.
 
     The rules are those of `stored_values`. For a floating type, zero becomes both 0.0 and -0.0.
 
@@ -215,7 +216,7 @@ def same_values(
 def stored_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """Convert those values that a column of this type can contain; return them and their positions.
+    """Convert the values that a column of a type can contain; return them and their positions.
 
     The first item is an Arrow array of the type. The second item has the position in `values` of
     each of its elements. Values that no cell can equal are left out. Numbers are converted as

@@ -60,11 +60,11 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's form,
     in which ``%20`` is a space). A key is an integer if all of its values are, or a date if all are
     ISO dates, else a text; `types` gives another type. If the files also have a column with the
-    name of a key, its values must equal the one in the name of the folder.
+    name of a key, all values of this column must equal the value in the name of the folder.
 
-    Files and folders whose names begin with a dot or an underscore are hidden, except folders
-    ``_key=value``. Any other file must be a Parquet file, or EvidenceError is raised. A file that
-    can't be read is never just left out, because its rows could be those that drifted.
+    Files and folders with names that begin with a dot or an underscore are ignored, except folders
+    ``_key=value``. EvidenceError is raised if any other file is not a Parquet file or can't be
+    read; it is not left out, because the rows in it may have drifted.
 
     Examples
     --------

@@ -55,9 +55,9 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     Returns
     -------
     numpy.ndarray of uint64, shape (2, n)
-        Equal rows have equal hashes, and rows are equal if all their values are. Numbers of
-        different types are equal if their values are, such as 1, 1.0 and Decimal("1.00"); a decimal
-        with a fraction equals its nearest double. Times are equal if they mean the same moment,
+        Equal rows have equal hashes; rows are equal if all values are equal. Numbers of different
+        types can be equal, such as 1, 1.0 and Decimal("1.00"); a decimal with a fraction equals the
+        nearest double. Times are equal if they mean the same moment,
         whatever their unit. A date equals its midnight without a time zone, and null equals NaN.
         Different rows have the same pair of hashes with a probability of about 2**-128.
 

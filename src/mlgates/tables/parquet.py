@@ -84,9 +84,9 @@ class Columns(NamedTuple):
     fields: dict[str, Field]
 
     def like(self, schema: pa.Schema) -> "Columns":
-        """Return the columns of a schema, which are these if the schemas are equal.
+        """Return the columns of a schema; if the schemas are equal, it is this object.
 
-        It takes long to make the fields, and files of a folder mostly have equal schemas.
+        This saves time, because files of a folder mostly have equal schemas.
         """
         if schema.equals(self.schema, check_metadata=True):
             return self

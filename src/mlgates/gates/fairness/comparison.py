@@ -58,8 +58,8 @@ class Rule(NamedTuple):
     def pair_level(self, confidence: float, k: int) -> float:
         """Return the level of each pair of k groups, so that all pairs together have `confidence`.
 
-        It is Tukey's for all pairs. The k - 1 pairs with a reference have Sidak's, which also holds
-        for dependent intervals.
+        For all pairs it is Tukey's. For the k - 1 pairs with a reference group it is Sidak's, which
+        also holds for dependent intervals.
         """
         if self.reference is None:
             return proportions.pair_level(confidence, k)
@@ -99,9 +99,9 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
 
     The value is None if fewer than two groups can be compared, or if a ratio is undefined. For
     shares, a pair has Newcombe's interval of the difference or Koopman's interval of the ratio. For
-    other metrics, the intervals of the two groups are combined by Newcombe's formula (for a ratio
-    those of the logarithms), and so are those of shares if the rows are in clusters. The level
-    makes the intervals of all pairs hold simultaneously.
+    other metrics, and for shares of rows in clusters, Newcombe's formula combines the intervals of
+    the two groups; for a ratio, it combines the intervals of the logarithms. The level is chosen
+    so that the intervals of all pairs hold simultaneously.
     """
     alone = rule.reference is not None and not rates.comparable[rule.reference]
     if alone or np.count_nonzero(rates.comparable) < 2:
@@ -203,7 +203,7 @@ def _pooled_error(
     Both groups of a pair are assumed to have the same true share. `i` and `j` have the index of the
     first and of the second group of each pair, and `z` is the normal quantile of the level. The
     common share of a pair is moved towards 1/2 like the centre of Wilson's interval. It is also
-    kept so far from 0 and 1 that a difference of `wanted` between the groups is possible.
+    kept far enough from 0 and 1 for a difference of `wanted` between the groups to be possible.
     """
     x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
     share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)
@@ -334,13 +334,13 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
 def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
     """Return by what factor the rows must grow so that each value's interval excludes its limit.
 
-    With ``f`` times the rows, the interval of a value at the distance ``d`` from its limit excludes
-    the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. With the returned factor the
-    probability is about 80 %, as a mean over a normal distribution of ``d``, which is estimated.
+    ``d`` is the distance of a value from its limit. With ``f`` times as many rows, its interval
+    excludes the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. The returned factor
+    gives about 80 % for the mean of this probability over a normal distribution of ``d``, because
+    ``d`` is only estimated.
 
-    A PASS needs the intervals of all values to be within their limits. So for a value within its
-    limit, the largest random deviation of any value counts: its median, `farthest`, is added to
-    `quantile`.
+    A PASS needs all intervals to be within the limit. So for a value within its limit, `farthest`
+    is added to `quantile`: the median of the largest random deviation of any value.
 
     Parameters
     ----------

@@ -99,8 +99,8 @@ def _denominator(
 class FrameStratum(NamedTuple):
     """The rates of the groups in one stratum of a `MetricFrame`; without strata, its name is None.
 
-    `values` has the value of each feature in each group, and `size` the number of rows of each
-    group, NaN if the frame does not have it.
+    `values` has the value of each feature in each group. `size` has the number of rows of each
+    group, which is NaN if the frame has no counts of rows.
     """
 
     name: str | None
@@ -125,8 +125,8 @@ def strata_of_frame(
     Raises
     ------
     EvidenceError
-        For another object, for features or metrics that are not in the frame, and for values that
-        its counts do not allow.
+        If `frame` is not a `MetricFrame`, if a feature or metric is not in the frame, or if its
+        values contradict its counts.
     """
     if not is_instance_of(frame, "fairlearn", "MetricFrame"):
         msg = f"`metric_frame` must be a fairlearn MetricFrame, got {name_of(frame)}"
@@ -164,7 +164,7 @@ def strata_of_frame(
 
 
 def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[str]) -> None:
-    """Raise EvidenceError unless an option names the features of the frame, or names none."""
+    """Raise EvidenceError unless `given` is empty or names all features of the frame."""
     if not given:
         return
     conditions = [item[0] for item in given if not isinstance(item, str)]
@@ -189,7 +189,7 @@ def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[s
 
 
 def _column_of(rate: Metric, columns: Sequence[str]) -> str:
-    """Return the name of the only metric of the frame that is a rate.
+    """Return the name of the column of the frame that has the metric `rate`.
 
     Names of scikit-learn's and fairlearn's functions are accepted, such as "recall_score".
     """
@@ -231,7 +231,7 @@ def _rates_of(
 ) -> GroupRates:
     """Return a rate of each group of a stratum, with intervals if the frame has the counts.
 
-    `at` has the place of each group in the arrays of `columns`, -1 if it is not there.
+    `at` has the position of each group in the arrays of `columns`; -1 if the group is not in them.
     """
 
     def of_groups(name: str) -> Floats:

@@ -83,9 +83,9 @@ def normal(confidence: float) -> float:
 class CountedRows:
     """Labels and predictions of all rows, counted once for all groups of all gates of a run.
 
-    The rows of a cell have the same label, the same prediction and the same values of all features
-    that the gates compare. If there are no predicted labels, a cell has the rows with the same
-    values of the features.
+    The rows are divided into cells. The rows of a cell have the same label, the same prediction and
+    the same value of each feature that the gates compare. If there are no predicted labels, only
+    the features divide the rows.
     """
 
     def __init__(self, outcomes: Outcomes, crossing: Crossing) -> None:
@@ -116,9 +116,9 @@ class CountedRows:
 class GroupedOutcomes:
     """Labels and predictions by group, in all rows or in one stratum of them.
 
-    `rows` has the number of rows of each group, and `size` the effective number (Kish's), which is
-    smaller if weights differ. `dropped` is the number of rows without a label. `stratum` is a mask
-    of the cells of the crossing.
+    `rows` has the number of rows of each group, and `size` Kish's effective number of rows, which
+    is smaller if weights differ. `dropped` is the number of rows without a label. `stratum` is a
+    mask of the cells of the crossing.
     """
 
     def __init__(self, counted: CountedRows, groups: Groups, stratum: Flags | None = None) -> None:
@@ -162,11 +162,11 @@ class GroupedOutcomes:
         """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
 
         A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
-        Metrics that are not shares of rows, and all metrics of rows in clusters, are computed for
-        each group alone. The result can also
-        give intervals at other levels. For intervals from resamples, it stretches the interval at
-        `confidence` by the ratio of the normal quantiles of the two levels, because extreme
-        quantiles of a few thousand resamples are inaccurate.
+        Shares of independent rows are computed for all groups at once, and all other metrics group
+        by group. The result can also give intervals at other levels. An interval from resamples is
+        then not computed again: the interval at `confidence` is stretched by the ratio of the
+        normal quantiles of the two levels, because extreme quantiles of a few thousand resamples
+        are inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]

@@ -23,8 +23,8 @@ _MOST_NAMED = 5
 class Reference:
     """The group that the others are compared with.
 
-    `group` is its index, None if all pairs are compared. `absent` is the reason if the group was
-    declared but has no rows, as a clause.
+    `group` is the index of the group, or None if all pairs are compared. If the declared group has
+    no rows, `absent` is a clause that says so.
     """
 
     group: int | None = None
@@ -33,7 +33,7 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """The rates of the groups in one stratum, or in all rows; then its name is None."""
+    """The rates of the groups in one stratum; its name is None if it has all rows."""
 
     name: str | None
     rates: tuple[GroupRates, ...]
@@ -110,7 +110,7 @@ def find_reference(
     Raises
     ------
     EvidenceError
-        If `given` does not have one value of each feature.
+        If `given` does not have exactly one value for each feature.
     """
     if given is None:
         return Reference()

@@ -85,9 +85,10 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 
 
 def estimate(of: str, state: Any, rows: int) -> Estimate:
-    """Return the estimate of the statistic `of` from what its counter counted in `rows` rows.
+    """Return the estimate of a statistic of one column.
 
-    `state` is the result of the counter.
+    `of` is the name of the statistic, and `rows` the number of rows. `state` is the result of the
+    counter that `counter_of` returns for this statistic.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
