@@ -51,7 +51,7 @@ _BLOCK = 1 << 16
 #: Values counted per call. So many are counted without blocking other threads.
 _COUNTED = 1 << 18
 #: Values looked at to choose a grid.
-_SAMPLE = 4_096
+_SAMPLE = 2_048
 #: Doubles represent all integers up to twice this number.
 _WHOLE = 2.0**52
 #: Larger doubles are scaled down before their differences are added, to avoid overflow.
@@ -105,8 +105,8 @@ class Grid(NamedTuple):
         >>> Grid(0.0, 1.0, 16).places(np.array([-np.inf, -1.0, 0.0, 1.9, 7.0, np.inf])).tolist()
         [0, 0, 0, 1, 7, 15]
         """
-        at = self.positions(values)
-        return np.clip(at, self.size, 2 * self.size - 1, out=at).astype(np.int64) - self.size
+        at = np.minimum(np.maximum(self.positions(values), self.size), 2 * self.size - 1)
+        return at.astype(np.int64) - self.size
 
 
 def grid_of(*samples: Values) -> Grid | None:
@@ -222,12 +222,11 @@ class Bucketed:
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
         """Sort the values of some buckets, in addition to those that are open already."""
-        inside = self.inside.copy()
+        if self.inside[0] and self.inside[wanted].all():
+            return
+        self.inside = inside = self.inside.copy()
         inside[wanted] = True
         inside[[0, -1]] = True
-        if np.array_equal(inside, self.inside):
-            return
-        self.inside = inside
         if self.grid is None:
             self._opened, self._upto = np.sort(self.values), np.arange(1, self.n + 1)
             return
@@ -341,8 +340,10 @@ class Bucketed:
         low, high = self.count(first)
         if first is not last:
             high = self.count(last)[1]
-        below, upto = self.count(np.array([-np.inf, np.inf]))
-        ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
+        ends = Ends(self.n)
+        if len(self._opened) and not np.isfinite(self._opened[[0, -1]]).all():
+            below, upto = self.count(np.array([-np.inf, np.inf]))
+            ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
         return count_stored(low, high, ends, edges)
 
 
