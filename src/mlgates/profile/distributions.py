@@ -27,6 +27,8 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 #: Merged frequencies are added up when they have this many values more than needed.
 _FEW_ENTRIES = 1 << 16
+#: Values looked at to see whether most are tied.
+_LOOKED_AT = 2_048
 
 
 def concatenated(parts: Sequence[Values]) -> Values:
@@ -193,17 +195,24 @@ class Ecdf(State):
             return known[1]
         grid = buckets.grid_of(self.unsorted, other.unsorted)
         x, y = (Bucketed(each.unsorted, grid, sums=area) for each in (self, other))
-        wanted = buckets.candidate_buckets(x, y)[1]
-        if self.n:
-            # The spread of the reference needs its quartiles.
-            for number in {*bins, *((4,) if area else ())}:
-                wanted[x.of_ranks(counting.quantile_ranks(self.n, number))] = True
-        if area and self.n and other.n:
-            wanted |= buckets.crossing_buckets(x, y)
-            for side in (x, y):
-                wanted[side.of_ranks(np.array([1, side.n]))] = True
-        x.open(wanted)
-        y.open(wanted)
+        if grid is not None:
+            wanted = buckets.candidate_buckets(x, y)[1]
+            if self.n:
+                # The spread of the reference needs its quartiles.
+                for number in {*bins, *((4,) if area else ())}:
+                    wanted[x.of_ranks(counting.quantile_ranks(self.n, number))] = True
+            if area and self.n and other.n:
+                wanted |= buckets.crossing_buckets(x, y)
+                for side in (x, y):
+                    wanted[side.of_ranks(np.array([1, side.n]))] = True
+            opened = int((np.diff(x.before) + np.diff(y.before))[wanted].sum())
+            few = np.sort(self.unsorted[:: max(1, self.n // _LOOKED_AT)])
+            if 3 * opened > x.n + y.n and not buckets.are_tied(few):
+                # To sort all values is faster than to find and sort so many of them.
+                x, y = Bucketed(self.unsorted), Bucketed(other.unsorted)
+            else:
+                x.open(wanted)
+                y.open(wanted)
         for number in bins:
             edges = self._edges.setdefault(number, x.edges(number))
             self._counts[edges], other._counts[edges] = x.cells(edges), y.cells(edges)  # noqa: SLF001

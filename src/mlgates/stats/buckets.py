@@ -17,12 +17,12 @@ from mlgates.stats.counting import (
     Edges,
     Ends,
     count_stored,
+    distance,
     edges_at,
     in_order,
     quantile_ranks,
     ranks_of,
     round_to,
-    split,
 )
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "SCALE",
     "Bucketed",
     "Grid",
+    "are_tied",
     "candidate_buckets",
     "count_unsorted",
     "crossing_buckets",
@@ -42,7 +43,7 @@ _MOST_BUCKETS = 1 << 16
 #: Values per bucket, on average.
 _PER_BUCKET = 4
 #: Fewer values are sorted together.
-_FEW = 2_048
+_FEW = 8_192
 #: Values of a run.
 _RUN = 64
 #: Values per block. Larger blocks do not fit into the cache of a processor; smaller ones make
@@ -52,6 +53,8 @@ _BLOCK = 1 << 16
 _COUNTED = 1 << 18
 #: Values looked at to choose a grid.
 _SAMPLE = 2_048
+#: A bucket with so many times the mean number of values has many.
+_CROWDED = 6
 #: Doubles represent all integers up to twice this number.
 _WHOLE = 2.0**52
 #: Larger doubles are scaled down before their differences are added, to avoid overflow.
@@ -114,7 +117,9 @@ def grid_of(*samples: Values) -> Grid | None:
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
     this range and up to W more on each side, but not more than the range of all values. The result
-    is None for few values, and for integers that are not exact as float64.
+    is None for few values, and for integers that are not exact as float64. For several samples it
+    is also None if they seem to be equal, or if a third of their values seem to be in few buckets,
+    as with heavy tails: most buckets would have to be opened.
 
     Parameters
     ----------
@@ -145,7 +150,25 @@ def grid_of(*samples: Values) -> Grid | None:
     margin = (high - low) / 32
     size = min(_MOST_BUCKETS, 1 << (n // _PER_BUCKET).bit_length() - 1)
     scale = (size - 2) / (high - low + 2 * margin)
-    return Grid(low - margin, scale, size) if math.isfinite(scale) else None
+    if not math.isfinite(scale):
+        return None
+    grid = Grid(low - margin, scale, size)
+    if len(samples) > 1:
+        held = np.bincount(grid.places(sample))
+        crowded = held[held > 2 + _CROWDED * len(sample) / size].sum()
+        if 3 * crowded > len(sample) and not are_tied(sample):
+            return None
+        if all(np.array_equal(few[0], each) for each in few):
+            return None
+    return grid
+
+
+def are_tied(values: Values) -> bool:
+    """Return whether sorted values occur more than four times on average.
+
+    Buckets of such values mostly contain equal values, and these are not sorted.
+    """
+    return bool(4 * np.count_nonzero(values[1:] != values[:-1]) < len(values))
 
 
 class Bucketed:
@@ -222,7 +245,7 @@ class Bucketed:
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
         """Sort the values of some buckets, in addition to those that are open already."""
-        if self.inside[0] and self.inside[wanted].all():
+        if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return
         self.inside = inside = self.inside.copy()
         inside[wanted] = True
@@ -258,15 +281,25 @@ class Bucketed:
 
     def at(self, ranks: Counts) -> Values:
         """Return the value of each rank in the sorted sample; ranks count from 1 to `n`."""
+        if self.grid is None:
+            return self.in_order[ranks - 1]
         self.open(self.of_ranks(ranks))
         values: Values = self._opened[np.searchsorted(self._upto, ranks)]
         return values
+
+    @property
+    def in_order(self) -> Values:
+        """All values in ascending order; only for a sample without a grid."""
+        self.open(np.zeros(1, np.int64))
+        return self._opened
 
     def count(self, points: Values) -> tuple[Counts, Counts]:
         """Count the values less than each point, and those less than or equal to it.
 
         `points` are integers or floats without NaN.
         """
+        if self.grid is None:
+            return ranks_of(self.in_order, points)
         least = self._open_at(points)
         low, high = ranks_of(self._opened, points)
         upto = np.concatenate(([0], self._upto))
@@ -277,13 +310,13 @@ class Bucketed:
         least = self._open_at(points)
         keys, under = round_to(points, self._opened.dtype, up=False)
         high = np.where(under, 0, self._opened.searchsorted(keys, side="right"))
+        if self.grid is None:
+            return high
         return np.maximum(least, np.concatenate(([0], self._upto))[high])
 
     def _open_at(self, points: Values) -> Counts:
         """Open the buckets of some points, and return how many values are in lower buckets."""
-        places = np.zeros(len(points), np.int64)
-        if self.grid is not None:
-            places = self.grid.places(points)
+        places = np.zeros(1, np.int64) if self.grid is None else self.grid.places(points)
         self.open(places)
         least: Counts = self.before[places]
         return least
@@ -442,6 +475,8 @@ def ks(x: Bucketed, y: Bucketed) -> float:
     """
     if x.n == 0 or y.n == 0:
         return math.nan
+    if x.grid is None:
+        return _largest_difference(x, y) / (x.n * y.n)
     best, buckets = candidate_buckets(x, y)
     x.open(buckets)
     y.open(buckets)
@@ -457,6 +492,36 @@ def ks(x: Bucketed, y: Bucketed) -> float:
             values, upto = values[kept], upto[kept]
         best = int((upto * b.n - b.up_to(values) * a.n).max(initial=best))
     return best / (x.n * y.n)
+
+
+def _largest_difference(x: Bucketed, y: Bucketed) -> int:
+    """Return the largest ``n * m * |F - G|`` of two samples without a grid.
+
+    It is computed first for a part of the values, at equal distances. If that gives ``d``, then
+    ``n * m * (F - G)`` exceeds ``d`` at the value of rank ``i`` of the first sample only if the
+    value of rank ``ceil((i * m - d) / n)`` of the second one is greater. So all other values can be
+    skipped without searching for them.
+    """
+    best, sides = 0, [(x, y), (y, x)]
+    steps = [max(1, side.n // _SAMPLE) for side in (x, y)]
+    for (a, b), step in zip(sides, steps, strict=True):
+        ranks = np.arange(step, a.n + 1, step)
+        best = int((ranks * b.n - b.up_to(a.at(ranks)) * a.n).max(initial=best))
+    for (a, b), step in zip(sides, steps, strict=True):
+        if step == 1:
+            continue
+        values, other = a.in_order, b.in_order
+        if values.dtype != other.dtype:
+            ranks = np.arange(1, a.n + 1)
+        elif a.n == b.n:
+            less = best // a.n
+            ranks = np.flatnonzero(other[: a.n - less] > values[less:]) + (less + 1)
+        else:
+            own = np.arange(1, a.n + 1)
+            at = -((best - own * b.n) // a.n) - 1
+            ranks = own[(at >= 0) & (other[np.maximum(at, 0)] > values)]
+        best = int((ranks * b.n - b.up_to(a.at(ranks)) * a.n).max(initial=best))
+    return best
 
 
 class _Steps(NamedTuple):
@@ -521,16 +586,23 @@ def wasserstein(x: Bucketed, y: Bucketed) -> float:
     if len(ends) < 2 or not all(np.isfinite(each).all() for each in ends):
         return math.nan
     if grid is None:
-        steps = _steps(x, y)
-        by_rank = np.argsort(np.concatenate([step.rank for step in steps]), kind="stable")
-        height = np.concatenate([step.height for step in steps])[by_rank] / (n * m)
         reach = max(abs(float(end)) for each in ends for end in each)
         scale = SCALE if reach > LARGE else 1.0
+        first, second = x.in_order, y.in_order
         with np.errstate(under="ignore"):
-            pairs = [split(step.values if scale == 1 else step.values * scale) for step in steps]
-        # Positions are exact sums of two doubles each.
-        gaps = sum(np.diff(np.concatenate(half)[by_rank]) for half in zip(*pairs, strict=True))
-        return float(np.abs(height[:-1]) @ np.abs(gaps)) / scale
+            if scale != 1:
+                first, second = first * scale, second * scale
+            if n == m:
+                return float(distance(first, second).sum()) / n / scale
+            # The area between the quantile functions, whose steps are at i / n and at j / m.
+            i, j = np.arange(n), np.arange(m)
+            at_i, at_j = i - (-i * m // n), j + j * n // m + 1
+            steps_at, is_first = np.full(n + m + 1, n * m), np.zeros(n + m, np.int64)
+            steps_at[at_i], steps_at[at_j], is_first[at_i] = i * m, j * n, 1
+            taken = np.cumsum(is_first) - 1
+            others = np.maximum(np.arange(n + m) - taken - 1, 0)
+            gaps = distance(first[taken], second[others])
+            return float(gaps @ np.diff(steps_at)) / (n * m) / scale
     x.open(crossing_buckets(x, y) | y.inside)
     y.open(x.inside)
     steps = _steps(x, y)
