@@ -205,6 +205,34 @@ def test_infinities_are_values_of_ks_and_undefined_for_wasserstein():
     assert ks_distance(np.full(SIZE, np.inf), np.full(SIZE, -np.inf)) == 1
 
 
+@pytest.mark.parametrize("other", [9_000, 7_001])
+@pytest.mark.parametrize("kind", ["heavy tails", "ties", "one changed", "of two types"])
+def test_sorted_samples_have_the_distances_of_scipy(kind, other):
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_cauchy(9_000), rng.standard_cauchy(other)
+    if kind == "ties":
+        x, y = np.floor(x), np.floor(y)
+    elif kind == "one changed":
+        y = np.append(x[1:other], 3.0)
+    elif kind == "of two types":
+        y = y.astype(np.float32)
+    sides = Bucketed(x), Bucketed(y)
+    expected = stats.ks_2samp(x, y, method="asymp").statistic
+    assert ks(*sides) == pytest.approx(expected, abs=1e-15)
+    expected = stats.wasserstein_distance(x, y.astype(float))
+    assert buckets.wasserstein(*sides) == pytest.approx(expected, rel=1e-11)
+
+
+def test_compared_samples_are_sorted_where_most_buckets_would_be_opened():
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(2, 100_000))
+    heavy = rng.lognormal(0, 3, (2, 100_000))
+    assert grid_of(x, y) is not None
+    assert grid_of(*heavy) is None
+    assert grid_of(x, x.copy()) is None
+    assert grid_of(x) is not None
+
+
 def test_few_and_constant_values_and_large_integers_are_sorted():
     for values in (np.arange(100.0), np.zeros(SIZE), 2**60 + np.arange(SIZE), np.empty(0)):
         assert grid_of(values) is None
