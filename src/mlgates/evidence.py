@@ -335,6 +335,9 @@ class Evidence:
         if isinstance(self[name], Profile):
             profile = cast("Profile", self[name])
             return Source("profile", profile.schema, profile.rows, partial(_no_rows, name))
+        if name == "reference" and self._stored:
+            msg = "the reference is a baseline, which has no rows; give the table itself"
+            raise EvidenceError(msg)
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:
             return source

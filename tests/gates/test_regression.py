@@ -698,7 +698,7 @@ EXAMPLES = (
     ),
     Example(
         "regression-ranking",
-        mg.Regression("hit_rate@5", tolerance=0.4, empty_queries="exclude"),
+        mg.Regression("hit_rate@2", tolerance=0.4, empty_queries="exclude"),
         others={
             "y_true": "member",
             "y_score": "income",

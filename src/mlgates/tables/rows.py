@@ -201,13 +201,17 @@ class Rows:
             return None
         by_number = kind == "numpy" and not self.named
         cells = value if by_number else self._column(i)
-        known = [cell for cell in np.asarray(cells).ravel().tolist() if not is_missing(cell)]
+        # cells of a list can be lists of different lengths, of which numpy makes no array
+        items = (
+            list(cells) if isinstance(cells, list | tuple) else np.asarray(cells).ravel().tolist()
+        )
+        known = [cell for cell in items if not is_missing(cell)]
         if not known or not all(type(cell) in (int, float) for cell in known):
             return None
         if by_number:
             return value.astype(str)
         key = self._keys[i]
-        texts = [None if is_missing(cell) else str(cell) for cell in np.asarray(cells).tolist()]
+        texts = [None if is_missing(cell) else str(cell) for cell in items]
         if kind == "sequence":
             pairs = zip(value, texts, strict=True)
             return type(value)(_with_cell(row, key, text) for row, text in pairs)
