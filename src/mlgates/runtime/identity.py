@@ -17,8 +17,9 @@ __all__ = ["content_hash", "identify"]
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(...))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, type)
-#: packages whose classes give equal state for equal content where they define their own pickling
-_TRUSTED = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas"}
+#: packages whose classes give equal state for equal content where they define their own pickling;
+#: some versions of scikit-learn have a compiled module named `_loss`
+_TRUSTED = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas", "_loss"}
 _MOST_BYTES = 64 * 2**20
 _MOST_OBJECTS = 50_000
 _DEEPEST = 200

@@ -70,7 +70,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
             return None
         number = _to_fraction(value, as_text=kinds.is_decimal(type_))
         if isinstance(number, Fraction) and kinds.is_floating(type_):
-            return _nearest(number, np.dtype(type_.to_pandas_dtype()))
+            return _nearest(number, _dtype_of(type_))
         return number
     if kinds.is_timestamp(type_):
         count = _instant(value, zone=type_.tz)
@@ -83,6 +83,14 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     if count is None:
         return None
     return Fraction(count, _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit])
+
+
+def _dtype_of(type_: pa.DataType) -> np.dtype[Any]:
+    """Return numpy's type of an Arrow type of numbers; Arrow's own method may load pandas."""
+    if pa.types.is_floating(type_):
+        return np.dtype(f"f{type_.bit_width // 8}")
+    kind = "u" if pa.types.is_unsigned_integer(type_) else "i"
+    return np.dtype(f"{kind}{type_.bit_width // 8}")
 
 
 def _to_fraction(value: Real | Decimal, *, as_text: bool) -> Exact | None:
@@ -254,13 +262,13 @@ def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Calla
     if kinds.is_binary(type_) or kinds.is_large_binary(type_):
         return type_, lambda v: v if isinstance(v, bytes) else None
     if kinds.is_floating(type_):
-        return type_, partial(_float_cell, np.dtype(type_.to_pandas_dtype()), given)
+        return type_, partial(_float_cell, _dtype_of(type_), given)
     if kinds.is_decimal(type_):
         return type_, partial(_decimal_cell, type_)
     storage = type_
     if not kinds.is_integer(type_):
         storage = pa.int32() if type_.bit_width == 32 else pa.int64()
-    return storage, partial(_integer_cell, type_, np.dtype(storage.to_pandas_dtype()))
+    return storage, partial(_integer_cell, type_, _dtype_of(storage))
 
 
 def _float_cell(dtype: np.dtype[Any], given: pa.DataType, value: object) -> object:
