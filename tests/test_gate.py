@@ -928,7 +928,7 @@ def test_false_fails(value):
             math.nan,
             {"at_most": 1},
             INCONCLUSIVE,
-            "undefined (n = 3); undefined for these rows (limit: at most 1)",
+            "undefined (n = 3); these rows give no value (limit: at most 1)",
         ),
         (math.inf, {"at_most": 1}, FAIL, "infinite (n = 3); the limit is at most 1"),
         (
@@ -942,7 +942,7 @@ def test_false_fails(value):
             Measurement(0.5, n=0),
             {"at_most": 1},
             INCONCLUSIVE,
-            "0.5 (n = 0); nothing to measure: 0 rows (limit: at most 1)",
+            "0.5 (n = 0); no rows to measure (limit: at most 1)",
         ),
         (
             Measurement(0.5, n=5, dropped=1),
@@ -1130,7 +1130,7 @@ def test_a_function_is_not_called_on_0_rows(name, value):
     found = gate.run(**{name: value})
     assert called == []
     assert found.verdict is INCONCLUSIVE
-    assert found.reason == "`<lambda>`: undefined (n = 0); nothing to measure: 0 rows"
+    assert found.reason == "`<lambda>`: undefined (n = 0); no rows to measure"
     assert found.counted is INCONCLUSIVE
 
 
@@ -1141,7 +1141,7 @@ def test_functions_on_0_rows_are_inconclusive():
 
     found = empty.run()
     assert found.verdict is INCONCLUSIVE
-    assert found.reason == "`empty`: undefined (n = 0); nothing to measure: 0 rows"
+    assert found.reason == "`empty`: undefined (n = 0); no rows to measure"
 
 
 def test_n_counts_the_rows_of_the_data_or_of_aligned_values():

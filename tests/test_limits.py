@@ -285,7 +285,7 @@ def test_a_value_that_rounding_brought_to_its_limit_is_shown_before_rounding():
     check = Check.judge("x", "m", Measurement(0.1, n=9, details=details), limit)
     assert check.passed
     assert check.reason == (
-        "`m` of `x` is 0.1 (n = 9); 0.10000000000000003 before rounding to 12 digits; "
+        "`m` of `x` is 0.1 (n = 9); the value before rounding to 12 digits is 0.10000000000000003; "
         "the limit is at most 0.1"
     )
     assert before_rounding(0.1 - 1e-14, 0.1, limit) == {}

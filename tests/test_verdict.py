@@ -287,7 +287,7 @@ def test_estimate_decides(limit, value, verdict):
         (math.inf, None, Decision(FAIL)),
         (math.inf, 1.0, Decision(FAIL)),
         (-math.inf, 0.0, Decision(ERROR, "an infinite value can't pass")),
-        (None, 0.0, Decision(INCONCLUSIVE, "undefined for these rows")),
+        (None, 0.0, Decision(INCONCLUSIVE, "these rows give no value")),
     ],
 )
 def test_significance_decides(value, p_value, decision):
@@ -346,13 +346,13 @@ def test_interval_decides(limit, value, interval, decision):
 @pytest.mark.parametrize(
     ("given", "options", "because"),
     [
-        ({"n": 0}, {}, "nothing to measure: 0 rows"),
-        ({"n": 0}, {"min_n": 30}, "nothing to measure: 0 rows"),
+        ({"n": 0}, {}, "no rows to measure"),
+        ({"n": 0}, {"min_n": 30}, "no rows to measure"),
         ({"n": 29}, {"min_n": 30}, "too few rows: 29, at least 30 are needed"),
         ({"n": 1_999}, {"min_n": 2_000}, "too few rows: 1,999, at least 2,000 are needed"),
-        ({"n": 1, "value": None}, {}, "undefined for these rows"),
-        ({"n": 0, "value": None}, {}, "nothing to measure: 0 rows"),
-        ({"n": 5, "value": None, "dropped": 5}, {}, "undefined for these rows"),
+        ({"n": 1, "value": None}, {}, "these rows give no value"),
+        ({"n": 0, "value": None}, {}, "no rows to measure"),
+        ({"n": 5, "value": None, "dropped": 5}, {}, "these rows give no value"),
         (
             {"n": 999, "dropped": 1},
             {},
@@ -759,12 +759,12 @@ def test_insufficient_by_chance_counts_as_undecided_by_chance():
 
 def test_reasons_name_what_was_counted():
     calls = {"noun": "calls", "min_n": 30}
-    assert decide(Measurement(1, n=0), MOST, **calls).because == "nothing to measure: 0 calls"
+    assert decide(Measurement(1, n=0), MOST, **calls).because == "no calls to measure"
     few = "too few calls: 9, at least 30 are needed"
     assert decide(Measurement(1, n=9), MOST, **calls).because == few
     dropped = decide(Measurement(1, n=50, dropped=50), MOST, **calls)
     assert dropped.because == "50 of 100 calls were dropped, at most 0 % are allowed"
-    assert decide(Measurement(None, n=50), MOST, **calls).because == "undefined for these calls"
+    assert decide(Measurement(None, n=50), MOST, **calls).because == "these calls give no value"
 
 
 @pytest.mark.parametrize("option", ["pass_p_value", "pass_significance"])
@@ -815,7 +815,7 @@ def test_judge_applies_the_options_of_decide():
         (
             {"value": None, "n": 4},
             {},
-            ("`psi` of `age` is undefined (n = 4); undefined for these rows (limit: at most 0.2)"),
+            ("`psi` of `age` is undefined (n = 4); these rows give no value (limit: at most 0.2)"),
         ),
         (
             {"value": 0.25, "n": 9},

@@ -40,12 +40,12 @@ class Change:
     Parameters
     ----------
     area : {"verdicts", "numbers", "data", "models", "code", "configuration", "environment"}
-        What it is about.
+        The part of the reports that differs.
     name : str
         What differs, such as ``"data.fingerprint"``, ``"model.params.C"`` or ``"drift:psi age"``.
     what : {"changed", "added", "removed", "unknown"}
-        "added" is in the new report only, and "removed" in the old one only. "unknown" means that
-        at least one report does not have what is needed to tell.
+        "added": only the new report has a value. "removed": only the old report has a value.
+        "unknown": at least one report lacks the value, so it is not known whether it changed.
     old, new : object
         The values as plain values; None if there is none.
     unit : str
@@ -89,7 +89,7 @@ class Comparison:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The areas in which at least one report lacks what is needed to tell."""
+        """The areas in which it is not known what changed, because a report lacks values."""
         return tuple(
             area
             for area in AREAS
@@ -158,7 +158,7 @@ def compare(
     EvidenceError
         If a file can't be read, as in `Report.load`.
     OptionError
-        For anything but reports and paths.
+        If an argument is neither a report nor a path.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def compare(
 
 
 def started(report: Report) -> str | None:
-    """Return when a run began, as text; None if the report does not have it."""
+    """Return the time at which a run began, as text; None if it is not in the report."""
     found = report.provenance.get("started")
     return found if isinstance(found, str) else None
 
@@ -239,7 +239,7 @@ def _checks(old: GateResult, new: GateResult) -> Iterator[Change]:
 
 
 def _by_key(result: GateResult) -> dict[_CheckKey, Check]:
-    """Return the checks of a result by subject, slice, metric, and a number for repeated ones."""
+    """Return the checks by subject, slice, metric and a number, which counts repetitions."""
     found: dict[_CheckKey, Check] = {}
     seen: Counter[tuple[str, str | None, str]] = Counter()
     for check in result.checks:
@@ -250,7 +250,7 @@ def _by_key(result: GateResult) -> dict[_CheckKey, Check]:
 
 
 def _distance(old: float | None, new: float | None) -> float:
-    """Return how far two numbers are apart, relative to the larger; 0 if they are equal."""
+    """Return the relative difference of two numbers; 0 if they are equal."""
     if old is None or new is None:
         return 0.0 if old is new else math.inf
     if old == new or math.isclose(old, new, rel_tol=1e-12):
@@ -285,7 +285,7 @@ _OPTIONAL = frozenset({"commit", "dirty", "seed", "deselected"})
 
 
 def _unknown(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
-    """Yield what can't be compared because a report lacks it."""
+    """Yield an "unknown" change for each thing that a report lacks, so it can't be compared."""
     for area, sections in AREAS.items():
         for section in sections:
             # reports of older versions lack whole sections
@@ -324,7 +324,7 @@ def _leaves(name: str, value: object) -> Iterator[tuple[str, object]]:
 def _differences(
     area: str, old: Mapping[str, object], new: Mapping[str, object]
 ) -> Iterable[Change]:
-    """Yield a change for each name with different values, or that one side lacks."""
+    """Yield a change for each name that has different values or is missing on one side."""
     for name in {**old, **new}:
         before, after = old.get(name), new.get(name)
         if name not in old:

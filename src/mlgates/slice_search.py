@@ -66,10 +66,10 @@ def weak_slices(
     Parameters
     ----------
     X : table
-        The columns that define slices: anything with named columns that a gate takes as ``X``. It
-        need not be what the model was given.
+        The columns that may define slices: anything with named columns that a gate takes as ``X``.
+        They may differ from the columns that the model uses.
     y_true, y_pred : array or str
-        Labels and predicted labels, one per row, or the name of a column of `X`. This column
+        Labels and predicted labels: one value per row, or the name of a column of `X`, which then
         defines no slices.
     metric : str
         A share of rows that are right or wrong, such as ``"accuracy"``, ``"recall"`` or
@@ -84,14 +84,14 @@ def weak_slices(
     Returns
     -------
     dict of str to str
-        At most three conditions, worst first, each under its own text as the name of the slice:
-        give it to a gate as ``by=``. It is empty if no slice was found to be worse, which is no
-        proof that there is none.
+        At most three conditions, worst first; the name of each slice is the text of its condition.
+        Give the dict to a gate as ``by=``. It is empty if no slice was found, which does not prove
+        that there is no worse slice.
 
     Raises
     ------
     OptionError
-        For a metric of another kind, and for other invalid options.
+        For a metric that is not such a share, and for other invalid options.
     EvidenceError
         For labels that don't fit the table, and for a table without named columns.
 
@@ -100,15 +100,15 @@ def weak_slices(
     Candidates are searched for on a random half of the rows, at most 10,000. A condition compares
     numbers, dates or times with quantiles, or texts, bools and whole numbers with single values, or
     asks for missing values. The candidates are up to three conjunctions with the largest
-    log-likelihood ratio, each on the rows that are in no earlier candidate, of which it has at
-    least 15. Two candidates share less than half of the rows of the smaller one.
+    log-likelihood ratio. The rows of earlier candidates are left out, and at least 15 rows of a
+    candidate must remain. Two candidates share less than half of the rows of the smaller one.
 
     On the other half, each candidate gets the p-value of the hypergeometric distribution: the
-    probability of as many errors in it if all errors were dealt to the rows at random. Rows of
-    earlier candidates are left out of the test. A candidate is returned if its p-value is at most
-    0.05 after Holm's correction [1]_. So if errors
-    do not depend on the columns, a slice is returned in at most 5 % of the samples. Rows are
-    assumed to be independent: with several rows of one person, use one of them.
+    probability of at least as many errors in it if all errors were distributed over the rows at
+    random. Rows of earlier candidates are left out of the test. A candidate is returned if its
+    p-value is at most 0.05 after Holm's correction [1]_. So if errors do not depend on the columns,
+    a slice is returned for at most 5 % of the samples. Rows are assumed to be independent: if a
+    person has several rows, use only one of them.
 
     Columns of identifiers and free texts have no value with enough rows and define no slices. With
     fewer than 60 rows no slice can be found.
@@ -179,7 +179,7 @@ def weak_slices(
 
 
 class _Table:
-    """The columns of `X` as gates read them; those that can't be read are left out."""
+    """The columns of `X`, read as gates read them, without columns that can't be read."""
 
     def __init__(self, evidence: Evidence, names: list[str]) -> None:
         self._columns = {}
@@ -194,7 +194,7 @@ class _Table:
         self._last: tuple[Any, dict[str, ColumnView]] = (None, {})
 
     def taken(self, name: str, rows: npt.NDArray[np.intp]) -> tuple[str, ColumnView]:
-        """Return the name of a column, and its cells in these rows."""
+        """Return the name of a column, and the values of this column in some rows."""
         if self._last[0] is not rows and not np.array_equal(self._last[0], rows):
             self._last = rows, {}
         views = self._last[1]
@@ -204,7 +204,7 @@ class _Table:
         return name, views[name]
 
     def mask(self, text: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-        """Return for each of these rows whether a condition is true."""
+        """Return whether a condition is true, for each of some rows."""
         condition = Condition(text)
         views = dict(self.taken(name, rows) for name in condition.columns)
         return condition_answers(text, condition, BatchView(views, rows=len(rows)))[0]

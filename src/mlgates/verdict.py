@@ -30,6 +30,7 @@ __all__ = [
     "format_limit",
     "format_number",
     "format_value",
+    "slice_clause",
     "snap_to_limit",
     "worst_first",
 ]
@@ -209,6 +210,19 @@ def _digits(value: float, other: float) -> int:
     # rounding to d digits changes a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
     return min(max(digits, 3), _MOST)
+
+
+def slice_clause(group: str | None) -> str:
+    """Return a clause that names a slice, with a leading blank; empty for all rows.
+
+    Examples
+    --------
+    >>> slice_clause("pclass=1"), slice_clause("recent"), slice_clause(None)
+    (' where pclass=1', ' in slice `recent`', '')
+    """
+    if group is None:
+        return ""
+    return f" where {group}" if "=" in group else f" in slice `{group}`"
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
@@ -543,7 +557,7 @@ def decide(
     >>> decide(Measurement(0.31, n=4_012), Limit(at_most=0.2)).verdict
     <Verdict.FAIL: 'fail'>
     >>> decide(Measurement(None, n=0), Limit(at_most=0.2)).because
-    'nothing to measure: 0 rows'
+    'no rows to measure'
     """
     owner = "decide"
     choice(owner, "rule", rule, RULES)
@@ -559,9 +573,9 @@ def decide(
     value, n, dropped = measurement.value, measurement.n, measurement.dropped
     if n < min_n:
         few = f"too few {noun}: {n:,}, at least {min_n:,} are needed"
-        return Decision(Verdict.INCONCLUSIVE, few if n else f"nothing to measure: 0 {noun}")
+        return Decision(Verdict.INCONCLUSIVE, few if n else f"no {noun} to measure")
     if value is None:
-        return Decision(Verdict.INCONCLUSIVE, insufficient or f"undefined for these {noun}")
+        return Decision(Verdict.INCONCLUSIVE, insufficient or f"these {noun} give no value")
     if insufficient:
         by_chance = insufficient_by_chance and math.isfinite(value)
         return Decision(Verdict.INCONCLUSIVE, insufficient, by_chance)
@@ -727,13 +741,13 @@ class Check:
         verdict, because, by_chance = decide(measurement, limit, **options)
         if not said:
             prefix = "" if metric == subject else f"`{metric}` of "
-            where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
+            where = f"`{subject}`{slice_clause(group)}"
             value = format_value(measurement.value, limit, unit)
             said = f"{prefix}{where} is {value} (n = {measurement.n:,})"
         if hint:
             said += f" (hint: {hint})"
         exact = measurement.details.get("before_rounding")
-        rounded = "" if exact is None else f"{exact!r} before rounding to 12 digits"
+        rounded = "" if exact is None else f"the value before rounding to 12 digits is {exact!r}"
         reason = "; ".join(filter(None, [said, rounded, because]))
         bound = format_limit(limit, unit, measurement.value)
         if bound:

@@ -200,7 +200,7 @@ def test_details_have_counts_and_rates_of_both_models():
             {"requests": (0, 0)},
             INCONCLUSIVE,
             (
-                "`errors` did not happen (0 of 0 requests against 0 of 0); nothing to measure: 0 "
+                "`errors` did not happen (0 of 0 requests against 0 of 0); no requests to measure "
                 "requests (limit: at most 1.5)"
             ),
         ),

@@ -672,7 +672,7 @@ def test_limits_by_column_are_written_as_given():
         (4, 0.5, FAIL, "the table has 4 rows, the reference 10: 60 % fewer; the limit is from "),
         (16, 0.5, FAIL, "the table has 16 rows, the reference 10: 60 % more; the limit is from "),
         (0, 0.5, FAIL, "the table has 0 rows, the reference 10: 100 % fewer"),
-        (0, 1.0, INCONCLUSIVE, "nothing to measure: 0 rows"),
+        (0, 1.0, INCONCLUSIVE, "no rows to measure"),
     ],
 )
 @pytest.mark.parametrize("stored", [False, True])

@@ -382,7 +382,7 @@ def test_all_missing_in_data(method, nothing):
     assert found(result) == {("x", method): U, ("x", "missing_shift"): F}
     assert not result.checks[0].by_chance
     assert result.checks[0].reason.startswith(
-        "`x` has no values in the data (list it in `exclude` to leave it out); nothing to measure"
+        "`x` has no values in the data (list it in `exclude` to leave it out); no rows to measure"
     )
 
 
@@ -758,8 +758,8 @@ def test_wasserstein_is_undefined_where_values_are_infinite():
     check = only(run(data, {"x": NORMAL}, "wasserstein"))
     assert (check.verdict, check.value, check.by_chance) == (U, None, False)
     assert check.reason.startswith(
-        "`wasserstein` of `x` is undefined (n = 2,000 against 2,000); "
-        "infinite values: 7 in the data, 0 in the reference; "
+        "`wasserstein` of `x` is undefined (n = 2,000 against 2,000) because of infinite values, "
+        "7 in the data and 0 in the reference; the method 'ks' allows them; "
     )
 
 
@@ -1372,7 +1372,9 @@ def test_a_distance_that_is_rounded_to_the_limit_is_shown_before_rounding(method
     (check,) = mg.Drift(method, at_most=clear.value * (1 - 1e-13)).run(**columns).checks
     assert check.verdict is P
     assert check.details["before_rounding"] == clear.value
-    assert f"; {clear.value!r} before rounding to 12 digits; the limit is" in check.reason
+    assert (
+        f"; the value before rounding to 12 digits is {clear.value!r}; the limit is" in check.reason
+    )
     (beyond,) = mg.Drift(method, at_most=clear.value * (1 - 1e-10)).run(**columns).checks
     assert beyond.verdict is F
     shown, limit = (beyond.reason.partition(after)[2].split()[0] for after in (" is ", "at most "))

@@ -907,7 +907,7 @@ def test_a_gap_that_is_rounded_to_the_limit_is_shown_before_rounding(metric, lim
     check = mg.Fairness(metric, **limit, decide_by="estimate").run(**given).checks[0]
     assert (check.verdict, check.value) == ("pass", *limit.values())
     assert check.details["before_rounding"] == exact
-    assert f"; {exact} before rounding to 12 digits; " in check.reason
+    assert f"; the value before rounding to 12 digits is {exact}; " in check.reason
 
 
 @pytest.mark.parametrize("metric", ["ndcg@5", "hit_rate@3", "pinball_loss@0.9"])

@@ -233,7 +233,7 @@ def test_a_label_without_rows_is_inconclusive():
     )
     none = gate.run(y_true=[], y_pred=[])
     assert none.reason == (
-        "`recall` of 'c' is undefined (n = 0); nothing to measure: 0 rows (limit: at least 0.1)"
+        "`recall` of 'c' is undefined (n = 0); no rows to measure (limit: at least 0.1)"
     )
     missing = gate.run(y_true=[None] * 50, y_pred=["c"] * 50)
     assert missing.verdict == mg.Verdict.INCONCLUSIVE

@@ -419,7 +419,10 @@ def test_a_value_that_is_rounded_to_the_limit_is_shown_before_rounding():
     (check,) = gate.run(y_true=[0.0] * 40, y_pred=[error] * 40).checks
     assert (check.verdict, check.value) == ("pass", 1_000_000)
     assert check.details["before_rounding"] == pytest.approx(error, rel=1e-15)
-    assert f"; {check.details['before_rounding']!r} before rounding to 12 digits; " in check.reason
+    assert (
+        f"; the value before rounding to 12 digits is {check.details['before_rounding']!r}; "
+        in check.reason
+    )
     (clear,) = gate.run(y_true=[0.0] * 40, y_pred=[999_999.0] * 40).checks
     assert "before_rounding" not in clear.details
 
@@ -861,7 +864,7 @@ def test_slices_of_no_rows_are_undecided():
     (check,) = gate.run(X=X, y_true=[], y_pred=[]).checks
     assert check.verdict is mg.Verdict.INCONCLUSIVE
     assert check.reason == (
-        "`accuracy` is undefined (n = 0); nothing to measure: 0 rows (limit: at least 0.5)"
+        "`accuracy` is undefined (n = 0); no rows to measure (limit: at least 0.5)"
     )
 
 

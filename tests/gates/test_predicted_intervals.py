@@ -133,7 +133,7 @@ def test_missing_labels_and_no_rows():
     assert result.verdict == mg.Verdict.INCONCLUSIVE
     assert "3 of 200 rows were dropped" in result.reason
     assert COVERAGE.run(y_true=[], y_interval=[]).reason == (
-        "`interval_coverage` is undefined (n = 0); nothing to measure: 0 rows (limit: at least 0.5)"
+        "`interval_coverage` is undefined (n = 0); no rows to measure (limit: at least 0.5)"
     )
 
 

@@ -134,8 +134,7 @@ def test_without_a_common_request_nothing_is_decided():
     check = only(result, "disagreement")
     assert (check.verdict, check.n) == (U, 0)
     assert check.reason == (
-        "`disagreement` of `prediction` is undefined; nothing to measure: 0 requests (limit: at "
-        "most 2 %)"
+        "`disagreement` of `prediction` is undefined; no requests to measure (limit: at most 2 %)"
     )
     for empty in ({"request_id": [], "prediction": []}, pa.table(live()).slice(0, 0)):
         for options in ({}, {"max_unmatched": 1.0}, {"max_unmatched": 1.0, "by": "prediction"}):

@@ -366,7 +366,7 @@ def test_direction_of_a_relative_change(sign):
         ),
         ("mean", (X, []), {"max_change": 1}, ERROR, "the reference has no values of `x`"),
         ("mean", (X, [None]), {"max_change": 1}, ERROR, "the reference has no values of `x`"),
-        ("mean", ([None], X), {"max_change": 1}, INCONCLUSIVE, "nothing to measure: 0 rows"),
+        ("mean", ([None], X), {"max_change": 1}, INCONCLUSIVE, "no rows to measure"),
         ("mean", ([1.0] * 9, [1.0] * 9), {"max_change": 1}, INCONCLUSIVE, "no interval is defined"),
         ("mean", ([1.0], X), {"max_change": 99}, INCONCLUSIVE, "no interval is defined"),
         ("mean", (X, ["a"]), {"max_change": 1}, ERROR, "`x` of the reference has type string"),

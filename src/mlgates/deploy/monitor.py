@@ -317,8 +317,8 @@ class Monitor:
                 and not check.limit.holds(check.value)
             ]
             beyond = len(failed)
-            where = "beyond the limit" if failed else "within the limit"
-            said = f"slow change, {where}: {_list(failed or strong)} ({mean})"
+            where = "beyond the limit" if failed else "but within the limit"
+            said = f"slow change found: {_list(failed or strong)}, {where} in this window ({mean})"
         return Check.judge(
             "slow change",
             "alarms",

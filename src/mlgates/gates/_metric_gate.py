@@ -38,6 +38,7 @@ from mlgates.verdict import (
     before_rounding,
     format_number,
     format_value,
+    slice_clause,
     snap_to_limit,
 )
 
@@ -215,9 +216,9 @@ class MetricGate(Gate):
                 low, high = (format_value(end, limit) for end in measured.interval)
                 level = format_number(measured.confidence or 0, "share")
                 interval = f"{level} interval {low} to {high}, "
-            text = f"`{metric.name}` "
-            text += "" if self.label is None else f"of {label_text(self.label)} "
-            text += "" if group is None else f"where {group} "
+            text = f"`{metric.name}`"
+            text += "" if self.label is None else f" of {label_text(self.label)}"
+            text += f"{slice_clause(group)} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
                 n += f" effective of {estimate.rows:,} {metric.noun}"

@@ -16,7 +16,7 @@ from mlgates.profile.counters import Violations
 from mlgates.profile.groups import MOST_SLICES, RowCondition, Slice
 from mlgates.redaction import describe
 from mlgates.tables.field import Field, TableSchema
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, slice_clause
 
 __all__ = [
     "By",
@@ -72,8 +72,9 @@ def count_check(
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
     share = counted.count / counted.n if counted.n else None
-    where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-    text = f"none of the {counted.n:,} {cells} of {where} {verb_phrase}"
+    where = f"`{subject}`{slice_clause(group)}"
+    of = f"0 of 1 {cells}" if counted.n == 1 else f"none of the {counted.n:,} {cells}"
+    text = f"{of} of {where} {verb_phrase}"
     if counted.count:
         text = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
         text += f"({format_value(share, limit, 'share')}) {verb_phrase}"

@@ -36,7 +36,7 @@ from mlgates.profile.grouped import Grouped, GroupState
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.times import Timestamps, TimestampState
 from mlgates.tables.field import Field, TableSchema
-from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
+from mlgates.verdict import Check, Limit, Measurement, format_number, format_value, slice_clause
 
 __all__ = ["Freshness"]
 
@@ -217,7 +217,7 @@ class Freshness(Gate):
         # A profile may have been made at another time.
         times: TimestampState = part.state.at(counter.latest, counter.oldest)
         column, per_second = self.column, _PER_SECOND[field.unit or "s"]
-        where = f"`{column}`" if group is None else f"`{column}` where {group}"
+        where = f"`{column}`{slice_clause(group)}"
         yield count_check(column, "missing", missing, group=group)
         skew, n, ahead, hint = seconds(self.clock_skew), times.n, times.future, ""
         text = f"no timestamp of {where} is more than {format_number(skew, 's')} in the future"
@@ -280,8 +280,7 @@ class Freshness(Gate):
                 )
                 raise EvidenceError(msg)
             fresh, rows = times.fresh, part.rows
-            of_slice = "" if group is None else f" where {group}"
-            text = f"{fresh:,} of {rows:,} rows{of_slice} have a timestamp at most "
+            text = f"{fresh:,} of {rows:,} rows{slice_clause(group)} have a timestamp at most "
             text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
             measured = Measurement(share, n=rows, method="count", details=details)

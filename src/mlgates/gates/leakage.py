@@ -102,7 +102,8 @@ class Leakage(Gate):
         limit = Limit(at_most=self.at_most)
         share = count / keys.n if keys.n and theirs.n else None
         subject = "rows" if self.columns is None else ", ".join(counter.key)
-        text = f"none of the {keys.n:,} rows is in the reference ({theirs.n:,} rows)"
+        ours = "the only row is not" if keys.n == 1 else f"none of the {keys.n:,} rows is"
+        text = f"{ours} in the reference ({theirs.n:,} row{'' if theirs.n == 1 else 's'})"
         if count:
             have = "has" if count == 1 else "have"
             same = f"the same `{'`, `'.join(counter.key)}` as a row of the reference"

@@ -27,7 +27,7 @@ from mlgates.profile.counter import Counter
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.rules import RuleCounter, RuleGroup
 from mlgates.tables.field import TableSchema
-from mlgates.verdict import Check, Limit, Measurement, format_value
+from mlgates.verdict import Check, Limit, Measurement, format_value, slice_clause
 
 __all__ = ["Rule"]
 
@@ -160,8 +160,9 @@ class Rule(Gate):
         if self.missing == "invalid":
             invalid, n = invalid + group.missing, group.rows
         limit, share = Limit(at_most=self.max_invalid), invalid / n if n else None
-        where = "" if label is None else f" where {label}"
+        where = slice_clause(label)
         text = f"none of the {n:,} rows{where} breaks `{title}`"
+        text = f"the only row{where} does not break `{title}`" if n == 1 else text
         if invalid:
             rows, breaks = ("row", "breaks") if n == 1 else ("rows", "break")
             percent = format_value(share, limit, "share")

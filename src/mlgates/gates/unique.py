@@ -99,6 +99,7 @@ class Unique(Gate):
             of = f"the values of `{'`, `'.join(counter.key)}`"
             earlier = f"{of} in an earlier row"
         text = f"none of the {keys.n:,} rows repeats {of}"
+        text = f"there is only 1 row, which can't repeat {of}" if keys.n == 1 else text
         if keys.count:
             repeats = "repeats" if keys.count == 1 else "repeat"
             text = f"{keys.count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "

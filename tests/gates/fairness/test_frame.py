@@ -202,7 +202,7 @@ ODDS = {"true_positive_rate": fairlearn.true_positive_rate} | {
             RATE,
             [
                 (
-                    "`demographic_parity_difference` is undefined; nothing to measure: 0 rows "
+                    "`demographic_parity_difference` is undefined; no rows to measure "
                     "(limit: at most 0.3)"
                 ),
                 (
@@ -216,7 +216,7 @@ ODDS = {"true_positive_rate": fairlearn.true_positive_rate} | {
             fairlearn.selection_rate,
             [
                 (
-                    "`demographic_parity_difference` is undefined; nothing to measure: 0 rows "
+                    "`demographic_parity_difference` is undefined; no rows to measure "
                     "(limit: at most 0.3)"
                 ),
                 (

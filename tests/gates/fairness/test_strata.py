@@ -86,7 +86,7 @@ def test_strata_by_conditions_may_overlap_and_fail_alone():
         "found in `X`; did you mean 'dept'?"
     )
     assert reasons(result)[3] == (
-        f"`{PARITY}` where c is undefined; nothing to measure: 0 rows (limit: at most 0.15)"
+        f"`{PARITY}` in slice `c` is undefined; no rows to measure (limit: at most 0.15)"
     )
 
 

@@ -41,7 +41,7 @@ from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.redaction import describe
 from mlgates.tables.field import TableSchema
-from mlgates.verdict import Check, Limit, Verdict
+from mlgates.verdict import Check, Limit, Verdict, slice_clause
 
 __all__ = ["Drift"]
 
@@ -459,7 +459,7 @@ class _Measured(NamedTuple):
 def _in_slice(each: Check | ColumnDrift, group: str) -> Check | ColumnDrift:
     if isinstance(each, ColumnDrift):
         return each._replace(group=group)
-    return replace(each, group=group, reason=f"where {group}, {each.reason}")
+    return replace(each, group=group, reason=f"{slice_clause(group).lstrip()}, {each.reason}")
 
 
 #: The drift gates of a run that judge a column.

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from mlgates.report import severity
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, snap_to_limit
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    format_value,
+    slice_clause,
+    snap_to_limit,
+)
 
 __all__ = ["drifted_share"]
 
@@ -57,7 +65,7 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
         noun="columns",
         insufficient=few,
         insufficient_by_chance=all(check.by_chance for check in undecided),
-        said=text if group is None else f"where {group}, {text}",
+        said=text if group is None else f"{slice_clause(group).lstrip()}, {text}",
         summary=summary,
     )
 

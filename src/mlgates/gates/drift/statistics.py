@@ -32,6 +32,7 @@ from mlgates.verdict import (
     before_rounding,
     format_number,
     format_value,
+    slice_clause,
     snap_to_limit,
 )
 
@@ -274,8 +275,8 @@ def column_drift(
     reason = f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,})"
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
-            f"; infinite values: {data.infinite:,} in the data, {reference.infinite:,} in the "
-            "reference; 'ks' allows them"
+            f" because of infinite values, {data.infinite:,} in the data and "
+            f"{reference.infinite:,} in the reference; the method 'ks' allows them"
         )
     described = _described_cells(pair, significance)
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
@@ -470,7 +471,11 @@ def decide_columns(
             insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
             group=drift.group,
             unit=unit,
-            said=drift.reason if drift.group is None else f"where {drift.group}, {drift.reason}",
+            said=(
+                drift.reason
+                if drift.group is None
+                else f"{slice_clause(drift.group).lstrip()}, {drift.reason}"
+            ),
             summary="only one table has rows" if drift.metric == ABSENT and value == 1 else "",
             chance=chance,
             remedy=remedy,

@@ -44,6 +44,7 @@ from mlgates.verdict import (
     before_rounding,
     format_number,
     format_value,
+    slice_clause,
 )
 
 __all__ = ["Fairness"]
@@ -108,7 +109,7 @@ class Fairness(Gate):
 
         - ``"demographic_parity_difference"`` compares selection rates,
           ``"equal_opportunity_difference"`` true positive rates, ``"equalized_odds_difference"``
-          true and false positive rates, of which the worse counts. With ``_ratio`` at the end
+          true and false positive rates, and judges the worse of the two. With ``_ratio`` at the end
           instead of ``_difference``, ratios of these rates are compared.
         - Any metric with ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``, such as
           ``"recall_group_min"``. Fairlearn's names are accepted too.
@@ -162,21 +163,23 @@ class Fairness(Gate):
     Notes
     -----
     Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
-    two shares has Newcombe's interval [2]_, and their ratio Koopman's [3]_, both at the level of
-    the studentized range, which makes the intervals of all pairs simultaneous [4]_. For other
+    two shares has Newcombe's interval [2]_, and the ratio of two shares Koopman's [3]_. The level
+    of both is that of the studentized range, so that the intervals of all pairs hold simultaneously
+    [4]_. For other
     metrics, the intervals of two groups are combined by Newcombe's formula. A group in which the
     metric is based on fewer than 10 rows (such as 10 positives for recall) is INCONCLUSIVE. Several
     sensitive features are crossed: each combination of their values is a group.
 
     With `reference_group`, a pair has Sidak's level [5]_ for the number of other groups. With `by`,
-    the p-values of the strata are adjusted by Holm's method [6]_, and with
-    ``decide_by="interval"`` the levels of their intervals, so that `significance` and `confidence`
+    the p-values of the strata are adjusted by Holm's method [6]_. With ``decide_by="interval"``,
+    the levels of the intervals are adjusted in the same way. So `significance` and `confidence`
     hold for the gate as a whole. Selection rates, and so demographic parity, don't need `y_true`.
 
-    If `clusters` is given, rows with the same value may depend on each other. The values of the
-    groups then have cluster-robust intervals, as in `Performance`, which are combined by Newcombe's
-    formula with the correlation of groups that have rows of the same clusters [7]_. A metric
-    without such an interval is INCONCLUSIVE, unless the estimate decides.
+    If `clusters` is given, rows with the same value of it may depend on each other. Each group then
+    has a cluster-robust interval, as in `Performance`. Newcombe's formula combines the intervals of
+    two groups, and takes into account that groups are correlated if they have rows of the same
+    clusters [7]_. A metric without such an interval is INCONCLUSIVE, unless
+    ``decide_by="estimate"``.
 
     References
     ----------
@@ -339,7 +342,7 @@ class Fairness(Gate):
         return f"excluded: {named}" if small else ""
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
-        """Return the name and the rates of each stratum; of all rows, one pair with None."""
+        """Return pairs of a stratum's name and its rates; without `by`, one pair with None."""
         # kept for the note
         results = evidence.cached("group rates", self, partial(self._measure, evidence))
         return cast("list[tuple[str | None, StratumResult]]", results)
@@ -397,7 +400,7 @@ class Fairness(Gate):
             yield part.name, self._unless_small(stratum)
 
     def _unless_small(self, stratum: Stratum) -> StratumResult:
-        """Return a stratum, or why it is excluded because its groups are too small."""
+        """Return the stratum, or a reason if it is excluded because its groups are too small."""
         k = max(int(rates.comparable.sum()) for rates in stratum.rates)
         if k > _MOST_GROUPS:
             msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
@@ -420,15 +423,16 @@ class Fairness(Gate):
         return evidence.groups(names=names, by=by, max_groups=self.max_groups)
 
     def missing_evidence(self, evidence: Evidence) -> list[str]:
-        """Return the names in `needs` that were not given; none if `metric_frame` was given."""
+        """Return the names in `needs` that were not given; empty if `metric_frame` was given."""
         return [] if "metric_frame" in evidence else super().missing_evidence(evidence)
 
     def metric_frame(self, **evidence: Unpack[EvidenceNames]) -> Any:
         """Return a `MetricFrame` of fairlearn with the rates of this gate by group.
 
-        Besides each rate it has the number of rows, `count`, and for a share the number of rows
-        that it is based on, such as `true_positive_rate_count`. The columns in `by` are its control
-        features. Given to `run` as ``metric_frame=``, it has the same verdict as the rows.
+        Besides each rate it has the metric `count`, the number of rows. For a share, it also has
+        the number of rows that the share is based on, such as `true_positive_rate_count`. The
+        columns in `by` are its control features. If it is given to `run` as ``metric_frame=``, the
+        verdict is the same as from the rows.
 
         Parameters
         ----------
@@ -438,14 +442,14 @@ class Fairness(Gate):
         Returns
         -------
         fairlearn.metrics.MetricFrame
-            Missing values of features are the text "missing".
+            A missing value of a feature is replaced by the text "missing".
 
         Raises
         ------
         EvidenceError
             For evidence that is missing or invalid.
         OptionError
-            If `by` has conditions, which are no features.
+            If `by` has conditions, because only columns can be control features.
 
         Examples
         --------
@@ -650,7 +654,7 @@ class Fairness(Gate):
         """
         name, limit = f"`{self._definition.name}`", Limit(self.at_least, self.at_most)
         name += "" if self.label is None else f" of {label_text(self.label)}"
-        name += "" if stratum.name is None else f" where {stratum.name}"
+        name += slice_clause(stratum.name)
         if worst is None:
             whys = [stratum.insufficient(rates) for rates in stratum.rates]
             most = max(stratum.rates, key=lambda rates: int(rates.comparable.sum()))
@@ -680,16 +684,16 @@ def _smallest_p_value(every: list[Comparison]) -> float:
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
-    """Return the definition of fairness with this name, or one that compares a user's function.
+    """Return the definition of fairness with a name, or one that compares a user's function.
 
     The name is that of a definition or a metric, as in scikit-learn or fairlearn, followed by
-    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``. Of a function, the difference
-    between groups is compared.
+    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``. For a function, the difference
+    between groups is judged.
 
     Raises
     ------
     OptionError
-        For an unknown name, with the nearest one.
+        For an unknown name; the message suggests the nearest known name.
 
     Examples
     --------

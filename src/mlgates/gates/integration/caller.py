@@ -67,7 +67,7 @@ def run_test(
         outcome = test(*args, **options)
     error = caught.error
     if isinstance(error, NotTestedError):
-        text, least, insufficient = f"`{metric}` of `{subject}` was not tested", 0, str(error)
+        text, least, insufficient = f"`{metric}` of `{subject}` could not be judged", 0, str(error)
         outcome = Outcome(text, 0, 0)
     elif isinstance(error, ContractError | EvidenceError):
         return [Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))]
@@ -249,7 +249,7 @@ class _Caller:
         """Raise NotTestedError unless the sample has at least n rows or requests."""
         if self.n < n:
             few = f"too few {self.noun}: {self.n:,}, at least {n:,} are needed"
-            raise NotTestedError(few if self.n else f"nothing to measure: 0 {self.noun}")
+            raise NotTestedError(few if self.n else f"no {self.noun} to measure")
 
     def fail(self, method: Method, reply: Reply, given: str) -> NoReturn:
         """Raise ContractError for a call that got no answer; `given` describes its input."""

@@ -444,7 +444,8 @@ def _skip(subject: str) -> str:
 
 
 def _unexplained(subject: str) -> str:
-    return f"the exception of a refusal must have a message; {_skip(subject)}"
+    needs = "an exception with a message, other than MemoryError, RecursionError or SystemExit"
+    return f"a refusal must be {needs}; {_skip(subject)}"
 
 
 def _shortened(refusal: Reply) -> str:
@@ -566,7 +567,7 @@ def memory(caller: ModelCaller) -> Outcome:
     if late <= left:
         return Outcome(f"memory in use did not grow in {many}", 0, calls)
     if early <= left:
-        msg = "memory grew in only some of the calls, so a leak is not certain"
+        msg = "memory in use grew in some of the calls only, so a leak is not certain"
         raise NotTestedError(msg)
     text = f"{many} each left more than {left:,} bytes in use"
     return Outcome(text, 1, calls)

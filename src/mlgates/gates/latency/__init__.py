@@ -301,7 +301,9 @@ class Latency(Gate):
             text += f"; {series.failed:,} failed {calls} as infinite"
         effective = series.dependence.effective
         if share is not None and series.dependence.inflation > 1 and not decided:
-            text += f"; calls depend on earlier ones and count as {effective:,} independent calls"
+            calls = "call" if effective == 1 else "calls"
+            text += "; the calls depend on earlier ones, so they count as only "
+            text += f"{effective:,} independent {calls}"
         busy = series.measured is not None and series.measured.busy
         hints = [hint, "other processes kept the machine busy" if busy else ""]
         if production is None:

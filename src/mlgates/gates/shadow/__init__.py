@@ -35,7 +35,7 @@ from mlgates.gates.shadow.requests import Requests, read_requests
 from mlgates.metrics import Metric, find
 from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.stats.multiplicity import holm_levels
-from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
+from mlgates.verdict import Check, Limit, Measurement, format_number, format_value, slice_clause
 
 __all__ = ["Shadow"]
 
@@ -345,7 +345,7 @@ class Shadow(Gate):
             with suppress_errors() as caught:  # the other slices are still judged
                 if isinstance(rows, BaseException):
                     raise rows.with_traceback(None)
-                estimates.append((name, measure_slice(rows, _where(name))))
+                estimates.append((name, measure_slice(rows, slice_clause(name))))
             if caught.error is not None:
                 yield error_check(measure.subject, measure.metric, caught.error, name)
 
@@ -383,7 +383,7 @@ class Shadow(Gate):
             said = f"{estimate.said[0]}{value}{estimate.said[1]}"
             said += f" ({estimate.basis}{shown}{estimate.sizes})"
             if not estimate.n:
-                said = f"`{measure.metric}` of `{measure.subject}`{_where(name)} is undefined"
+                said = f"`{measure.metric}` of `{measure.subject}`{slice_clause(name)} is undefined"
             yield Check.judge(
                 measure.subject,
                 measure.metric,
@@ -437,7 +437,3 @@ class Shadow(Gate):
             counts = labelled.counts[check.group]
             details = {**check.details, **counts.details}
             yield replace(check, details=details, reason=f"{check.reason}; {counts.said}")
-
-
-def _where(slice_name: str | None) -> str:
-    return "" if slice_name is None else f" where {slice_name}"

@@ -55,6 +55,7 @@ from mlgates.verdict import (
     before_rounding,
     format_number,
     format_value,
+    slice_clause,
     snap_to_limit,
 )
 
@@ -498,7 +499,7 @@ class Statistic(Gate):
         ours, theirs, limit = claim.ours, claim.theirs, claim.limit
         own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
         what = "`rows`" if self.of == "rows" else f"`{self.of}` of `{self._subject}`"
-        where = what if claim.group is None else f"{what} where {claim.group}"
+        where = f"{what}{slice_clause(claim.group)}"
         shown = format_value(measured.value, limit, unit)
         interval = ""
         if measured.interval is not None:
