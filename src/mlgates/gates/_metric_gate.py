@@ -46,7 +46,7 @@ __all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "require_binary", "s
 
 
 class SliceEstimate(NamedTuple):
-    """The value of a metric in one slice or in all rows; of two models, their difference."""
+    """The value of a metric, or its difference between two models, in one slice or all rows."""
 
     #: Takes a level of confidence, and returns the measurement with its interval and p-value.
     at: Callable[[float], Measurement]
@@ -69,7 +69,7 @@ _MOST_NAMED = 5
 
 
 def require_binary(owner: str, label: object, *metrics: Metric) -> None:
-    """Raise OptionError if there is a `label`, and a metric can't be that of one class."""
+    """Raise OptionError if `label` is given and a metric can't be measured for one class."""
     for metric in metrics:
         if label is not None and not metric.binary:
             hint = "; metrics of one class are, for example, recall, precision, f1 and roc_auc"
@@ -99,7 +99,7 @@ class MetricGate(Gate):
     """Base class of `Performance` and `Regression`: a metric in all rows or in each slice.
 
     A subclass defines `_limit` and `_estimate`. Its `_sides` has one text for each set of answers
-    that the gate reads, for notes: "" for those of the candidate to the rows of `X`.
+    that the gate reads, for notes; for the candidate's answers to the rows of `X` it is "".
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
@@ -296,7 +296,7 @@ class MetricGate(Gate):
     def _slices(
         self, evidence: Evidence, models: list[Outcomes]
     ) -> Sequence[tuple[str, Sequence[Slice]]]:
-        """Return the name of each slice, and its rows among those of each of the `models`."""
+        """Return the name of each slice and, for each of the `models`, the rows of the slice."""
         slices = evidence.slices(self.by, self.max_groups)
         return [(part.name, [part] * len(models)) for part in slices]
 

@@ -124,7 +124,7 @@ def property_check(
 
 
 def error_check(subject: str, metric: str, error: BaseException, group: str | None = None) -> Check:
-    """Return the ERROR check of a rule that raised; its message shows no values of the data."""
+    """Return the ERROR check of a rule that raised; the reason shows no values of the data."""
     rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
     reason = f"{rule} could not be judged: {describe(error)}"
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
@@ -158,8 +158,8 @@ _LONGEST_NAME = 200
 class Near:
     """Finds known names that are similar to an unknown name, for hints in messages.
 
-    If there are too many names to compare each pair, a name is suggested only if it is the same
-    except for case, blanks or Unicode form (see `options.fold`).
+    If there are too many names to compare each pair, a name is suggested only if it differs from
+    the unknown name in nothing but case, blanks or Unicode form (see `options.fold`).
 
     Examples
     --------
@@ -245,7 +245,7 @@ def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iter
 def distinct_values(
     owner: str, option: str, given: object, allowed: str, *, least: int = 1
 ) -> tuple[object, ...]:
-    """Return the distinct values of an option, in the given order; those of a set are sorted.
+    """Return the distinct values of an option, in the given order; the values of a set are sorted.
 
     `allowed` describes the valid values in the error, and `least` is how many values are needed.
     """
@@ -272,16 +272,17 @@ def rows_needed(
 ) -> int | None:
     """Return how many rows are needed so that the interval no longer contains the limit.
 
-    With so many rows about four of five samples give a decision, if the estimate stays the same.
+    With this number of rows, about four of five samples give a decision if the true value is the
+    present estimate.
     The result is None if the interval does not contain the limit, or if no number of rows is
     enough.
 
     The number is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. Here `n`
     is the present number of rows, ``distance`` is from the estimate to the limit, and ``z_level``
     and ``z_power`` are the normal quantiles of the interval's confidence `level` and of the power.
-    By default the standard `error` is computed from half the length of the interval or, if that is
-    longer, from the distance between the estimate and the end on the side of the limit. Give
-    `error` if the interval shrinks faster than ``1 / sqrt(n)``.
+    By default the standard `error` is computed from half the length of the interval or, if it is
+    longer, from the distance of the estimate to the end on the side of the limit. Give `error` if
+    the interval shrinks faster than ``1 / sqrt(n)``.
 
     Examples
     --------
@@ -318,7 +319,7 @@ def rows_needed(
 def rows_until_significant(
     critical: float, limit: float, n: float, reference: float = math.inf
 ) -> int | None:
-    """Return with how many rows of data every distance beyond a limit is significant, rounded up.
+    """Return the number of rows with which each distance beyond a limit is significant, rounded up.
 
     `critical` is the smallest distance that is significant with `n` rows. It is proportional to
     ``sqrt(1 / n + 1 / reference)``, where `reference` is the number of rows of the reference, which
@@ -449,9 +450,9 @@ class Part:
 
 
 def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
-    """Yield the parts of a table that the option `by` makes.
+    """Yield the parts of a table that the option `by` defines.
 
-    These are one part for each condition, or a single part if `by` names columns or is None.
+    There is one part for each condition, or a single part if `by` names columns or is None.
     """
     read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
     pairs: tuple[Any, ...] = tuple(by or ())
