@@ -109,7 +109,7 @@ FALSE_PASSES = (
 
 SIZE = (
     case("honest", P),
-    case("no rows", U, "0 rows", y_true=[], y_pred=[], sensitive_features=[]),
+    case("no rows", U, "no rows to measure", y_true=[], y_pred=[], sensitive_features=[]),
     case("one row", U, y_true=[1], y_pred=[1], sensitive_features=["a"]),
     case("29 rows of b", U, "29 rows", sensitive_features=np.where(np.arange(N) < 29, "b", "a")),
     case(

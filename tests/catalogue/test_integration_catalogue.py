@@ -516,7 +516,7 @@ def test_golden_rows():
         (golden([*known(5), None]), ERROR, "has an answer that is missing"),
         (golden(pd.Series(known(), index=rows.index[::-1])), ERROR, "same index"),
         (golden(pd.Series(known(), index=rows.index)), PASS, "all 6 golden rows"),
-        (golden([], X=rows[:0]), INCONCLUSIVE, "0 rows"),
+        (golden([], X=rows[:0]), INCONCLUSIVE, "no rows to measure"),
     ]
     for result, verdict, words in cases:
         assert verdicts(result)["golden", "predictions"] is verdict, reason(

@@ -55,7 +55,7 @@ CASES = {
     # what: metric, evidence, verdict, a part of the reason
     # size and emptiness
     "honest": ("accuracy", {"y_true": TRUE, "y_pred": PRED}, P, ""),
-    "no rows": ("accuracy", {"y_true": [], "y_pred": []}, U, "0 rows"),
+    "no rows": ("accuracy", {"y_true": [], "y_pred": []}, U, "no rows to measure"),
     "one row": ("accuracy", {"y_true": [1], "y_pred": [1]}, U, "too few rows: 1"),
     "too few rows": ("accuracy", {"y_true": TRUE[:29], "y_pred": PRED[:29]}, U, "at least 30"),
     "too few of a class": (

@@ -47,7 +47,7 @@ def test_honest_evidence_passes():
 
 CASES = {
     # what: gate, evidence, changes, verdict, words of the reason
-    "no rows": (ACCURACY, LABELS, {key: [] for key in LABELS}, U, "0 rows"),
+    "no rows": (ACCURACY, LABELS, {key: [] for key in LABELS}, U, "no rows to measure"),
     "one row": (ACCURACY, LABELS, {k: v[:1] for k, v in LABELS.items()}, U, "too few rows: 1"),
     "fewer rows than the least": (
         *(ACCURACY, LABELS, {k: v[:29] for k, v in LABELS.items()}, U),
@@ -58,7 +58,7 @@ CASES = {
         "9 positives, at least 10 are needed",
     ),
     "identical models": (ACCURACY, LABELS, {"production_pred": PRED}, P, "did not change"),
-    "all labels missing": (ACCURACY, LABELS, {"y_true": [None] * N}, U, "0 rows"),
+    "all labels missing": (ACCURACY, LABELS, {"y_true": [None] * N}, U, "no rows to measure"),
     "a missing label": (ACCURACY, LABELS, {"y_true": put(TRUE, None)}, U, "1 of 200 rows"),
     "infinite score": (AREA, SCORES, {"y_score": put(SCORE, INF)}, E, "y_score"),
     "infinite score in production": (

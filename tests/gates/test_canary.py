@@ -201,7 +201,7 @@ def test_details_have_counts_and_rates_of_both_models():
             INCONCLUSIVE,
             (
                 "`errors` did not happen (0 of 0 requests against 0 of 0); no requests to measure "
-                "requests (limit: at most 1.5)"
+                "(limit: at most 1.5)"
             ),
         ),
     ],

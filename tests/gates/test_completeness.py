@@ -454,7 +454,7 @@ def test_slices_by_conditions_in_full():
         ("age", "missing", "smokers"): PASS,
     }
     assert check_of(result, "bmi", group="smokers").reason == (
-        "2 of 3 cells of `bmi` where smokers (66.7 %) are missing; the limit is at most 50 %"
+        "2 of 3 cells of `bmi` in slice `smokers` (66.7 %) are missing; the limit is at most 50 %"
     )
 
 
@@ -463,7 +463,7 @@ def test_empty_slice_is_inconclusive():
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
     assert check.reason == (
-        "`bmi` where nobody has no cells to judge; pass rows of the slice, or leave the slice out"
+        "`bmi` in slice `nobody` has no cells to judge; pass rows of the slice, or leave the slice out"
     )
     assert result.verdict is INCONCLUSIVE
 

@@ -680,7 +680,9 @@ def test_slices_of_several_columns_and_by_conditions():
     assert checks["a", "age"].verdict is PASS
     assert checks["b", "age"].value == 30 * 3600
     assert checks["none", "age"].verdict is FAIL
-    assert checks["none", "age"].reason.startswith("`at` where none has no timestamp up to now")
+    assert checks["none", "age"].reason.startswith(
+        "`at` in slice `none` has no timestamp up to now"
+    )
     assert checks["wrong", "age"].verdict is ERROR
     assert "did you mean 'room'?" in checks["wrong", "age"].reason
 
