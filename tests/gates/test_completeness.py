@@ -463,7 +463,8 @@ def test_empty_slice_is_inconclusive():
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
     assert check.reason == (
-        "`bmi` in slice `nobody` has no cells to judge; pass rows of the slice, or leave the slice out"
+        "`bmi` in slice `nobody` has no cells to judge; pass rows of the slice, or leave the slice "
+        "out"
     )
     assert result.verdict is INCONCLUSIVE
 

@@ -137,8 +137,8 @@ def test_if_no_query_has_a_relevant_document_the_metric_is_undefined(name, empty
     assert outcome(gate, y_true=0 * TRUE) == (
         "inconclusive",
         (
-            f"`{name}@3` is undefined (n = 0 queries and 80 without a relevant document); no queries "
-            "to measure (limit: at least 0)"
+            f"`{name}@3` is undefined (n = 0 queries and 80 without a relevant document); no "
+            "queries to measure (limit: at least 0)"
         ),
     )
 
