@@ -412,7 +412,7 @@ def test_data_without_rows_are_inconclusive(data):
 def test_missing_share_against_no_rows():
     result = run({"x": []}, with_missing(0.5))
     assert found(result) == {("x", "ks"): U, ("x", "missing_shift"): U}
-    assert result.checks[1].reason.startswith("50 % of `x` is missing in the reference; nothing")
+    assert result.checks[1].reason.startswith("50 % of `x` is missing in the reference; no rows")
 
 
 # The rule
