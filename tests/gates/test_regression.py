@@ -296,7 +296,7 @@ def test_empty_and_thin_slices_are_undecided():
         production_pred=(SCORE > 0.5).astype(int),
     )
     assert [check.verdict for check in result.checks] == [U, U]
-    assert "0 rows" in result.checks[0].reason
+    assert "no rows to measure" in result.checks[0].reason
     assert "too few rows: 10" in result.checks[1].reason
 
 
