@@ -97,8 +97,9 @@ def test_a_refusal_needs_a_message():
     check = check_of(silent, "extra_column", "refuse")
     assert str(check.verdict) == "fail"
     assert check.reason == (
-        "rows with one more column are refused (ValueError); the exception of a refusal must have "
-        'a message; `extra_column="untried"` skips this test'
+        "rows with one more column are refused (ValueError); a refusal must be an exception with a "
+        "message, other than MemoryError, RecursionError or SystemExit; "
+        '`extra_column="untried"` skips this test'
     )
 
 
