@@ -46,9 +46,11 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         tables = (table.rename_columns(names) for table in _joined(batches))
         parts = (Profile.of(table, counted, columns=columns, n_jobs=1) for table in tables)
-        planned = [part.planned() for part in parts]
-        if planned:  # a partition can be empty
-            yield pa.RecordBatch.from_pydict({"part": [reduce(Profile.merge, planned).to_bytes()]})
+        planned = (part.planned() for part in parts)
+        first = next(planned, None)
+        if first is not None:  # a partition can be empty
+            whole = reduce(Profile.merge, planned, first)
+            yield pa.RecordBatch.from_pydict({"part": [whole.to_bytes()]})
 
     # plain names, because `mapInArrow` does not quote names with dots
     quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
