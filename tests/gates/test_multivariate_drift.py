@@ -475,3 +475,11 @@ EXAMPLES = (
         place="",
     ),
 )
+
+
+def test_equal_rows_in_renamed_clusters_do_not_pass():
+    reference = visits(2, 60)
+    renamed = {**reference, "patient": [name + 10_000 for name in reference["patient"]]}
+    result = mg.MultivariateDrift().run(data=renamed, reference=reference, clusters="patient")
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert "the area is far below 0.5, as with equal rows in different clusters" in result.reason

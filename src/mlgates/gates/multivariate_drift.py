@@ -41,6 +41,8 @@ _NARROW = {"float": np.float32, "halffloat": np.float16}
 _NAMED, _LISTED = 3, 20
 #: Fewest clusters of each table in a fold.
 _FEWEST_CLUSTERS = 4
+#: With a greater p-value the area is too low to be chance.
+_TOO_LOW = 0.999
 
 
 class _Columns(NamedTuple):
@@ -386,6 +388,11 @@ class MultivariateDrift(Gate):
             kept_from_pass = (
                 f"only {least:,} different rows in the {_which(different)}, at least "
                 f"{self.min_samples:,} are needed; compare columns with few values by `Drift`"
+            )
+        elif clusters is not None and found.area < 0.5 and found.p_value > _TOO_LOW:
+            kept_from_pass = (
+                "the area is far below 0.5, as with equal rows in different clusters; give a "
+                "cluster the same name in both tables"
             )
         return Check.judge(
             "rows",
