@@ -400,7 +400,7 @@ def test_compare_exits_with_1_for_changes_if_asked(place, output):
         provenance={**report.provenance, "commit": "a" * 40, "dirty": False},
     )
     known.save("one.json")
-    replace(known, provenance={**known.provenance, "seed": 1}).save("other.json")
+    replace(known, provenance={**known.provenance, "seeds": {"latency": 1}}).save("other.json")
     assert main(["compare", "one.json", "one.json", "--exit-code"]) == 0
     assert main(["compare", "one.json", "other.json", "--exit-code"]) == 1
     replace(known, provenance={**known.provenance, "dirty": None}).save("unknown.json")

@@ -29,6 +29,7 @@ PROVENANCE = {
     "values": {"y_true": {"rows": 10, "sha256": "d" * 64}},
     "models": {"model": {"class": "m.M", "params": {"C": 1.0}, "sha256": "e" * 64}},
     "seed": 0,
+    "seeds": {"latency": 0},
     "suite": "GateSuite([Completeness()], name='nightly')",
 }
 
@@ -79,8 +80,12 @@ DIFFERENCES = [
     ({"versions": {"python": "3.11.7"}}, "environment", "numpy", "removed", "2.0", None),
     ({"versions": {"python": "3.11.7", "numpy": "2.0", "torch": "3"}}, "environment", "torch",
      "added", None, "3"),
-    ({"seed": 1}, "configuration", "seed", "changed", 0, 1),
-    ({"seed": None}, "configuration", "seed", "removed", 0, None),
+    ({"seeds": ..., "seed": None}, "configuration", "seed", "removed", 0, None),
+    ({"seeds": {"latency": 1}}, "configuration", "seeds.latency", "changed", 0, 1),
+    ({"seeds": {"latency": 0, "a.b": 1}}, "configuration", "seeds.'a.b'", "added", None, 1),
+    ({"seeds": ..., "seed": 1}, "configuration", "seed", "changed", 0, 1),
+    ({"metadata": {"seeds": {"numpy": 7}}}, "configuration", "metadata.seeds.numpy", "added", None,
+     7),
     ({"suite": "GateSuite([])"}, "configuration", "suite", "changed", PROVENANCE["suite"],
      "GateSuite([])"),
     ({"deselected": ("drift",)}, "configuration", "deselected", "added", None, ("drift",)),

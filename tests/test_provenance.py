@@ -32,6 +32,7 @@ def test_provenance_in_full(monkeypatch):
         "values": {},
         "models": {},
         "seed": None,
+        "seeds": {},
         "suite": "GateSuite([])",
     }
     assert provenance(Evidence({"now": 5}), "s", MOMENT, 0.5)["now"] is None

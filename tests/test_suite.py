@@ -713,6 +713,7 @@ def test_provenance_of_a_run():
         "values",
         "models",
         "seed",
+        "seeds",
         "suite",
     }
     assert before <= datetime.fromisoformat(found["started"]) <= datetime.now(UTC)
@@ -754,7 +755,19 @@ def reads_rows(data):
     return True
 
 
-def test_the_seed_of_resamples_is_in_the_provenance():
-    suite = mg.GateSuite([mg.Performance("expected_calibration_error", at_most=0.5)])
-    report = suite.run(y_true=[0, 1] * 40, y_score=[0.2, 0.7] * 40)
-    assert report.provenance["seed"] == report["performance"].checks[0].details["seed"] == 0
+def test_the_seeds_of_all_gates_are_in_the_provenance():
+    column = np.arange(400.0)
+    suite = mg.GateSuite(
+        [
+            mg.Completeness(),
+            mg.MultivariateDrift(seed=3),
+            mg.Performance("expected_calibration_error", at_most=0.5),
+        ]
+    )
+    report = suite.run(
+        data={"x": column}, reference={"x": column}, y_true=[0, 1] * 40, y_score=[0.2, 0.7] * 40
+    )
+    found = report.provenance
+    assert found["seeds"] == {"multivariate_drift": 3, "performance:expected_calibration_error": 0}
+    assert found["seed"] == 3
+    assert Report.from_dict(report.to_dict()).provenance == found

@@ -22,7 +22,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "data": ("tables", "values"),
     "models": ("models",),
     "code": ("commit", "dirty"),
-    "configuration": ("suite", "seed", "deselected"),
+    "configuration": ("suite", "seed", "seeds", "deselected"),
     "environment": ("versions", "platform"),
 }
 #: The hash by which two tables, and two models, are compared.
@@ -262,7 +262,11 @@ def _distance(old: float | None, new: float | None) -> float:
 
 def _provenance(old: Report, new: Report) -> Iterator[Change]:
     """Yield the changes of data, models, code, configuration and environment."""
-    ours, theirs = old.provenance, new.provenance
+    ours, theirs = dict(old.provenance), dict(new.provenance)
+    # `seed` is the first of `seeds`, which reports of older versions lack
+    repeated = "seed" if "seeds" in ours and "seeds" in theirs else "seeds"
+    for side in (ours, theirs):
+        side.pop(repeated, None)
     unknown = list(_unknown(ours, theirs))
     yield from unknown
     skipped = {(each.area, each.name) for each in unknown}
@@ -271,7 +275,7 @@ def _provenance(old: Report, new: Report) -> Iterator[Change]:
             parts = []
             for side in (ours, theirs):
                 found = side.get(section)
-                prefix = "" if isinstance(found, Mapping) else section
+                prefix = "" if isinstance(found, Mapping) and section != "seeds" else section
                 parts.append(dict(_leaves(prefix, found)))
             for change in _differences(area, *parts):
                 if (area, change.name) not in skipped and (area, section) not in skipped:
@@ -281,7 +285,7 @@ def _provenance(old: Report, new: Report) -> Iterator[Change]:
 
 
 #: parts of the provenance that can be absent; that of the commit and of changes is handled apart
-_OPTIONAL = frozenset({"commit", "dirty", "seed", "deselected"})
+_OPTIONAL = frozenset({"commit", "dirty", "seed", "seeds", "deselected"})
 
 
 def _unknown(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:

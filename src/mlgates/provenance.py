@@ -1,5 +1,6 @@
-"""What identifies a run: code, environment, time, data, models, seed and suite."""
+"""What identifies a run: code, environment, time, data, models, seeds and suite."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from mlgates.environment import environment
@@ -26,7 +27,7 @@ def provenance(
     started: datetime,
     seconds: float,
     *,
-    seed: int | None = None,
+    seeds: Mapping[str, int] | None = None,
     models: dict[str, object] | None = None,
 ) -> dict[str, object]:
     """Return what identifies a run (code, environment, data, models, suite), as plain values.
@@ -41,8 +42,8 @@ def provenance(
         Start of the run, with a time zone.
     seconds : float
         Duration of the run.
-    seed : int, optional
-        Seed of the random numbers, if any were drawn.
+    seeds : mapping of str to int, optional
+        The seed of each gate that drew random numbers, by the name of the gate.
     models : dict, optional
         The result of `identities` before the run.
     """
@@ -58,6 +59,7 @@ def provenance(
         "tables": evidence.tables(),
         "values": evidence.values(),
         "models": models or {},
-        "seed": seed,
+        "seed": next(iter(seeds.values()), None) if seeds else None,
+        "seeds": dict(seeds or {}),
         "suite": suite,
     }

@@ -391,16 +391,17 @@ class GateSuite(options.OptionsByName):
                     not_passed.add(name)
                 shown.step()
         seconds = perf_counter() - start
-        # the seed of the first gate that used random numbers
-        seeds = (
-            check.details.get("seed") for result in results.values() for check in result.checks
-        )
-        seed = next((seed for seed in seeds if isinstance(seed, int)), None)
+        seeds: dict[str, int] = {}
+        for name, result in results.items():
+            for check in result.checks:
+                seed = check.details.get("seed")
+                if isinstance(seed, int):
+                    seeds.setdefault(name, seed)
         return Report(
             name=self.name,
             results=tuple(results.values()),
             provenance=provenance(
-                given, self._written(), started, seconds, seed=seed, models=models
+                given, self._written(), started, seconds, seeds=seeds, models=models
             ),
             metadata=about,
         )

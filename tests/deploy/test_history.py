@@ -73,6 +73,8 @@ def test_a_second_report_of_a_window_adds_its_gates(history):
     assert [result.name for result in merged] == ["completeness", "performance:accuracy"]
     assert (merged.name, merged.metadata) == ("scoring", {"model": "7"})
     assert merged.verdict is mg.Verdict.FAIL
+    assert set(merged.provenance["tables"]) == {"data"}
+    assert set(merged.provenance["values"]) == {"y_pred", "y_true"}
     again = report(1, 2)
     history.append(again, at=FIRST)
     assert history[0]["completeness"] == again["completeness"]

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -265,10 +265,15 @@ def _parsed(data: object) -> tuple[datetime, Report]:
 def _merged(earlier: Report, later: Report) -> Report:
     """Merge two reports of one window; a gate that is in both gets its result in `later`."""
     results = {result.name: result for result in (*earlier, *later)}
+    provenance = {**earlier.provenance, **later.provenance}
+    for section in ("tables", "values", "models", "seeds"):
+        parts = (each.provenance.get(section) for each in (earlier, later))
+        if maps := [part for part in parts if isinstance(part, Mapping)]:
+            provenance[section] = {name: part for each in maps for name, part in each.items()}
     return replace(
         later,
         name=earlier.name,
         results=tuple(results.values()),
-        provenance={**earlier.provenance, **later.provenance},
+        provenance=provenance,
         metadata={**earlier.metadata, **later.metadata},
     )
