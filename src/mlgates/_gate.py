@@ -1,6 +1,7 @@
-"""The base class `Gate`, the decorator `gate`, and `run_gate`.
+"""Gates: the base class `Gate`, the decorator `gate`, and the function `run_gate`.
 
-`run_gate` turns exceptions of a gate into an ERROR of that gate.
+A gate is a rule that data or a model must satisfy. If a gate raises an exception, `run_gate` gives
+it the verdict ERROR.
 """
 
 import dataclasses
@@ -54,9 +55,10 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Texts about one gate, in Markdown, for the tables of the documentation.
+    """Texts that describe a gate in the tables of the documentation, in Markdown.
 
-    ``nox -s register`` writes the tables. Gates with equal texts get a common row in a table.
+    The command ``nox -s register`` writes the tables. Gates with equal texts share a row of a
+    table.
     """
 
     #: What the gate checks.
@@ -76,23 +78,29 @@ class GateInfo:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Gate(options.OptionsByName):
-    """Base class of gates: a frozen dataclass that reads evidence and yields checks.
+    """Base class of gates: a gate compares measurements of data or of a model with limits.
 
-    To write a new kind of gate, inherit from this class, declare the evidence it `needs` and
-    implement `check`. Further evidence that is used if given is declared in `optional_evidence`.
-    A gate of `data` returns from `counts` the counters that it needs from the scan of the table.
+    A new kind of gate is a frozen dataclass that inherits from this class. It implements `check`,
+    which yields one `Check` for each comparison with a limit. The class attribute `needs` has the
+    names of the arguments of `run` that the gate requires, such as ``"data"``, and
+    `optional_evidence` the names of those that it uses if they are given. A gate that reads the
+    table `data` also implements `counts`. This method returns counters: objects that count
+    something in a table, such as missing cells, while the table is read once for all gates.
 
     Parameters
     ----------
     name : str, optional
-        By default the kind and the first option, such as ``"freshness:event_time"``.
+        Name of the gate. By default it is the kind (`kind`) and the first option, such as
+        ``"freshness:event_time"``.
     advisory : bool
-        Whether the result is shown but does not count.
+        If true, the result is shown, but a suite ignores it in its verdict.
     inconclusive : {"block", "allow"}
-        With "allow", a check that is INCONCLUSIVE only because too few rows were given to decide,
-        for example because its interval contains the limit, does not block the release.
+        Whether an INCONCLUSIVE check blocks the release. With "allow", it does not if it is
+        INCONCLUSIVE only because more rows are needed to decide: the confidence interval contains
+        the limit, or the p-value is too large. Other INCONCLUSIVE checks always block.
     after : str or sequence of str
-        Names, kinds or patterns (``"drift*"``) of earlier gates in the suite that must pass first.
+        Earlier gates in the suite that must pass before this gate runs, by name, kind or pattern
+        (``"drift*"``). If one of them does not pass, this gate does not run.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -148,38 +156,51 @@ class Gate(options.OptionsByName):
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
     def missing_evidence(self, evidence: Evidence) -> list[str]:
-        """Return the sorted names in `needs` that were not given, and that no model can compute."""
+        """Return the sorted names of the arguments of `run` that the gate needs but can't get.
+
+        They were not given, and no model that was given can compute them, as a model computes
+        `y_pred`.
+        """
         return sorted(name for name in self.needs if not evidence.offers(name))
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters for the scan of `reference`, such as one of missing cells.
+        """Return what to count in the table `reference` for this gate, such as the missing cells.
 
-        `schema` has the columns of the table. By default there are no counters.
+        Each counter counts one thing while the table is read. `schema` has the names and types of
+        the columns of the table. By default nothing is counted.
         """
         del schema
         return ()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters for the scan of `data`, such as one of missing cells.
+        """Return what to count in the table `data` for this gate, such as the missing cells.
 
-        `schema` has the columns of the table. By default there are no counters.
+        Each counter counts one thing while the table is read. `schema` has the names and types of
+        the columns of the table. By default nothing is counted.
         """
         del schema
         return ()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register the counters of both tables, before the tables are read."""
+        """Register what to count in `data` and `reference`, before these tables are read."""
         used = self.needs | self.optional_evidence
         if "data" in used:
             evidence.request(self.counts, self.reference_counts if "reference" in used else None)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks in a fixed order; a gate that yields none gets an ERROR."""
+        """Yield the checks of this gate, always in the same order.
+
+        `evidence` has the arguments of `run`. If no check is yielded, the verdict of the gate is
+        ERROR.
+        """
         del evidence
         return iter(())
 
     def note(self, evidence: Evidence) -> str:
-        """Return a remark for the end of the reason, such as columns left out; "" by default."""
+        """Return a remark for the end of the reason, such as the names of columns left out.
+
+        By default the remark is empty.
+        """
         del evidence
         return ""
 
@@ -189,26 +210,29 @@ class Gate(options.OptionsByName):
         metadata: Mapping[str, object] | None = None,
         **evidence: Unpack[EvidenceNames],
     ) -> GateResult:
-        """Run this gate alone; `after` is ignored.
+        """Run this gate alone and return its result; the option `after` is ignored.
 
         Parameters
         ----------
         metadata : Mapping, optional
-            What the result should say about the run, as in ``GateSuite.run``.
+            What the result shall say about the run, such as ``{"model": "credit"}``; see
+            ``GateSuite.run``.
         **evidence
-            Values by name, as in ``GateSuite.run``.
+            What the gate judges, by name: ``data=``, ``reference=``, ``y_true=``, ...; see
+            ``GateSuite.run``.
 
         Returns
         -------
         GateResult
-            Invalid values become verdicts in it.
+            The verdict with its checks. An invalid value does not raise: it makes the verdict
+            ERROR.
 
         Raises
         ------
         EvidenceError
-            For an unknown name.
+            For an unknown name of an argument.
         TypeError
-            For evidence without a name.
+            For a value that is given without a name.
         """
         options.by_name_only(f"{type(self).__name__}.run", positional)
         about = plain_metadata(f"{type(self).__name__}.run", {} if metadata is None else metadata)
@@ -220,43 +244,44 @@ class Gate(options.OptionsByName):
 
     @property
     def judges_rows(self) -> bool:
-        """Whether the gate judges single rows, so that `offending_rows` can find violations."""
+        """Whether the gate has a rule for single rows, so that `offending_rows` can be called."""
         return type(self).offending is not Gate.offending
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the numbers, from 0, of all rows of `data` that break the rule of this gate.
+        """Return the row numbers, from 0, of all rows of `data` that break the rule of this gate.
 
-        A gate that judges single rows implements this method; `offending_rows` calls it.
+        Gates that judge single rows implement this method, and `offending_rows` calls it.
         """
         raise NotImplementedError
 
     def offending_rows(self, data: Any, **evidence: object) -> Any:
-        """Return all rows of a table that break this gate's rule; a report only names five.
+        """Return all rows of a table that break the rule of this gate; a report names only five.
 
         Parameters
         ----------
         data : table
             Anything that ``data=`` takes.
         **evidence
-            Further evidence by name that the gate needs, such as ``reference=``.
+            Further arguments of `run` that the gate needs, such as ``reference=``.
 
         Returns
         -------
         table
-            The rows in their order, in a table of the same type; a pandas frame keeps its index.
-            For files and streams it is an Arrow table. Files are read in batches and need not fit
-            into memory. Queries are run once, into memory: a polars LazyFrame gives a DataFrame, a
-            DuckDB relation an Arrow table. All rows that break the rule are returned, even if the
-            gate allows a share of them. The table has no rows if none breaks the rule.
+            The rows that break the rule, in their order, as a table of the same type. A pandas
+            frame keeps its index. For a file or a stream, an Arrow table is returned; it is read in
+            batches and need not fit into memory. A query is run once, into memory: a polars
+            LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. The rows are returned
+            even if the gate allows this share of them. If no row breaks the rule, the table has no
+            rows.
 
         Raises
         ------
         OptionError
-            For a kind of gate that judges no single rows, such as `Drift`.
+            If the gate has no rule for single rows, such as `Drift`.
         EvidenceError
-            For an unknown name, for data that are no table, and for columns that are not in it or
-            can't be compared. A rule of `Schema` that does not apply to the type of its column is
-            left out, because it concerns no single row.
+            For an unknown argument, if `data` is not a table, and for a column that is not in the
+            table or can't be compared. A rule of `Schema` that does not apply to the type of its
+            column does not raise: no row is returned for it.
 
         Examples
         --------
@@ -296,8 +321,8 @@ def blocked_result(
 ) -> GateResult:
     """Return the result of a gate that was skipped, was blocked or raised an exception.
 
-    Its last check has the verdict and the reason. `checks` are those that the gate yielded before
-    the exception.
+    The result has the given verdict and reason in an additional last check. `checks` are the checks
+    that the gate yielded before it raised the exception.
     """
     stopped = Check(subject=name, metric=gate.kind, verdict=verdict, reason=reason)
     return GateResult(
@@ -311,10 +336,11 @@ def blocked_result(
 
 
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
-    """Run a gate and return its result under `name`; an exception becomes an ERROR.
+    """Run a gate and return its result under `name`; an exception gives the verdict ERROR.
 
-    Only ``KeyboardInterrupt`` and ``GeneratorExit`` are raised. Before the call, the gate must have
-    requested its counters and the tables must have been scanned with them.
+    Only ``KeyboardInterrupt`` and ``GeneratorExit`` are raised. Before the call, the method
+    `request_counts` of the gate must have been called, and the tables must have been read
+    (`Evidence.scan`).
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -358,7 +384,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
 
 
 def reason_of(checks: Sequence[Check], note: str) -> str:
-    """Return the reason of a result: that of its worst check, and the note of the gate."""
+    """Return the reason of a gate's result: the reason of its worst check, then its note."""
     worst = sorted((c for c in checks if not c.passed), key=severity)
     reason = f"all {len(checks)} checks passed"
     if worst or len(checks) == 1:
@@ -376,8 +402,9 @@ def _refuse(message: str) -> NoReturn:
 class FunctionGate(Gate):
     """A gate made from a function by the decorator `gate`.
 
-    The parameters of the function are names of evidence. It gets shallow copies with read-only
-    arrays. If the evidence has 0 rows, the function is not called and the result is INCONCLUSIVE.
+    The names of the parameters of the function are arguments of `run`, such as `data` or `y_true`.
+    The function gets copies of these values, whose arrays are read-only. If one of them has 0 rows,
+    the function is not called and the verdict is INCONCLUSIVE.
     """
 
     info = GateInfo(
@@ -426,12 +453,12 @@ class FunctionGate(Gate):
 
     @property
     def kind(self) -> str:
-        """Always ``"function"``."""
+        """The kind of every gate made from a function: ``"function"``."""
         return "function"
 
     @property
     def default_name(self) -> str:
-        """The function's name."""
+        """The name of the function."""
         return self.function.__name__
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
@@ -445,12 +472,12 @@ class FunctionGate(Gate):
         return self.function.__qualname__
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request a scan of `data` that counts nothing: the function reads the table itself."""
+        """Register `data` to be read without counting anything; the function reads it itself."""
         if "data" in self.needs | self.optional_evidence:
             evidence.request(self.counts)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield a check of the result of the function, or one for each key of a mapping."""
+        """Yield the check of what the function returns, or one check for each key of a mapping."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
         found = {name: evidence.argument_rows(name, value) for name, value in given.items()}
@@ -561,23 +588,27 @@ def gate(
 def gate(
     function: Any = None, /, **given: Any
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
-    """Make a gate from a function; its parameters are names of evidence.
+    """Make a gate from a function whose parameters are arguments of `Gate.run`.
 
-    The function returns a bool (True passes), a number (compared with the limit given here), a
-    `Measurement`, or a mapping of names to these, which makes a check for each name. The decorated
-    function is a gate and can still be called.
+    The function returns a bool (True passes), a number (which is compared with the limit given
+    here) or a `Measurement`. It can also return a mapping from names to such values; the gate then
+    has a check for each name. The decorated function is a gate and can still be called like a
+    function.
 
     Parameters
     ----------
     at_least, at_most : float, optional
-        The inclusive limit for a number.
+        Smallest and largest allowed number; both are inclusive.
     decide_by : {"estimate", "significance", "interval"}
-        "estimate": the value alone is compared with the limit. "significance": a FAIL also needs a
-        p-value of at most 0.05. "interval": the whole interval is compared with the limit. For the
-        last two, the function returns a `Measurement` with a `p_value` or an `interval`. If it
-        returns several p-values, it must correct them for multiple tests itself.
+        How the verdict follows from the number. "estimate": the number alone is compared with the
+        limit. "significance": a number beyond the limit is a FAIL only if its p-value is at most
+        0.05. "interval": PASS if the whole confidence interval is within the limit, FAIL if the
+        whole interval is beyond. For "significance" the function returns a `Measurement` with a
+        `p_value`, for "interval" one with an `interval`. If the function returns several p-values,
+        it must correct them for multiple tests itself.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the number: a share is shown in percent, seconds ("s") as a time.
+        Unit of the number in texts: a "share" is shown in percent, "s" (seconds) as a time.
+        "violations" means that the number counts violations, and the limit is not shown.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -592,7 +623,8 @@ def gate(
     >>> positive_rate([0, 1])
     0.5
 
-    A check for each column, which names rows:
+    The next gate makes a check for each column. The detail "rows" has the numbers of the rows that
+    the reason names:
 
     >>> @gate(at_most=1)
     ... def negative(data):

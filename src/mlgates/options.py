@@ -1,9 +1,10 @@
-"""Check the options of gates: each function returns a valid value, or raises ``OptionError``.
+"""Check the options of gates: each function returns a valid value or raises `OptionError`.
 
-In all of them, `owner` is the class and `option` the name of the option, for the message.
+The parameters `owner` and `option` of these functions are the names of the class and of the option,
+for the message of the error.
 
-Values are not converted between types: a number given as a string, NaN, or a bool in place of a
-number is refused when the gate is created.
+Values are not converted from one type to another. A number that is given as a string, NaN, or a
+bool in place of a number is refused.
 """
 
 import dataclasses
@@ -73,12 +74,12 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d|w)", re.ASCII)
 
 
 def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -> OptionError:
-    """Return the error for a wrong option: it says what is allowed, what was given, and a hint."""
+    """Return the error for an invalid option: what is allowed, what was given, and a hint."""
     return OptionError(f"{owner}: `{option}` must be {allowed}, got {shown(got)}{hint}")
 
 
 def shown(value: object) -> str:
-    """Return a value as text for a message: its repr, shortened, or its type if repr raises."""
+    """Return a value as text for a message: its shortened repr, or its type if repr raises."""
     with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
         return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
@@ -86,9 +87,10 @@ def shown(value: object) -> str:
 
 
 def fold(name: str) -> str:
-    """Return a name in a form in which names that look alike are equal.
+    """Return a name in a form that is equal for names that look alike.
 
-    Case, outer blanks, invisible characters and the Unicode form make no difference.
+    Names that differ only in case, blanks at the ends, invisible characters or Unicode form give
+    the same result.
 
     Examples
     --------
@@ -102,7 +104,9 @@ def fold(name: str) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return a hint such as ``"; did you mean 'x'?"`` for a misspelt name, or an empty string.
+    """Return a hint with the most similar name, such as ``"; did you mean 'x'?"``.
+
+    If no name in `known` is similar to `word`, the hint is empty.
 
     Examples
     --------
@@ -126,8 +130,7 @@ def _distinct_from(name: str, word: str) -> str:
 def real(value: object) -> int | float | None:
     """Convert a real number to ``int`` or ``float``; return None for any other value.
 
-    NaN and infinities are numbers; bools and numpy timedeltas are not, although Python counts them
-    as integers.
+    NaN and infinities count as numbers. Bools and numpy timedeltas do not.
     """
     if type(value) is float or type(value) is int:
         return value
@@ -148,7 +151,11 @@ def number(
     at_least: float = -math.inf,
     at_most: float = math.inf,
 ) -> float:
-    """Check that an option is a finite number within bounds; return it as ``int`` or ``float``."""
+    """Return an option that must be a finite number in a range, as ``int`` or ``float``.
+
+    `at_least` and `at_most` are the inclusive bounds of the range. OptionError is raised for any
+    other value.
+    """
     plain = real(value)
     # not `math.isfinite`, which raises for integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
@@ -160,7 +167,10 @@ def number(
 
 
 def share(owner: str, option: str, value: object) -> float:
-    """Check that an option is a share between 0 and 1 and return it; for 95, suggest 0.95."""
+    """Return an option that must be a number from 0 to 1; OptionError for any other value.
+
+    For a percentage such as 95, the message suggests 0.95.
+    """
     plain = real(value)
     if plain is not None and 1 < plain <= 100:
         hint = f"; shares are not percentages: write {plain / 100:g}"
@@ -169,7 +179,7 @@ def share(owner: str, option: str, value: object) -> float:
 
 
 def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
-    """Check that an option is an integer of at least `at_least` and return it.
+    """Return an option that must be an integer of at least `at_least`; OptionError otherwise.
 
     Bools and floats are refused.
     """
@@ -180,14 +190,17 @@ def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
 
 
 def flag(owner: str, option: str, value: object) -> bool:
-    """Check that an option is True or False and return it; 0, 1 and strings are refused."""
+    """Return an option that must be True or False; OptionError for 0, 1 and other values."""
     if not isinstance(value, bool):
         raise refuse(owner, option, "True or False", value)
     return value
 
 
 def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> str:
-    """Check that an option is one of the allowed words and return it; suggest similar words."""
+    """Return an option that must be one of the `allowed` words; OptionError otherwise.
+
+    The message of the error suggests the most similar word.
+    """
     words = tuple(allowed)
     if not isinstance(value, str) or value not in words:
         listed = "one of " + ", ".join(map(repr, words))
@@ -196,14 +209,17 @@ def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> st
 
 
 def text(owner: str, option: str, value: object) -> str:
-    """Check that an option is a non-empty string and return it."""
+    """Return an option that must be a non-empty string; OptionError otherwise."""
     if not isinstance(value, str) or not value.strip():
         raise refuse(owner, option, "a non-empty string", value)
     return value
 
 
 def names(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Check that an option is a name or a sequence of different names; return a tuple of them."""
+    """Return an option that is a name or a sequence of different names, as a tuple of names.
+
+    An empty sequence is allowed. OptionError is raised for any other value.
+    """
     given = (value,) if isinstance(value, str) else value
     # a set has no order, so two runs of one program would differ
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping | AbstractSet):
@@ -215,7 +231,10 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def some(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Check that an option is at least one name, all different; return a tuple of them."""
+    """Return an option that has at least one name, all different, as a tuple of names.
+
+    OptionError is raised for any other value.
+    """
     found = names(owner, option, value)
     if not found:
         raise refuse(owner, option, "at least one name", value)
@@ -223,9 +242,10 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def label(owner: str, option: str, value: Any) -> int | str:
-    """Check that an option is a class label and return it as a plain Python value.
+    """Return an option that must be a class label, as a plain Python value.
 
-    Labels are integers, booleans and strings. A float such as 1.0 is returned as 1.
+    Labels are integers, bools and strings; a float such as 1.0 is returned as 1. OptionError is
+    raised for any other value.
     """
     item = value.item() if getattr(value, "shape", None) == () else value
     if isinstance(item, str | bool):
@@ -237,10 +257,11 @@ def label(owner: str, option: str, value: Any) -> int | str:
 
 
 def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Check an option that defines slices of rows; return names of columns, or pairs.
+    """Return an option that defines slices (subsets of the rows of a table), in a standard form.
 
-    A column makes one slice for each of its values. A pair (name, condition) makes one slice: the
-    rows for which the condition is true. A condition is a callable or a string.
+    The result has names of columns, or pairs of the name of a slice and its condition. A column
+    defines one slice for each of its values. A condition is a text or a function; it defines the
+    slice of the rows for which it is true.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
@@ -263,7 +284,7 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
 
 
 def seconds(value: Duration) -> float:
-    """Convert a duration, which `duration` has checked, to seconds."""
+    """Convert a duration in one of the forms that `duration` accepts to seconds."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
@@ -277,8 +298,8 @@ def seconds(value: Duration) -> float:
 def in_order(owner: str, **bounds: Any) -> None:
     """Raise OptionError if the first of two bounds is greater than the second.
 
-    The bounds are given as two keyword arguments with the names of the options, such as
-    ``in_order("Range", at_least=1, at_most=5)``. None means no bound.
+    The bounds are given as two keyword arguments with the names of their options, such as
+    ``in_order("Range", at_least=1, at_most=5)``. None means that there is no such bound.
     """
     (low, first), (high, last) = bounds.items()
     if first is None or last is None:
@@ -293,7 +314,10 @@ def in_order(owner: str, **bounds: Any) -> None:
 
 
 def scalar(owner: str, option: str, value: Any) -> object:
-    """Check that a value is a finite number, string, bool or date; return it as a Python object."""
+    """Return an option that must be a finite number, string, bool or date, as a Python object.
+
+    OptionError is raised for any other value.
+    """
     item = value.item() if getattr(value, "shape", None) == () else value
     allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
@@ -314,9 +338,10 @@ def scalar(owner: str, option: str, value: Any) -> object:
 
 
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
-    """Check that an option is a mapping, or pairs with different keys; return it as a dict.
+    """Return an option that is a mapping, or pairs with different keys, as a dict.
 
-    `allowed` says in the message what is allowed.
+    OptionError is raised for any other value; `allowed` is the part of its message that says what
+    is allowed.
     """
     try:
         pairs = list(given.items() if isinstance(given, Mapping) else given)
@@ -329,9 +354,10 @@ def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]
 
 
 def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
-    """Return `values` in an order that is the same in each run.
+    """Return the `values` of an option in an order that is the same in each run.
 
-    If the option was `given` as a set, which has no order, they are sorted.
+    The values are sorted if the option was `given` as a set, because a set has no order. Otherwise
+    their order is kept.
     """
     if not isinstance(given, AbstractSet):
         return values
@@ -342,7 +368,10 @@ def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
 
 
 def distinct(values: Iterable[object]) -> tuple[object, ...]:
-    """Return the distinct values in the order of first appearance; True and 1 are different."""
+    """Return the distinct values in the order in which they first occur.
+
+    True and 1 count as different.
+    """
     kept: dict[tuple[bool, object], object] = {}
     for value in values:
         kept.setdefault((isinstance(value, bool), value), value)
@@ -350,10 +379,10 @@ def distinct(values: Iterable[object]) -> tuple[object, ...]:
 
 
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
-    """Check that an option is a duration and return it unchanged.
+    """Return an option that must be a duration, unchanged; OptionError for any other value.
 
     A duration is a string such as ``"20ms"`` or ``"24h"``, a ``timedelta``, or a number of seconds.
-    The units are us, ms, s, min, h, d and w. With `zero`, a duration of 0 is allowed.
+    The units are us, ms, s, min, h, d and w. A duration of 0 is allowed only if `zero` is true.
     """
     allowed = "a duration such as '20ms', '24h', '7d', a timedelta or seconds"
     allowed += ", not negative" if zero else ", greater than 0"
@@ -371,11 +400,12 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 
 
 def written(value: Any, **defaults: object) -> str:
-    """Return the text of the call that creates a dataclass instance, for its repr.
+    """Return the repr of a dataclass instance: the call that creates an equal instance.
 
     Fields that are equal to their default are left out. If the default of a field depends on the
-    instance, such as a name made from other fields, `defaults` has its value by the name of the
-    field. A tuple of pairs in a field with ``metadata={"mapping": True}`` is written as a dict.
+    instance, such as a name that is made from other fields, it is given in `defaults` under the
+    name of the field. A tuple of pairs is written as a dict if its field has ``metadata={"mapping":
+    True}``.
     """
     arguments = []
     # positional fields come first, also before inherited options
@@ -389,7 +419,7 @@ def written(value: Any, **defaults: object) -> str:
 
 
 class OptionsByName:
-    """Base class of gates; the constructor suggests the right name for an unknown option.
+    """Base class whose constructor suggests the right name if an option is misspelt.
 
     Raises
     ------
@@ -437,7 +467,7 @@ def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterabl
 
 
 def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
-    """Raise TypeError if evidence was given without a name, in `positional`.
+    """Raise TypeError if the tuple `positional` is not empty: evidence is given by name only.
 
     `owner` is the name of the function that was called, for the message.
     """
