@@ -100,7 +100,7 @@ class Gate(options.OptionsByName):
         the limit, or the p-value is too large. Other INCONCLUSIVE checks always block.
     after : str or sequence of str
         Earlier gates in the suite that must pass before this gate runs, by name, kind or pattern
-        (``"drift*"``). If one of them does not pass, this gate does not run.
+        (``"drift*"``). If one of them does not pass, this gate does not run and is INCONCLUSIVE.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()

@@ -1,4 +1,7 @@
-"""The evidence of a run (its tables, labels and models) by name, read once for all gates."""
+"""The evidence of a run: the tables, labels and models that it is given by name.
+
+Each value is read at most once, for all gates of the run.
+"""
 
 import hashlib
 import os
@@ -46,9 +49,9 @@ Counts = Callable[[TableSchema], Iterable[Counter]]
 
 
 class EvidenceNames(TypedDict, total=False):
-    """The arguments of a run for type checkers: all names in `evidence_names.NAMES`.
+    """The arguments of a run, such as ``data=`` and ``y_true=``, for type checkers.
 
-    None means that a value was not given.
+    They are the names in `evidence_names.NAMES`. None means that a value was not given.
     """
 
     data: object
@@ -113,10 +116,10 @@ def _failure(error: BaseException) -> _Cached:
 
 @dataclass(frozen=True)
 class DeclaredTypes:
-    """The types that a gate declares for columns that come from the names of folders.
+    """The types that a gate declares for columns that are made from names of folders.
 
     For example, all rows of a file in the folder ``year=2026`` have the value 2026 in the column
-    ``year``. `types` has the type of each column by its name.
+    ``year``. `types` maps the name of each such column to its type.
     """
 
     types: Mapping[str, pa.DataType]
@@ -134,24 +137,27 @@ _TYPES = {
 
 
 class Evidence:
-    """The evidence of a run: the tables, labels and models it was given; each is read at most once.
+    """The evidence of a run: the tables, labels and models that it is given by name.
+
+    Each value is read at most once, when a gate first needs it.
 
     Parameters
     ----------
     given : Mapping
-        Values by name; None means not given.
+        The values by name, such as ``{"data": table}``. None means that the value is not given.
     also : iterable of str
-        Names of evidence that are known in addition to the built-in ones, because gates of the run
-        use them.
+        Names that are allowed in addition to the built-in ones: names of values that gates of the
+        run use.
     n_jobs : int, optional
-        Threads for scanning a table; by default one for each processor if the table is large.
+        Number of threads that read a table. By default it is the number of processors if the table
+        is large, and 1 otherwise.
     progress : bool
-        Whether gates that take long show their progress.
+        Whether gates that take long show a progress bar.
 
     Raises
     ------
     EvidenceError
-        For an unknown name that no gate uses. Wrong values do not raise here.
+        For an unknown name. Invalid values do not raise here, but when they are read.
 
     Examples
     --------
@@ -212,7 +218,10 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The time of the run in UTC; raises EvidenceError if the given time has no time zone."""
+        """The time of the run in UTC: the evidence ``now``, by default the present time.
+
+        Raises EvidenceError if ``now`` is no datetime with a time zone.
+        """
         now = self._given.get("now", self._clock)
         # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
         with suppress_errors():
@@ -229,24 +238,27 @@ class Evidence:
 
     @property
     def known(self) -> frozenset[str]:
-        """Names that messages may show: evidence names, and columns of tables that were read."""
+        """The names that messages may show: evidence names and columns of tables read so far."""
         keys = [("names", "X"), *(("source", name) for name in ("X", *TABLES))]
         found = [entry.value for key in keys if (entry := self._cache.get(key)) is not None]
         columns = [v.schema if isinstance(v, Source) else v for v in found if v is not None]
         return VOCABULARY.union(self._given, *columns)
 
     def offers(self, name: str) -> bool:
-        """Return whether a value was given, or can be computed by a model that was given."""
+        """Return whether a value was given, or can be computed by a model that was given.
+
+        For example, a model can compute `y_pred`.
+        """
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def uses(self, name: str) -> bool:
-        """Return whether a value was given, and a gate of the run uses it."""
+        """Return whether a value was given and at least one gate of the run uses it."""
         return name in self._given and name in self._used
 
     def lacking(self, missing: Iterable[str]) -> str:
-        """Return the message that the evidence with the names `missing` was not given.
+        """Return the message that the values with the names `missing` were not given.
 
-        It ends with a hint if another name was probably meant.
+        The message ends with a hint if the user probably gave the value under another name.
 
         Examples
         --------
@@ -268,17 +280,21 @@ class Evidence:
         return said
 
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
-        """Request counters for `data`, and for `reference`, before these tables are scanned.
+        """Register what to count in `data` and in `reference`, before these tables are read.
 
-        Each argument is a function that takes the schema of its table and returns the counters to
-        count in it.
+        Each argument is a function. It takes the names and types of the columns of its table, and
+        returns what to count in the table, as `Counter` objects.
         """
         self._counts["data"].append((self._gate, counts))
         if reference_counts is not None:
             self._counts["reference"].append((self._gate, reference_counts))
 
     def collect_requests(self, gate: str, request: Callable[["Evidence"], object]) -> None:
-        """Call a gate's `request_counts`; keep its exception for `raise_failed_request`."""
+        """Call the `request_counts` of a gate, and keep an exception instead of raising it.
+
+        `gate` is the name of the gate, and `request` is the method. `raise_failed_request` raises
+        the exception later.
+        """
         self._gate = gate
         with suppress_errors() as caught:
             request(self)
@@ -287,24 +303,28 @@ class Evidence:
             self._failed[gate] = _failure(caught.error)
 
     def raise_failed_request(self, gate: str) -> None:
-        """Raise the exception that a gate's `request_counts` or `counts` raised, if any."""
+        """Raise the exception that was kept when a gate registered what to count, if any.
+
+        `gate` is the name of the gate.
+        """
         failed = self._failed.get(gate)
         if failed is not None and failed.error is not None:
             raise failed.error.with_traceback(failed.traceback)
 
     def register(self, request: object) -> None:
-        """Keep an object that several gates of a run share, such as a request for statistics."""
+        """Keep an object that several gates of a run share; `registered` returns these objects."""
         self._requests.append(request)
 
     def registered(self, kind: type[T]) -> tuple[T, ...]:
-        """Return the objects of a type that gates have registered, in the order of registration."""
+        """Return all objects of the type `kind` that were given to `register`, in their order."""
         return tuple(request for request in self._requests if isinstance(request, kind))
 
     def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Call `make` the first time; later return the same result or raise the same exception.
+        """Return the result of ``make()``, which is called only the first time for a key.
 
-        `what` is the kind of value, such as ``"outcomes"``; `key` is everything that the value
-        depends on besides the evidence. The value is not kept if the key can't be hashed.
+        Later calls return the same result. If `make` raised an exception, they raise it again.
+        `what` is the kind of value, such as ``"outcomes"``. `key` is everything that the value
+        depends on besides the evidence. If the key can't be hashed, `make` is called each time.
         """
         try:
             entry = self._cache.get((what, key))
@@ -321,7 +341,10 @@ class Evidence:
         return entry.value
 
     def source(self, name: str) -> Source:
-        """Open a table as a `Source` of batches of rows; raise EvidenceError if it is no table."""
+        """Return a table as a `Source`, which yields batches of its rows.
+
+        `name` is the evidence name of the table. Raises EvidenceError if the value is not a table.
+        """
         return cast("Source", self.cached("source", name, partial(self._open, name)))
 
     def _open(self, name: str) -> Source:
@@ -372,7 +395,10 @@ class Evidence:
         return {}, ()
 
     def in_memory(self, name: str) -> Any:
-        """Return features for a model; files and streams are first read into an Arrow table, once.
+        """Return the features for a model, in memory.
+
+        Files and streams are read into an Arrow table once. Other values are returned as they were
+        given.
 
         Examples
         --------
@@ -383,11 +409,17 @@ class Evidence:
         return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
 
     def profile(self) -> Profile:
-        """Return the profile of `data`; it is scanned once, for the counters of all gates."""
+        """Return what all gates of the run count in `data`; the table is read once.
+
+        If the user gave a profile as `data`, it is returned.
+        """
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
 
     def reference(self) -> Reference:
-        """Return the reference: a given baseline or profile, or the profile of the given table."""
+        """Return the reference: the `Baseline` or `Profile` that the user gave.
+
+        If the user gave a table, the profile of that table is returned. The table is read once.
+        """
         given = self._given.get("reference")
         make: Callable[[], object] = partial(self._scan, "reference")
         if self._stored:
@@ -397,10 +429,11 @@ class Evidence:
         return cast("Reference", self.cached("profile", "reference", make))
 
     def scan(self) -> None:
-        """Scan the reference, if counters were requested for it, and then `data`.
+        """Read `reference` and then `data`, and count in each what the gates requested.
 
-        The counters of the data can depend on the reference. An exception is kept and raised to the
-        gates that read the profile.
+        What is counted in the data can depend on the reference. A table in which nothing is to be
+        counted is not read. An exception is not raised here, but in the gates that use the counts
+        of this table.
         """
         for name, read in (("reference", self.reference), ("data", self.profile)):
             if name in self._given and self._counts[name]:
@@ -473,7 +506,7 @@ class Evidence:
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:
-        """Return what must be counted in each part of `data`.
+        """Return what must be counted in each part of `data`, as a `Plan`.
 
         Raises EvidenceError if `data` or the reference can't be read, or if `now` is invalid.
         """
@@ -489,7 +522,7 @@ class Evidence:
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Call a function for each item and return the results; in threads if a table is large.
 
-        If the reference is a stored baseline, one thread is used, because the calls are short.
+        If the reference is a stored baseline, one thread is used, because each call is short.
 
         Examples
         --------
@@ -503,9 +536,11 @@ class Evidence:
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def tables(self) -> dict[str, object]:
-        """Return origin, rows, columns and fingerprint of each table that was read, for a report.
+        """Return facts about each table that was read, for the report.
 
-        `X` and the logs are scanned for their fingerprints if a gate uses them and they are tables.
+        The facts are the kind of container, the numbers of rows and columns, and a hash of the
+        values (the fingerprint). `X` and the logs of requests are read for their hashes if a gate
+        uses them.
         """
         for name in ("X", "candidate_log", "production_log"):
             if self.uses(name):
@@ -532,12 +567,12 @@ class Evidence:
         return found
 
     def values(self) -> dict[str, object]:
-        """Return rows and SHA-256 of the labels, predictions and other values that gates use.
+        """Return the number of rows and the SHA-256 of labels, predictions and similar values.
 
-        These are the values that were given as arrays, with one row for each row of a table or of a
-        log, and the golden examples. In contrast to the fingerprint of a table, the hash depends on
-        the order of the rows. It does not depend on the container. Values that were given as the
-        name of a column are part of their table.
+        These are values of gates of this run that have one row for each row of a table or of a log,
+        and the golden examples. The hash depends on the order of the rows, but not on the kind of
+        container. A value that was given as the name of a column is left out, because the hash of
+        its table covers it.
         """
         found: dict[str, object] = {}
         for name, known in NAMES.items():
@@ -567,14 +602,14 @@ class Evidence:
         label: object = None,
         uses_labels: bool = True,
     ) -> Outcomes:
-        """Return the labels with a model's predictions or scores, aligned and checked.
+        """Return the labels of the rows with a model's predictions or scores, checked and aligned.
 
-        `need` is the kind of values that is needed: labels, scores, probabilities, numbers, or what
-        a metric of the user receives ("given"), see `mlgates.predictions.outcomes.Outcomes`. Only
-        for "given", `scores` says whether to read scores instead of predictions. With
-        ``production=True`` the values are those of the production model. With `label`, there are
-        two classes: that label and all others. With ``uses_labels=False``, `y_true` is not
-        required. Raises EvidenceError if the values are invalid.
+        `need` says which values are needed: labels, scores, probabilities, numbers, or what a
+        metric of the user receives ("given"); `mlgates.predictions.outcomes.Outcomes` explains
+        them. `scores` has an effect only with ``need="given"``: scores are read instead of
+        predictions. With ``production=True``, the answers of the production model are returned.
+        With `label`, this label is one class, and all other labels together are the second. With
+        ``uses_labels=False``, `y_true` may be absent. Raises EvidenceError if a value is invalid.
 
         Examples
         --------
@@ -587,9 +622,11 @@ class Evidence:
         return cast("Outcomes", self.cached("outcomes", (need, label, *options.values()), make))
 
     def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
-        """Return slices of the rows, made by columns of `X` or `data`, or by conditions.
+        """Return slices, which are named subsets of the rows.
 
-        Raises EvidenceError for columns that make more than `max_groups` slices.
+        `by` defines the slices. It is the name of a column of `X` or `data`, several such names, or
+        a mapping from names of slices to conditions. Columns define one slice for each combination
+        of their values. Raises EvidenceError if columns define more than `max_groups` slices.
 
         Examples
         --------
@@ -611,9 +648,10 @@ class Evidence:
     ) -> Groups:
         """Return the groups of rows that have equal values of the sensitive features.
 
-        `names` selects some of the features, or columns of `X` or `data`. `by` divides the rows
-        into strata, in the forms of `slices`. Raises EvidenceError for more than `max_groups`
-        groups or strata.
+        `features` is the name of the evidence with the features, or names of columns. `names`
+        selects some of the features, or columns of `X` or `data`; by default all features are used.
+        `by` divides the rows into strata, as it defines the slices in `slices`. Raises
+        EvidenceError for more than `max_groups` groups or strata.
 
         Examples
         --------
@@ -625,11 +663,11 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names, by, max_groups), make))
 
     def read_only(self, name: str) -> object:
-        """Return a value for a user's function, as a copy with read-only arrays.
+        """Return a value for a function of the user, as a copy with read-only arrays.
 
-        Tables in memory keep their type, files and streams become Arrow tables, and the file of a
-        baseline becomes a `Baseline`. If the user gave the name of a column, such as
-        ``y_true="label"``, the values of this column are returned. Predictions and scores that were
+        A table in memory keeps its type. A file or a stream becomes an Arrow table, and the file of
+        a baseline a `Baseline`. If the value was given as the name of a column, such as
+        ``y_true="label"``, the values of the column are returned. Predictions and scores that were
         not given are computed by the model.
         """
         if name in ALIGNED:
@@ -654,16 +692,21 @@ class Evidence:
         return self.read_only(name)
 
     def argument_rows(self, name: str, argument: object) -> int | None:
-        """Return how many rows an argument of a function gate has; None if it has no rows."""
+        """Return how many rows an argument of a user's function has; None if it has no rows.
+
+        `name` is the evidence name of the argument.
+        """
         if name in TABLES and kind_of(argument) == "path":
             return self.source(name).rows
         return None if name in ROWLESS else rows_of(argument)
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return the arguments of a function gate: those of `names` that are available, read-only.
+        """Return the arguments for a function of the user, by name and read-only.
 
-        The path of a table is passed as a path. Raises EvidenceError if values that must have the
-        same rows have different lengths or pandas indexes.
+        `names` are the names of its parameters. Values that were not given and that no model can
+        compute are left out. If a table was given as a path, the function gets the path. Raises
+        EvidenceError if values that must have the same rows have different lengths or pandas
+        indexes.
         """
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)

@@ -1,4 +1,7 @@
-"""The registry of evidence names; each name is declared once, in `_DECLARED`."""
+"""The names of all arguments of a run, such as ``data`` and ``y_true``, and their meaning.
+
+Each name is declared once, in `_DECLARED`.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +14,7 @@ Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceName:
-    """The name of an argument of a run, such as `y_true`, and how its value is used."""
+    """The name of an argument of a run, such as ``y_true``, and how its value is used."""
 
     name: str
     #: "table": named columns; "features": rows for a model; "rows": one value per row; "log": any
@@ -31,10 +34,10 @@ class EvidenceName:
 
     @property
     def on_command_line(self) -> bool:
-        """Whether the command line has an option for the name.
+        """Whether the command line has an option for this argument.
 
-        Values that are files, names of columns, labels or times have an option. Models, frames and
-        the golden examples have none.
+        There are options for files, names of columns, labels and times. Models, frames and the
+        golden examples have no option.
         """
         return self.kind not in ("model", "frame") and self.side != "golden"
 

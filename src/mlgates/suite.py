@@ -1,4 +1,4 @@
-"""`GateSuite`: several gates, run in order on the same evidence."""
+"""The class `GateSuite`: several gates that run in order on the same tables and models."""
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -29,8 +29,8 @@ _MOST_NAMES = 10  # of the gates that block another
 class Entry:
     """A gate of a suite, with its full name.
 
-    `after` has the names of the gates that must pass first. `skipped` is the reason why the gate is
-    skipped, and None if it runs.
+    `after` has the full names of the gates that must pass before this one runs. `skipped` is the
+    reason why the gate does not run, and None if it runs.
     """
 
     name: str
@@ -39,26 +39,31 @@ class Entry:
     skipped: str | None = None
 
     def matches(self, pattern: str) -> bool:
-        """Return whether a pattern matches the name of this gate, or equals its name or kind."""
+        """Return whether a pattern selects this gate.
+
+        It does if it is the name or the kind of the gate, or if it matches the name as in
+        `fnmatch`.
+        """
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
 
 @final
 class GateSuite(options.OptionsByName):
-    """Gates in order, which run on the same evidence and give one report.
+    """A suite of gates, which run in order on the same tables and models and give one report.
 
     Parameters
     ----------
     gates : iterable of Gate or GateSuite
-        At least one. Gates of a nested suite become gates of this one, named ``inner/gate``.
+        The gates, at least one. The gates of an inner suite become gates of this suite; their names
+        are ``inner/gate``.
     name : str
         Name of the suite.
 
     Raises
     ------
     OptionError
-        If there are no gates, if two gates have the same name, or if `after` matches no earlier
-        gate.
+        If there are no gates, if two gates have the same name, or if the option `after` of a gate
+        matches no earlier gate.
 
     Examples
     --------
@@ -153,7 +158,7 @@ class GateSuite(options.OptionsByName):
 
     @property
     def needs(self) -> frozenset[str]:
-        """The names of the evidence that the gates need."""
+        """The names of the arguments of `run` that the gates require, such as ``"data"``."""
         return frozenset().union(*(gate.needs for gate in self))
 
     def __add__(self, other: "GateSuite") -> "GateSuite":
@@ -163,9 +168,10 @@ class GateSuite(options.OptionsByName):
         return GateSuite._of(self.name, [*self._entries, *other._entries])
 
     def only(self, *patterns: str) -> "GateSuite":
-        """Return a suite of the gates that match a name, kind or pattern.
+        """Return a suite of the gates that match at least one of the given patterns.
 
-        A gate with `after` no longer waits for gates that are not in this suite.
+        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. The
+        option `after` of a gate no longer has an effect for gates that are left out.
 
         Raises
         ------
@@ -175,7 +181,10 @@ class GateSuite(options.OptionsByName):
         return subset(self, {entry.name for entry in self._matched(patterns)})
 
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
-        """Return a suite in which the matching gates do not run and are reported as SKIP.
+        """Return a suite in which the gates that match a pattern do not run; their verdict is SKIP.
+
+        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. The
+        report shows the `reason`.
 
         Raises
         ------
@@ -190,7 +199,7 @@ class GateSuite(options.OptionsByName):
         )
 
     def offending_rows(self, name: str, data: Any, **evidence: object) -> Any:
-        """Return all rows of a table that break the rule of one gate; see `Gate.offending_rows`.
+        """Return all rows of a table that break the rule of one gate of this suite.
 
         Parameters
         ----------
@@ -199,12 +208,13 @@ class GateSuite(options.OptionsByName):
         data : table
             Anything that ``data=`` takes.
         **evidence
-            Further evidence by name that the gate needs, such as ``reference=``.
+            Further arguments of `run` that the gate needs, such as ``reference=``.
 
         Raises
         ------
         OptionError
-            If the name matches no gate, or several, or a gate that judges no single rows.
+            If the name matches no gate or several gates, or if the gate has no rule for single
+            rows.
         EvidenceError
             As in `Gate.offending_rows`.
 
@@ -232,15 +242,15 @@ class GateSuite(options.OptionsByName):
         Parameters
         ----------
         text : str
-            A table ``[suite]`` with its name, and a table ``[[gates]]`` for each gate with the
-            options of that gate. ``suite = "inner"`` names the inner suite of a gate, and
-            ``skip = "reason"`` skips it.
+            A table ``[suite]`` with the name of the suite, and a table ``[[gates]]`` for each gate
+            with its class and options. The key ``suite = "inner"`` puts a gate into an inner suite,
+            and the key ``skip = "reason"`` skips a gate.
 
         Raises
         ------
         OptionError
-            For a text that is not TOML, an unknown key or gate (the message names the nearest),
-            or a value that a gate refuses.
+            For a text that is not TOML, for an unknown key or gate (the message suggests a similar
+            name), and for an invalid value of an option.
 
         Examples
         --------
@@ -267,13 +277,13 @@ class GateSuite(options.OptionsByName):
         return cls._of(options.text(_OWNER, "name", name), entries)
 
     def to_toml(self) -> str:
-        """Write the suite as TOML text, from which `from_toml` makes an equal suite.
+        """Return the suite as TOML text, from which `from_toml` makes an equal suite.
 
         Raises
         ------
         OptionError
-            For what can't be written in TOML: functions, gates of your own, and gates with an
-            `after` that names a gate which `only` left out.
+            If the suite has something that can't be written in TOML: a function, a gate class of
+            your own, or a gate whose option `after` names a gate that `only` left out.
 
         Examples
         --------
@@ -324,36 +334,38 @@ class GateSuite(options.OptionsByName):
         metadata: Mapping[str, object] | None = None,
         **evidence: Unpack[EvidenceNames],
     ) -> Report:
-        """Run all gates in order and return the report.
+        """Run all gates in order and return a report with their results.
 
         Parameters
         ----------
         n_jobs : int, optional
-            Threads for scanning a table; by default one for each processor if the table is large.
+            Number of threads that read a table. By default it is the number of processors if the
+            table is large, and 1 otherwise.
         progress : bool
-            Whether to show which gate is running: by a bar of ``tqdm`` in a terminal or a notebook,
-            by a line per gate in a log. Nothing is shown in pytest.
+            Whether to show which gate is running: in a terminal or a notebook by a progress bar of
+            ``tqdm``, in a log by a line for each gate. In pytest nothing is shown.
         metadata : Mapping, optional
-            What the report should say about the run, such as the name and version of the model:
-            None, bools, numbers, strings, sequences and mappings by name. Every form of the report
-            shows it. URLs, e-mail addresses and secrets in it are hidden.
+            What the report shall say about the run, such as ``{"model": "credit", "version":
+            "7"}``. The values can be None, bools, numbers, strings, sequences and mappings. Every
+            form of the report shows them, but hides URLs, e-mail addresses and secrets in them.
         **evidence
-            Values by name: ``data=``, ``reference=``, ``y_true=``, ... None means not given.
+            What the gates judge, by name: tables, labels, predictions and models as ``data=``,
+            ``reference=``, ``y_true=``, ``model=``, ... None means that the value is not given.
 
         Returns
         -------
         Report
-            The results of all gates. If a gate can't use its evidence, or raises an exception, its
-            verdict is ERROR, and the other gates still run.
+            The results of all gates. If a value that a gate needs is missing or invalid, or if a
+            gate raises an exception, its verdict is ERROR, and the other gates still run.
 
         Raises
         ------
         EvidenceError
-            For an unknown name of evidence.
+            For an unknown name of an argument.
         OptionError
             For an invalid `n_jobs`, `progress` or `metadata`.
         TypeError
-            For evidence without a name.
+            For a value that is given without a name.
         """
         options.by_name_only("GateSuite.run", positional)
         if n_jobs is not None:
@@ -407,32 +419,34 @@ class GateSuite(options.OptionsByName):
         )
 
     def plan(self, *, data: object, reference: object = None, now: datetime | None = None) -> Plan:
-        """Return what must be counted in each part of a table that is judged as a whole.
+        """Return what to count in each part of a table, to judge the parts together as one table.
 
-        Each part is counted where it is, on another machine or on another day. The merged profile
-        is then given as ``data=`` to `run`, which gives the verdicts of a run on all rows.
+        Each part can be counted on another machine or on another day: ``plan.count(part)`` returns
+        its profile. Merge the profiles and give the result to `run` as ``data=``. The verdicts are
+        those of a run on all rows.
 
         Parameters
         ----------
         data : table or pyarrow.Schema
             One part of the table, with or without rows, or its schema.
         reference : table, Baseline or path, optional
-            The reference, as in `run`. Give a baseline: with a table, some gates need all values of
-            the data, so that profiles grow with the number of rows.
+            The reference, as in `run`. Preferably give a baseline: if it is a table, some gates
+            need all values of the data, and the size of the profiles grows with the number of rows.
         now : datetime, optional
-            The time, with a time zone, in relation to which timestamps are counted; by default the
-            present. Give the same time to `run`.
+            The time, with a time zone, relative to which the age of timestamps is computed; by
+            default the present time. Give the same time to `run`.
 
         Returns
         -------
         Plan
-            It can be pickled, and its method ``count`` returns the profile of a part.
+            The plan, which can be pickled. Its method ``count`` returns the profile of a part.
+            Gates that need more than counts, such as functions of the whole table, are left out; in
+            `run` their verdict is ERROR.
 
         Raises
         ------
         EvidenceError
-            If `data` is no table, or the reference or `now` is invalid. Gates that need more than
-            counts, such as functions of the whole table, are left out; they are an ERROR in `run`.
+            If `data` is not a table, or if `reference` or `now` is invalid.
 
         Examples
         --------
@@ -500,7 +514,10 @@ class _Earlier:
 
 
 def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
-    """Return a suite of the gates with these names; `after` keeps only names of these gates."""
+    """Return a suite of the gates with the given names.
+
+    If the option `after` of a gate names a gate that is left out, it no longer has an effect.
+    """
     kept = [
         replace(entry, after=tuple(name for name in entry.after if name in names))
         for entry in suite._entries  # noqa: SLF001
@@ -510,7 +527,7 @@ def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
 
 
 def changed(suite: GateSuite, change: Callable[[Gate], Gate]) -> GateSuite:
-    """Return the suite with each gate replaced by ``change(gate)``, under the same names."""
+    """Return the suite with each gate replaced by ``change(gate)``; the names stay the same."""
     entries = [replace(entry, gate=change(entry.gate)) for entry in suite._entries]  # noqa: SLF001
     return GateSuite._of(suite.name, entries)  # noqa: SLF001
 

@@ -1,4 +1,4 @@
-"""Read and write suites in TOML, with the names of gates and of their options."""
+"""Read and write suites as TOML text; its keys are the names of gate classes and options."""
 
 import dataclasses
 import inspect
@@ -24,9 +24,10 @@ _WIDTH = 100
 
 
 class WrittenGate(NamedTuple):
-    """A gate in a TOML file, the inner suite that it belongs to, and why it is skipped.
+    """A gate of a suite in TOML, with its inner suite and the reason if it is skipped.
 
-    `suite` is "" for a gate outside inner suites, and `skip` is None for a gate that runs.
+    `suite` is the name of the inner suite, or "" if the gate belongs to none. `skip` is the reason,
+    or None if the gate is not skipped.
     """
 
     gate: Gate
@@ -35,13 +36,13 @@ class WrittenGate(NamedTuple):
 
 
 def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
-    r"""Read a suite in TOML and return its name and its gates.
+    r"""Read a suite from TOML text, and return the name of the suite and its gates.
 
     Raises
     ------
     OptionError
-        For a text that is not TOML, an unknown key or gate (the message names the nearest), or a
-        value that a gate refuses.
+        For a text that is not TOML, for an unknown key or gate (the message suggests a similar
+        name), and for an invalid value of an option.
 
     Examples
     --------
@@ -133,12 +134,12 @@ def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
-    """Write a suite as TOML text; options with their default values are left out.
+    """Return a suite as TOML text; options that have their default value are left out.
 
     Raises
     ------
     OptionError
-        For a gate or an option that TOML can't express, such as a function.
+        For a gate or a value of an option that can't be written in TOML, such as a function.
 
     Examples
     --------
