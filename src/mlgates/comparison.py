@@ -1,4 +1,4 @@
-"""`compare`: what changed between two runs of a suite."""
+"""The function `compare`: what changed between two reports."""
 
 import math
 import os
@@ -44,12 +44,13 @@ class Change:
     name : str
         What differs, such as ``"data.fingerprint"``, ``"model.params.C"`` or ``"drift:psi age"``.
     what : {"changed", "added", "removed", "unknown"}
-        "added": only the new report has a value. "removed": only the old report has a value.
-        "unknown": at least one report lacks the value, so it is not known whether it changed.
+        "changed": both reports have a value, and the values differ. "added": only the new report
+        has a value. "removed": only the old report has a value. "unknown": a report did not record
+        the value, so it is not known whether it changed.
     old, new : object
-        The values as plain values; None if there is none.
+        The value in each report; None if the report has none.
     unit : str
-        Unit of a number, as in `Check`.
+        Unit of the values if they are numbers, as in `Check`; "" otherwise.
     """
 
     area: str
@@ -63,15 +64,15 @@ class Change:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison:
-    """What changed between two reports; `compare` returns it.
+    """What changed between two reports, as `compare` returns it.
 
     Parameters
     ----------
     old, new : Report
-        The reports.
+        The two reports that were compared.
     changes : tuple of Change
-        The differences by area: verdicts, numbers, data, models, code, configuration, environment.
-        The times of the runs are not compared.
+        The differences, in the order of their areas: verdicts, numbers, data, models, code,
+        configuration, environment. The times of the runs are not compared.
     """
 
     old: Report
@@ -80,7 +81,7 @@ class Comparison:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The areas with differences."""
+        """The names of the areas in which the reports differ, such as ``"data"``."""
         return tuple(
             area
             for area in AREAS
@@ -89,7 +90,10 @@ class Comparison:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The areas in which it is not known what changed, because a report lacks values."""
+        """The names of the areas in which a report did not record all values.
+
+        Whether these values changed is not known.
+        """
         return tuple(
             area
             for area in AREAS
@@ -97,7 +101,7 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return the differences as dicts, lists, strings and numbers."""
+        """Return the differences as dicts, lists, strings and numbers, for JSON."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -122,7 +126,7 @@ class Comparison:
         }
 
     def to_markdown(self) -> str:
-        """Return Markdown for a pull request or a step summary."""
+        """Return the differences as Markdown, for a pull request or the summary of a CI job."""
         # imported here, because the renderer imports this module
         from mlgates.render.comparisons import to_markdown
 
@@ -140,7 +144,7 @@ class Comparison:
 def compare(
     old: Report | str | os.PathLike[str], new: Report | str | os.PathLike[str]
 ) -> Comparison:
-    """Compare two reports: what changed in data, models, code, configuration, environment, results.
+    """Return what changed between two reports: results, data, models, code and settings.
 
     Parameters
     ----------
@@ -150,13 +154,14 @@ def compare(
     Returns
     -------
     Comparison
-        Checks are matched by gate, subject, slice and metric. Numbers that differ only by rounding,
-        in the 12th digit or beyond, are equal.
+        The differences. A check of one report is compared with the check of the other that has the
+        same gate, subject, slice and metric. Numbers that differ only in the 12th digit or beyond
+        count as equal.
 
     Raises
     ------
     EvidenceError
-        If a file can't be read, as in `Report.load`.
+        If a file is missing or is not a saved report.
     OptionError
         If an argument is neither a report nor a path.
 
@@ -179,7 +184,7 @@ def compare(
 
 
 def started(report: Report) -> str | None:
-    """Return the time at which a run began, as text; None if it is not in the report."""
+    """Return the time at which the run of a report began, as text; None if not recorded."""
     found = report.provenance.get("started")
     return found if isinstance(found, str) else None
 

@@ -1,7 +1,7 @@
-"""Plots of results with matplotlib, in the manner of scikit-learn's Display objects.
+"""Plots of the results of gates with matplotlib, used like scikit-learn's Display objects.
 
-``DriftDisplay.from_result(result).plot()`` draws on new axes or on given ones, and keeps them in
-``ax_`` and ``figure_``. Only `plot` needs matplotlib: ``pip install "mlgates[plot]"``.
+``DriftDisplay.from_result(result).plot()`` draws a plot. Its axes and figure are then in the
+attributes ``ax_`` and ``figure_``. Only `plot` needs matplotlib: ``pip install "mlgates[plot]"``.
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -90,12 +90,12 @@ class _Display:
         return cls(by_title[title])
 
     def plot(self, ax: "Axes | None" = None) -> "Self":
-        """Draw the figure.
+        """Draw the plot on the given axes, or on new ones.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Axes to draw on; new ones by default.
+            Axes to draw on; by default new axes are made.
 
         Returns
         -------
@@ -144,9 +144,9 @@ class _Display:
 
 
 class DriftDisplay(_Display):
-    """Plot of the distribution of a column in the reference and in the data.
+    """Plot of a column's distribution in the reference and in the data, of the gate `Drift`.
 
-    Bins or categories with a significant change have another colour and an arrow.
+    A bin or category whose share changed significantly has another colour and an arrow.
 
     Attributes
     ----------
@@ -218,7 +218,7 @@ class _SpansDisplay(_Display):
 
 
 class FairnessDisplay(_SpansDisplay):
-    """Plot of the value of each group with its interval, and of the limit.
+    """Plot of the metric in each group, with confidence intervals and limit, of `Fairness`.
 
     Attributes
     ----------
@@ -228,7 +228,9 @@ class FairnessDisplay(_SpansDisplay):
 
 
 class RegressionDisplay(_SpansDisplay):
-    """Plot of the difference between candidate and production, with the tolerance.
+    """Plot of the difference between candidate and production, of the gate `Regression`.
+
+    It shows the confidence interval of the difference and the tolerance.
 
     Attributes
     ----------
@@ -238,7 +240,7 @@ class RegressionDisplay(_SpansDisplay):
 
 
 class PerformanceDisplay(_SpansDisplay):
-    """Plot of the value of a metric in each slice with its interval, and of the limit.
+    """Plot of a metric in each slice, with confidence intervals and limit, of `Performance`.
 
     Attributes
     ----------
@@ -258,9 +260,10 @@ class PerformanceDisplay(_SpansDisplay):
 
 
 class CompletenessDisplay(_Display):
-    """Plot of the share of missing cells in each column, the largest first, and of the limit.
+    """Plot of the share of missing cells in each column and its limit, of `Completeness`.
 
-    At most 24 columns are drawn, and none without missing cells.
+    The column with the largest share comes first. At most 24 columns are drawn. Columns without
+    missing cells are left out.
 
     Attributes
     ----------
@@ -294,7 +297,9 @@ class CompletenessDisplay(_Display):
 
 
 class LatencyDisplay(_Display):
-    """Plot of the times of calls, with the measured quantile, its interval and the limit.
+    """Histogram of the durations of calls, of the gate `Latency`.
+
+    It shows the measured quantile with its confidence interval, and the limit.
 
     Attributes
     ----------
@@ -327,12 +332,12 @@ class LatencyDisplay(_Display):
 
 
 class CalibrationDisplay(_Display):
-    """Plot of observed shares against mean probabilities, with their intervals.
+    """Reliability curve: observed shares of positives against mean predicted probabilities.
 
-    It is the reliability curve of ``Performance("expected_calibration_error", ...)``, and has one
-    point for each of 10 bins of probabilities that has rows. If a gate has slices, there is one
-    curve for each; `title` chooses one, such as ``"expected_calibration_error [sex=f]:
-    reliability"``.
+    It belongs to ``Performance("expected_calibration_error", ...)``. The probabilities are divided
+    into 10 bins, and each bin that has rows is a point with a confidence interval. If the gate has
+    slices, there is one curve for each; the argument `title` of `from_result` chooses one, such as
+    ``"expected_calibration_error [sex=f]: reliability"``.
 
     Attributes
     ----------

@@ -74,46 +74,48 @@ def infer_suite(
     Parameters
     ----------
     reference : table
-        Anything that ``data=`` takes, with at least one row: data that are known to be good. The
-        drafted gates pass on it.
+        A table of data that are known to be good, with at least one row, in any form that
+        `GateSuite.run` takes as ``data=``. The gates of the draft pass on this table.
     y_true : str or array, optional
         The labels, as the name of a column of the reference or as one value per row. If it is a
         column, the draft has a separate drift gate for it, and tables without this column also
         pass, because labels often arrive later than features.
     model : object, optional
-        A model, for a gate of its performance on the reference; it needs `y_true`. ``X`` is the
-        reference without the column `y_true`. Give data that the model was not trained on, or the
-        limit is too strict.
+        A model. The draft then has a gate of its performance on the reference, and `y_true` is
+        required. The features are the reference without the column `y_true`. The model must not be
+        trained on the reference; otherwise the limit of this gate is too strict.
     name : str
         Name of the suite.
 
     Returns
     -------
     GateSuite
-        What it can contain:
+        The draft. It can contain these gates:
 
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
-        - `Schema` under the name ``values`` with a range for each column of numbers, and the
-          allowed values for columns of texts with up to 20 different ones. A range has a rounded
-          margin on both sides: a quarter of the difference between the largest and the smallest
-          value. A small share of the values may break a rule: 7 divided by the number of values in
-          the column, rounded up.
-        - `Completeness` with half the number of rows as the smallest allowed number, rounded down.
-          The largest allowed share of missing cells of a column is the share in the reference
-          plus four standard errors, rounded up.
-        - `Unique` for each column of identifiers. If there is none, and the reference has at least
-          100 rows without a repeated one, `Unique` for whole rows.
+        - `Schema` under the name ``values`` with a range for each column of numbers, and with the
+          allowed values for columns of texts that have up to 20 different ones. A range is wider
+          than the values of the reference by a quarter of their span on each side, and is rounded.
+          A small share of the values may break a rule: 7 divided by the number of values in the
+          column, rounded up.
+        - `Completeness` with limits for the number of rows and for missing cells. At least half the
+          number of rows of the reference is required, rounded down. The share of missing cells in a
+          column may be at most its share in the reference plus four standard errors, rounded up.
+        - `Unique` for each column of identifiers. If there is no such column, `Unique` for whole
+          rows, provided that the reference has at least 100 rows and no two are equal.
         - `Rule` for the order of two columns of times or whole numbers, such as ``start <= end``,
-          if it holds in all rows and would hardly hold if the values of the columns were shuffled.
-        - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
-          that grow from row to row are left out.
-        - `Performance` by ROC AUC, or else balanced accuracy, or mean absolute error of numbers.
-          The limit is worse than the worse end of the interval, by half the distance between this
-          end and the value; it is rounded.
+          if the order holds in all rows and is unlikely to hold by chance.
+        - `Drift` by the population stability index (PSI) with a limit of 0.2, if the reference has
+          at least 200 rows. Identifiers, free texts and columns that grow from row to row are left
+          out.
+        - `Performance`, if a model is given. For a classifier the metric is ROC AUC or, if this
+          can't be measured, balanced accuracy. For a model that predicts numbers it is the mean
+          absolute error. The limit is worse than the worse end of the confidence interval, by half
+          the distance between this end and the value, and is rounded.
 
-        Gates that name columns run only if ``columns`` passes, because a column that is missing or
-        of another type can't be compared. There is no `Freshness`, because the reference would fail
-        it when it is old, and no `Fairness`, because people must decide on its limit.
+        Gates that name columns run only if the gate ``columns`` passes, because a column that is
+        missing or of another type can't be compared. There is no `Freshness` gate, because an old
+        reference would fail it, and no `Fairness` gate, because people must decide on its limit.
 
     Raises
     ------
@@ -121,7 +123,8 @@ def infer_suite(
         If `model` is given without `y_true`, if the column `y_true` is not in the reference, if the
         reference has no column names, or if `name` is invalid.
     EvidenceError
-        If the reference is no table, or has no rows; if no metric can be measured with the model.
+        If the reference is not a table or has no rows, or if no metric of the model can be
+        measured.
 
     Examples
     --------
@@ -140,7 +143,7 @@ def infer_suite(
 
 
 def draft_toml(reference: object, *, y_true: object = None, name: str = "suite") -> str:
-    """Return the draft in TOML, with comments that say where each limit came from.
+    """Return the draft of `infer_suite` as TOML, with comments that explain each limit.
 
     Examples
     --------

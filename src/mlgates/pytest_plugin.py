@@ -1,6 +1,6 @@
-"""The pytest plugin: runs gates as subtests or as tests, and shows reports in pytest's summary.
+"""The pytest plugin: it runs gates as tests or subtests, and shows their reports in the summary.
 
-If mlgates is installed, every run of pytest loads this module, so it only imports pytest. The
+If mlgates is installed, pytest loads this module in every run, so it imports only pytest. The
 implementation is in `mlgates._pytest`, which is imported when a test first uses gates.
 """
 
@@ -25,14 +25,14 @@ _HOW = """\
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Load the plugin only once, if both ``-p mlgates.pytest_plugin`` and the entry point do."""
+    """Load this plugin only once, even if both ``-p`` and the entry point name it."""
     if plugin is sys.modules[__name__]:
         for name in _NAMES - {manager.get_name(plugin)}:
             manager.set_blocked(name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option ``--mlgates-report``."""
+    """Add the command-line option ``--mlgates-report``."""
     text = (
         "write the report of the suite to this file; the suffix selects the form (.html .json "
         ".md .txt .xml); with several suites, the second report goes to PATH-2, and so on"
@@ -41,7 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the collector of reports in the main process."""
+    """Register the marker `gates`, and the plugin that collects reports.
+
+    Reports are collected only in the main process, not in the workers of pytest-xdist.
+    """
     config.addinivalue_line(
         "markers",
         "gates(suite): run the test once per gate of a GateSuite, a callable that returns one, or "
@@ -55,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize a test marked ``@pytest.mark.gates(SUITE)`` over the gates of the suite."""
+    """Make one test for each gate of the suite in a mark ``@pytest.mark.gates(SUITE)``."""
     mark = metafunc.definition.get_closest_marker("gates")
     if mark is not None:
         from mlgates._pytest.cases import make_cases
@@ -64,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a test marked `gates` in a `unittest.TestCase`, because it can't use fixtures."""
+    """Fail a test in a `unittest.TestCase` with the mark `gates`: it can't use fixtures."""
     nodes = [item, *([item.parent] if item.parent is not None else [])]
     if getattr(item, "nofuncargs", False) and any(
         mark.name == "gates" for node in nodes for mark in node.own_markers
@@ -76,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Fail the test of a gate that did not pass, whatever the test itself does."""
+    """Fail the test of a gate if the gate did not pass, even if the test function passed."""
     outcome = yield
     if "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import fail_unless_passed
@@ -108,7 +111,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """Drop the stored reports when pytest tears down the fixture `evidence` that they used."""
+    """Delete the stored reports of a value of the fixture `evidence` that is torn down."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 
@@ -117,9 +120,10 @@ def pytest_fixture_post_finalizer(
 
 @pytest.fixture
 def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Run a suite with one subtest per gate: ``gates(suite, **evidence)`` or ``gates(report)``.
+    """Return the function ``gates(suite, **evidence)``, which runs each gate as a subtest.
 
-    Returns the report if it passed; otherwise the test fails with the printed report.
+    It returns the report if all gates that count passed. Otherwise the test fails and shows the
+    report. Called as ``gates(report)``, it reports the results of a run that is already done.
     """
     from mlgates._pytest.cases import run_subtests
 
@@ -132,19 +136,21 @@ def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 @pytest.fixture
 def evidence() -> Mapping[str, object]:
-    """Return the evidence for ``@pytest.mark.gates``: a mapping of names to values.
+    """Return the arguments of the run for ``@pytest.mark.gates``, as a mapping by name.
 
-    It may also have the ``metadata`` of the run.
-
-    Define a fixture of this name, in any scope, that returns your evidence. Without one, the test
-    fails, and the message shows an example of such a fixture.
+    Define a fixture of this name, in any scope, that returns for example ``{"data": table}``. The
+    mapping may also have the ``metadata`` of the run. Without your own fixture, the test fails, and
+    the message shows an example of one.
     """
     pytest.fail(_HOW, pytrace=False)
 
 
 @pytest.fixture
 def gate_result(request: pytest.FixtureRequest, evidence: Mapping[str, object]) -> Any:
-    """Return the result of the gate of a test marked ``@pytest.mark.gates(SUITE)``."""
+    """Return the result of one gate, for a test marked ``@pytest.mark.gates(SUITE)``.
+
+    The test runs once for each gate of the suite.
+    """
     from mlgates._pytest.cases import result_of
 
     return result_of(request, evidence)

@@ -1,6 +1,6 @@
-"""Reports: the results of gates, their verdict, and their JSON form.
+"""Reports: the results of gates, the verdict that follows from them, and their JSON form.
 
-Verdicts of results and reports are not stored; they are the worst verdict of the checks.
+The verdict of a result or report is not stored. It is the worst verdict of the checks.
 """
 
 import dataclasses
@@ -35,11 +35,12 @@ SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit"
 
 
 def severity(check: Check) -> tuple[int, float, float]:
-    """Return a sort key that puts the worst check first.
+    """Return a sort key for checks that puts the worst check first.
 
-    Checks are ordered by verdict, then by how far the value is beyond its limit: first as a share
-    of the limit (infinite if the limit is 0), then as a difference from the limit. Among checks
-    with the same verdict, those without a value are last.
+    Checks are ordered by verdict. Among checks with the same verdict, the value that is farthest
+    beyond its limit is first: the distance from the limit is divided by the limit, and a distance
+    from a limit of 0 counts as infinite. Equal quotients are ordered by the distance itself. Checks
+    without a value are last among those with the same verdict.
 
     Examples
     --------
@@ -71,11 +72,11 @@ class _Judged(ABC):
     @property
     @abstractmethod
     def verdict(self) -> Verdict:
-        """The worst verdict that counts."""
+        """The worst verdict among those that count."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON form as dicts, lists, strings and numbers."""
+        """Return the JSON form: dicts, lists, strings and numbers."""
 
     @property
     def passed(self) -> bool:
@@ -86,13 +87,13 @@ class _Judged(ABC):
         return self.passed
 
     def raise_for_verdict(self) -> "Self":
-        """Raise unless the verdict is PASS; return the object itself.
+        """Raise GateFailure unless the verdict is PASS; otherwise return this object.
 
         Raises
         ------
         GateFailure
-            An ``AssertionError`` with the printed table as its message, and the object in
-            ``.report``.
+            If the verdict is not PASS. The exception is an ``AssertionError``. Its message is the
+            printed table, and its attribute ``report`` is this object.
         """
         __tracebackhide__ = True  # pytest then shows the table, not this line
         if not self.passed:
@@ -106,20 +107,23 @@ class _Judged(ABC):
         return render(self, form)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
-        """Return the JSON form as strict JSON text."""
+        """Return the JSON form as text.
+
+        The text is strict JSON: it has no NaN and no infinity.
+        """
         # printed in the log of a CI server, "##[" and "##vso[" would be commands
         return re.sub("#(?=#)", r"\\u0023", jsonfile.dumps(self.to_dict())) + "\n"
 
     def to_markdown(self) -> str:
-        """Return Markdown for a pull request or a step summary."""
+        """Return the report as Markdown, for a pull request or the summary of a CI job."""
         return self._render("markdown")
 
     def to_html(self) -> str:
-        """Return an HTML page without scripts and external files."""
+        """Return the report as one HTML page that needs no scripts and no other files."""
         return self._render("html")
 
     def to_junit_xml(self) -> str:
-        """Return JUnit XML, with a test suite for each gate and a test case for each check."""
+        """Return the report as JUnit XML: a test suite per gate, and a test case per check."""
         return self._render("junit")
 
     def __str__(self) -> str:
@@ -132,7 +136,7 @@ class _Judged(ABC):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GateResult(_Judged):
-    """The result of one gate; its verdict is the worst verdict of its checks.
+    """The result of one gate: its checks, and the worst of their verdicts.
 
     Parameters
     ----------
@@ -143,18 +147,20 @@ class GateResult(_Judged):
     reason : str
         One sentence for the whole gate.
     advisory : bool
-        Whether the result is shown but does not count.
+        If true, the result is shown, but a suite ignores it in its verdict.
     inconclusive : {"block", "allow"}
-        Whether checks that are undecided only by chance block the release.
+        Whether checks block the release that are INCONCLUSIVE only because more rows are needed.
     seconds : float
-        Duration of the gate, without the scan of the tables, which all gates share.
+        Duration of the gate. It does not include reading the tables, because that is done once for
+        all gates.
     note : str
-        What was left out, such as columns that were not compared; also at the end of `reason`.
+        What the gate left out, such as columns that were not compared. It is also at the end of
+        `reason`.
     metadata : Mapping
-        As in `Report`, for a gate that ran alone.
+        What the user said about the run, as in `Report`, if the gate ran alone.
     error : str, optional
-        The traceback of the exception that ended the gate, for debugging in the same process. It is
-        not compared, shown, saved or pickled.
+        The traceback of the exception that ended the gate, for debugging. It is not shown, saved or
+        pickled, and does not count when results are compared.
 
     Examples
     --------
@@ -197,15 +203,15 @@ class GateResult(_Judged):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the checks."""
+        """The worst verdict of the checks of this gate."""
         return Verdict.worst(check.verdict for check in self.checks)
 
     @property
     def allowed(self) -> tuple[Check, ...]:
-        """The checks that do not count because `inconclusive` is "allow".
+        """The checks that do not count because the option `inconclusive` of the gate is "allow".
 
-        These are the INCONCLUSIVE checks that have too few rows to decide: the interval contains
-        the limit, or the p-value is too large.
+        They are the checks that are INCONCLUSIVE only because more rows are needed to decide: the
+        interval contains the limit, or the p-value is too large. With "block" there are none.
         """
         if self.inconclusive == "block":
             return ()
@@ -213,9 +219,9 @@ class GateResult(_Judged):
 
     @property
     def counted(self) -> Verdict | None:
-        """The verdict that counts in a suite, or None if nothing of the gate counts.
+        """The verdict by which this gate counts in a suite; None if it does not count.
 
-        Advisory and skipped gates do not count. Neither do the checks in `allowed`.
+        Advisory gates, skipped gates and the checks in `allowed` do not count.
         """
         if self.advisory:
             return None
@@ -228,11 +234,11 @@ class GateResult(_Judged):
         return Verdict.worst(counted) if counted else None
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas DataFrame with one row for each check."""
+        """Return the checks as a pandas DataFrame with one row for each check."""
         return _frame([self])
 
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON form as dicts, lists, strings and numbers."""
+        """Return the JSON form of the result: dicts, lists, strings and numbers."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -253,7 +259,7 @@ class GateResult(_Judged):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report(_Judged):
-    """The results of a suite; its verdict is the worst verdict of the results that count.
+    """The results of a suite; the verdict is the worst verdict of the results that count.
 
     Parameters
     ----------
@@ -262,11 +268,12 @@ class Report(_Judged):
     results : tuple of GateResult
         The results in the order of the suite.
     provenance : Mapping
-        Versions, commit, time, fingerprints of the tables, and the repr of the suite.
+        How the results were made: versions of packages, commit, time, hashes of the tables, and the
+        repr of the suite.
     metadata : Mapping
-        What the user said about the run, such as ``{"model": "credit", "version": "7"}``: None,
-        bools, numbers, strings, sequences and mappings by name. URLs, e-mail addresses and secrets
-        in it are hidden.
+        What the user said about the run, such as ``{"model": "credit", "version": "7"}``. The
+        values can be None, bools, numbers, strings, sequences and mappings. URLs, e-mail addresses
+        and secrets in them are hidden.
     """
 
     name: str
@@ -290,13 +297,19 @@ class Report(_Judged):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the gates that count; INCONCLUSIVE if none counts."""
+        """The worst verdict of the gates that count; INCONCLUSIVE if no gate counts.
+
+        Advisory and skipped gates do not count.
+        """
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
 
     @property
     def failures(self) -> tuple[GateResult, ...]:
-        """The results that block the release, the worst first."""
+        """The results that block the release, with the worst result first.
+
+        They are those that count and did not pass.
+        """
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
         # of one verdict, the gate whose worst check is farthest beyond its limit
@@ -322,7 +335,7 @@ class Report(_Judged):
         return len(self.results)
 
     def aside(self) -> str:
-        """Return a clause on what does not count: ``"1 undecided, allowed; 1 advisory"``."""
+        """Return in words what does not count, such as ``"1 undecided, allowed; 1 advisory"``."""
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),
@@ -331,11 +344,11 @@ class Report(_Judged):
         return "; ".join(f"{count} {word}" for word, count in counts.items() if count)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas DataFrame with one row for each check, in the order of the suite."""
+        """Return all checks as a pandas DataFrame: one row per check, in the order of the suite."""
         return _frame(self.results)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON form as dicts, lists, strings and numbers, by the published schema."""
+        """Return the JSON form of the report: dicts, lists, strings and numbers."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -348,13 +361,13 @@ class Report(_Judged):
 
     @classmethod
     def from_dict(cls, data: object) -> "Report":
-        """Make a report from a dict that `to_dict` returned.
+        """Make a report from its JSON form, as `to_dict` returns it.
 
         Raises
         ------
         EvidenceError
-            If keys are missing or unknown, a value has another type, the version is newer, or a
-            stored verdict differs from the verdict of the checks.
+            If a key is missing or unknown, if a value has a wrong type, if the form was written by
+            a newer version, or if a stored verdict is not the verdict that follows from the checks.
         """
         if (
             isinstance(data, Mapping) and data.get("format", FORMAT) != FORMAT
@@ -382,12 +395,12 @@ class Report(_Judged):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Report":
-        """Read a report from a JSON file.
+        """Read a report from a JSON file that `save` wrote.
 
         Raises
         ------
         EvidenceError
-            If the file is missing, is not strict JSON, or is invalid as in `from_dict`.
+            If the file is missing, is not strict JSON, or is not the JSON form of a report.
         """
         try:
             data = jsonfile.read(path)
@@ -403,7 +416,9 @@ class Report(_Judged):
             raise EvidenceError(msg) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report to a file, completely or not at all; the suffix selects the form.
+        """Write the report to a file, in the format that the suffix of the name selects.
+
+        If writing fails, an existing file of this name stays as it was.
 
         Parameters
         ----------
@@ -430,7 +445,11 @@ class Report(_Judged):
 
 
 def plain_metadata(owner: str, given: object) -> Details:
-    """Convert metadata to plain values without secrets; OptionError for other values."""
+    """Convert the option `metadata` to plain values, and hide secrets in it.
+
+    OptionError is raised for values other than None, bools, numbers, strings, sequences and
+    mappings. `owner` is the name of the class or function, for the message.
+    """
     if type(given) is Details:
         return given
     allowed = "a mapping of names to None, bools, numbers, strings, sequences and mappings"

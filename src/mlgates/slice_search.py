@@ -1,7 +1,7 @@
-"""Find slices on which a model makes too many errors, as conditions for the option `by` of gates.
+"""Find slices, which are subsets of the rows, on which a model makes too many errors.
 
-Slices are searched for on one half of the rows and tested on the other half, so that the p-values
-are not those of the largest of many differences.
+Slices are searched for on one half of the rows, and tested on the other half. Otherwise the
+p-values would be too small, because the largest of many differences is large by chance.
 """
 
 import math
@@ -61,57 +61,57 @@ def weak_slices(
     seed: int = 0,
     pos_label: object = None,
 ) -> dict[str, str]:
-    """Return slices of the rows on which a metric is significantly worse than on the others.
+    """Return slices (subsets of the rows) on which a metric is significantly worse than elsewhere.
 
     Parameters
     ----------
     X : table
-        The columns that may define slices: anything with named columns that a gate takes as ``X``.
-        They may differ from the columns that the model uses.
+        A table of the columns that may define slices. The model need not use them.
     y_true, y_pred : array or str
-        Labels and predicted labels: one value per row, or the name of a column of `X`, which then
-        defines no slices.
+        Labels and predicted labels, as one value per row or as the name of a column of `X`. Such a
+        column defines no slices.
     metric : str
-        A share of rows that are right or wrong, such as ``"accuracy"``, ``"recall"`` or
+        A metric that is a share of rows, such as ``"accuracy"``, ``"recall"`` or
         ``"false_positive_rate"``.
     max_depth : int
         Largest number of conditions that are joined by "and", from 1 to 4.
     seed : int
         Seed of the random division of the rows into two halves.
     pos_label : object, optional
-        The positive label, as in a gate.
+        The label that counts as positive, for metrics such as recall. By default it is 1 or True;
+        for labels without 1 or True it is required.
 
     Returns
     -------
     dict of str to str
-        At most three conditions, worst first; the name of each slice is the text of its condition.
-        Give the dict to a gate as ``by=``. It is empty if no slice was found, which does not prove
-        that there is no worse slice.
+        At most three slices, the worst first: keys and values are the text of the condition that
+        defines the slice, such as ``"age <= 30"``. Give the dict to a gate as ``by=``. It is empty
+        if no slice was found. This does not prove that the model is equally good on all slices.
 
     Raises
     ------
     OptionError
-        For a metric that is not such a share, and for other invalid options.
+        For a metric that is not a share of rows, and for other invalid options.
     EvidenceError
-        For labels that don't fit the table, and for a table without named columns.
+        If the labels do not have the rows of the table, or if the table has no column names.
 
-    Notes
-    -----
-    Candidates are searched for on a random half of the rows, at most 10,000. A condition compares
-    numbers, dates or times with quantiles, or texts, bools and whole numbers with single values, or
-    asks for missing values. The candidates are up to three conjunctions with the largest
-    log-likelihood ratio. The rows of earlier candidates are left out, and at least 15 rows of a
-    candidate must remain. Two candidates share less than half of the rows of the smaller one.
+    Notes ----- Slices are searched for on a random half of the rows, at most 10,000. A condition
+    compares numbers, dates or times with a quantile of the column, compares texts, bools or whole
+    numbers with one value, or selects the rows in which a value is missing. The search finds up to
+    three candidates: conditions, or several conditions joined by "and", with the largest
+    log-likelihood ratio. The rows of earlier candidates are left out when the next one is searched
+    for, and at least 15 of its rows must remain. Two candidates share less than half of the rows of
+    the smaller one.
 
-    On the other half, each candidate gets the p-value of the hypergeometric distribution: the
-    probability of at least as many errors in it if all errors were distributed over the rows at
-    random. Rows of earlier candidates are left out of the test. A candidate is returned if its
-    p-value is at most 0.05 after Holm's correction [1]_. So if errors do not depend on the columns,
-    a slice is returned for at most 5 % of the samples. Rows are assumed to be independent: if a
-    person has several rows, use only one of them.
+    Each candidate is tested on the other half of the rows, without the rows of earlier candidates.
+    The p-value is that of the hypergeometric distribution: the probability that the slice has at
+    least as many errors if all errors are distributed over the rows at random. A candidate is
+    returned if its p-value is at most 0.05 after Holm's correction [1]_. If errors do not depend on
+    the columns, any slice is returned with a probability of at most 5 %. Rows are assumed to be
+    independent: if a person has several rows, use only one of them.
 
-    Columns of identifiers and free texts have no value with enough rows and define no slices. With
-    fewer than 60 rows no slice can be found.
+    Columns of identifiers or of free texts define no slices, because no value is in enough rows.
+    With fewer than 60 rows no slice can be found.
 
     References
     ----------

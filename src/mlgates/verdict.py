@@ -1,4 +1,4 @@
-"""Limits, measurements and verdicts, and the function that compares a measurement with a limit.
+"""Limits, measurements and verdicts, and `decide`, which gives the verdict of a measurement.
 
 Only `decide` returns PASS, and only `worst_first` defines an order of verdicts.
 """
@@ -48,7 +48,7 @@ _CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits 
 @final
 @dataclass(frozen=True, slots=True)
 class Limit(OptionsByName):
-    """The allowed range of a value: at least a bound, at most a bound, or both.
+    """The allowed range of a value.
 
     Examples
     --------
@@ -81,11 +81,11 @@ class Limit(OptionsByName):
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
-        """Return whether a value is within the limit; False for NaN."""
+        """Return whether a value is within the limit; the bounds are within, NaN is not."""
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
-        """Return whether an interval lies outside the limit entirely; False if an end is NaN."""
+        """Return whether no value of an interval is within the limit; False if an end is NaN."""
         low, high = interval
         return low > self.high or high < self.low
 
@@ -98,7 +98,10 @@ class Limit(OptionsByName):
 
 
 def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
-    """Return the bound of a limit if a value differs from it only by rounding, else the value.
+    """Return a bound of the limit if the value differs from it only by a rounding error.
+
+    Otherwise return the value unchanged. For example, ``0.4 - 0.3`` is slightly above 0.1 in
+    floating-point arithmetic; with a limit of at most 0.1, the bound 0.1 is returned.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
         The limit for the value.
     scale : float
         Size of the numbers from which the value was computed, if they are larger than the value:
-        0.4 for a value of ``0.4 - 0.3``. Rounding errors are proportional to it.
+        0.4 for ``0.4 - 0.3``. The rounding error that is tolerated is proportional to it.
 
     Examples
     --------
@@ -124,10 +127,10 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
 
 
 def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, float]:
-    """Return the exact value as a detail if only rounding brought it within the limit.
+    """Return the exact value, for the details of a check, if only rounding made it pass.
 
-    `snapped` is what `snap_to_limit` returned for the value `exact`. The result is empty if both
-    or neither of them are within the limit. `Check.judge` shows the detail in the reason.
+    `snapped` is what `snap_to_limit` returned for the value `exact`. The result is empty unless
+    `snapped` is within the limit and `exact` is not. `Check.judge` shows this detail in the reason.
 
     Examples
     --------
@@ -138,7 +141,10 @@ def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, flo
 
 
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
-    """Format a number with its unit.
+    """Return a number as text with its unit, rounded to at least `digits` significant digits.
+
+    With the unit "share", 0.05 becomes "5 %". With the unit "s", a number of seconds becomes a time
+    such as "26 h".
 
     Examples
     --------
@@ -172,9 +178,9 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
 
 
 def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> str:
-    """Format a limit with its unit; the result is "" for the unit "violations".
+    """Return a limit as text with its unit; the text is empty for the unit "violations".
 
-    With a `value`, the limit has enough digits to show on which side of it the value is.
+    If a `value` is given, the limit gets enough digits to show whether the value is within it.
 
     Examples
     --------
@@ -213,7 +219,9 @@ def _digits(value: float, other: float) -> int:
 
 
 def slice_clause(group: str | None) -> str:
-    """Return a clause that names a slice, with a leading blank; empty for all rows.
+    """Return words that name a slice of the rows, with a leading blank, to end a clause.
+
+    They are empty if `group` is None, which means all rows.
 
     Examples
     --------
@@ -226,7 +234,7 @@ def slice_clause(group: str | None) -> str:
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Format a value with enough digits to show on which side of its limit it is.
+    """Return a value as text, with enough digits to show on which side of its limit it is.
 
     Examples
     --------
@@ -255,7 +263,7 @@ UNITS: tuple[Unit, ...] = ("", "share", "s", "rows", "violations")
 
 
 class Verdict(StrEnum):
-    """The verdict of a check, a gate or a suite; only PASS is true as a bool.
+    """The verdict of a check, a gate or a suite; as a bool, only PASS is true.
 
     Examples
     --------
@@ -273,10 +281,10 @@ class Verdict(StrEnum):
 
     @classmethod
     def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """Return the worst of some verdicts.
+        """Return the worst of the given verdicts.
 
-        From worst to best these are ERROR, FAIL, INCONCLUSIVE and PASS. SKIP is returned if all are
-        SKIP.
+        From the worst to the best, the order is ERROR, FAIL, INCONCLUSIVE, PASS. SKIP is ignored,
+        unless all verdicts are SKIP; then the result is SKIP.
 
         Raises
         ------
@@ -303,7 +311,7 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS,
 
 
 def worst_first(verdict: Verdict) -> int:
-    """Return a sort key by which the worst verdict comes first and SKIP last."""
+    """Return a sort key for verdicts that puts the worst first, and SKIP last."""
     return _WORST_FIRST.index(verdict)
 
 
@@ -312,7 +320,10 @@ _PLAIN = frozenset({type(None), bool, float, str})
 
 
 class Details(Mapping[str, object]):
-    """A read-only mapping of values that JSON can represent; it equals a dict of the same items."""
+    """A read-only mapping from names to values that can be written as JSON.
+
+    It is equal to a dict with the same items.
+    """
 
     __slots__ = ("_items",)
 
@@ -410,27 +421,28 @@ _OF_MEASUREMENT = ("value", "interval", "n", "dropped", "method", "details", *_L
 @final
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measured value, with the number of rows it is based on and its uncertainty.
+    """A measured value, the number of rows that it is computed from, and its uncertainty.
 
     Parameters
     ----------
     value : float or None
         The value; None if it is undefined. NaN becomes None.
     n : int
-        Number of rows used.
+        Number of rows that the value is computed from.
     dropped : int
-        Number of rows that could not be used.
+        Number of rows that were left out because they could not be used; by default 0.
     interval : (float, float), optional
-        Two-sided confidence interval. It becomes None if an end is undefined.
+        Two-sided confidence interval of the value. It becomes None if an end is None or NaN.
     confidence : float, optional
         Confidence level of the interval, between 0 and 1.
     p_value : float, optional
-        Probability of a value at least as extreme if nothing changed, after any correction for
-        multiple tests.
+        Probability of a value at least as extreme if the null hypothesis is true, such as that
+        nothing changed. If there are several tests, it is already corrected for their number.
     method : str
-        Name of the method that computed the value or the interval.
+        Name of the statistical method that computed the value or the interval, for reports.
     details : Mapping
-        Further information, made of None, bools, numbers, strings, sequences and mappings.
+        Further information for reports. Its values are None, bools, numbers, strings, sequences and
+        mappings.
     """
 
     value: float | None
@@ -447,7 +459,7 @@ class Measurement:
 
 
 class DecideOptions(TypedDict, total=False):
-    """The options of `decide`, all of them optional; `Check.judge` accepts them, too."""
+    """The optional arguments of `decide`, for type checkers; `Check.judge` has them too."""
 
     rule: Rule
     min_n: int
@@ -464,11 +476,11 @@ class DecideOptions(TypedDict, total=False):
 
 
 class Decision(NamedTuple):
-    """The result of `decide`: a verdict, the reason for it, and whether more rows could change it.
+    """The result of `decide`: a verdict, its reason, and whether more rows could change it.
 
-    `because` is the reason, empty for PASS and for FAIL. `by_chance` is True if the verdict is
-    INCONCLUSIVE only because there are too few rows to decide: the interval contains the limit, or
-    the p-value is too large.
+    `because` is the reason; it is empty for PASS and FAIL, because the value and the limit explain
+    them. `by_chance` is True if the verdict is INCONCLUSIVE only because more rows are needed to
+    decide: the interval contains the limit, or the p-value is too large.
     """
 
     verdict: Verdict
@@ -497,9 +509,9 @@ def decide(
     remedy: str = "",
     noun: str = "rows",
 ) -> Decision:
-    """Compare a measurement with a limit and return the verdict.
+    """Compare a measured value with a limit and return the verdict.
 
-    PASS requires a finite value within the limit, from enough rows, with no evidence missing.
+    The verdict is PASS only for a finite value within the limit that is computed from enough rows.
 
     Parameters
     ----------
@@ -508,49 +520,53 @@ def decide(
     limit : Limit
         The allowed values.
     rule : {"estimate", "significance", "interval"}
-        "estimate" compares the value alone. With "significance", a value beyond the limit is a FAIL
-        only if its p-value is at most `significance`. With "interval", PASS requires the whole
-        interval within the limit, and FAIL the whole interval beyond.
+        How the verdict follows. "estimate": the value alone is compared with the limit.
+        "significance": a value beyond the limit is a FAIL only if its p-value is at most
+        `significance`. "interval": PASS if the whole confidence interval is within the limit, FAIL
+        if the whole interval is beyond.
     min_n : int
-        Required number of rows; with fewer, the verdict is INCONCLUSIVE.
+        Smallest number of rows; if there are fewer, the verdict is INCONCLUSIVE.
     max_dropped : float
-        Largest allowed share of dropped rows; with more, the verdict is INCONCLUSIVE.
+        Largest share of the rows that may be left out, from 0 to 1; above it, the verdict is
+        INCONCLUSIVE.
     significance : float
-        Significance level of a FAIL for the rule "significance".
+        Largest p-value of a FAIL by the rule "significance".
     pass_p_value, pass_significance : float, optional
-        For the rule "significance": a value within the limit is a PASS only if `pass_p_value` is at
-        most `pass_significance`, otherwise INCONCLUSIVE. It is the p-value of a second test, in
-        which a small p-value shows that the true value is within the limit. By default there is no
-        such test, and the value alone gives a PASS.
+        A second test for the rule "significance", whose small p-values show that the true value is
+        within the limit. A value within the limit is a PASS only if `pass_p_value` is at most
+        `pass_significance`, and INCONCLUSIVE otherwise. By default there is no second test, and
+        each value within the limit is a PASS.
     insufficient : str
-        Reason why the evidence is not enough for PASS or FAIL. If it is not empty, the verdict is
+        Reason why neither PASS nor FAIL is possible. If it is not empty, the verdict is
         INCONCLUSIVE.
     insufficient_by_chance : bool
         Whether more rows would remove the reason in `insufficient`. The field `by_chance` of the
         result is then True.
     insufficient_for_pass : str
-        Reason why the evidence is not enough for PASS. If it is not empty, a value that would PASS
-        is INCONCLUSIVE; FAIL is still possible.
+        Reason why PASS is not possible. If it is not empty, the verdict is INCONCLUSIVE instead of
+        PASS; FAIL is still possible.
     chance : str
-        Values that are expected by chance, such as ``"differences up to 0.18"``; part of the reason
-        if a value beyond the limit is not significant.
+        Values that are expected by chance, such as ``"differences up to 0.18"``. They are named in
+        the reason if a value beyond the limit is not significant.
     remedy : str
-        What would be enough to decide, such as a number of rows; part of the reason if `by_chance`
-        is True in the result.
+        What would be enough to decide, such as ``"about 1,900 rows would be enough to decide"``. It
+        is added to the reason if `by_chance` is True in the result.
     noun : str
-        What `n` counts, in the plural: "rows", "calls", "requests".
+        What the measurement counts, in the plural, for the reason: "rows", "calls", "requests".
 
     Returns
     -------
     Decision
-        An undefined value is INCONCLUSIVE. An infinite value within the limit is an ERROR, because
-        no real measurement gives it. Beyond the limit it is a FAIL, unless the rule is "interval"
-        and its interval contains the limit.
+        The verdict and its reason. A value of None is INCONCLUSIVE. An infinite value within the
+        limit is an ERROR, because no real measurement is infinite. An infinite value beyond the
+        limit is a FAIL, except by the rule "interval" if the interval is not wholly beyond the
+        limit.
 
     Raises
     ------
     OptionError
-        For an invalid option, or for `pass_significance` with another rule than "significance".
+        For an invalid option, and if `pass_significance` is given but the rule is not
+        "significance".
 
     Examples
     --------
@@ -627,33 +643,35 @@ def decide(
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A measurement with its limit and verdict; each check is one row of a report.
+    """One comparison of a measured value with a limit, and its verdict: one row of a report.
 
     Parameters
     ----------
     subject : str
         The column, metric or property that was checked.
     metric : str
-        The name of what was measured.
+        The name of what was measured, such as ``"missing"`` or ``"accuracy"``.
     verdict : Verdict
-        PASS requires a finite value within the limit.
+        The verdict. PASS is allowed only with a finite value within the limit.
     reason : str
-        One sentence: what was measured, the limit, and what is missing for a decision.
+        The verdict explained in one sentence: what was measured, the limit and, if the check is
+        INCONCLUSIVE, what is needed to decide.
     group : str, optional
-        The slice of the rows, such as ``"pclass=1"``.
+        The name of the slice (subset of the rows) that was measured, such as ``"pclass=1"``. None
+        means all rows.
     limit : Limit, optional
         The allowed values.
     value, interval, confidence, n, dropped, p_value, method, details
-        As in `Measurement`; the p-value is adjusted for all checks of the gate.
+        As in `Measurement`. The p-value is corrected for the number of checks of the gate.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the value and the limit. "violations" is for properties that hold or do not hold:
+        Unit of the value and the limit. "violations" is for properties that either hold or do not:
         the value is the number of violations, and the limit is not shown.
     by_chance : bool
         Whether the check is INCONCLUSIVE only because more rows are needed to decide: the interval
-        contains the limit, or the p-value is too large. The option ``inconclusive="allow"`` of a
-        gate allows such checks.
+        contains the limit, or the p-value is too large. With the option ``inconclusive="allow"`` of
+        a gate, such a check does not block the release.
     hint : str
-        The likely cause or remedy; `Check.judge` adds it to the reason.
+        The likely cause, or what to do. `Check.judge` adds it to the reason.
     summary : str
         What was measured, in a few words such as ``"column not found"``. Reports show it in place
         of metric and value.
@@ -705,7 +723,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is PASS."""
+        """Whether the verdict of the check is PASS."""
         return self.verdict is Verdict.PASS
 
     def __bool__(self) -> bool:
@@ -726,7 +744,7 @@ class Check:
         summary: str = "",
         **options: Unpack[DecideOptions],
     ) -> "Check":
-        """Build the check of a measurement; its verdict is that of `decide`.
+        """Return the check of a measurement, with the verdict that `decide` returns.
 
         Parameters
         ----------
@@ -735,7 +753,7 @@ class Check:
         measurement, limit, **options
             As in `decide`.
         said : str
-            The first part of the reason; by default it names the metric, the subject, the value and
+            The first part of the reason. By default it says the metric, the subject, the value and
             the number of rows.
         """
         verdict, because, by_chance = decide(measurement, limit, **options)

@@ -1,4 +1,4 @@
-"""Run gates as tests: as subtests of the fixture `gates`, or as tests marked `gates`."""
+"""Run gates as tests marked `gates`, or as subtests by the fixture `gates`."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _ALLOWED = "a GateSuite, a callable that returns one, or its importable name 'pa
 
 
 class Case(NamedTuple):
-    """The parameter of one test: a suite and the name of a gate in it."""
+    """The parameter of the test of one gate: the suite, and the name of the gate in it."""
 
     suite: GateSuite
     name: str
 
 
 class Run(NamedTuple):
-    """The report of a suite for one value of the fixture `evidence`."""
+    """A suite, the value of the fixture `evidence` that it ran on, and the report of that run."""
 
     suite: GateSuite
     evidence: Mapping[str, Any]
@@ -59,10 +59,10 @@ _RESULT = pytest.StashKey[GateResult]()
 
 
 def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
-    """Parametrize a test over the gates of a mark's suite, with their names as ids.
+    """Make one test for each gate of the suite that a mark names; the ids are the gates' names.
 
-    A callable that returns a suite is called once. The mark may be on the test, its class or its
-    module.
+    The suite can be given as a function that returns it, which is called once. The mark can be on
+    the test, its class or its module.
     """
     what = metafunc.definition.nodeid
     if "gate_result" not in metafunc.fixturenames:
@@ -106,12 +106,13 @@ def _refuse(message: str) -> NoReturn:
 
 
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
-    """Return the result of the gate of a test, without the checks that do not count.
+    """Return the result of the gate that a test is for.
 
-    The first call for a value of the fixture `evidence` runs the gates of all selected tests; later
-    calls use its report. A skipped gate skips the test. A gate that did not pass but does not count
-    is an expected failure. If no gate of the suite counts, every test fails, because the suite has
-    shown nothing.
+    The gates of all selected tests run at the first call for a value of the fixture `evidence`;
+    later calls use the report of that run. Checks that are undecided, where that is allowed, are
+    left out of the result. If the gate was skipped, the test is skipped. If the gate did not pass
+    but does not count, the test is an expected failure. If no gate of the suite counts, every test
+    fails, because nothing was shown.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -168,21 +169,21 @@ def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) ->
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Drop the reports for the value of a fixture that is being torn down."""
+    """Delete the reports that were made for the value of a fixture that is torn down."""
     runs, kept = config.stash.get(_RUNS, []), fixturedef.cached_result
     if kept is not None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]
 
 
 def fail_unless_passed(item: pytest.Item, reason: str = "") -> None:
-    """Fail the test of a gate that did not pass, even if the test function did not fail."""
+    """Fail the test of a gate if the gate did not pass, even if the test function passed."""
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
         _refuse("\n".join(filter(None, [reason, str(result)])))
 
 
 def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Fail the test of a gate that did not pass, even if it was skipped afterwards."""
+    """Fail the test of a gate that did not pass, even if the test was skipped afterwards."""
     raised = None if call.excinfo is None else call.excinfo.value
     if isinstance(raised, _SKIPS):
         why = f"the test was skipped ({raised}) after its gate did not pass:"
@@ -193,21 +194,22 @@ def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
 def run_subtests(
     request: pytest.FixtureRequest, thing: object, evidence: Mapping[str, Any]
 ) -> Report | GateResult:
-    """Run a suite or gate if needed, and report each gate as a subtest.
+    """Run a suite or a gate, and report each gate as a subtest.
 
-    `thing` is a GateSuite, a Gate, a Report or a GateResult.
+    `thing` is a GateSuite or a Gate. It can also be a Report or a GateResult; then nothing is run,
+    and its results are reported.
 
     Returns
     -------
     Report or GateResult
-        The report, or `thing` itself if it is a GateResult; only returned if it passed.
+        The report, or `thing` itself if it is a GateResult.
 
     Raises
     ------
     GateFailure
-        When the report did not pass, or no gate in it counts.
+        If the report did not pass, or if no gate in it counts.
     OptionError
-        When `thing` is of another type, or evidence is given with a report.
+        If `thing` is of another type, or if evidence is given together with a report or a result.
     """
     __tracebackhide__ = True
     try:

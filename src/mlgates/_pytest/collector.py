@@ -1,7 +1,7 @@
 """Print one line for each report of a pytest run, and write the reports to files on request.
 
 The reports of gates are attached to pytest's own reports of tests. pytest-xdist sends these to the
-main process, so the reports from all workers arrive there and are written once.
+main process, where the reports of all workers are written once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _VARYING = {"started", "seconds", "now", "versions"}
 
 
 class Collector:
-    """A plugin that collects the reports of suites in the main process of pytest.
+    """A pytest plugin that collects the reports of all suites of a run in the main process.
 
     Raises
     ------
     pytest.UsageError
-        When the path of ``--mlgates-report`` can't be written.
+        If the path of ``--mlgates-report`` can't be written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -53,15 +53,15 @@ class Collector:
             raise pytest.UsageError(msg)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the gate reports that are attached to pytest's report of a test."""
+        """Collect the reports of gates that are attached to pytest's report of a test."""
         for where, text in getattr(report, "mlgates_reports", ()):
             self._texts.setdefault(text, []).append(where)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports to files; a file that can't be written fails the run.
+        """Write the reports to files; if a file can't be written, the run fails.
 
-        Reports that differ only in times or in imported packages, such as those of several workers
-        that ran the same suite, are written once.
+        Reports are equal if they differ only in times or in imported packages, as those of several
+        workers that ran the same suite do. Equal reports are written once.
         """
         if self._texts:
             from mlgates import jsonfile

@@ -1,4 +1,4 @@
-"""Reports of gates in pytest's output: JUnit properties, and tables below failed assertions."""
+"""Show reports of gates in pytest's output: as JUnit properties, and below failed assertions."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def keep_report(node: pytest.Item, report: Report) -> None:
-    """Store a report on a test, for pytest's summary and the file of ``--mlgates-report``."""
+    """Store a report on a test, for pytest's summary and for the option ``--mlgates-report``."""
     where = f"{node.parent.nodeid}::{getattr(node, 'originalname', node.name)}"  # type: ignore[union-attr]
     node.stash.setdefault(_MADE, []).append((where, report.to_json()))
 
 
 def describe_report(node: pytest.Item, report: Report) -> None:
-    """Add JUnit properties to a test: the metadata, and the verdict of each gate."""
+    """Add JUnit properties to a test: the metadata of a report, and the verdict of each gate."""
     describe_metadata(node, report.metadata)
     for result in report:
         node.user_properties.append((f"mlgates.{result.name}", _verdict(result)))
 
 
 def describe_metadata(node: pytest.Item, metadata: Mapping[str, object]) -> None:
-    """Add a JUnit property to a test for each entry of the metadata."""
+    """Add a JUnit property to a test for each item of the metadata of a report."""
     for name, value in metadata.items():
         shown = value if isinstance(value, str) else json.dumps(jsonfile.plain(value))
         node.user_properties.append((f"mlgates.metadata.{name}", shown))
 
 
 def describe_gate(node: pytest.Item, result: GateResult) -> None:
-    """Add JUnit properties to a test: a gate's verdict and reason, and its worst checks."""
+    """Add JUnit properties to a test: the verdict and reason of a gate, and its worst checks."""
     properties = node.user_properties
     properties += [("mlgates.gate", result.name), ("mlgates.verdict", _verdict(result))]
     properties += [("mlgates.reason", result.reason)] if result.reason else []
@@ -70,10 +70,11 @@ def _verdict(result: GateResult) -> str:
 def extend_report(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> None:
-    """Attach gate reports to pytest's report of a test, and print those of a failed assertion.
+    """Attach reports of gates to pytest's report of a test.
 
-    Printed are the reports and results that occur in the message of the assertion or, if there are
-    none, in its source code. They are looked up among the local variables of the test function.
+    If an assertion failed, the reports and results that occur in its message are printed. If there
+    are none in the message, those in the source code of the assertion are printed. They are looked
+    up among the local variables of the test function.
     """
     made = item.stash.get(_MADE, None)
     if made:
