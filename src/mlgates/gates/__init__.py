@@ -1,1 +1,1 @@
-"""The built-in gates; each is one module or package."""
+"""The built-in gates; each gate is one module or package."""

@@ -1,4 +1,8 @@
-"""Base classes of gates that judge one metric, in all rows or by slice with Holm's correction."""
+"""Base classes of gates that compare one metric of a model with a limit.
+
+The metric is measured on all rows, or in each slice (subset of the rows). With several slices,
+Holm's correction for multiple tests is applied.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +50,7 @@ __all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "require_binary", "s
 
 
 class SliceEstimate(NamedTuple):
-    """The value of a metric, or its difference between two models, in one slice or all rows."""
+    """The measured metric, or its difference between two models, in one slice or all rows."""
 
     #: Takes a level of confidence, and returns the measurement with its interval and p-value.
     at: Callable[[float], Measurement]
@@ -69,7 +73,10 @@ _MOST_NAMED = 5
 
 
 def require_binary(owner: str, label: object, *metrics: Metric) -> None:
-    """Raise OptionError if `label` is given and a metric can't be measured for one class."""
+    """Raise OptionError if `label` is given and a metric can't be measured for one class.
+
+    `owner` is the name of the gate, for the message.
+    """
     for metric in metrics:
         if label is not None and not metric.binary:
             hint = "; metrics of one class are, for example, recall, precision, f1 and roc_auc"
@@ -77,9 +84,11 @@ def require_binary(owner: str, label: object, *metrics: Metric) -> None:
 
 
 def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
-    """Set a value, or an end of its interval, to the limit if they differ only by rounding.
+    """Return a measurement whose value and interval have no rounding errors at a limit.
 
-    `scale` is the size of the numbers that were subtracted to compute the value.
+    If the value, or an end of its interval, differs from a bound of the limit only by a rounding
+    error, it is set to this bound. `scale` is the size of the numbers that were subtracted to
+    compute the value.
 
     Examples
     --------
@@ -96,10 +105,10 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 
 
 class MetricGate(Gate):
-    """Base class of `Performance` and `Regression`: a metric in all rows or in each slice.
+    """Base class of gates that compare a metric with a limit, on all rows or in each slice.
 
-    A subclass defines `_limit` and `_estimate`. Its `_sides` has one text for each set of answers
-    that the gate reads, for notes; for the candidate's answers to the rows of `X` it is "".
+    A subclass defines `_limit` and `_estimate`. The texts in `_sides` say, for notes, which
+    predictions are meant: one text for each model, which is empty for the candidate.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
@@ -143,7 +152,7 @@ class MetricGate(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the metric or the user's function, and the label if there is one.
+        """The kind, the name of the metric or function, and the label if one is given.
 
         For example ``"performance:recall"``, or ``"performance:recall:b"`` for the label ``"b"``.
         """
@@ -186,7 +195,7 @@ class MetricGate(Gate):
         raise NotImplementedError
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check of all rows, or one of each slice."""
+        """Yield the check of the metric on all rows, or one check for each slice."""
         metric, limit = self._metric, self._limit
         results = self._results(evidence)
         for name, result in results:
@@ -255,7 +264,7 @@ class MetricGate(Gate):
             )
 
     def note(self, evidence: Evidence) -> str:
-        """Return a note on predicted labels that `y_true` does not have, and on excluded slices."""
+        """Return a remark on predicted labels that `y_true` lacks, and on excluded slices."""
         notes = [
             f"predicted{side}, but not in `y_true`: {list_labels(outcomes.unseen)}"
             for side, outcomes in zip(self._sides, self._outcomes(evidence), strict=True)
@@ -375,7 +384,7 @@ class MetricGate(Gate):
 class ComparisonGate(MetricGate):
     """Base class of gates that compare a metric of the candidate with that of production.
 
-    Both are measured on the same rows. `Regression` documents the options.
+    Both models are measured on the same rows. `Regression` documents the options.
     """
 
     _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")

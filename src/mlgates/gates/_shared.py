@@ -1,4 +1,4 @@
-"""Helpers of several gates: checks of counts, hints at misspelt names, numbers of rows needed."""
+"""Functions that several gates use: for checks, misspelt names and numbers of rows needed."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,12 +62,12 @@ def count_check(
     hint: str = "",
     remedy: str = "",
 ) -> Check:
-    """Return the check that the share of violations is at most a limit.
+    """Return the check that the share of cells or rows that violate a rule is at most a limit.
 
-    `counted` has the number of violations, and the number of cells or values among which they were
-    counted. `verb_phrase` says what violations do, as in "are missing" or "repeat an earlier
-    value". The check of a table without rows, or of a column without values, is INCONCLUSIVE; its
-    reason ends with the `remedy`.
+    `counted` has the number of violations, and the number of cells or rows among which they were
+    counted. `verb_phrase` says in the reason what violations do, as in "are missing" or "repeat an
+    earlier value". If nothing was counted, the check is INCONCLUSIVE, and its reason ends with the
+    `remedy`.
     """
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
@@ -102,11 +102,11 @@ def property_check(
     hint: str = "",
     summary: str = "",
 ) -> Check:
-    """Return the check that a property, such as the type of a column, holds.
+    """Return the check of a property that holds or does not hold, such as the type of a column.
 
-    The property is measured as a number of `violations` of which none is allowed. `text` says what
-    was found, and reports show `summary` instead of the number. The check can PASS for a table
-    without rows (``n=0``), because such a table still has columns and types.
+    The check passes if the number of `violations` is 0. `text` is the reason. Reports show
+    `summary` in place of the number. `n` is the number of rows. The check can also pass for a table
+    without rows, because such a table has columns and types.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -124,14 +124,17 @@ def property_check(
 
 
 def error_check(subject: str, metric: str, error: BaseException, group: str | None = None) -> Check:
-    """Return the ERROR check of a rule that raised; the reason shows no values of the data."""
+    """Return the check with the verdict ERROR for a rule that raised an exception.
+
+    Its reason does not show values of the data.
+    """
     rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
     reason = f"{rule} could not be judged: {describe(error)}"
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
 def described_type(field: Field) -> str:
-    """Return the type of a column in words, with the name that users write for it.
+    """Return the type of a column in words, by the name that users write for it.
 
     Examples
     --------
@@ -142,7 +145,10 @@ def described_type(field: Field) -> str:
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first few values as text, and how many more there are."""
+    """Return the first values as text, and how many more there are.
+
+    `most` is the number of values that are shown.
+    """
     shown = ", ".join(
         f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
         for value in values[:most]
@@ -156,10 +162,10 @@ _LONGEST_NAME = 200
 
 
 class Near:
-    """Finds known names that are similar to an unknown name, for hints in messages.
+    """Finds the known name that is most similar to an unknown name, for hints in messages.
 
-    If there are too many names to compare each pair, a name is suggested only if it differs from
-    the unknown name in nothing but case, blanks or Unicode form (see `options.fold`).
+    Normally this is the name with the most similar spelling. If there are too many names to compare
+    all pairs, it must be equal to the unknown name except for case, blanks and Unicode form.
 
     Examples
     --------
@@ -176,18 +182,21 @@ class Near:
 
     @staticmethod
     def require(names: Iterable[str], schema: TableSchema) -> None:
-        """Raise EvidenceError, with a hint, if a column is not in the table."""
+        """Raise EvidenceError if a column is not in the table.
+
+        The message suggests a similar name.
+        """
         absent = [name for name in names if name not in schema]
         if absent:
             msg = f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
             raise EvidenceError(msg)
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that differs only in case, blanks or Unicode form; else None."""
+        """Return the known name that differs only in case, blanks or Unicode form, or None."""
         return self._folded.get(options.fold(name))
 
     def hint(self, name: str) -> str:
-        """Return a hint such as ``"; did you mean 'x'?"``; "" if no known name is similar."""
+        """Return a hint such as ``"; did you mean 'x'?"``; it is empty if no name is similar."""
         alike = self.alike(name)
         if alike is not None:
             return did_you_mean(name, [alike])
@@ -195,9 +204,10 @@ class Near:
 
 
 def confidence_of(owner: str, option: str, given: object) -> float:
-    """Return a confidence level, which must be from 0.5 to less than 1.
+    """Return an option that is a confidence level: from 0.5 to less than 1.
 
-    If a percentage such as 95 is given, the message of the OptionError suggests 0.95.
+    OptionError is raised for any other value. For a percentage such as 95, its message suggests
+    0.95.
     """
     level = options.share(owner, option, given)
     if not 0.5 <= level <= 1 - 1e-9:
@@ -206,9 +216,9 @@ def confidence_of(owner: str, option: str, given: object) -> float:
 
 
 def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
-    """Return a number, which must be from `low` to `high`; raise OptionError otherwise.
+    """Return an option that is a number from `low` to `high`; OptionError otherwise.
 
-    If the range is 0 to 1 and a percentage such as 95 is given, the message suggests 0.95.
+    If the range is 0 to 1, the message suggests 0.95 for a percentage such as 95.
     """
     if (low, high) == (0, 1):
         return options.share(owner, option, given)
@@ -218,10 +228,10 @@ def bounded(owner: str, option: str, given: object, low: float, high: float) -> 
 def by_column(
     owner: str, option: str, given: Any, one: Callable[..., float]
 ) -> float | tuple[tuple[str, float], ...]:
-    """Return an option as one limit for all columns, or as pairs of a column and its limit.
+    """Return an option that is one limit for all columns, or a mapping from columns to limits.
 
-    `one` is a function that checks a single limit and returns it. The column ``"*"`` means all
-    columns that are not named.
+    A mapping is returned as pairs. The column ``"*"`` in it means all columns that are not named.
+    The function `one` checks a single limit and returns it.
     """
     if not isinstance(given, Mapping | tuple):
         return one(owner, option, given)
@@ -233,7 +243,10 @@ def by_column(
 
 
 def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iterable[str]) -> None:
-    """Raise OptionError if a column that is given a limit is not in the option `columns`."""
+    """Raise OptionError if an option has a limit for a column that is not judged.
+
+    `limited` are the columns that have a limit, and `columns` those that are judged.
+    """
     named = {*columns, "*"}
     unknown = next((name for name in limited if name not in named), None)
     if unknown is not None:
@@ -245,9 +258,10 @@ def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iter
 def distinct_values(
     owner: str, option: str, given: object, allowed: str, *, least: int = 1
 ) -> tuple[object, ...]:
-    """Return the distinct values of an option, in the given order; the values of a set are sorted.
+    """Return the distinct values of an option, in the given order.
 
-    `allowed` describes the valid values in the error, and `least` is how many values are needed.
+    The values of a set are sorted. `allowed` says in the error which values are valid, and `least`
+    is the smallest number of values.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(owner, option, allowed.partition(", at least")[0], given)
@@ -272,17 +286,16 @@ def rows_needed(
 ) -> int | None:
     """Return how many rows are needed so that the interval no longer contains the limit.
 
-    With this number of rows, about four of five samples give a decision if the true value is the
-    present estimate.
-    The result is None if the interval does not contain the limit, or if no number of rows is
-    enough.
+    With this number of rows, about four of five samples give a decision if the true value equals
+    the present `estimate`. The result is None if the interval does not contain the limit, or if no
+    number of rows is enough.
 
-    The number is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. Here `n`
-    is the present number of rows, ``distance`` is from the estimate to the limit, and ``z_level``
-    and ``z_power`` are the normal quantiles of the interval's confidence `level` and of the power.
-    By default the standard `error` is computed from half the length of the interval or, if it is
-    longer, from the distance of the estimate to the end on the side of the limit. Give `error` if
-    the interval shrinks faster than ``1 / sqrt(n)``.
+    `n` is the present number of rows, and `level` the confidence level of the interval. The number
+    is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. ``distance`` is from
+    the estimate to the limit. ``z_level`` and ``z_power`` are the normal quantiles of the
+    confidence level and of the power. The standard `error` is by default computed from half the
+    length of the interval or, if it is longer, from the distance of the estimate to the end on the
+    side of the limit. Give `error` if the interval shrinks faster than ``1 / sqrt(n)``.
 
     Examples
     --------
@@ -319,12 +332,13 @@ def rows_needed(
 def rows_until_significant(
     critical: float, limit: float, n: float, reference: float = math.inf
 ) -> int | None:
-    """Return the number of rows with which each distance beyond a limit is significant, rounded up.
+    """Return how many rows are needed so that each distance beyond a limit is significant.
 
-    `critical` is the smallest distance that is significant with `n` rows. It is proportional to
-    ``sqrt(1 / n + 1 / reference)``, where `reference` is the number of rows of the reference, which
-    does not change. The result is None if the reference is so small that no number of rows of data
-    is enough. Leave `reference` infinite if the reference grows in proportion to the data.
+    The number is rounded up. `critical` is the smallest distance that is significant with `n` rows.
+    It is proportional to ``sqrt(1 / n + 1 / reference)``, where `reference` is the number of rows
+    of the reference, which does not change. The result is None if the reference is so small that no
+    number of rows of data is enough. Leave `reference` infinite if the reference grows in
+    proportion to the data.
 
     Examples
     --------
@@ -340,7 +354,7 @@ def rows_until_significant(
 
 
 def enough(needed: int | None, noun: str = "rows") -> str:
-    """Return a clause on how many rows would be enough; empty if the number is not known.
+    """Return words that say how many rows would be enough; empty if `needed` is None.
 
     Examples
     --------
@@ -351,7 +365,7 @@ def enough(needed: int | None, noun: str = "rows") -> str:
 
 
 def rounded_up(rows: float) -> int:
-    """Round a number of rows or calls up to two significant digits.
+    """Return a number of rows or calls, rounded up to two significant digits.
 
     Examples
     --------
@@ -366,7 +380,10 @@ _LONGEST_VALUE = 80
 
 
 def slice_names(by: Sequence[str], keys: Iterable[Sequence[object]]) -> list[str]:
-    """Return the names of slices from the values of their columns; equal names are numbered.
+    """Return the names of slices, made of the columns and their values.
+
+    `by` has the names of the columns, and each key the values of one slice. Repeated names get a
+    number.
 
     Examples
     --------
@@ -383,7 +400,7 @@ def slice_names(by: Sequence[str], keys: Iterable[Sequence[object]]) -> list[str
 
 @dataclass(frozen=True)
 class ReadOnlyCondition:
-    """A user's condition that is called with a read-only copy of the table."""
+    """A condition of the user: a function that is called with a read-only copy of the table."""
 
     condition: Callable[..., object]
 
@@ -392,12 +409,15 @@ class ReadOnlyCondition:
 
 
 def compiled(condition: str | Callable[..., object]) -> RowCondition:
-    """Convert a condition, which is a text or a function, to the form that counters evaluate."""
+    """Convert a condition, which is a text or a function, to a function of a batch of rows."""
     return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)
 
 
 def parsed(owner: str, option: str, given: object) -> str:
-    """Return the text of a condition; if it is invalid, the OptionError names the option."""
+    """Return the text of a condition; raise OptionError if its syntax is invalid.
+
+    The message names the option.
+    """
     text = options.text(owner, option, given)
     try:
         Condition(text)
@@ -408,10 +428,10 @@ def parsed(owner: str, option: str, given: object) -> str:
 
 
 def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Return the option `by` in a standard form; OptionError if it is not valid.
+    """Return the option `by` in a standard form; raise OptionError if it is invalid.
 
-    Items are names of columns, or pairs of the name of a slice and its condition (a text or a
-    function).
+    The result has names of columns, or pairs of the name of a slice and its condition. A condition
+    is a text or a function.
     """
     found = options.slices(owner, option, given)
     for pair in found:
@@ -421,7 +441,7 @@ def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
 
 
 def max_groups_of(owner: str, option: str, given: object) -> int:
-    """Return the option `max_groups`, which must be from 1 to 1,000."""
+    """Return the option `max_groups`, which must be a whole number from 1 to 1,000."""
     most = options.count(owner, option, given, at_least=1)
     if most > MOST_SLICES:
         allowed = f"a whole number from 1 to {MOST_SLICES:,}"
@@ -431,12 +451,12 @@ def max_groups_of(owner: str, option: str, given: object) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of a table that one counter counts.
+    """The rows of a table in which something is counted.
 
-    Without `by` and `slice` these are all rows. `by` has the names of columns, and each combination
-    of their values is counted as a group. `slice` is a pair of a name and a condition, and the rows
-    that fulfil the condition are counted. If the condition is a function, it gets a table of the
-    columns in `read`.
+    By default these are all rows. If `by` has names of columns, each combination of their values is
+    counted separately. If `slice` is a pair of a name and a condition, only the rows are counted
+    for which the condition is true. If the condition is a function, it gets a table of the columns
+    in `read`.
     """
 
     by: tuple[str, ...] = ()
@@ -445,14 +465,14 @@ class Part:
 
     @property
     def name(self) -> str | None:
-        """Name of the slice; None for groups by columns."""
+        """The name of the slice; None if the rows are all rows, or are counted by columns."""
         return self.slice[0] if self.slice else None
 
 
 def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
-    """Yield the parts of a table that the option `by` defines.
+    """Yield the parts of a table in which a gate counts, as the option `by` defines them.
 
-    There is one part for each condition, or a single part if `by` names columns or is None.
+    There is one part for each condition. If `by` names columns or is None, there is a single part.
     """
     read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
     pairs: tuple[Any, ...] = tuple(by or ())
@@ -464,7 +484,10 @@ def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
 
 
 def named_groups(part: Part, groups: Sequence[Any], most: int) -> Iterator[tuple[str | None, Any]]:
-    """Yield the groups of a part, each with its name; EvidenceError for more than `most` groups."""
+    """Yield pairs of a name and a group of rows, for all groups of a part of a table.
+
+    EvidenceError is raised if there are more than `most` groups.
+    """
     if len(groups) > most:
         raise EvidenceError(too_many_groups("`by`", len(groups), most))
     names: Sequence[str | None] = [part.name] * len(groups)
@@ -480,7 +503,9 @@ _IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
 
 
 def short_name(text: str) -> str:
-    """Return a text for use in the name of a gate: printable, short, and without wildcards.
+    """Return a text in a form that can be a part of a gate's name.
+
+    The result is printable, short and without the wildcards of patterns.
 
     Examples
     --------

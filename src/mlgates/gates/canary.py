@@ -1,7 +1,7 @@
 """Canary: check that events are not more frequent with a candidate than in production.
 
-A look is a stretch of time in which the candidate's share of the traffic did not change. Only looks
-with a share above 0 and below 1 compare the two models.
+In this module, a look is a period in which the candidate's share of the traffic did not change.
+Only looks with a share above 0 and below 1 compare the two models.
 """
 
 import math
@@ -92,65 +92,65 @@ class _Counts(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Canary(Gate):
-    """Check that events, such as errors, are not much more frequent with a candidate.
+    """Check that events such as errors are not much more frequent with a candidate model.
 
-    The candidate gets a share of the traffic, and production gets the rest. PASS means that the
-    candidate may get a larger share, FAIL that it should be rolled back, INCONCLUSIVE that more
-    requests are needed, and ERROR that the traffic is not split as stated. The gate can be run as
-    often as you like while requests come in: the two error probabilities below hold for all runs
-    together.
+    The candidate answers a share of the requests, and the model in production answers the rest.
+    PASS means that the candidate may get a larger share, FAIL that it should be rolled back, and
+    INCONCLUSIVE that more requests are needed. ERROR means that the requests were not divided by
+    the stated shares. You can run the gate as often as you like while requests come in: the options
+    `rollback_error` and `promote_error` limit the error probabilities of all runs together.
 
     Parameters
     ----------
     events : str or sequence of str
-        Names of the events in the traffic, such as ``"errors"``.
+        Names of the events to judge, such as ``"errors"``. Each is a count in the evidence
+        `traffic`.
     max_increase : float
-        How much more frequent each event may be: 0.5 allows a ratio of the rates of at most 1.5.
-        Not allowed together with `max_decrease`.
+        How much more frequent each event may be with the candidate, as a share: with 0.5, its rate
+        may be at most 1.5 times that of production. It can't be given together with `max_decrease`.
     max_decrease : float, optional
-        For events that are wanted, such as sales: how much rarer each may be. 0.05 requires a ratio
-        of at least 0.95.
+        For events that are wanted, such as sales: how much rarer each may be with the candidate, as
+        a share. With 0.05, its rate must be at least 0.95 times that of production.
     min_requests : int
-        Requests that each of the two models needs for a PASS.
+        Number of requests that each of the two models must have for a PASS.
     rollback_error : float
         Largest probability of any FAIL, at any time, if the candidate is as good as production.
     promote_error : float
-        Largest probability of a PASS, at any time, if the ratio of an event is at its limit or
+        Largest probability of a PASS, at any time, if the ratio of the rates is at its limit or
         beyond.
     negligible : float, optional
-        A rate that does not matter. An event also passes when its rate with the candidate is shown
-        to be below it, whatever the ratio is. Without this option, an event that never happens
-        stays INCONCLUSIVE for ever. With it, the probability of a wrong PASS is at most twice
-        `promote_error`.
+        A rate of an event, as a share of the requests, that does not matter. An event also passes
+        if its rate with the candidate is shown to be below `negligible`, even if the ratio is
+        beyond its limit. Without this option, an event that never happens stays INCONCLUSIVE. With
+        this option, the probability of a wrong PASS is at most twice `promote_error`.
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"canary:"`` and the events.
 
-    Notes
-    -----
-    The value is the rate of an event with the candidate, divided by the rate with production. The
-    probability that an event happened to the candidate depends only on the candidate's share of the
-    requests and on this ratio. So the rate of events itself may change at any time, such as at
-    night. The counts come in looks: a look is a stretch of time, stated with the share of traffic
-    that the candidate got in it. An e-value is a number that is at least ``x`` with a probability
-    of at most ``1 / x`` if the claim that it tests is true, so a large e-value refutes the claim.
+    Notes ----- The value of a check is the rate of an event with the candidate, divided by the rate
+    with production. When an event happens, the probability that it happens to the candidate depends
+    only on this ratio and on the candidate's share of the requests. So the rate of events itself
+    may change at any time, for example at night. Requests and events are counted for each period in
+    which the share did not change. The tests use e-values. If a hypothesis is true, its e-value is
+    at least ``x`` with a probability of at most ``1 / x``, so a large e-value refutes the
+    hypothesis.
 
-    - FAIL: the ratio is beyond the limit, and the claim "not worse than production" is refuted by
-      an e-value of at least k / `rollback_error`, where k is the number of events.
-    - PASS: the claim "worse by more than the limit" is refuted by an e-value of at least 1 /
-      `promote_error`, and both models have `min_requests`. All events must pass.
+    - FAIL: the ratio is beyond the limit, and the hypothesis "not worse than production" is refuted
+      by an e-value of at least k / `rollback_error`, where k is the number of events.
+    - PASS: the hypothesis "worse by more than the limit" is refuted by an e-value of at least 1 /
+      `promote_error`, and each model has at least `min_requests` requests. All events must pass.
     - In a `Rollout`, FAIL uses the mean of the e-values since the start of each stage.
-    - ERROR: the check ``split`` refutes, by an e-value of at least 1,000, the claim that the
-      requests were divided by the stated shares.
-    - INCONCLUSIVE: anything else, with the number of requests that would probably decide. This
-      includes traffic without requests, an event that happened with neither model, and an event
-      that some looks did not count. If an event happened with the candidate but not with
-      production, the ratio is infinite: it can FAIL, but can't PASS.
+    - ERROR: the check ``split`` refutes the hypothesis "the requests were divided by the stated
+      shares", by an e-value of at least 1,000.
+    - INCONCLUSIVE: all other cases. The reason says how many requests would probably be enough to
+      decide. Examples are traffic without requests, an event that happened with neither model, and
+      an event that was not counted in all periods. If an event happened with the candidate but not
+      with production, the ratio is infinite; it can FAIL, but can't PASS.
 
     The e-values are mixtures of likelihood ratios [1]_ [2]_. The interval contains the ratios that
-    they don't refute, with a confidence of 1 - `rollback_error` / k - `promote_error` over all
-    looks together [3]_. All this is valid if each request, or each unit such as a user, is routed
-    at random and counted once. Requests of returning users are not independent: count users with
-    ``Traffic.from_log(unit=)``.
+    they do not refute. Its confidence level, for all runs together, is 1 - `rollback_error` / k -
+    `promote_error` [3]_. These error probabilities hold if each request is routed at random and
+    counted once. Requests of the same user are not independent: if users return, count users
+    instead of requests, with ``Traffic.from_log(unit=)``.
 
     References
     ----------
@@ -219,7 +219,7 @@ class Canary(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"canary:"`` and the events: ``"canary:errors,slow"``."""
+        """``"canary:"`` and the names of the events, such as ``"canary:errors,slow"``."""
         return f"{self.kind}:{','.join(self._names)}"
 
     @property
@@ -239,7 +239,7 @@ class Canary(Gate):
         return len(self._names) / self.rollback_error
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the split, and one for each event."""
+        """Yield the check that requests were divided as stated, and one check for each event."""
         traffic = _traffic(evidence)
         looks = [look for look in traffic.looks if look.is_comparison]
         noun = "units" if traffic.unit else REQUESTS
@@ -262,7 +262,10 @@ class Canary(Gate):
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
-        """Return how many rows of the log `Traffic.from_log` did not count; "" if none."""
+        """Return a remark with the number of rows of a log that `Traffic.from_log` left out.
+
+        It is empty if no rows were left out.
+        """
         lost = _traffic(evidence).left_out
         rows = "row of the log was" if lost == 1 else "rows of the log were"
         why = "because the model or the share of the unit had changed"

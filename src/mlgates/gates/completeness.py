@@ -71,43 +71,43 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Completeness(Gate):
-    """Check the share of missing cells of each column, and the number of rows.
+    """Check the share of missing cells in each column, and the number of rows of a table.
 
     Parameters
     ----------
     columns : str or sequence of str, optional
-        Columns to judge; by default all. A column that is not in the table is ERROR.
+        Columns to judge; by default all. A named column that is not in the table is an ERROR.
     max_missing : float or mapping of str to float
-        Largest share of cells of a column that may be missing: null, NaN or one of
-        `missing_values`. Or the share of each column by name, as in ``{"age": 0.1, "*": 0.0}``,
-        where ``"*"`` stands for all others (by default 0).
+        Largest share of the cells of a column that may be missing. A cell is missing if it is null,
+        NaN or one of `missing_values`. A mapping gives the share of each column, as in ``{"age":
+        0.1, "*": 0.0}``, where ``"*"`` means all other columns (by default 0).
     min_rows, max_rows : int
-        Smallest and largest number of rows; by default a table without rows FAILs.
+        Smallest and largest allowed number of rows. By default at least 1 row is required.
     max_row_change : float, optional
-        Largest change of the number of rows against the reference, relative to it: with 0.5 there
-        are from half to one and a half times as many rows. Needs the evidence ``reference``.
+        Largest change of the number of rows against the evidence ``reference``, which is then
+        required, as a share: with 0.5, `data` must have from 0.5 to 1.5 times as many rows as the
+        reference.
     missing_values : sequence
-        Values that stand for a missing cell, such as ``"?"`` or ``-999``. A text never equals a
-        number.
+        Values that mean a missing cell, such as ``"?"`` or ``-999``. The text ``"-999"`` and the
+        number ``-999`` are different.
     expected : mapping of str to sequence, optional
         Values of a column that must each occur in at least one row, as in
         ``{"store": ["S1", "S2"]}``.
     by : str, sequence of str, or mapping of str to condition, optional
-        Judge each column in each slice instead of in total. Slices are the values of the named
-        columns, or conditions given by name: texts such as ``{"old": "age > 60"}`` in the language
-        of :doc:`/reference/conditions`, or functions of the table that return one bool per row.
-        The columns that define the slices are judged in total; rows where they are missing
-        are a slice of their own.
+        Judge each column in each slice (subset of the rows) instead of in all rows. Columns, given
+        by name, define one slice for each combination of their values; a missing value counts as a
+        value. These columns themselves are judged in all rows. A mapping defines slices by
+        conditions, as in ``{"old": "age > 60"}``. A condition is a text in the language of
+        :doc:`/reference/conditions`, or a function of the table that returns one bool per row.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    Null and NaN are missing in every kind of table. Values such as ``"?"`` are counted as missing
-    only when listed; where they are more than 1 % of a column, the reason has a hint. A column or
-    slice that can't be judged is ERROR, and the others are still judged.
+    Notes ----- Null and NaN are missing in every kind of table. Values such as ``"?"`` are counted
+    as missing only if they are in `missing_values`; if they are more than 1 % of a column, the
+    reason has a hint. A column or slice that can't be judged is an ERROR, and the others are still
+    judged.
 
     Examples
     --------
@@ -179,7 +179,7 @@ class Completeness(Gate):
         return {"*": self.max_missing}  # type: ignore[dict-item]
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells, over all rows or by slice, and of expected values."""
+        """Yield counters of missing cells, in all rows or in each slice, and of expected values."""
         plan = self._plan(schema)
         for column in plan.total:
             yield counters.Missing(column)
@@ -192,9 +192,9 @@ class Completeness(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows with a missing cell in a judged column.
+        """Return the numbers of the rows that have a missing cell in a judged column.
 
-        In a column that is judged by slice, only rows that belong to a slice are returned.
+        If a column is judged in slices, only rows that belong to a slice are returned.
         """
         source = evidence.source("data")
         plan, wanted = self._plan(source.schema), list[Counter]()
@@ -205,7 +205,7 @@ class Completeness(Gate):
         return violating_rows(source, [*wanted, *plan.slices])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks of the number of rows, of missing cells, and of expected values."""
+        """Yield the checks of the number of rows, of missing cells and of expected values."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit, n = Limit(self.min_rows, self.max_rows), profile.rows
         text = f"the table has {n:,} row{'' if n == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Drift: check that each column is distributed as in the reference."""
+"""Drift: check that the values of each column are distributed as in a reference table."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,56 +50,61 @@ __all__ = ["Drift"]
 class Drift(Gate):
     """Check that no column's distribution differs from the reference by more than a limit.
 
-    A column FAILs when its distance exceeds the limit **and** the change is significant after
-    Holm's correction for all checks of the gate, so `significance` is the probability of any false
-    alarm. A distance beyond the limit that is not significant is INCONCLUSIVE. This gate allows
-    that by default, because few changes are significant in a batch of 200 rows. Fewer values than
-    `min_samples` are INCONCLUSIVE too, and always block the release.
+    A column FAILs if the distance between its distributions in `data` and `reference` exceeds the
+    limit **and** the change is significant. The p-values have Holm's correction for all checks of
+    the gate, so that the probability of any false alarm is at most `significance`. A distance
+    beyond the limit that is not significant is INCONCLUSIVE. By default this does not block the
+    release (`inconclusive` is "allow"), because few changes are significant in a batch of 200 rows.
+    A column with fewer than `min_samples` values is INCONCLUSIVE too, and always blocks the
+    release.
 
     Parameters
     ----------
     method : {"psi", "ks", "jensen_shannon", "wasserstein", "hellinger", "total_variation", "chi2"}
-        The distance. "ks" and "wasserstein" apply to numbers, the others to numbers, texts and
-        bools. "wasserstein" is in units of the reference's spread; it is infinite when all values
-        of the reference are equal and the data have others. "chi2" is Cramer's V of the chi-square
-        test.
+        The distance between two distributions. "psi" is the population stability index, and "ks"
+        the Kolmogorov-Smirnov distance. "ks" and "wasserstein" apply to numbers, the others to
+        numbers, texts and bools. "wasserstein" is in units of the spread of the reference; it is
+        infinite if all values of the reference are equal and the data have others. "chi2" is
+        Cramer's V of the chi-square test.
     at_most : float or mapping of str to float, optional
         Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge; a named column that can't be judged is an ERROR. By default all columns of
-        the reference are judged, except these, which are listed as not judged: columns to which the
-        method does not apply (dates, times, nested values), columns without values, texts with more
-        than 1,000 different values, and texts that a stored baseline did not keep.
+        Columns to judge. A named column that can't be judged is an ERROR. By default all columns of
+        the reference are judged, except those to which the method does not apply (dates, times,
+        nested values), columns without values, columns of texts with more than 1,000 different
+        values, and columns of texts that a stored baseline did not keep. The reason lists these
+        columns.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
-        With "estimate" the distance alone decides, without a test.
+        "significance": a distance beyond the limit is a FAIL only if it is significant. "estimate":
+        the distance alone is compared with the limit, without a test.
     significance : float
-        Probability that the gate FAILs although nothing changed.
+        Largest probability that the gate FAILs although nothing changed.
     bins : int
-        Number of bins, each with the same share of the reference. A value that is as frequent as a
-        whole bin gets a bin of its own.
+        Number of bins into which numbers are divided. Each bin has the same share of the values of
+        the reference. A value that is as frequent as a whole bin gets its own bin.
     min_samples : int, optional
         Smallest number of values in the data and in the reference: by default 100 for "psi", 30 for
         the others.
     max_missing_shift : float
-        Largest change of the share of missing cells. It is checked separately.
+        Largest change of the share of missing cells in a column, from 0 to 1. It has its own check.
     max_drifted : float, optional
-        Largest share of columns that may drift. One check of that share then replaces the checks of
-        the columns, which are listed in its details.
+        Largest share of the columns that may drift. If it is given, the gate has a single check, of
+        this share. Its details list the checks of the columns.
     by : str, sequence of str, or mapping of str to condition, optional
-        Compare the columns in each slice of both tables instead of in all rows: by the values of
-        columns, or by conditions in the language of :doc:`/reference/conditions`:
-        ``{"eu": "region == 'EU'"}``. A slice that has rows in one table only is a FAIL, if chance
-        does not explain it. With `by`, the reference must be a table.
+        Compare the columns in each slice (subset of the rows) of both tables instead of in all
+        rows. Columns, given by name, define one slice for each combination of their values. A
+        mapping defines slices by conditions in the language of :doc:`/reference/conditions`, as in
+        ``{"eu": "region == 'EU'"}``. A slice that has rows in one table only is a FAIL if chance
+        does not explain this. With `by`, the reference must be a table.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
-        As in `Gate`; `inconclusive` is "allow".
+        As in `Gate`; by default `inconclusive` is "allow".
 
-    Notes
-    -----
-    The tests assume independent rows. For time series the p-values are too small.
+    Notes ----- The tests assume that rows are independent. For time series the p-values are too
+    small.
 
     Examples
     --------
@@ -173,7 +178,7 @@ class Drift(Gate):
         return {"*": cast("float", limit)}
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter for each column of the reference that may be judged."""
+        """Yield a counter of the distribution of each column of the reference to be judged."""
         kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
@@ -182,7 +187,7 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request counters of the distributions of both tables, or of their slices."""
+        """Register what to count: the distribution of each column in both tables, or in slices."""
         if self.by is not None:
             evidence.request(
                 lambda _: [c.data for c in self._slice_counters(evidence) if c.data is not None],
@@ -244,9 +249,9 @@ class Drift(Gate):
         return counters.current_counter(name, side, side.edges(self.bins, *others))
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield checks of each column's distance and, if cells are missing, of their share.
+        """Yield a check of each column's distance and, if cells are missing, of their share.
 
-        With `max_drifted`, the share of drifted columns is checked instead.
+        If `max_drifted` is given, the only check is that of the share of columns that drifted.
         """
         if self.by is None:
             known = self._known(evidence)
@@ -368,7 +373,7 @@ class Drift(Gate):
                 yield from measured
 
     def note(self, evidence: Evidence) -> str:
-        """Return the columns that were not judged, and why."""
+        """Return a remark that lists the columns that were not judged, and why."""
         if self.by is None:
             return self._candidates(evidence).note
         return "; ".join(dict.fromkeys(part.note for part in self._slices(evidence) if part.note))
@@ -467,7 +472,7 @@ GatesByColumn = Mapping[str, Sequence[Drift]]
 
 
 def gates_by_column(evidence: Evidence) -> GatesByColumn:
-    """Return for each column the drift gates of a run that judge it."""
+    """Return a mapping from each column to the drift gates of the run that judge it."""
     gates: dict[str, list[Drift]] = {}
     for gate in evidence.registered(Drift):
         for name in gate._candidates(evidence).judged:  # noqa: SLF001

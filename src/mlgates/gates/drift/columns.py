@@ -1,4 +1,4 @@
-"""Select the columns of a reference that a drift gate can judge."""
+"""Select the columns of a reference table that a drift gate can judge."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -29,10 +29,10 @@ Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """Which columns of the reference are judged, refused or left out.
+    """The columns of the reference: those to judge, those refused, and those left out.
 
-    `judged` has the profile and the values of each column to judge, `refused` the reason for each
-    refused column, and `note` names the columns that are left out.
+    `judged` maps each column to judge to its profile and its values. `refused` maps each column
+    that is an ERROR to the reason. `note` is a text that names the columns that are left out.
     """
 
     judged: Judged
@@ -43,11 +43,12 @@ class Candidates(NamedTuple):
 def candidates(
     reference: Reference, method: str, columns: tuple[str, ...] | None, exclude: tuple[str, ...]
 ) -> Candidates:
-    """Return which columns of a reference are judged, refused (an ERROR) or left out.
+    """Return which columns of a reference are judged, refused or left out.
 
-    A column without values, or of a kind to which the method does not apply, is refused if it is
-    named in `columns`, otherwise left out. A column with an error, such as texts mixed with
-    numbers, is always refused. So is a name in `exclude` that is not in the reference.
+    A refused column is an ERROR of the gate. A column without values, or to whose kind of values
+    the method does not apply, is refused if it is named in `columns`, and left out otherwise. A
+    column with an error, such as texts mixed with numbers, is always refused. A name in `exclude`
+    that is not a column of the reference is refused too.
     """
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
@@ -109,5 +110,5 @@ def candidates(
 
 
 def content(field: Field) -> str:
-    """Return the kind of a column's values in words, such as "numbers" or "timestamps"."""
+    """Return in words what kind of values a column has, such as "numbers" or "timestamps"."""
     return _CONTENTS.get(field.kind, field.type)

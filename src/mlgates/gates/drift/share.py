@@ -1,4 +1,4 @@
-"""The share of columns that drifted, as one check."""
+"""The check of the share of columns that drifted."""
 
 from collections.abc import Sequence
 
@@ -20,8 +20,9 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     """Return the check that at most the share `most` of the columns has drifted.
 
     `checks` are the checks of the columns, at least one. A column has drifted if one of its checks
-    is FAIL. The check is INCONCLUSIVE if all columns are undecided, or if the share is within the
-    limit without the undecided columns and beyond it with them.
+    is FAIL. The result is INCONCLUSIVE if all columns are undecided. It is also INCONCLUSIVE if the
+    undecided columns decide: the share is within the limit without them, and beyond it if all of
+    them have drifted.
     """
     worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
     columns = sorted(worst.values(), key=severity)

@@ -1,4 +1,4 @@
-"""The slices of both tables in which a drift gate compares the columns."""
+"""The slices (subsets of the rows) of both tables in which a drift gate compares columns."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
@@ -26,9 +26,9 @@ __all__ = ["DriftSlice", "SliceCounters", "drift_slices", "reference_counters", 
 
 
 class DriftSlice(NamedTuple):
-    """The rows of one slice: how many the data and the reference have, and their profiles.
+    """One slice: its number of rows in the data and in the reference, and its profiles.
 
-    A profile is None if its table has no row in the slice.
+    A profile is None if the table has no rows in the slice.
     """
 
     name: str
@@ -38,9 +38,9 @@ class DriftSlice(NamedTuple):
 
 
 class SliceCounters(NamedTuple):
-    """The counters of both tables for the slices of one part.
+    """What to count in both tables for the slices that one part of the option `by` defines.
 
-    `error` is the exception if the part can't be counted, and the counters are then None.
+    If this can't be counted, `error` is the exception, and the counters are None.
     """
 
     part: Part
@@ -52,9 +52,9 @@ class SliceCounters(NamedTuple):
 def reference_counters(
     by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
 ) -> Iterator[tuple[Part, Grouped]]:
-    """Yield each part that `by` makes of the reference, and the counter of its slices.
+    """Yield each part of the reference that `by` defines, and the counter of its slices.
 
-    In each slice it profiles the `columns` and applies the `counters`.
+    In each slice, the counter makes a profile of the `columns` and applies the `counters`.
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):
@@ -68,10 +68,10 @@ def slice_counters(
     of_reference: Iterable[tuple[Part, Grouped]],
     data_counter: Callable[[Profile], Several],
 ) -> Iterator[SliceCounters]:
-    """Yield the counters of both tables for each part, when the reference has been counted.
+    """Yield the counters of both tables for each part, after the reference has been counted.
 
-    `of_reference` is what `reference_counters` yields, and `data_counter` returns the counter of
-    the data in a slice, from the profile of the reference in the same slice.
+    `of_reference` is what `reference_counters` yields. `data_counter` is a function: it takes the
+    profile of the reference in a slice, and returns the counter of the data in this slice.
     """
     data, reference = evidence.source("data"), evidence.source("reference")
     profile = cast("Profile", evidence.reference())
@@ -93,10 +93,10 @@ def slice_counters(
 def drift_slices(
     evidence: Evidence, counters: Iterable[SliceCounters], most: int
 ) -> Iterator[DriftSlice | Check]:
-    """Yield the slices of either table, those of the reference first.
+    """Yield the slices of both tables, those of the reference first.
 
-    If slices can't be formed, for example because there are more than `most` of them, an ERROR
-    check is yielded in their place.
+    If the slices can't be formed, for example because there are more than `most`, a check with the
+    verdict ERROR is yielded instead.
     """
     for part, of_data, of_reference, error in counters:
         with suppress_errors() as caught:  # the other slices are still compared

@@ -1,6 +1,7 @@
-"""Compute distances between columns of the reference and the data, and test them.
+"""Compute distances between columns of the reference and of the data, and test them.
 
-A cell is a bin of numbers or a category of texts. A side is the reference or the data.
+In this module, a cell is a bin of numbers or a category of texts, and a side is one of the two
+tables: the reference or the data.
 """
 
 import math
@@ -56,13 +57,13 @@ _MANY = 10**9  # rows: effectively infinite
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of drift: its default limit, and the kinds of columns that it applies to.
+    """A method of `Drift`: its distance, its default limit, and the kinds of columns it applies to.
 
-    `distance` computes the distance from the counts of both tables in the same cells (bins or
-    categories); it is None for methods that compare values. `psi_scale` and `psi_power` convert a
-    small distance to the PSI, which is approximately ``psi_scale * distance**psi_power``. For total
-    variation the PSI is at least the result of this formula. `least` is the default of
-    `min_samples`, and `most` the largest possible distance.
+    `distance` computes the distance from the counts of both tables in the same bins or categories;
+    it is None if the method compares values. `psi_scale` and `psi_power` convert a small distance
+    to the population stability index (PSI), which is approximately ``psi_scale *
+    distance**psi_power``. For total variation the PSI is at least the result of this formula.
+    `least` is the default of the option `min_samples`, and `most` the largest possible distance.
     """
 
     at_most: float = 0.1
@@ -86,12 +87,12 @@ METHODS = {
 
 
 class DriftStatistic(NamedTuple):
-    """A distance in the method's unit, and its p-value; NaN when undefined.
+    """A distance between two distributions, and its p-value; NaN if undefined.
 
-    With a stored reference the distance is known only to be between `low` and `high`, and the
-    p-value only to be at least `p_least`. Otherwise `low` and `high` equal `value`, and `p_least`
-    equals `p_value`. For "wasserstein" the p-value is that of the KS distance, which is in
-    `tested`.
+    If the reference is a stored baseline, the distance is only known to be between `low` and
+    `high`, and the p-value to be at least `p_least`. Otherwise `low` and `high` equal `value`, and
+    `p_least` equals `p_value`. For "wasserstein", the p-value is that of the Kolmogorov-Smirnov
+    distance `tested`.
     """
 
     value: float
@@ -103,12 +104,12 @@ class DriftStatistic(NamedTuple):
 
 
 class ColumnDrift(NamedTuple):
-    """One measured change of a column, of its distribution or of its share of missing values.
+    """One measured change of a column: of its distribution, or of its share of missing values.
 
-    `n` and `m` are the numbers of values in the data and in the reference, `dropped` is the number
-    of missing values in the data, `cells` the number of bins or categories. If the reference lacks
-    rare categories, `floor` is the distance to expect without drift however many rows the data
-    have. `group` is the name of the slice.
+    `n` and `m` are the numbers of values in the data and in the reference. `dropped` is the number
+    of missing values in the data, and `cells` the number of bins or categories. `group` is the name
+    of the slice. If the reference lacks rare categories, `floor` is the distance that is expected
+    without drift, however many rows the data have.
     """
 
     subject: str
@@ -126,12 +127,12 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """The counts of the reference and of the data in the same cells, and the cells' labels.
+    """The counts of the reference and of the data in the same bins or categories (cells).
 
-    A cell is a bin of numbers or a category. `cells` has the counts from which the distance is
-    computed, with the `labels` of these cells. `test_cells` has the counts for the test of
-    significance. The cells of the test may be others: edges that don't depend on which values are
-    frequent in the reference by chance, and one cell for each category that the reference lacks.
+    The distance is computed from the counts in `cells`, whose labels are in `labels`. The test of
+    significance uses the counts in `test_cells`, whose bins can be others: their edges do not
+    depend on which values are frequent in the reference by chance, and each category that the
+    reference lacks has its own cell.
     """
 
     cells: counting.Cells
@@ -142,11 +143,11 @@ class BinnedPair(NamedTuple):
 def binned_pair(
     reference: Side, current: Any, edges: counting.Edges | None, bins: int, *, for_test: bool = True
 ) -> BinnedPair:
-    """Count the values of the reference and of the data in the same cells.
+    """Count the values of the reference and of the data in the same bins or categories.
 
-    The cells follow from the reference. `current` is what a counter made by `current_counter`
-    counted in the data, and `edges` are the edges of the reference for `bins` cells; None for
-    texts. With ``for_test=False`` the cells of the test are not counted.
+    The bins and categories are those of the reference. `current` is what a counter made by
+    `current_counter` counted in the data. `edges` are the edges of `bins` bins of the reference;
+    None for texts. With ``for_test=False``, the counts for the test of significance are left out.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -231,12 +232,12 @@ def column_drift(
     sides: tuple[Side, Any],
     significance: float,
 ) -> ColumnDrift:
-    """Return the drift of one column, measured by the method `name`.
+    """Return the measured drift of one column.
 
-    `columns` are the profiles of the column in the reference and in the data, and `sides` the
-    distributions of its values. A value that differs from the limit only by rounding is set to the
-    limit. `significance` is the level, for all cells of the column together, at which a cell is
-    reported as changed.
+    `name` is the method, such as "psi". `columns` are the profiles of the column in the reference
+    and in the data, and `sides` the distributions of its values. A value that differs from the
+    limit only by a rounding error is set to the limit. `significance` is the level at which bins or
+    categories are reported as changed, corrected for their number.
     """
     method, cells, (reference, data) = METHODS[name], pair.cells, columns
     a, b, n, m, floor = cells.reference, cells.current, data.valid, reference.valid, 0.0
@@ -368,7 +369,7 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
 
 
 def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
-    """Return the change of a column's share of missing values, in a list.
+    """Return the change of a column's share of missing values, as a list with one item.
 
     `most` is the largest allowed change. The list is empty if no value is missing in either table.
     """
@@ -393,11 +394,11 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
-    """Return the drift of a slice that has no rows in one of the two tables, or in both.
+    """Return the drift of a slice that has no rows in at least one of the two tables.
 
-    The drift is undefined if the slice has rows in neither. `group` is the name of the slice.
-    `rows` has its numbers of rows in the data and in the reference, and `totals` the numbers of
-    rows of the whole tables.
+    `group` is the name of the slice. `rows` has its numbers of rows in the data and in the
+    reference, and `totals` the numbers of rows of the whole tables. The drift is undefined if the
+    slice has rows in neither table.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
@@ -417,11 +418,11 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
 def decide_columns(
     drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
 ) -> Iterator[Check]:
-    """Yield the check of each change, with p-values after Holm's correction for all of them.
+    """Yield the check of each change, with p-values that have Holm's correction.
 
     A check is INCONCLUSIVE if one of the tables has fewer than `least` values. By the rule
-    "significance" only a significant change can be a FAIL, and the probability that any column
-    without drift is a FAIL is at most `significance`.
+    "significance", only a significant change is a FAIL, and the probability of any FAIL without
+    drift is at most `significance`.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])
