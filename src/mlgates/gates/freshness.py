@@ -1,4 +1,4 @@
-"""Freshness: check that the newest timestamp is recent, and that none is in the future."""
+"""Freshness: check that the newest timestamp is recent and that none is in the future."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -57,41 +57,44 @@ class Freshness(Gate):
     Parameters
     ----------
     column : str
-        Column of timestamps or dates; texts and numbers are not converted.
+        Name of a column of timestamps or dates. Texts and numbers are not converted.
     max_age : str, timedelta or float
-        Largest age of the newest timestamp, such as "24h"; a number is in seconds.
+        Largest age of the newest timestamp, such as "24h". A number means seconds.
     max_gap : str, timedelta or float, optional
-        Largest time between two consecutive timestamps, in order of time.
+        Largest time between two timestamps that follow each other in time. By default it is not
+        checked.
     clock_skew : str, timedelta or float
-        How far ahead of the clock a timestamp may be. A later one is a FAIL, and is not counted as
+        How far in the future a timestamp may be. A later timestamp is a FAIL, and does not count as
         the newest.
     assume_timezone : str, optional
-        Time zone, such as "Europe/Berlin", of timestamps without one; by default they are an ERROR.
-        A local time that occurs twice when summer time ends is taken as the earlier one; a local
-        time that does not exist when it begins is taken as the moment of the change.
+        Time zone, such as "Europe/Berlin", of timestamps without a time zone. By default such
+        timestamps are an ERROR. If a local time occurs twice when summer time ends, the earlier
+        moment is meant. If a local time does not exist because summer time begins, the moment of
+        the change is meant.
     min_fresh_share : float, optional
-        Smallest share of rows that must be at most `max_age` old, so that a single new row is not
-        enough.
+        Smallest share of the rows that must be at most `max_age` old. By default a single row that
+        is new enough passes.
     by : str, sequence of str, or mapping of str to condition, optional
-        Check each slice instead of all rows: by the values of columns, or by conditions in the
-        language of :doc:`/reference/conditions`: ``{"eu": "region == 'EU'"}``. A function gets each
-        batch of rows as a `pyarrow.Table` and returns one bool per row. A value that no row
-        has makes no slice, so it can't fail. For a slice that must have rows, give a condition.
+        Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
+        one slice for each combination of their values that occurs. A mapping defines slices by
+        conditions, as in ``{"eu": "region == 'EU'"}``; a slice without rows is then a FAIL. A
+        condition is a text in the language of :doc:`/reference/conditions`, or a function that gets
+        each batch of rows as a `pyarrow.Table` and returns one bool per row.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    The newest timestamp is the latest in time, not the last row. A table without timestamps is a
-    FAIL, and so is a missing timestamp. The clock is the evidence ``now``, by default the present
-    time. A gap is INCONCLUSIVE with fewer than two timestamps.
+    Notes ----- The newest timestamp is the latest in time, not the one in the last row. Ages are
+    measured at the time given as ``now``, by default the present time. A table without timestamps
+    is a FAIL, and so is a missing timestamp. With fewer than two timestamps, the check of `max_gap`
+    is INCONCLUSIVE.
 
-    Memory does not grow with the number of rows, but with that of slices. With `max_gap` it grows
-    with the number of gaps that are longer, at most the span of time divided by `max_gap`. A table,
-    or slice, of more than 65,536 different timestamps is summarised in at most 65,536 spans of
-    time. A gap within the limit that is shorter than one of these is reported as "at most".
+    The memory needed does not grow with the number of rows, but with the number of slices. With
+    `max_gap`, it also grows with the number of gaps that are longer than `max_gap`. If a table or
+    slice has more than 65,536 different timestamps, they are counted in at most 65,536 intervals of
+    time. A gap that is shorter than one of these intervals is reported as "at most" the length of
+    the interval.
 
     Examples
     --------
@@ -143,7 +146,7 @@ class Freshness(Gate):
         super().__post_init__()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request counters of missing timestamps, and of timestamps in relation to the clock."""
+        """Register what to count: missing timestamps, and the ages of the others."""
         evidence.request(partial(self._counts, evidence))
 
     def _counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
@@ -183,7 +186,7 @@ class Freshness(Gate):
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks ``missing``, ``future`` and ``age``, and those of the optional limits.
 
-        The optional limits are `max_gap` and `min_fresh_share`.
+        The optional limits are the options `max_gap` and `min_fresh_share`.
         """
         schema, profile = evidence.source("data").schema, evidence.profile()
         field = self._checked_field(schema)
@@ -290,9 +293,9 @@ class Freshness(Gate):
             )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows with a timestamp that is missing, in the future or, if judged, too old.
+        """Return the numbers of the rows whose timestamp is missing or in the future.
 
-        Rows with old timestamps are returned only if `min_fresh_share` is given.
+        If `min_fresh_share` is given, rows whose timestamp is too old are returned too.
         """
         source = evidence.source("data")
         field = self._checked_field(source.schema)

@@ -42,56 +42,60 @@ class Generalization(MetricGate):
     metric : str or callable
         As in `Performance`.
     max_gap : float
-        How much better the metric may be on the training rows, in the metric's units.
+        How much better the metric may be on the training rows than on the test rows, in units of
+        the metric.
     label : int, bool or str, optional
-        Measure one class of several, as in `Performance`.
+        The class for which the metric is measured, if there are more than two classes, as in
+        `Performance`.
     by : str, sequence of str, or mapping of str to str or callable, optional
-        Compare in each slice instead of on all rows, as in `Performance`. A slice consists of the
-        training rows and the test rows with the same values of the columns, or for which the same
-        condition is true.
+        Compare in each slice (subset of the rows) instead of on all rows; slices are defined as in
+        `Performance`. A slice has the training rows and the test rows with the same values of the
+        columns, or for which the same condition is true.
     min_samples : int
-        Smallest number of rows in training and in test, in each slice.
+        Smallest number of training rows and of test rows, in each slice if there are slices; with
+        fewer, the check is INCONCLUSIVE.
     small_slices : {"inconclusive", "exclude"}
-        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
-        with fewer than `min_samples` test rows, or too few for the metric, are listed and not
-        checked.
+        What happens with a slice that has too few rows. "inconclusive": it makes the gate
+        INCONCLUSIVE. "exclude": slices with fewer than `min_samples` test rows, or too few for the
+        metric, are not checked; the reason lists them.
     decide_by : {"interval", "estimate"}
-        "interval": PASS if the whole interval of the gap is within the limit, FAIL if all of it is
-        beyond. "estimate": PASS or FAIL by the gap itself.
+        "interval": PASS if the whole confidence interval of the difference is within the limit,
+        FAIL if the whole interval is beyond. "estimate": the difference itself is compared with the
+        limit.
     confidence : float or None
-        Level of the two-sided interval; None for no interval, with `decide_by="estimate"` only.
+        Confidence level of the two-sided interval. None means no interval; it is allowed only with
+        `decide_by="estimate"`.
     greater_is_better : bool, optional
         Whether larger values of the metric are better; required for a callable, and for a metric
         that has no direction.
     max_groups : int
-        Largest number of slices by columns in `by`; more slices are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
-        Number of resamples if an interval needs resampling, as in `Performance`.
+        Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
+        default is that of `Performance`.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    The training rows are `X_train` and `y_train`, the test rows `X` and `y_true`; `model` predicts
-    both. Predictions can be given instead: `train_pred` or `train_score`, and `y_pred` or
-    `y_score`. `sample_weight` and `clusters` must be names of columns of both `X` and `X_train`,
-    because values of the test rows say nothing about the training rows: values are an
-    ERROR. If rows of either side have no label, the gate is INCONCLUSIVE. Metrics of rankings and
-    of predicted intervals are refused.
+    Notes ----- The arguments of `run` are `X_train` and `y_train` for the training rows, `X` and
+    `y_true` for the test rows, and `model`, which predicts both. Predictions can be given instead
+    of a model: `train_pred` or `train_score`, and `y_pred` or `y_score`. If `sample_weight` or
+    `clusters` is given, it must be the name of a column of both `X` and `X_train`; an array is an
+    ERROR, because it has values for the test rows only. If a training row or a test row has no
+    label, the gate is INCONCLUSIVE. Metrics of rankings and of predicted intervals are refused.
 
-    The value is the gap: the metric on the training rows minus that on the test rows, or the
-    reverse if smaller values of the metric are better. So a positive gap means that the model is
-    better on the training rows. The gap may be negative.
+    The value of a check is the gap: the metric on the training rows minus the metric on the test
+    rows, or the reverse if smaller values of the metric are better. So a positive gap means that
+    the model is better on the training rows. The gap can be negative.
 
-    The two samples are independent. The interval of the gap is computed from the intervals that
-    `Performance` has for the two values [1]_. For a share of rows this is Newcombe's interval [2]_.
-    The model was fitted to the training rows, so the metric on them does not estimate how good the
-    model is. But it varies by chance as on any sample of the same size, so it has an interval.
+    The interval of the gap combines the intervals of the two values, which are those of
+    `Performance` [1]_. For a share of rows this gives Newcombe's interval [2]_. The training rows
+    and the test rows are assumed to be independent samples. The metric on the training rows has an
+    interval too, because it varies by chance as on any sample of the same size.
 
-    With several slices, a FAIL must hold at the level of Holm's correction. A metric that is
-    undefined, or based on fewer than 10 rows, in training or in test is INCONCLUSIVE. An undecided
-    check reports how many test rows would be enough to decide, if the number of training rows grows
-    in the same proportion.
+    With several slices, Holm's correction is applied to a FAIL. A check is INCONCLUSIVE if the
+    metric is undefined on the training rows or on the test rows, or is computed from fewer than 10
+    rows. An INCONCLUSIVE check reports how many test rows would be enough to decide, if the number
+    of training rows grows in the same proportion.
 
     References
     ----------

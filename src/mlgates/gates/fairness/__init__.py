@@ -1,4 +1,4 @@
-"""The gate `Fairness`: no two groups differ significantly by more than a limit."""
+"""Fairness: check that no two groups of people differ by more than a limit."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,9 +74,10 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 
 
 class Definition(NamedTuple):
-    """A definition of fairness: rates to compare between groups, and how they are compared.
+    """A definition of fairness: the rates to compare between groups, and the comparison.
 
-    If there are several rates, the gate judges the one with the worst value.
+    `over` is the comparison, such as "difference" or "ratio". If there are several rates, the gate
+    judges the one with the worst value.
     """
 
     name: str
@@ -96,11 +97,11 @@ _ZERO_ONE_LOSS = Share(
 
 @dataclass(frozen=True, repr=False)
 class Fairness(Gate):
-    """Check that no two groups differ in a rate or a metric by more than a limit.
+    """Check that a rate or a metric differs between groups by no more than a limit.
 
-    A difference between groups beyond the limit is a FAIL if it is significant, corrected for all
-    pairs of groups, and INCONCLUSIVE otherwise. A group that is too small, or that has too few rows
-    for the metric, has an INCONCLUSIVE check of its own and is never left out silently.
+    A difference between two groups beyond the limit is a FAIL if it is significant, and
+    INCONCLUSIVE otherwise. The significance is corrected for the number of pairs of groups. A group
+    with too few rows has its own check, which is INCONCLUSIVE; it is never left out silently.
 
     Parameters
     ----------
@@ -108,11 +109,13 @@ class Fairness(Gate):
         The definition of fairness:
 
         - ``"demographic_parity_difference"`` compares selection rates,
-          ``"equal_opportunity_difference"`` true positive rates, ``"equalized_odds_difference"``
-          true and false positive rates, and judges the worse of the two. With ``_ratio`` at the end
-          instead of ``_difference``, ratios of these rates are compared.
-        - Any metric with ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``, such as
-          ``"recall_group_min"``. Fairlearn's names are accepted too.
+          ``"equal_opportunity_difference"`` true positive rates, and
+          ``"equalized_odds_difference"`` both true and false positive rates, of which the worse
+          difference is judged. With ``_ratio`` at the end instead of ``_difference``, the ratio of
+          the rates of two groups is judged.
+        - The name of a metric with ``_difference``, ``_ratio``, ``_group_min`` (the smallest value
+          of any group) or ``_group_max`` at the end, such as ``"recall_group_min"``. Fairlearn's
+          names are accepted too.
         - A function of ``y_true`` and ``y_pred`` (or ``y_score``); the difference of its values
           between groups is judged.
     at_most : float, optional
@@ -120,66 +123,70 @@ class Fairness(Gate):
     at_least : float, optional
         Inclusive limit of a ratio, or of the smallest value of any group.
     sensitive : str or sequence of str, optional
-        Names of the sensitive features to compare, crossed if there are several: columns of
-        `sensitive_features`, or of `X` or `data`. By default all of `sensitive_features`.
+        Names of the sensitive features that define the groups: columns of `sensitive_features`, `X`
+        or `data`. Several features are crossed: each combination of their values is a group. By
+        default all columns of `sensitive_features` are used.
     label : int, bool or str, optional
-        Compare the metric of one class of several, as in `Performance`.
+        The class for which the metric is measured, if there are more than two classes, as in
+        `Performance`.
     by : str, sequence of str, or mapping, optional
-        Compare groups within each stratum instead of in all rows. Strata are defined as the slices
-        of `Performance`: by columns of `X` or `data`, or by conditions such as ``"age > 60"``. Rows
-        without a value of a column form a stratum.
+        Compare groups only within each stratum (subset of the rows) instead of in all rows. Columns
+        of `X` or `data`, given by name, define one stratum for each combination of their values; a
+        missing value counts as a value. A mapping defines strata by conditions, as in ``{"old":
+        "age > 60"}``.
     reference_group : str, number, bool, date or mapping, optional
-        Compare each group with this one only, instead of all pairs of groups. It is the value of
-        the sensitive feature, the name of the group in the report such as ``"sex=f"`` or, if
-        several features are crossed, a mapping of each feature to a value.
+        The group with which each other group is compared. By default all pairs of groups are
+        compared. Give the value of the sensitive feature, the name of the group in the report such
+        as ``"sex=f"`` or, if several features are crossed, a mapping from each feature to a value.
     min_group_size : int
-        Minimum number of rows in a group; with weights, of effective rows.
+        Smallest number of rows in a group. If rows have weights, Kish's effective number of rows
+        counts.
     small_groups : {"inconclusive", "exclude"}
-        "inconclusive": a group with too few rows makes the gate INCONCLUSIVE. "exclude": groups
-        with fewer than `min_group_size` rows, or too few for the metric, are listed and not
-        compared; so are strata in which fewer than two groups remain.
+        What happens with a group that has too few rows. "inconclusive": it makes the gate
+        INCONCLUSIVE. "exclude": groups with fewer than `min_group_size` rows, or too few for the
+        metric, are not compared, and neither are strata in which fewer than two groups remain; the
+        reason lists them.
     missing_group : {"own", "error"}
-        "own": rows without a value of a sensitive feature form a group. "error": they are an ERROR.
+        What happens with rows in which a sensitive feature is missing. "own": they form their own
+        group. "error": they are an ERROR.
     decide_by : {"significance", "interval", "estimate"}
         "significance": a difference beyond the limit is a FAIL only if it is significant.
-        "interval": PASS if the intervals of all pairs are within the limit, FAIL if one is beyond.
-        "estimate": PASS or FAIL by the largest difference itself.
+        "interval": PASS if the confidence intervals of all pairs are within the limit, FAIL if one
+        is wholly beyond. "estimate": the largest difference itself is compared with the limit.
     significance : float
-        Probability of a FAIL if all groups are equal, for the gate as a whole.
+        Largest probability of a FAIL, for the gate as a whole, if all groups are equal.
     confidence : float or None
-        Confidence level of the interval of the largest difference, over all pairs of groups
-        together, and of the interval of each group. None for no intervals, allowed with
-        ``decide_by="estimate"``.
+        Confidence level of the interval of the largest difference, for all pairs of groups
+        together, and of the interval of each group. None means no intervals; it is allowed only
+        with ``decide_by="estimate"``.
     greater_is_better : bool, optional
-        Whether larger values of a callable are better.
+        Whether larger values are better, for a metric given as a function.
     resamples : int, optional
-        Number of resamples for each group if an interval needs resampling. The default is that of
-        `Performance`.
+        Number of bootstrap resamples for each group, for metrics whose interval is computed by
+        resampling. The default is that of `Performance`.
     max_groups : int
-        Largest number of groups that the sensitive features may make; more are an ERROR.
+        Largest number of groups that the sensitive features may define; a larger number is an
+        ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
-    two shares has Newcombe's interval [2]_, and the ratio of two shares Koopman's [3]_. The level
-    of both is that of the studentized range, so that the intervals of all pairs hold simultaneously
-    [4]_. For other
-    metrics, the intervals of two groups are combined by Newcombe's formula. A group in which the
-    metric is based on fewer than 10 rows (such as 10 positives for recall) is INCONCLUSIVE. Several
-    sensitive features are crossed: each combination of their values is a group.
+    Notes ----- The share of a group has Wilson's interval [1]_. The difference of two shares has
+    Newcombe's interval [2]_, and the ratio of two shares Koopman's [3]_. Their level is that of the
+    studentized range, so that the intervals of all pairs hold simultaneously [4]_. For other
+    metrics, Newcombe's formula combines the intervals of two groups. A group in which the metric is
+    computed from fewer than 10 rows (fewer than 10 positives for recall) is INCONCLUSIVE.
 
-    With `reference_group`, a pair has Sidak's level [5]_ for the number of other groups. With `by`,
-    the p-values of the strata are adjusted by Holm's method [6]_. With ``decide_by="interval"``,
-    the levels of the intervals are adjusted in the same way. So `significance` and `confidence`
-    hold for the gate as a whole. Selection rates, and so demographic parity, don't need `y_true`.
+    With `reference_group`, the level of a pair has Sidak's correction [5]_ for the number of other
+    groups. With `by`, the p-values of the strata have Holm's correction [6]_; with
+    ``decide_by="interval"``, the levels of the intervals have it. So `significance` and
+    `confidence` hold for the gate as a whole. Demographic parity and selection rates don't need
+    `y_true`.
 
-    If `clusters` is given, rows with the same value of it may depend on each other. Each group then
-    has a cluster-robust interval, as in `Performance`. Newcombe's formula combines the intervals of
-    two groups, and takes into account that groups are correlated if they have rows of the same
-    clusters [7]_. A metric without such an interval is INCONCLUSIVE, unless
-    ``decide_by="estimate"``.
+    If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
+    other. Each group then has a cluster-robust interval, as in `Performance`. Newcombe's formula
+    combines the intervals of two groups, and takes into account that groups with rows of the same
+    clusters are correlated [7]_. A metric that has no cluster-robust interval is INCONCLUSIVE,
+    unless ``decide_by="estimate"``.
 
     References
     ----------
@@ -284,7 +291,7 @@ class Fairness(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the name of the definition, the label, and the sensitive features."""
+        """The kind, the metric, the label if one is given, and the sensitive features."""
         label = "" if self.label is None else f":{short_name(str(self.label))}"
         features = "" if self.sensitive is None else ":" + "+".join(self.sensitive)
         return f"{self.kind}:{self._definition.name}{label}{features}"
@@ -294,12 +301,15 @@ class Fairness(Gate):
         return definition(self.metric, self.greater_is_better)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register the features to compare, so that rows are counted once for all gates."""
+        """Register the features that define the groups: all gates then count the rows only once."""
         super().request_counts(evidence)
         evidence.register(GroupRequest(tuple(self.sensitive or ()), self.by, self.max_groups))
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield for each stratum the check of the worst value, and one for each small group."""
+        """Yield, for each stratum, the check of the worst value and one check for each small group.
+
+        Without the option `by`, all rows are one stratum.
+        """
         name, results = self._definition.name, self._results(evidence)
         for stratum, result in results:
             if isinstance(result, BaseException):
@@ -322,7 +332,7 @@ class Fairness(Gate):
             yield from self._group_checks(found[0], found[3])
 
     def note(self, evidence: Evidence) -> str:
-        """Return the names of the excluded groups and strata, and why they are excluded."""
+        """Return a remark that lists the excluded groups and strata, and why they are excluded."""
         why: dict[str, str] = {}
         for stratum, one in self._results(evidence):
             if isinstance(one, str):
@@ -423,26 +433,29 @@ class Fairness(Gate):
         return evidence.groups(names=names, by=by, max_groups=self.max_groups)
 
     def missing_evidence(self, evidence: Evidence) -> list[str]:
-        """Return the names in `needs` that were not given; empty if `metric_frame` was given."""
+        """Return the names of the required arguments of `run` that were not given.
+
+        If `metric_frame` was given, no other argument is required.
+        """
         return [] if "metric_frame" in evidence else super().missing_evidence(evidence)
 
     def metric_frame(self, **evidence: Unpack[EvidenceNames]) -> Any:
-        """Return a `MetricFrame` of fairlearn with the rates of this gate by group.
+        """Return a `MetricFrame` of fairlearn with the rates of this gate in each group.
 
-        Besides each rate it has the metric `count`, the number of rows. For a share, it also has
-        the number of rows that the share is based on, such as `true_positive_rate_count`. The
-        columns in `by` are its control features. If it is given to `run` as ``metric_frame=``, the
-        verdict is the same as from the rows.
+        It also has the metric `count`, the number of rows of each group. For a rate that is a
+        share, it has the number of rows in the denominator, such as `true_positive_rate_count`. The
+        columns in `by` are its control features. If you give this frame to `run` as
+        ``metric_frame=``, the verdict is the same as that of the rows.
 
         Parameters
         ----------
         **evidence
-            Values by name, as in `run`.
+            The arguments of `run`, such as ``y_true=`` and ``sensitive_features=``.
 
         Returns
         -------
         fairlearn.metrics.MetricFrame
-            A missing value of a feature is replaced by the text "missing".
+            The frame. In its index, a missing value of a feature is replaced by the text "missing".
 
         Raises
         ------
@@ -684,11 +697,11 @@ def _smallest_p_value(every: list[Comparison]) -> float:
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
-    """Return the definition of fairness with a name, or one that compares a user's function.
+    """Return the definition of fairness with a given name, or for a function of the user.
 
-    The name is that of a definition or a metric, as in scikit-learn or fairlearn, followed by
-    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``. For a function, the difference
-    between groups is judged.
+    A name is that of a definition such as "demographic_parity", or of a metric of this library,
+    scikit-learn or fairlearn, followed by ``_difference``, ``_ratio``, ``_group_min`` or
+    ``_group_max``. For a function, the difference of its values between groups is judged.
 
     Raises
     ------

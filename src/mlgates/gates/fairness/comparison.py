@@ -1,6 +1,6 @@
-"""Compare a metric between groups: the worst value, its interval and its p-value.
+"""Compare a metric between groups: find the worst value, its interval and its p-value.
 
-The worst value is the largest difference or smallest ratio of two groups, or the smallest or
+The worst value is the largest difference or the smallest ratio of two groups, or the smallest or
 largest value of any group. The interval and the p-value are corrected for the number of pairs or
 groups.
 """
@@ -35,10 +35,10 @@ _MEAN = _WEIGHTS / _WEIGHTS.sum()
 
 
 class Rule(NamedTuple):
-    """How a comparison is decided: its limit, the rule, and the levels of tests and intervals.
+    """How groups are compared: the comparison, the limit, and the levels of tests and intervals.
 
-    `over` says what is compared, such as "difference" or "ratio". `reference` is the index of the
-    group that the others are compared with; None if all pairs are compared.
+    `over` is the comparison, such as "difference" or "ratio". `reference` is the index of the group
+    with which the others are compared; None if all pairs are compared.
     """
 
     over: Over
@@ -49,31 +49,34 @@ class Rule(NamedTuple):
     reference: int | None = None
 
     def pairs(self, kept: Ints) -> tuple[Ints, Ints]:
-        """Return the positions in `kept` of the first and of the second group of each pair."""
+        """Return the pairs of groups to compare, as positions in `kept` of their two groups.
+
+        `kept` has the indices of the groups that can be compared.
+        """
         if self.reference is None:
             return np.triu_indices(len(kept), 1)
         others = np.flatnonzero(kept != self.reference)
         return others, np.full(len(others), np.flatnonzero(kept == self.reference)[0])
 
     def pair_level(self, confidence: float, k: int) -> float:
-        """Return the level of each pair of k groups, so that all pairs together have `confidence`.
+        """Return the level of each pair of k groups so that all pairs together have `confidence`.
 
-        For all pairs it is Tukey's. For the k - 1 pairs with a reference group it is Sidak's, which
-        also holds for dependent intervals.
+        If all pairs are compared, it is Tukey's level. For the k - 1 pairs with a reference group
+        it is Sidak's level, which also holds for dependent intervals.
         """
         if self.reference is None:
             return proportions.pair_level(confidence, k)
         return proportions.group_level(confidence, k - 1)
 
     def adjusted(self, p_value: float, k: int) -> float:
-        """Return the p-value of a pair of k groups, adjusted for all pairs."""
+        """Return the p-value of one pair, corrected for the number of all pairs of k groups."""
         if self.reference is None:
             return float(proportions.pair_pvalues(p_value, k))
         return _sidak(p_value, k - 1)
 
 
 class Comparison(NamedTuple):
-    """The worst value of a rate over the groups that can be compared."""
+    """The worst value of a rate among the groups that can be compared, and its uncertainty."""
 
     rates: GroupRates
     #: The worst value, or the limit if they differ only by rounding; None if it is undefined.
@@ -95,13 +98,13 @@ class Comparison(NamedTuple):
 
 
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
-    """Return the largest difference or smallest ratio of all pairs, or the worst value of a group.
+    """Return the worst value: the largest difference, the smallest ratio, or that of one group.
 
     The value is None if fewer than two groups can be compared, or if a ratio is undefined. For
     shares, a pair has Newcombe's interval of the difference or Koopman's interval of the ratio. For
     other metrics, and for shares of rows in clusters, Newcombe's formula combines the intervals of
-    the two groups; for a ratio, it combines the intervals of the logarithms. The level is chosen
-    so that the intervals of all pairs hold simultaneously.
+    the two groups. For ratios it combines the intervals of the logarithms. The level is chosen so
+    that the intervals of all pairs hold simultaneously.
     """
     alone = rule.reference is not None and not rates.comparable[rule.reference]
     if alone or np.count_nonzero(rates.comparable) < 2:
@@ -279,12 +282,12 @@ def _sidak(p_value: float, k: int) -> float:
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
-    """Return how many rows would be enough to decide; None if no number is enough.
+    """Return how many rows in total would be enough to decide; None if no number is enough.
 
-    All groups are assumed to grow by the same factor from `n` rows in total. With
-    ``decide_by="significance"``, the rows are enough if every gap beyond the limit is significant.
-    With "interval", or if the worst value of a group is judged, they are enough if no interval
-    contains the limit.
+    It is assumed that all groups grow by the same factor from now `n` rows in total. By
+    "significance", the rows are enough if every difference beyond the limit is significant. By
+    "interval", or if the worst value of a group is judged, they are enough if no interval contains
+    the limit.
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
@@ -334,13 +337,13 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
 def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
     """Return by what factor the rows must grow so that each value's interval excludes its limit.
 
-    ``d`` is the distance of a value from its limit. With ``f`` times as many rows, its interval
-    excludes the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. The returned factor
-    gives about 80 % for the mean of this probability over a normal distribution of ``d``, because
-    ``d`` is only estimated.
+    Let ``d`` be the distance of a value from its limit. With ``f`` times as many rows, the interval
+    excludes the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. Because ``d`` is
+    only estimated, the mean of this probability over a normal distribution of ``d`` is used. The
+    returned factor is the ``f`` for which this mean is about 80 %.
 
-    A PASS needs all intervals to be within the limit. So for a value within its limit, `farthest`
-    is added to `quantile`: the median of the largest random deviation of any value.
+    A PASS needs the intervals of all values to be within the limit. So for a value within its
+    limit, `farthest` is added to `quantile`.
 
     Parameters
     ----------
@@ -349,14 +352,14 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
     errors : ndarray of shape (m,)
         Standard errors of the values.
     quantile : float
-        Normal quantile of the intervals.
+        Normal quantile of the confidence level of the intervals, such as 1.96.
     farthest : float
-        Median of the largest random deviation of any value, in standard errors.
+        The median of the largest random deviation among all values, in standard errors.
 
     Returns
     -------
     ndarray of shape (m,)
-        Infinite for factors above a million.
+        The factor for each value; infinite if it is above a million.
 
     Examples
     --------
@@ -380,11 +383,12 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
 
 
 def shrunk(values: Floats, errors: Floats) -> Floats:
-    """Return the values of groups, shrunk towards their mean.
+    """Return the values of groups, moved towards their mean to remove the part that is chance.
 
     The largest of several values is partly large by chance. Each value becomes ``mean + (value -
     mean) t / (t + error**2)``, where ``t`` is the variance between groups, estimated by the method
-    of moments of DerSimonian and Laird [1]_. `values` and their standard `errors` have shape (k,).
+    of moments of DerSimonian and Laird [1]_. `values` and their standard `errors` have shape (k,)
+    for k groups.
 
     References
     ----------

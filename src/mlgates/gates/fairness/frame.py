@@ -1,4 +1,4 @@
-"""Convert between the groups of `Fairness` and a `MetricFrame` of fairlearn."""
+"""Convert the groups of `Fairness` to a `MetricFrame` of fairlearn, and the reverse."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,10 @@ _COUNT = "count"
 def metric_frame_of(
     rates: Sequence[Metric], outcomes: Outcomes, groups: Groups, control: Groups | None
 ) -> Any:
-    """Return the `MetricFrame` of some rates, with the counts that their intervals need."""
+    """Return a `MetricFrame` of fairlearn with the given rates, and the counts of their rows.
+
+    The counts are needed to compute intervals from the frame. `control` has the strata, or is None.
+    """
     from fairlearn.metrics import MetricFrame, count
 
     functions: dict[str, Callable[..., Any]] = {}
@@ -97,10 +100,11 @@ def _denominator(
 
 
 class FrameStratum(NamedTuple):
-    """The rates of the groups in one stratum of a `MetricFrame`; without strata, its name is None.
+    """The rates of the groups in one stratum (subset of the rows) of a `MetricFrame`.
 
-    `values` has the value of each feature in each group. `size` has the number of rows of each
-    group, which is NaN if the frame has no counts of rows.
+    `name` is the name of the stratum, and None if it is all rows. `values` has the value of each
+    feature in each group, and `size` the number of rows of each group, which is NaN if the frame
+    has no counts of rows.
     """
 
     name: str | None
@@ -120,7 +124,8 @@ def strata_of_frame(
     """Yield the strata of a `MetricFrame`: one for each combination of its control features.
 
     `sensitive` and `by` are the options of the gate, empty if they were not given. `measure` has
-    the options `confidence`, `least` and `bounded` of `GroupedOutcomes.rates`.
+    the options `confidence`, `least` and `bounded` of `GroupedOutcomes.rates`. A frame without
+    control features is one stratum.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Compute a metric of each group, with intervals and the reason if a group can't be compared."""
+"""Compute a metric in each group of rows, with intervals, or why a group can't be compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric of each of k groups. All arrays have shape (k,); undefined numbers are NaN."""
+    """A metric measured in each of k groups; all arrays have shape (k,), NaN where undefined."""
 
     metric: str
     groups: tuple[str, ...]
@@ -56,11 +56,17 @@ class GroupRates:
     correlations: Floats | None = None
 
     def correlation(self, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats | float:
-        """Return the correlation of each pair of groups; `i` and `j` are their indices."""
+        """Return the correlation of the values of the groups `i` and `j`, for each pair of indices.
+
+        It is 0 if no cluster has rows of several groups.
+        """
         return 0.0 if self.correlations is None else self.correlations[i, j]
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
-        """Return the details of each group for reports, with the reason if it is not compared."""
+        """Return the details of each group for the report, and why a group is not compared.
+
+        `excluded` says which groups are excluded.
+        """
         return tuple(
             {
                 "group": name,
@@ -76,14 +82,14 @@ class GroupRates:
 
 
 def normal(confidence: float) -> float:
-    """Return the normal quantile of a two-sided confidence level: 1.96 for 0.95."""
+    """Return the normal quantile of a two-sided confidence level, such as 1.96 for 0.95."""
     return -float(special.ndtri((1 - confidence) / 2))
 
 
 class CountedRows:
-    """Labels and predictions of all rows, counted once for all groups of all gates of a run.
+    """Counts of labels and predictions in all rows, made once for all gates of a run.
 
-    The rows are divided into cells. The rows of a cell have the same label, the same prediction and
+    The rows are divided into cells. All rows of a cell have the same label, the same prediction and
     the same value of each feature that the gates compare. If there are no predicted labels, only
     the features divide the rows.
     """
@@ -114,11 +120,11 @@ class CountedRows:
 
 
 class GroupedOutcomes:
-    """Labels and predictions by group, in all rows or in one stratum of them.
+    """Labels and predictions by group, in all rows or in one stratum (subset of the rows).
 
-    `rows` has the number of rows of each group, and `size` Kish's effective number of rows, which
-    is smaller if weights differ. `dropped` is the number of rows without a label. `stratum` is a
-    mask of the cells of the crossing.
+    `rows` has the number of rows of each group. `size` has Kish's effective number of rows, which
+    is smaller if weights differ. `dropped` is the number of rows without a label. `stratum` says
+    which cells of the crossing (rows with the same values of all features) belong to the stratum.
     """
 
     def __init__(self, counted: CountedRows, groups: Groups, stratum: Flags | None = None) -> None:
@@ -143,7 +149,10 @@ class GroupedOutcomes:
 
     @cached_property
     def cells(self) -> tuple[Floats, Floats]:
-        """Confusion matrices, shape (group, true, predicted), of weights and of their squares."""
+        """Confusion matrices of all groups: the sums of the weights, and of their squares.
+
+        The shape of each array is (group, true class, predicted class).
+        """
         outcomes, counted = self.outcomes, self._counted
         if outcomes.need != "labels" or outcomes.pred is None:
             msg = (
@@ -159,14 +168,14 @@ class GroupedOutcomes:
         return cells[0], cells[-1]
 
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
-        """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
+        """Return a metric of each group, with its confidence interval.
 
-        A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
-        Shares of independent rows are computed for all groups at once, and all other metrics group
-        by group. The result can also give intervals at other levels. An interval from resamples is
-        then not computed again: the interval at `confidence` is stretched by the ratio of the
-        normal quantiles of the two levels, because extreme quantiles of a few thousand resamples
-        are inaccurate.
+        The intervals have the level `confidence`; 0 means no intervals. A group can be compared if
+        it has at least `least` rows and, with `bounded`, an interval. Shares of independent rows
+        are computed for all groups at once, and all other metrics group by group. The result can
+        also give intervals at other levels. An interval from resamples is then not computed again,
+        because extreme quantiles of a few thousand resamples are inaccurate. Instead, the interval
+        at `confidence` is stretched by the ratio of the normal quantiles of the two levels.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
@@ -276,9 +285,10 @@ class GroupedOutcomes:
 
 
 def too_few(n: int, size: float, least: int, *, weighted: bool = False) -> str:
-    """Return the reason if a group has too few rows, as a clause; "" if it has enough.
+    """Return the reason if a group has too few rows, as words; "" if it has enough.
 
-    `n` is the number of rows, and `size` the effective number if they are `weighted`.
+    `n` is the number of rows, and `size` the effective number if rows are `weighted`. `least` is
+    the number needed.
     """
     if not n:
         return "no rows"

@@ -1,4 +1,4 @@
-"""One stratum of the rows: its groups, the reference group, and the comparison of the groups."""
+"""One stratum (subset of the rows): its groups, its reference group and their comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Reference:
-    """The group that the others are compared with.
+    """The reference group: the group with which all others are compared.
 
-    `group` is the index of the group, or None if all pairs are compared. If the declared group has
-    no rows, `absent` is a clause that says so.
+    `group` is its index; None if all pairs are compared. If the group that the user named has no
+    rows, `absent` says so in words.
     """
 
     group: int | None = None
@@ -33,7 +33,7 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """The rates of the groups in one stratum; its name is None if it has all rows."""
+    """The rates of the groups in one stratum; the name is None if the stratum is all rows."""
 
     name: str | None
     rates: tuple[GroupRates, ...]
@@ -44,17 +44,17 @@ class Stratum:
     dropped: int = 0
 
     def named(self, group: str) -> str:
-        """Return the name of a group, with the stratum in front of it."""
+        """Return the name of a group, with the name of the stratum in front."""
         return group if self.name is None else f"{self.name}, {group}"
 
     def compare(self, rule: Rule) -> list[Comparison]:
-        """Return the comparison of the groups for each rate."""
+        """Return the comparison of the groups for each rate of the stratum."""
         if self.reference.absent:
             return [Comparison(rates, None, (0, 0)) for rates in self.rates]
         return [compare(rates, rule) for rates in self.rates]
 
     def insufficient(self, rates: GroupRates) -> str:
-        """Return why the groups have no difference or ratio, as a clause."""
+        """Return in words why the groups can't be compared; "" if they can."""
         group, comparable = self.reference.group, np.count_nonzero(rates.comparable)
         if self.reference.absent:
             return self.reference.absent
@@ -70,7 +70,7 @@ class Stratum:
 
     @property
     def too_small(self) -> bool:
-        """Whether too few groups are left for a comparison if small groups are excluded."""
+        """Whether fewer groups are left than a comparison needs if small groups are excluded."""
         left = [~rates.small for rates in self.rates]
         group = self.reference.group
         if group is not None and not any(each[group] for each in left):
@@ -81,7 +81,10 @@ class Stratum:
 def reference_option(
     owner: str, option: str, given: object, sensitive: Sequence[str] | None
 ) -> object:
-    """Return the option `reference_group`: a value, or pairs of each feature and its value."""
+    """Return the option `reference_group`: a value, or pairs of each feature and its value.
+
+    OptionError is raised if it is invalid.
+    """
     allowed = "a value, the name of a group, or a mapping of each sensitive feature to a value"
     if not isinstance(given, Mapping | tuple):
         if isinstance(given, list | set | frozenset):
@@ -103,9 +106,10 @@ def find_reference(
     names: Sequence[str],
     groups: Sequence[tuple[Any, ...]],
 ) -> Reference:
-    """Find the group with a value, with a name, or with a value of each feature.
+    """Return the reference group: the group with the given value or name.
 
-    `groups` has the values of the features in each group, and `names` the names of the groups.
+    If `given` has pairs of a feature and a value, it is the group with all these values. `groups`
+    has the values of the features in each group, and `names` the names of the groups.
 
     Raises
     ------
