@@ -36,14 +36,13 @@ class Leakage(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    Values are compared in the common type of both tables: 1 and 1.0 are equal. A missing value
-    equals another missing value, but a row without any value is not counted. If rows can be equal
-    without a leak, as in a table of three coarse categories, name the columns of a key or raise
-    `at_most`. Rows are compared by 128-bit hashes; two different rows have the same hash with a
-    probability of about 2**-128. The hashes need 16 bytes for each row of both tables. The
-    reference must be a table, because a baseline has no rows.
+    Notes ----- Values are compared in the common type of both tables: 1 and 1.0 are equal. A
+    missing value equals another missing value, but rows in which all values are missing are not
+    counted. In a table with few different rows, such as one of three coarse categories, rows can be
+    equal without a leak; then name the columns of a key, or raise `at_most`. Rows are compared by
+    128-bit hashes. Two different rows have the same hash with a probability of about 2**-128. The
+    hashes need 16 bytes for each row of both tables. The reference must be a table, because a
+    baseline has no rows.
 
     Examples
     --------
@@ -71,15 +70,15 @@ class Leakage(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the columns that are compared, as in ``"leakage:patient"``."""
+        """The kind, and the columns that are compared: ``"leakage:patient"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the hashes of the rows of both tables."""
+        """Register the hashes of the rows to be computed in both tables."""
         evidence.request(partial(self._keys, evidence), partial(self._keys, evidence))
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows that are also in the reference."""
+        """Return the numbers of the rows that are also in the reference."""
         keys, theirs = self._hashes(evidence)
         return keys.shared_with(theirs)[0]
 
@@ -93,7 +92,7 @@ class Leakage(Gate):
         return evidence.profile()[counter], reference[counter]
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check, of the share of rows that are also in the reference."""
+        """Yield the check of the share of rows that are also in the reference."""
         keys, theirs = self._hashes(evidence)
         counter = self._counter(evidence)
         shared, others = keys.shared_with(theirs)

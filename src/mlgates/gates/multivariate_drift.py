@@ -83,49 +83,48 @@ class MultivariateDrift(Gate):
     at_most : float
         Largest area under the ROC curve, from 0.5 to 1.
     columns : str or sequence of str, optional
-        Columns to compare; by default all of the reference with numbers, bools, texts, dates or
-        times. One that is named here and has other values is an ERROR.
+        Columns to compare. By default these are all columns of the reference that have numbers,
+        bools, texts, dates or times. A named column with other values is an ERROR.
     exclude : str or sequence of str
         Columns to leave out, such as ids and times.
     min_samples : int
-        Smallest number of rows in each table. For a PASS, each table also needs this number of
-        different rows.
+        Smallest number of rows in each table. With fewer, the verdict is INCONCLUSIVE. For a PASS,
+        each table must also have this number of different rows.
     max_rows : int
-        Largest number of rows of each table that are used. From a larger table, so many are drawn
-        at random.
+        Largest number of rows of each table that are used. From a larger table, this number of rows
+        is drawn at random.
     folds : int
         Number of folds of the cross-validation.
     seed : int
-        Seed of the folds and of the rows drawn.
+        Seed of the random generator that divides the rows into folds and draws rows.
     decide_by : {"significance", "estimate"}
-        With "estimate" the area alone decides, without a test.
+        "significance": an area beyond the limit is a FAIL if it is significantly above 0.5, and
+        INCONCLUSIVE otherwise. "estimate": the area alone is compared with the limit, without a
+        test.
     significance : float
-        Probability that the gate FAILs although nothing changed.
+        Largest probability that the gate FAILs although nothing changed.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are DeLong's variances
-    in the folds. The factor 1.5 corrects for the training rows that the folds have in common [1]_.
-    With ``decide_by="significance"``, an area beyond the limit is a FAIL if it is significantly
-    above 0.5, else INCONCLUSIVE. Equal rows are always in the same fold. Fewer than `min_samples`
-    rows in a table are INCONCLUSIVE. A table with few different rows, such as one of two bools,
-    can't PASS: the rows in a fold are then unlike all rows that the classifier was trained on, so
-    it would not find a change.
+    Notes ----- The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are
+    DeLong's variances in the folds. The factor 1.5 corrects for the training rows that the folds
+    have in common [1]_. Equal rows are always in the same fold. So a table with few different rows,
+    such as one of two bools, can't PASS: the rows in a fold differ from all rows that the
+    classifier was trained on, and it would not find a change.
 
-    A missing cell counts as a value of its own. Of a text column the 254 most frequent values are
-    compared, and all others count as one value. If the tables differ, the area grows with the
+    A missing cell counts as a separate value. Of a column of texts, the 254 most frequent values
+    are compared, and all others count as one value. If the tables differ, the area grows with the
     number of rows, because the classifier learns more. If the values of a column grow with time, as
-    an id does, and the data are newer than the reference, the area is near 1: exclude such columns.
+    an id does, and the data are newer than the reference, the area is near 1; exclude such columns.
 
     If rows depend on each other, such as the visits of one patient, give the name of a column of
-    both tables as `clusters`. All rows of a cluster are then in the same fold, and ``v`` is at
-    least the variance from the sums of the clusters [2]_, with Student's t in place of the normal
-    distribution. Fewer than ``4 * folds`` clusters in a table are INCONCLUSIVE. The column itself
-    is compared only if `columns` names it. Without `clusters`, the p-value is too small.
+    both tables as the evidence `clusters`; otherwise the p-value is too small. All rows of a
+    cluster are then in the same fold. The variance ``v`` is at least that computed from the sums of
+    the clusters [2]_, and Student's t replaces the normal distribution. With fewer than ``4 *
+    folds`` clusters in a table, the verdict is INCONCLUSIVE. The column of the clusters is compared
+    only if `columns` names it.
 
-    A baseline or a profile has no rows; as `reference` it is an ERROR.
+    A baseline or a profile as `reference` is an ERROR, because it has no rows.
 
     References
     ----------
@@ -182,10 +181,10 @@ class MultivariateDrift(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells.
+        """Yield counters of missing cells in the compared columns.
 
-        The gate reads the rows itself. It needs the counters only so that the fingerprint of the
-        table in the report covers the compared columns.
+        The gate reads the rows itself. The counters only make sure that the hash of the table in
+        the report (its fingerprint) covers these columns.
         """
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
@@ -194,7 +193,10 @@ class MultivariateDrift(Gate):
     reference_counts = counts
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the area, or an ERROR for each column that can't be compared."""
+        """Yield the check of the area under the ROC curve.
+
+        If columns can't be compared, yield a check with the verdict ERROR for each of them instead.
+        """
         theirs = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(theirs, Profile):
             msg = "the reference is a baseline or a profile, which has no rows; "
@@ -247,7 +249,7 @@ class MultivariateDrift(Gate):
         yield self._judged(sides, limit, clusters)
 
     def note(self, evidence: Evidence) -> str:
-        """Return the columns that were not compared, and why."""
+        """Return a remark that lists the columns that were not compared, and why."""
         return self._columns(evidence).note
 
     def _columns(self, evidence: Evidence) -> _Columns:

@@ -1,4 +1,4 @@
-"""Performance: check a metric of one model against a limit, on all rows or in each slice."""
+"""Performance: check a metric of a model against a limit, on all rows or in each slice."""
 
 import math
 from collections.abc import Callable
@@ -31,70 +31,79 @@ class Performance(MetricGate):
     Parameters
     ----------
     metric : str or callable
-        Name as in scikit-learn (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``); a metric
-        of rankings (``"ndcg@10"``), of predicted intervals (``"interval_coverage"``) or of
-        predicted quantiles (``"pinball_loss@0.9"``); or a function of ``y_true`` and ``y_pred`` or
-        ``y_score``, and optionally ``sample_weight`` and ``pos_label``.
+        The name of a metric, as in scikit-learn (``"roc_auc"``, ``"f1_macro"``,
+        ``"mean_absolute_error"``). There are also metrics of rankings (``"ndcg@10"``), of predicted
+        intervals (``"interval_coverage"``) and of predicted quantiles (``"pinball_loss@0.9"``). Or
+        a function that returns a number. Its parameters are ``y_true``, ``y_pred`` or ``y_score``,
+        and optionally ``sample_weight`` and ``pos_label``.
     at_least, at_most : float, optional
-        Inclusive limits; at least one of them is required.
+        Smallest and largest allowed value of the metric, inclusive. At least one of them is
+        required.
     label : int, bool or str, optional
-        Measure one class of several, such as the recall of the label ``"b"``. This label counts as
-        positive and all others as negative; of scores, its column is used. A function gets 1 for
+        The class for which the metric is measured, if there are more than two classes:
+        ``metric="recall", label="b"`` is the recall of the label ``"b"``. This label counts as
+        positive, and all others as negative. Of scores, its column is used. A function gets 1 for
         this label and 0 for the others. Averages over classes can't be measured for one class.
     by : str, sequence of str, or mapping of str to str or callable, optional
-        Check each slice instead of all rows. Slices are the values of columns, or conditions:
-        texts such as ``"age > 60"``, or functions of the table that return one bool per row.
+        Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
+        one slice for each combination of their values. A mapping defines slices by conditions, as
+        in ``{"old": "age > 60"}``. A condition is a text in the language of
+        :doc:`/reference/conditions`, or a function of the table that returns one bool per row.
     min_samples : int
-        Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
+        Smallest number of rows, in each slice if there are slices; with fewer, the check is
+        INCONCLUSIVE. If rows have weights, Kish's effective number of rows counts.
     small_slices : {"inconclusive", "exclude"}
-        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
-        with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
+        What happens with a slice that has too few rows. "inconclusive": it makes the gate
+        INCONCLUSIVE. "exclude": slices with fewer than `min_samples` rows, or too few for the
+        metric, are not checked; the reason lists them.
     empty_queries : {"inconclusive", "exclude"}
-        For metrics of rankings. "inconclusive": queries without a relevant document make the gate
-        INCONCLUSIVE. "exclude": they are left out and counted.
+        For metrics of rankings: what happens with queries that have no relevant document.
+        "inconclusive": they make the gate INCONCLUSIVE. "exclude": they are left out, and the
+        reason says how many.
     decide_by : {"estimate", "interval", "significance"}
-        "estimate": compare the value with the limit. "interval": PASS if the whole interval is
-        within the limit, FAIL if the whole interval is outside. "significance": PASS if the value
-        is within the limit, FAIL if it is outside and significantly so at level 1 - `confidence`.
+        "estimate": the value itself is compared with the limit. "interval": PASS if the whole
+        confidence interval is within the limit, FAIL if the whole interval is beyond.
+        "significance": PASS if the value is within the limit; a value beyond the limit is a FAIL
+        only if it is significant at the level 1 - `confidence`.
     confidence : float or None
-        Confidence level of the two-sided interval; None for no interval, with
-        `decide_by="estimate"` only.
+        Confidence level of the two-sided interval. None means no interval; it is allowed only with
+        `decide_by="estimate"`.
     greater_is_better : bool, optional
-        Whether larger values of a callable are better.
+        Whether larger values are better, for a metric given as a function.
     max_groups : int
-        Largest number of slices that columns named in `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
-        Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
-        rows on for a function). For a function with `decide_by="estimate"` it is 200, because each
-        resample is one call.
+        Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
+        default is 2,000. For a function it is 500 from 10,000 rows on, and 200 with
+        `decide_by="estimate"`, because the function is called for each resample.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    An undefined metric is INCONCLUSIVE, never 0 or 1. Precision is undefined without predicted
-    positives, the area under the ROC curve with one class, r2 with a constant target. A metric
-    that is based on fewer than 10 rows is INCONCLUSIVE too: 10 positives are needed for recall, 10
-    predicted positives for precision, 10 rows of each class for balanced accuracy and ranking.
+    Notes ----- If the metric is undefined, the verdict is INCONCLUSIVE; the value is not replaced
+    by 0 or 1. Precision is undefined without predicted positives, the area under the ROC curve with
+    only one class, and r2 with a constant target. If the metric is computed from fewer than 10
+    rows, the verdict is INCONCLUSIVE too: 10 positives are needed for recall, 10 predicted
+    positives for precision, and 10 rows of each class for balanced accuracy and areas under curves.
 
-    A predicted label that is not in `y_true` counts as an error of the model and is reported. For
-    specificity, false positive rate and selection rate it is an ERROR, because it could be a
-    misspelt positive label.
+    A predicted label that is not in `y_true` counts as an error of the model, and the reason names
+    it. For specificity, false positive rate and selection rate it makes the verdict ERROR, because
+    it could be a misspelt positive label.
 
-    With `by` and `decide_by="interval"`, a slice FAILs if its interval is outside the limit at the
-    level of Holm's correction over all slices, and the check shows the interval at that level. PASS
-    needs no correction, because every slice must pass. With "significance" the p-values have Holm's
-    correction.
+    With `by`, Holm's correction for the number of slices is applied. With `decide_by="interval"`, a
+    slice FAILs if its interval at the corrected level is beyond the limit, and the check shows this
+    interval. With "significance", the p-values are corrected. PASS needs no correction, because
+    every slice must pass.
 
-    Rows are assumed to be independent, unless `clusters` is given. Then rows with the same value of
-    `clusters` may depend on each other, and intervals and p-values are cluster-robust [1]_: the
-    sums of the clusters give the variance, and the effective number of clusters minus 1 the degrees
-    of freedom of Student's t. Shares have Wilson's interval for the effective number of rows, and
-    areas under the ROC curve are on the logit scale. Metrics that are not shares, means of losses
-    or such areas have no interval then, so that only ``decide_by="estimate"`` decides.
+    Rows are assumed to be independent, unless the evidence `clusters` is given. Then rows with the
+    same value of `clusters` may depend on each other, and intervals and p-values are cluster-robust
+    [1]_: the variance is computed from the sums of the clusters, and the degrees of freedom of
+    Student's t are the effective number of clusters minus 1. Shares have Wilson's interval for the
+    effective number of rows. The interval of an area under the ROC curve is computed on the logit
+    scale. Metrics that are neither shares nor means of losses nor areas under the ROC curve then
+    have no interval; they need ``decide_by="estimate"``.
 
-    An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
-    the value and its spread stay the same. A gate with a lambda can't be pickled.
+    An INCONCLUSIVE check reports how many rows would be enough for a decision with a probability of
+    80 %, if the value and its spread stay the same. A gate with a lambda can't be pickled.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Regression: check that the candidate is not worse than the model in production."""
+"""Regression: check that a candidate is not worse than the model in production."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,74 +11,79 @@ __all__ = ["Regression"]
 
 @dataclass(frozen=True, repr=False)
 class Regression(ComparisonGate):
-    """Check that the candidate is not worse than production by more than a tolerance.
+    """Check that a candidate model is not worse than production by more than a tolerance.
 
     Both models are measured on the same rows, and the comparison is paired: rows on which both
-    models agree do not widen the interval of the difference.
+    models give the same answer do not make the interval of the difference wider.
 
     Parameters
     ----------
     metric : str or callable
         As in `Performance`.
     tolerance : float
-        How much worse the candidate may be, in the metric's units. With 0, a PASS by interval
-        needs an interval in which no difference is worse than 0.
+        How much worse the candidate may be, in units of the metric. With 0, a PASS requires that no
+        value in the confidence interval of the difference is worse than 0.
     label : int, bool or str, optional
-        Compare the metric of one class of several, as in `Performance`.
+        The class for which the metric is measured, if there are more than two classes, as in
+        `Performance`.
     by : str, sequence of str, or mapping of str to str or callable, optional
-        Compare in each slice instead of on all rows, as in `Performance`.
+        Compare in each slice (subset of the rows) instead of on all rows; slices are defined as in
+        `Performance`.
     min_samples : int
-        Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
+        Smallest number of rows, in each slice if there are slices; with fewer, the check is
+        INCONCLUSIVE. If rows have weights, Kish's effective number of rows counts.
     small_slices : {"inconclusive", "exclude"}
-        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
-        with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
+        What happens with a slice that has too few rows. "inconclusive": it makes the gate
+        INCONCLUSIVE. "exclude": slices with fewer than `min_samples` rows, or too few for the
+        metric, are not checked; the reason lists them.
     empty_queries : {"inconclusive", "exclude"}
-        For metrics of rankings. "inconclusive": queries without a relevant document make the gate
-        INCONCLUSIVE. "exclude": they are left out and counted.
+        For metrics of rankings: what happens with queries that have no relevant document.
+        "inconclusive": they make the gate INCONCLUSIVE. "exclude": they are left out, and the
+        reason says how many.
     decide_by : {"interval", "estimate", "significance"}
-        "interval": PASS if the whole interval of the difference is within the tolerance, FAIL if
-        all of it is beyond. "estimate": PASS or FAIL by the difference itself. "significance": a
-        difference beyond the tolerance is a FAIL only if it is significant at the level
-        1 - `confidence`.
+        "interval": PASS if the whole confidence interval of the difference is within the tolerance,
+        FAIL if the whole interval is beyond. "estimate": the difference itself is compared with the
+        tolerance. "significance": PASS if the difference is within the tolerance; a difference
+        beyond it is a FAIL only if it is significant at the level 1 - `confidence`.
     confidence : float or None
-        Level of the two-sided interval; None for no interval, with `decide_by="estimate"` only.
+        Confidence level of the two-sided interval. None means no interval; it is allowed only with
+        `decide_by="estimate"`.
     greater_is_better : bool, optional
         Whether larger values of the metric are better; required for a callable, and for a metric
         that has no direction.
     max_groups : int
-        Largest number of slices that columns named in `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
-        Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
-        rows on for a function). For a function with `decide_by="estimate"` it is 200, because each
-        resample is one call.
+        Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
+        default is 2,000. For a function it is 500 from 10,000 rows on, and 200 with
+        `decide_by="estimate"`, because the function is called for each resample.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    The value is the candidate's metric minus production's. The limit is at least ``-tolerance``, or
-    at most ``tolerance`` if smaller values of the metric are better.
+    Notes ----- The value of a check is the metric of the candidate minus the metric of production.
+    The limit is at least ``-tolerance``, or at most ``tolerance`` if smaller values of the metric
+    are better.
 
     - Accuracy, recall, false positive rate and other shares of the same rows have Tango's interval
       [1]_, which depends on the rows that only one of the models gets right. For a mean of such
       shares over classes (balanced accuracy) the intervals of the classes are combined.
     - An area under the ROC curve has DeLong's interval for paired scores [2]_.
     - Means of losses have Student's t interval of the differences per row, corrected for skewness.
-    - Other functions of the confusion matrix resample the counts of (true label, candidate's label,
-      production's label). All other metrics resample rows.
+    - For other metrics computed from the confusion matrix, the counts of (true label, candidate's
+      label, production's label) are resampled. For all other metrics, rows are resampled.
 
-    If `clusters` is given, rows with the same value may depend on each other. The interval is then
-    Student's t, with a variance computed from the sums of the clusters [3]_; for shares it is
-    Tango's interval for the effective numbers of rows. Other functions of the confusion matrix, and
-    metrics that resample rows, have no interval then.
+    If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
+    other. The interval is then Student's t, with a variance computed from the sums of the clusters
+    [3]_. For shares it is Tango's interval for the effective numbers of rows. Metrics whose
+    interval would need resampling then have no interval.
 
-    With several slices, a FAIL must hold at the level of Holm's correction, and the check shows the
-    interval at that level. PASS needs no correction, because every slice must pass. If both models
+    With several slices, Holm's correction is applied to a FAIL, and the check shows the interval at
+    the corrected level. PASS needs no correction, because every slice must pass. If both models
     give the same answers on all rows, the difference is 0 with the interval (0, 0).
 
-    An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
-    the difference and its spread stay the same. A metric based on fewer than 10 rows is
-    INCONCLUSIVE, as in `Performance`.
+    An INCONCLUSIVE check reports how many rows would be enough for a decision with a probability of
+    80 %, if the difference and its spread stay the same. If the metric is computed from fewer than
+    10 rows, the verdict is INCONCLUSIVE, as in `Performance`.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Reproducibility: check that training twice gives models with the same answers."""
+"""Reproducibility: check that training a model twice gives models with the same answers."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -48,31 +48,30 @@ class Reproducibility(Gate):
     Parameters
     ----------
     rtol : float
-        Largest relative difference, from 0 to 1, between two numbers that count as equal: the
+        Largest relative difference between two numbers that count as equal, from 0 to 1: the
         difference divided by the larger number.
     atol : float
         Largest absolute difference between two numbers that count as equal. A difference is allowed
-        if it is within `rtol` or within `atol`; by default the numbers must be identical.
+        if it is within `rtol` or within `atol`. By default both are 0: the numbers must be
+        identical.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    `fit` is called without arguments, trains a model, and returns it. The gate calls it twice, and
-    compares the answers of both models to the rows of `X`: those of ``predict`` (or of the model,
-    if it is a function) and those of ``predict_proba``, if there is one. Labels and integers must
-    be equal.
+    Notes ----- The evidence `fit` is a function without arguments that trains a model and returns
+    it. The gate calls it twice, and compares the answers of the two models to the rows of `X`:
+    those of ``predict`` (or of the model itself, if it is a function) and those of
+    ``predict_proba``, if the model has it. Labels and integers must be equal.
 
-    Before the second training, the random states of Python and numpy are changed, so that a
-    training that uses random numbers without a seed gives another model. If the answers differ,
-    `fit` is called a third time, with the random states of the first training. If its answers are
-    then those of the first model, the reason names the random state that is not fixed. After each
-    training the random states, the environment, the working directory and the other state of the
-    process that `Integration` lists are restored. Texts that the training prints are not shown.
+    Before the second training, the random states of Python and numpy are changed. A training that
+    uses random numbers without a seed then gives another model. If the answers differ, `fit` is
+    called a third time, with the random states of the first training. If the answers are then those
+    of the first model, the reason names the random state that is not fixed. After each training,
+    the gate restores the random states, the environment, the working directory and the other state
+    of the process that `Integration` lists. Texts that the training prints are not shown.
 
-    Two trainings in one process have the same hash order of texts and the same number of threads,
-    but another process may have others. The reason says so unless the environment variables
-    PYTHONHASHSEED and OMP_NUM_THREADS are set.
+    In another process, the order of sets of texts and the number of threads can differ, and so can
+    the model. This gate can't test that, because both trainings run in one process. The reason says
+    so, unless the environment variables PYTHONHASHSEED and OMP_NUM_THREADS are set.
 
     An exception in `fit` or in a model, and an answer that is missing, NaN or infinite, is an
     ERROR. If `X` has no rows, the gate is INCONCLUSIVE, and nothing is trained.
@@ -107,7 +106,7 @@ class Reproducibility(Gate):
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield a check of the predictions, and one of the probabilities if there are any."""
+        """Yield a check of the predictions, and one of the probabilities if the models give any."""
         fit: Any = evidence["fit"]
         _require_callable(fit)
         rows = rows_like(evidence.in_memory("X"))
@@ -126,7 +125,7 @@ class Reproducibility(Gate):
             yield self._compared(method, one, second.answers[method], hint)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a clause that names what may differ in another process."""
+        """Return a remark that says what can differ in another process."""
         del evidence
         unset = [f"{_SETTINGS[name]} ({name} is not set)" for name in unset_variables(_SETTINGS)]
         return f"not fixed for another process: {' and '.join(unset)}" if unset else ""

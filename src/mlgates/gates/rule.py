@@ -1,4 +1,4 @@
-"""Rule: check that a condition on the columns of a row holds in every row."""
+"""Rule: check that a condition on the columns of a row is true in every row."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
@@ -36,40 +36,39 @@ _OWNER = "Rule"
 
 @dataclass(frozen=True, repr=False)
 class Rule(Gate):
-    """Check that a condition on the columns of a row holds in all rows, or in most of them.
+    """Check that a condition on the columns of a row is true in all rows, or in most of them.
 
     Parameters
     ----------
     condition : str or callable
         A condition on each row, such as ``"start <= end"``, in the language of
-        :doc:`/reference/conditions`. Or a function that gets each batch of rows as a
-        `pyarrow.Table` and returns one bool per row, null for a missing answer; the option `name`
-        is then required.
+        :doc:`/reference/conditions`. It can also be a function that gets each batch of rows as a
+        `pyarrow.Table` and returns one bool per row, or null if the condition can't be decided; the
+        option `name` is then required.
     max_invalid : float
-        Largest share of rows in which the condition is false.
+        Largest share of rows in which the condition may be false.
     missing : {"ignore", "invalid"}
-        How to count rows in which the condition is neither true nor false, because a value is null
-        or NaN: "ignore" leaves them out of the share, "invalid" counts them as false.
+        What happens with rows in which the condition is neither true nor false, because a value is
+        null or NaN. "ignore": they are not counted. "invalid": they count as false.
     by : str, sequence of str, or mapping of str to condition, optional
-        Check each slice instead of all rows. Columns define one slice for each of their values; a
-        mapping gives the condition of each slice, as in ``{"old": "age > 60"}``.
+        Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
+        one slice for each combination of their values. A mapping defines slices by conditions, as
+        in ``{"old": "age > 60"}``.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"rule:"`` and the condition.
 
     Raises
     ------
     OptionError
-        When the condition has a syntax error; the message shows its position.
+        If the condition has a syntax error; the message shows its position.
 
-    Notes
-    -----
-    A comparison with a missing value is neither true nor false, as in SQL. In ``status != 'paid' or
-    amount > 0``, a row with another status is true although its amount is missing. With
-    ``missing="ignore"``, a table without any true or false row is INCONCLUSIVE. A column that is
-    not in the table, types that can't be compared, and whole numbers that overflow 64 bits are an
-    ERROR.
+    Notes ----- A comparison with a missing value is neither true nor false, as in SQL. But the
+    condition ``status != 'paid' or amount > 0`` is true in a row whose status is not 'paid', even
+    if its amount is missing. With ``missing="ignore"``, the verdict is INCONCLUSIVE if the
+    condition is true or false in no row. A column that is not in the table, types that can't be
+    compared, and whole numbers that overflow 64 bits are an ERROR.
 
     Examples
     --------
@@ -109,15 +108,18 @@ class Rule(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"rule:"`` and the condition, in which "_" replaces characters such as "*" and "?".
+        """``"rule:"`` and the condition, with "_" in place of wildcards such as "*" and "?".
 
-        These characters are wildcards where gates are selected by a pattern of their names.
+        Wildcards have a meaning where gates are selected by a pattern of their names.
         """
         text = self.condition if isinstance(self.condition, str) else str(self.name)
         return f"{self.kind}:{short_name(text)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counters of this rule, except those of columns that are not in the table."""
+        """Yield counters of the rows that break the rule.
+
+        None are yielded for a rule with a column that is not in the table.
+        """
         yield from (
             counter
             for _, counter in self._counters(schema)
@@ -125,7 +127,7 @@ class Rule(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows in which the condition is false.
+        """Return the numbers of the rows in which the condition is false.
 
         With ``missing="invalid"``, rows in which it is neither true nor false are included.
         """
@@ -136,7 +138,7 @@ class Rule(Gate):
         return violating_rows(source, [replace(counter, by=()) for counter in counters])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check, or one for each slice."""
+        """Yield the check of all rows, or one check for each slice."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         title = self.condition if isinstance(self.condition, str) else str(self.name)
         for part, counter in self._counters(schema):

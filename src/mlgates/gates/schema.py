@@ -1,4 +1,4 @@
-"""Schema: check that declared columns exist, have their types and follow rules for values."""
+"""Schema: check that declared columns exist, have their types, and follow rules for values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -102,38 +102,40 @@ _undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
 
 @dataclass(frozen=True, repr=False)
 class Column(options.OptionsByName):
-    """Declare the type of one column and the rules for its values.
+    """The declared type of one column, and the rules for its values.
 
     Parameters
     ----------
     dtype : str
-        A family: "int", "float", "number" (int, float or decimal), "bool", "string"
-        (dictionary-encoded text too), "category" (dictionary-encoded), "date", "timestamp", "any";
-        or the name of one exact Arrow type, such as "int64" or "timestamp[us, tz=UTC]".
+        The type. It is a family of types: "int", "float", "number" (int, float or decimal), "bool",
+        "string" (also if dictionary-encoded), "category" (only if dictionary-encoded), "date",
+        "timestamp" or "any". Or it is the name of one exact Arrow type, such as "int64" or
+        "timestamp[us, tz=UTC]".
     required : bool
         Whether the column must exist.
     nullable : bool
         Whether cells may be missing (null or NaN).
     at_least, at_most : number, date or datetime, optional
-        Inclusive range of the values.
+        Smallest and largest allowed value, inclusive.
     isin : sequence, optional
-        The allowed values; for missing cells see `nullable`.
+        The allowed values. Whether cells may be missing is said by `nullable`, not here.
     matches : str, optional
-        Regular expression in Python's syntax; each text must match it as a whole. Look-around,
-        back-references and word boundaries are refused: they can't be matched in linear time.
+        Regular expression in Python's syntax. Each text must match it as a whole. Look-around,
+        back-references and word boundaries are refused, because they can't be matched in linear
+        time.
     unique : bool
         Whether each value may occur only once; missing cells are ignored.
     allow_inf : bool
         Whether infinite values are allowed.
     max_invalid : float
-        Largest share of the non-missing values that may break a rule for values. It does not apply
-        to wrong types, absent columns and missing cells.
+        Largest share of the non-missing values that may break a rule. It does not apply to a wrong
+        type, an absent column or missing cells.
 
     Raises
     ------
     OptionError
-        For an unknown type (the message names the nearest ones), a rule that does not apply to
-        the type, or an invalid pattern.
+        For an unknown type (the message suggests similar names), for a rule that does not apply to
+        the type, and for an invalid regular expression.
 
     Examples
     --------
@@ -220,7 +222,7 @@ class Column(options.OptionsByName):
 
     @property
     def range(self) -> str:
-        """The values that break the range rule, in words such as "above 5"."""
+        """Say in words which values break the rule on the range, such as "above 5"."""
         if self.at_least is None:
             return f"above {self.at_most}"
         if self.at_most is None:
@@ -228,7 +230,7 @@ class Column(options.OptionsByName):
         return f"outside {self.at_least} to {self.at_most}"
 
     def accepts(self, field: Field) -> bool:
-        """Return whether a column of a table has the declared type."""
+        """Return whether a column of a table, given as its `Field`, has the declared type."""
         if self.dtype == "any":
             return True
         if self.dtype == "category":
@@ -299,22 +301,22 @@ class Schema(Gate):
     Parameters
     ----------
     columns : mapping of str to Column or str
-        ``{"x": "float"}`` is short for ``{"x": Column("float")}``.
+        The declared columns by name, such as ``{"age": Column("int", at_least=0)}``. ``{"x":
+        "float"}`` is short for ``{"x": Column("float")}``.
     extra : {"forbid", "allow"}
         Whether the table may have columns that are not declared.
     ordered : bool
-        Whether the declared columns must be in the declared order.
+        Whether the columns must be in the order in which they are declared.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    Each column has one check for its type and one for each of its rules: ``missing`` unless
-    nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check
-    shows the count, the share and the first few row numbers (from 0) of the violations, never a
-    value. A rule for a column without values is INCONCLUSIVE, and so is a table without rows or
-    without any of the declared columns. A rule that can't be evaluated, such as a naive datetime as
-    the bound of timestamps in a time zone, is ERROR; the other rules are still judged.
+    Notes ----- Each column has one check for its type and one for each of its rules: ``missing``
+    unless nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A check
+    that fails shows the count, the share and the first few row numbers (from 0) of the violations,
+    but not the values. A rule for a column without values is INCONCLUSIVE, and so is a table
+    without rows or without any of the declared columns. A rule that can't be evaluated is an ERROR,
+    such as a bound without a time zone for timestamps with a time zone; the other rules are still
+    judged.
 
     Examples
     --------
@@ -364,22 +366,22 @@ class Schema(Gate):
 
     @property
     def rules(self) -> dict[str, Column]:
-        """The declared columns by name."""
+        """The declared columns: a mapping from each name to its `Column`."""
         return dict(self.columns)  # type: ignore[arg-type]
 
     @classmethod
     def infer(cls, table: object) -> "Schema":
-        """Return a draft schema of a table, for a person to review.
+        """Return a draft of a schema for tables like the given one, for a person to review.
 
-        It declares the type of each column, and whether it has missing cells or infinite values. If
-        a text column has at most 20 different values, they are declared as the allowed values,
-        unless each occurs only once. The smallest and the largest value of a column do not become
-        limits, because the next sample would break them.
+        The draft declares the type of each column, and whether cells may be missing and values may
+        be infinite. If a column of texts has at most 20 different values, and at least one of them
+        occurs twice, they are declared as the allowed values. The smallest and the largest value of
+        a column do not become limits, because the next sample would break them.
 
         Parameters
         ----------
         table : table
-            Anything that ``data=`` takes, with at least one row.
+            A table with at least one row, in any form that `Gate.run` takes as ``data=``.
 
         Raises
         ------
@@ -422,7 +424,7 @@ class Schema(Gate):
         return cls(columns)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the counters, and register the types of columns that folder names define.
+        """Register what to count, and the declared types of columns that come from folder names.
 
         A folder named ``day=2026-01-31`` defines a column ``day``.
         """
@@ -431,7 +433,7 @@ class Schema(Gate):
         super().request_counts(evidence)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter for each rule of each declared column that exists."""
+        """Yield a counter for each rule of each declared column that is in the table."""
         for name, column in self.rules.items():
             if name in schema:
                 for rule in _rules(schema[name], column):
@@ -443,7 +445,7 @@ class Schema(Gate):
                     yield counters.Missing(name)
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows that break a rule for values."""
+        """Return the numbers of the rows that have a value that breaks a rule."""
         source, counted = evidence.source("data"), []
         repeats = [np.empty(0, np.int64)]
         for name, column in self.rules.items():
@@ -457,7 +459,7 @@ class Schema(Gate):
         return np.concatenate([violating_rows(source, counted), *repeats])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks of each column, then those of the table as a whole."""
+        """Yield the checks of each column, then the checks of the table as a whole."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         rules, rows = self.rules, profile.rows
         if rows == 0:

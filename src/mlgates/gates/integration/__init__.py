@@ -1,4 +1,4 @@
-"""Integration: check that a model or an application answers as its callers expect."""
+"""Integration: check that a model or an application answers calls as its callers expect."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -31,64 +31,73 @@ _NAMED = "two functions, `save` and `load`, or their names as 'module:function'"
 
 @dataclass(frozen=True, repr=False)
 class Integration(Gate):
-    """Check that a model answers calls as an application needs it, one property after another.
+    """Check that a model or an application answers calls as its callers expect.
+
+    The gate tests one property after another. Each property has its own check, and its value is the
+    number of violations.
 
     Parameters
     ----------
     deterministic : bool
-        Whether the same rows must get the same answers again, immediately and after all other
-        calls.
+        Whether the same rows must get the same answers again, both immediately and after all other
+        calls of the test.
     row_independent : bool
-        Whether a row must get the same answer alone, in a batch, and in another order of rows.
+        Whether a row must get the same answer alone, in a batch, and in a batch with another order
+        of rows.
     pure : bool
-        Whether calls must change neither their input nor the state of the process: error state and
-        random state of numpy, random state of Python, environment, working directory, locale,
-        warnings filters, decimal context, module search path, recursion limit, root logger, garbage
-        collector, standard streams. Changes are restored in any case. Calls with the same rows must
-        not leave more and more memory of Python or numpy in use either.
+        Whether calls must leave their input and the state of the process unchanged. The state is:
+        error state and random state of numpy, random state of Python, environment, working
+        directory, locale, warnings filters, decimal context, module search path, recursion limit,
+        root logger, garbage collector, standard streams. The gate restores the state in any case.
+        If true, repeated calls must also not use more and more memory of Python or numpy.
     thread_safe : bool
         Whether calls from several threads at the same time must get the same answers as calls one
         after another.
     rtol : float
-        Largest relative difference between two numbers that count as the same answer; labels and
-        integers must be equal. A difference that is within the rounding of the largest answer is
-        allowed too.
+        Largest relative difference between two numbers that count as the same answer. A difference
+        within the rounding error of the largest answer is allowed too. Labels and integers must be
+        equal.
     empty, missing, unseen, column_order : {"either", "answer", "refuse", "untried"}
         Expected behaviour for a table without rows, for a missing value in each column, for an
-        unseen category in each text column, and for columns in another order: an answer (one finite
-        answer per row; for columns in another order the same answer), a refusal (an exception with
-        a message), either of the two, or "untried" to skip the test.
+        unseen category in each column of texts, and for columns in another order. "answer": one
+        finite answer per row is expected; for columns in another order, the same answer. "refuse":
+        an exception with a message is expected. "either": both are allowed. "untried": the test is
+        left out.
     missing_column, extra_column, changed_dtype : {"untried", "either", "answer", "refuse"}
-        Expected behaviour for rows without one of their columns (at most 32, one after another),
-        with one more column, and with the numbers of a column as texts (of an array all numbers):
-        the same answer, a refusal, or either of the two.
+        Expected behaviour for rows without one of their columns (up to 32 columns are left out, one
+        after another), with an additional column, and with the numbers of a column given as texts
+        (of an array, all numbers). "answer": the same answer as before is expected. The other
+        values are as above.
     predict_is_argmax : bool
-        Whether ``predict`` must give the class with the largest probability; leave it out for a
-        model with a threshold of its own.
+        Whether ``predict`` must return the class with the largest probability. Leave it False for a
+        model that predicts by its own threshold.
     round_trip : (save, load), optional
-        Importable functions, called as ``save(model, path)`` and ``load(path)``, or their names as
-        in ``("joblib:dump", "joblib:load")``. The model that `load` returns in a new process must
-        give the same answers. The gate stores the names.
+        Two functions that save and load a model: ``save(model, path)`` is called in this process
+        and ``load(path)`` in a new one. The loaded model must give the same answers. The functions
+        must be importable; their names can be given instead, as in ``("joblib:dump",
+        "joblib:load")``.
     timeout : str, timedelta or float, optional
-        Longest time of one call. If given, the model runs in a child process: a hang, a crash or an
-        exit is then an ERROR of one property, and the other properties are still tested.
+        Longest allowed duration of one call, such as "5s"; a number means seconds. If it is given,
+        the model runs in a child process. A hang, a crash or an exit of the process is then an
+        ERROR of one property, and the other properties are still tested. By default there is no
+        time limit, and the model runs in this process.
     rows : int
-        Most rows to test with: a sample of `X`, drawn with a fixed seed.
+        Largest number of rows to test with. If `X` has more rows, a sample is drawn with a fixed
+        seed.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    Needs `model` and `X` (or `golden_X` instead), or `application` with `golden_X` as raw requests
-    and `golden_pred` as their responses; or both. With `golden_X` and `golden_pred` the answers of
-    the model to known rows are compared with known answers.
+    Notes ----- To test a model, give `model` and `X` (or `golden_X` instead of `X`). To test an
+    application, give `application`, `golden_X` (the requests) and `golden_pred` (the expected
+    responses). Both can be tested in one run. If `golden_X` and `golden_pred` are given for a
+    model, its answers to the rows of `golden_X` must be those in `golden_pred`.
 
-    An exception, a hang, an answer of wrong length or form, and a NaN or infinite answer are an
-    ERROR; a property that does not hold is a FAIL. A property that could not be tested because
-    another one was violated first is INCONCLUSIVE.
+    A property that does not hold is a FAIL. An exception, a hang, an answer of a wrong length or
+    form, and a NaN or infinite answer are an ERROR. A property that can't be tested because another
+    one does not hold is INCONCLUSIVE.
 
-    Without `timeout` the model is called in this process, which ends if the model calls
-    ``os._exit`` or its compiled code crashes.
+    Without `timeout`, this process ends if the model calls ``os._exit`` or if its compiled code
+    crashes.
 
     Examples
     --------
@@ -171,7 +180,7 @@ class Integration(Gate):
                     yield replace(check, group=group)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a clause that names the properties that can't be tested on the given rows."""
+        """Return a remark that names the properties that can't be tested on the given rows."""
         if "model" not in evidence:
             return ""
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))

@@ -34,17 +34,23 @@ P = ParamSpec("P")
 
 
 class NotTestedError(Exception):
-    """Raised if a property can't be tested; the check becomes INCONCLUSIVE with this message."""
+    """Raised if a property can't be tested; its check is then INCONCLUSIVE.
+
+    The message of the exception becomes the reason of the check.
+    """
 
 
 class ContractError(Exception):
-    """Raised if the model gives no usable answer during a test; the check becomes an ERROR."""
+    """Raised if the model gives no usable answer in a test; the check is then an ERROR.
+
+    The message of the exception becomes the reason of the check.
+    """
 
 
 class Outcome(NamedTuple):
     """What the test of a property found: how many of `n` rows, calls or cases violate it.
 
-    `text` is the reason of the check. With `is_error` the check becomes an ERROR.
+    `text` is the reason of the check. If `is_error` is true, the verdict is ERROR.
     """
 
     text: str
@@ -57,10 +63,10 @@ class Outcome(NamedTuple):
 def run_test(
     subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
 ) -> list[Check]:
-    """Run the test of a property and return its check in a list.
+    """Run the test of a property, and return its check in a list.
 
-    `test` is called with `args` and `options`. The list is empty if it returns None, because the
-    property does not apply.
+    ``test(*args, **options)`` returns an `Outcome`, or None if the property does not apply to this
+    model; the list is then empty.
     """
     least, insufficient = 1, ""
     with suppress_errors() as caught:  # the other properties are still tested
@@ -91,10 +97,10 @@ def run_test(
 
 
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
-    """Return a clause that counts the wrong rows, and the row numbers of the first ten.
+    """Return the number of wrong rows in words, and the row numbers of the first ten.
 
-    `wrong` has one bool per tested row, and `at` has the numbers of these rows. `noun` is what the
-    clause calls them.
+    `wrong` has one bool per tested row, and `at` has the row numbers of the tested rows. `noun` is
+    the word for them in the text.
 
     Examples
     --------
@@ -107,10 +113,10 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
 
 
 def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
-    """Return the outcome of a test of rows.
+    """Return the `Outcome` of a test that marks wrong rows.
 
-    Its clause is `good` if no row is wrong, otherwise the number of wrong rows and `bad`. The other
-    arguments are those of `count_rows`.
+    Its text is `good` if no row is wrong. Otherwise it is the number of wrong rows, followed by
+    `bad`. The other arguments are those of `count_rows`.
     """
     if not wrong.any():
         return Outcome(good, 0, len(wrong), {"rows": ()})
@@ -119,7 +125,7 @@ def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "ro
 
 
 def sample_positions(n: int, most: int) -> Positions:
-    """Draw at most `most` of the numbers 0 to n - 1 with a fixed seed, and return them in order."""
+    """Return at most `most` of the numbers 0 to n - 1, drawn with a fixed seed and sorted."""
     if n <= most:
         return np.arange(n, dtype=np.intp)
     drawn = np.random.default_rng(SEED).choice(n, size=most, replace=False)
@@ -127,7 +133,7 @@ def sample_positions(n: int, most: int) -> Positions:
 
 
 def require_same_index(requests: Any, responses: Any) -> None:
-    """Raise EvidenceError when both are pandas objects with different indexes."""
+    """Raise EvidenceError if both arguments are pandas objects and their indexes differ."""
     frames = [v for v in (requests, responses) if kind_of(v) in ("pandas", "pandas column")]
     indexes = [frame.index for frame in frames if hasattr(frame, "index")]
     if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
@@ -136,10 +142,10 @@ def require_same_index(requests: Any, responses: Any) -> None:
 
 
 class Differences:
-    """Compares answers with expected answers, and describes the differences found.
+    """Compares answers with the expected answers, and describes the differences in words.
 
-    `rtol` is the allowed relative difference of numbers, and `expected` has the responses that are
-    expected of an application.
+    `rtol` is the allowed relative difference of numbers. `expected` has the expected responses of
+    an application.
     """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
@@ -150,7 +156,7 @@ class Differences:
         self._failed, self._problem = 0, ""
 
     def rows(self, expected: Array, answer: Array) -> Mask:
-        """Return which rows of an answer differ from the expected answer."""
+        """Return for each row whether its answer differs from the expected answer."""
         wrong = ~same_answers(expected, answer, self.rtol)
         if wrong.any() and expected.shape == answer.shape:
             found = difference_of_numbers(expected[wrong], answer[wrong])
@@ -159,7 +165,7 @@ class Differences:
         return wrong
 
     def response(self, expected: Any, reply: Reply) -> bool:
-        """Return whether a reply has no response, or one that differs from the expected one."""
+        """Return whether a reply has no response, or one that differs from the `expected` one."""
         if reply.kind != "answer":
             self.failed(reply)
             return True
@@ -169,19 +175,19 @@ class Differences:
         return not same
 
     def failed(self, reply: Reply) -> None:
-        """Record a call that gave no answer."""
+        """Record a call that gave no answer, for the description."""
         self._failed += 1
         self._problem = self._problem or reply.problem
 
     @property
     def any_failed(self) -> bool:
-        """Whether a call got no answer."""
+        """Whether at least one call gave no answer."""
         return self._failed > 0
 
     def described(self, noun: str) -> str:
-        """Return clauses on the differences and on the failed calls; "" if there are none.
+        """Return the differences and the failed calls in words; "" if there are none.
 
-        `noun` is what a call should return, such as "answer".
+        `noun` is the word for what a call should return, such as "answer".
         """
         text = ""
         if self._relative:
@@ -285,7 +291,10 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """Calls a model with a sample of at most `most` of the rows, and keeps its first replies."""
+    """Calls a model with a sample of its rows, and keeps its first replies.
+
+    The sample has at most `most` rows.
+    """
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
@@ -300,18 +309,18 @@ class ModelCaller(_Caller):
         self._first: dict[Method, Reply] = {}
 
     def call(self, method: Method, value: Any, *, advance_rng: bool = False) -> Reply:
-        """Call a method with a table, an array or a list of rows, and return the reply.
+        """Call a method of the model with a table, an array or a list of rows; return the reply.
 
-        With ``advance_rng=True`` the random states of Python and numpy differ from those of the
-        call before, so that a model that uses them gives another answer.
+        With ``advance_rng=True``, the random states of Python and numpy differ from those of the
+        call before. A model that uses them then gives another answer.
         """
         names = self.column_names
         return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
     def answer(self, method: Method, value: Any, given: str, *, advance_rng: bool = False) -> Array:
-        """Call a method and return its answer; raise ContractError if it gave none.
+        """Call a method of the model and return its answer; raise ContractError if it gave none.
 
-        `given` describes the input in the error. `advance_rng` is explained in `call`.
+        `given` describes the input in the message. `advance_rng` has the same meaning as in `call`.
         """
         reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
@@ -319,14 +328,17 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def first_reply(self, method: Method) -> Reply:
-        """Return the reply to the whole sample; the method is called for it only once."""
+        """Return the reply of a method to the whole sample; the method is called only once."""
         if method not in self._first:
             self.need(1)
             self._first[method] = self.call(method, self.table.value)
         return self._first[method]
 
     def first_answer(self, method: Method) -> Array:
-        """Return the first answer to the whole sample; raise NotTestedError if there was none."""
+        """Return the first answer of a method to the whole sample.
+
+        Raises NotTestedError if there was no answer.
+        """
         reply = self.first_reply(method)
         if reply.kind != "answer":
             msg = f"{self.called(method)} gave no answer to compare with"
@@ -334,10 +346,10 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def different(self, differences: Differences, given: str, at: Positions | None = None) -> Mask:
-        """Call the model a second time, and return which rows get an answer other than the first.
+        """Call the model a second time, and return for each row whether its answer changed.
 
-        `at` has the positions of the rows in the order of the second call; by default the order is
-        the same. `given` describes the input in an error.
+        `at` has the order of the rows in the second call, as positions in the sample. By default
+        the order is the same. `given` describes the input in an error.
         """
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
@@ -348,7 +360,10 @@ class ModelCaller(_Caller):
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls for the test of threads: one part of the sample for each thread."""
+        """Return the calls that run at the same time in the test of threads.
+
+        Each thread gets its own part of the sample.
+        """
         self.need(2)
         method = self.methods[-1]
         self.first_answer(method)
@@ -359,11 +374,11 @@ class ModelCaller(_Caller):
         return [_ConcurrentCalls(job, parts, expected)]
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new `Differences`, which compares answers with the tolerance `rtol`."""
+        """Return a new `Differences` object that compares answers with the tolerance `rtol`."""
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return which rows of a reply have no answer, or one that is not the expected one."""
+        """Return for each row of a reply whether it has no answer, or not the expected one."""
         if reply.kind != "answer":
             differences.failed(reply)
             return np.ones(len(expected), dtype=np.bool_)
@@ -371,10 +386,10 @@ class ModelCaller(_Caller):
 
 
 class ApplicationCaller(_Caller):
-    """Sends a sample of at most `most` requests to an application, and keeps its first replies.
+    """Sends a sample of the requests to an application, and keeps its first replies.
 
-    `responses` are the expected responses. Requests and responses are lists, arrays or tables of
-    the same size.
+    The sample has at most `most` requests. `responses` are the expected responses. Requests and
+    responses are lists, arrays or tables of the same length.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"
@@ -404,7 +419,7 @@ class ApplicationCaller(_Caller):
 
     @cached_property
     def first_replies(self) -> list[Reply]:
-        """The first replies to all requests of the sample."""
+        """The first replies of the application to all requests of the sample."""
         return self._send_all()
 
     def first_responses(self) -> list[Any]:
@@ -417,9 +432,9 @@ class ApplicationCaller(_Caller):
         return [reply.answer for reply in replies]
 
     def different(self, differences: Differences, given: str) -> Mask:
-        """Send all requests a second time, and return which get a response other than the first.
+        """Send all requests a second time, and return for each whether its response changed.
 
-        A request without a response counts, too. `given` describes the input in an error.
+        A request without a response counts as changed. `given` describes the input in an error.
         """
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
@@ -429,7 +444,10 @@ class ApplicationCaller(_Caller):
         return np.array([differences.response(value, reply) for value, reply in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls for the test of threads: groups of requests, one for each thread."""
+        """Return the calls that run at the same time in the test of threads.
+
+        Each thread gets its own group of requests.
+        """
         first = self.first_responses()
         self.need(2)
         threads = min(_THREADS, self.n)
@@ -442,14 +460,11 @@ class ApplicationCaller(_Caller):
         return groups
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new `Differences`, which compares responses with the first responses."""
+        """Return a new `Differences` object that compares responses with the first responses."""
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return whether a reply has no response, or one that differs from the expected one.
-
-        The result is an array with one bool.
-        """
+        """Return an array with one bool: whether a reply lacks the expected response."""
         return np.array([differences.response(expected, reply)])
 
 

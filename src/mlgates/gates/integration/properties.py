@@ -1,4 +1,4 @@
-"""Tests of the properties of a model or an application; each returns its violations."""
+"""Tests of the properties of a model or an application; each returns the violations it found."""
 
 import math
 import os
@@ -64,7 +64,7 @@ _NEARLY_ALL = 0.9
 
 
 def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | None) -> Outcome:
-    """Test that a method gives one answer per row, and probabilities in the order of `classes_`."""
+    """Test that a method gives one answer per row, and one probability for each of `classes_`."""
     reply = caller.first_reply(method)
     what = f"{caller.n:,} rows" if caller.n > 1 else "1 row"
     if reply.kind != "answer":
@@ -118,7 +118,7 @@ def finite(caller: ModelCaller, method: Method) -> Outcome:
 
 
 def labels(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
-    """Test that all labels are among `classes_`."""
+    """Test that all predicted labels are among the attribute `classes_` of the model."""
     allowed = set(classes)
     predicted = caller.first_answer("predict").tolist()
     wrong = np.array([label not in allowed for label in predicted], dtype=np.bool_)
@@ -127,7 +127,7 @@ def labels(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
 
 
 def probability_range(caller: ModelCaller) -> Outcome:
-    """Test that probabilities are from 0 to 1."""
+    """Test that all probabilities are from 0 to 1."""
     answer = caller.first_answer("predict_proba")
     wrong = np.asarray(((answer < 0) | (answer > 1)).any(axis=1))
     return caller.outcome(
@@ -136,7 +136,7 @@ def probability_range(caller: ModelCaller) -> Outcome:
 
 
 def probability_sum(caller: ModelCaller) -> Outcome:
-    """Test that the probabilities of a row sum to 1, within rounding."""
+    """Test that the probabilities of each row sum to 1, apart from rounding errors."""
     answer = caller.first_answer("predict_proba")
     rounding = answer.shape[1] * float(np.finfo(answer.dtype).eps)
     with np.errstate(all="ignore"):
@@ -180,7 +180,7 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
 
 
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that the same rows get the same answer again after all other calls."""
+    """Test that the same rows get the same answer as at first, after all other calls."""
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the same rows again after all other calls")
     good = f"{caller.name} gave the same answers after all other calls"
@@ -203,7 +203,7 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def order(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that rows get the same answer in another order."""
+    """Test that each row gets the same answer if the rows are in another order."""
     caller.need(2)
     at = shuffled(caller.n)
     differences = caller.differences(rtol)
@@ -213,7 +213,7 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def shuffled(n: int) -> Positions:
-    """Return the numbers 0 to n - 1 in an order in which none is at its own place.
+    """Return the numbers 0 to n - 1 in an order in which none is at its own position.
 
     The order is drawn with a fixed seed.
     """
@@ -308,10 +308,10 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
 def round_trip(
     caller: ModelCaller, model: object, names: tuple[str, str], timeout: float | None, rtol: float
 ) -> Outcome:
-    """Test that the model saved here and loaded in a new process gives the same answers.
+    """Test that the model gives the same answers after it was saved and loaded again.
 
-    `names` are the names of the functions that save and load the model. The new process is stopped
-    after `timeout` seconds.
+    It is saved in this process and loaded in a new one. `names` are the names of the functions that
+    save and load it. The new process is stopped after `timeout` seconds.
     """
     first = {method: caller.first_answer(method) for method in caller.methods}
     save, load = names
@@ -344,7 +344,7 @@ def round_trip(
 
 
 def one_row(caller: ModelCaller) -> Outcome:
-    """Test that one row gets one finite answer."""
+    """Test that a single row gets one finite answer."""
     for method in caller.methods:
         caller.first_answer(method)
         answer = caller.answer(method, caller.table.take([0]), "one row")
@@ -355,7 +355,10 @@ def one_row(caller: ModelCaller) -> Outcome:
 
 
 def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
-    """Test that a table without rows is answered or refused as declared."""
+    """Test that the model answers or refuses a table without rows, as `declared`.
+
+    Returns None if `declared` is "untried".
+    """
     if declared == "untried":
         return None
     cases = [(method, caller.table.take([])) for method in caller.methods]
@@ -363,10 +366,11 @@ def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
 
 
 def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
-    """Test that a missing value, or an unseen category, is answered or refused as declared.
+    """Test that the model answers or refuses a missing value or an unseen category, as `declared`.
 
-    The value is put into one column after another of a row that the model answers. Returns None if
-    no column can hold such a value and the declared behaviour is "either".
+    `subject` says which of the two is tested. The value is put into one column after another of a
+    row that the model answers. Returns None if no column can hold such a value and `declared` is
+    "either".
     """
     table = caller.table
     if declared == "untried" or not caller.n:
@@ -455,7 +459,7 @@ def _shortened(refusal: Reply) -> str:
 
 
 def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
-    """Test that columns in another order change no answer, or are refused, as declared.
+    """Test that columns in another order change no answer, or are refused, as `declared`.
 
     Returns None if the columns have no names, or if there is only one column.
     """
@@ -469,10 +473,11 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
 def altered_columns(
     caller: ModelCaller, subject: str, declared: Behaviour, rtol: float
 ) -> Outcome | None:
-    """Test that altered columns change no answer, or are refused, as declared.
+    """Test that altered columns change no answer, or are refused, as `declared`.
 
-    By `subject`, one column after another is left out ("missing_column"), or its numbers are given
-    as texts ("changed_dtype"), or a column is added ("extra_column").
+    `subject` is the alteration. "missing_column": one column after another is left out.
+    "changed_dtype": the numbers of one column after another are given as texts. "extra_column": a
+    column is added.
     """
     if declared == "untried":
         return None
@@ -533,7 +538,7 @@ def _altered(  # noqa: PLR0917
 
 
 def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
-    """Test that `predict` gives the class with the largest probability."""
+    """Test that `predict` returns the class with the largest probability."""
     if "predict_proba" not in caller.methods:
         msg = "the model has no `predict_proba`"
         raise NotTestedError(msg)
@@ -553,7 +558,7 @@ def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
 
 
 def memory(caller: ModelCaller) -> Outcome:
-    """Test that repeated calls do not leave more and more memory in use."""
+    """Test that repeated calls do not use more and more memory."""
     method = caller.methods[0]
     caller.first_answer(method)
     table, names = caller.table, caller.column_names
@@ -574,7 +579,10 @@ def memory(caller: ModelCaller) -> Outcome:
 
 
 def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
-    """Test that no call changed its input (`where` is "inputs") or the state of the process."""
+    """Test that no call changed its input, or the state of the process.
+
+    `where` says which of the two: "inputs" or "state".
+    """
     if not caller.changes:
         msg = "no call ended"
         raise NotTestedError(msg)

@@ -1,4 +1,4 @@
-"""Latency: check answer times against a limit, or against the model in production."""
+"""Latency: check the answer times of a model against a limit or against production."""
 
 import math
 from collections.abc import Iterator
@@ -43,64 +43,66 @@ _LARGE, _ODD_LARGE = 5, 100
 
 @dataclass(frozen=True, repr=False)
 class Latency(Gate):
-    """Check that a quantile of answer times is within a limit, or close to production's.
+    """Check that a quantile of a model's answer times is within a limit, or close to production's.
 
-    The gate uses `latencies` as given, or else measures calls of `model` on rows of `X`. The
-    verdict follows from an interval of order statistics, which assumes no distribution and agrees
-    with Clopper and Pearson's interval of the share of calls beyond the limit. Calls that depend on
-    earlier calls count as fewer independent calls. If these are too few, the interval is computed
-    from the quantiles of blocks of calls. Too few calls for the quantile are INCONCLUSIVE, and the
-    reason says how many are needed.
+    If `latencies` are given to `run`, they are judged. Otherwise calls of `model` with rows of `X`
+    are measured. The interval of the quantile is from order statistics, which assumes no
+    distribution, and agrees with Clopper and Pearson's interval of the share of calls beyond the
+    limit. If calls depend on earlier calls, a smaller number of independent calls is used. If this
+    number is too small, the interval is computed from the quantiles of blocks of calls. With too
+    few calls for the quantile the verdict is INCONCLUSIVE, and the reason says how many are needed.
 
     Parameters
     ----------
     quantile : str
-        "p50", "p95", "p99", "p99.9", ..., or "mean" or "max", which are compared with the limit
-        without an interval.
+        The statistic that is compared with the limit: "p50" (the median), "p95", "p99", "p99.9",
+        ..., or "mean" or "max". For "mean" and "max", the value itself is compared, without an
+        interval.
     at_most : str, timedelta or float, optional
-        Largest latency: "20ms", a ``timedelta`` or seconds. At least one of `at_most` and
-        `max_slowdown` is given; each is a check.
+        Largest allowed value of the quantile, such as "20ms"; a number means seconds. At least one
+        of `at_most` and `max_slowdown` is required; each has its own check.
     max_slowdown : float, optional
-        Largest slowdown against the model in production, as a share: 0.1 is 10 %. It needs
-        `production_latencies`, or `production_model`, which is then called in turns with `model`.
+        Largest slowdown of the quantile against the model in production, as a share: 0.1 is 10 %.
+        The evidence `production_latencies` or `production_model` is then required. A given
+        `production_model` is called in turns with `model`.
     calls : int, optional
-        Number of calls to measure. By default calls are made until the check is decided, for at
-        most about 8 seconds. The calls that the quantile needs for a PASS are made even if they
-        take longer.
+        Number of calls to measure. By default calls are made until the verdict is clear, for at
+        most about 8 seconds. The smallest number of calls that the quantile needs for a PASS is
+        made even if this takes longer.
     warmup : int
-        Calls before the measurement, which don't count; the first one is reported separately.
-        Without `calls`, warming up ends after 2 seconds at the latest.
+        Number of calls before the measurement, which are not measured; only the first of them is
+        reported, separately. If `calls` is not given, these calls end after 2 seconds at the
+        latest.
     batch_size : int
         Rows per call.
     rate : float, optional
-        Calls per second, sent on a schedule whether or not the model keeps up; latency is then
-        counted from the scheduled time of a call. Without `rate`, each call starts after the answer
-        to the one before, and its service time is measured.
+        Number of calls per second. The calls are sent on this schedule, whether or not the model
+        keeps up, and the latency of a call is measured from its scheduled time. Without `rate`,
+        each call starts after the answer to the call before.
     decide_by : {"interval", "estimate"}
-        "interval": the whole interval must be within the limit. "estimate": the quantile itself is
-        compared with the limit.
+        "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
+        interval is beyond. "estimate": the quantile itself is compared with the limit.
     confidence : float
         Confidence level of the two-sided interval.
     cold_at_most : str, timedelta or float, optional
-        Largest duration of the very first call; if given, it has a check of its own.
+        Largest allowed duration of the first call of all. By default it is not checked.
     max_failed : float
-        Largest share of calls that may fail; it has a check of its own if a call fails. A failed
-        call has an infinite latency.
+        Largest share of the calls that may fail. If a call fails, this has its own check. The
+        latency of a failed call is infinite.
     expected_interval : str, timedelta or float, optional
-        For latencies measured in a closed loop (each call waits for the answer to the one before):
-        the planned time between two calls. Calls that were not sent during a long wait are then
-        added, as in HdrHistogram.
+        The planned time between two calls, for given latencies of calls that each waited for the
+        answer to the call before. The latencies of calls that could not be sent during a long wait
+        are then added, as in HdrHistogram. By default nothing is added.
     seed : int
-        Seed of the generator that draws the rows of the calls.
+        Seed of the random generator that draws the rows for the calls.
     disable_gc : bool
-        Whether to disable the garbage collector; in production it usually runs.
+        Whether to disable Python's garbage collector during the calls. In production it usually
+        runs.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    The model is called in this process, one call at a time, without a time limit. A call ends when
-    the values of its answer are computed, also if the answer is lazy. The state of the process
+    Notes ----- The model is called in this process, one call at a time, without a time limit. If an
+    answer is lazy, the call ends when its values have been computed. The state of the process
     (working directory, environment, random states, ...) is restored afterwards. Latencies that are
     not positive numbers are an ERROR.
 
@@ -170,7 +172,7 @@ class Latency(Gate):
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield checks of the quantile, the slowdown, the first call and the failed calls."""
+        """Yield the checks of the quantile, the slowdown, the first call and the failed calls."""
         empty = Latencies(np.empty(0), self.quantile, self.confidence)
         plan = Plan(
             calls=self.calls or empty.least,

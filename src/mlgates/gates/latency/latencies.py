@@ -1,4 +1,4 @@
-"""Read or measure the latencies of the models of a run, and compute statistics of them."""
+"""Read or measure the latencies (answer times) of models, and compute statistics of them."""
 
 import math
 import re
@@ -33,9 +33,9 @@ _EARLY = 0.999
 
 
 def quantile_share(given: object) -> Fraction | None:
-    """Convert the name of a quantile to a share of calls; "mean" and "max" to None.
+    """Return the quantile with a given name as a share: 99/100 for "p99".
 
-    Raises OptionError for other names, and for p0 and p100.
+    It is None for "mean" and "max". OptionError is raised for other names, and for "p0" and "p100".
 
     Examples
     --------
@@ -66,11 +66,11 @@ def quantile_share(given: object) -> Fraction | None:
 
 @dataclass(frozen=True, eq=False)
 class Latencies:
-    """Latencies of one model in the order of the calls, and one statistic of them.
+    """The latencies of one model in the order of the calls, and one statistic of them.
 
-    `seconds` are positive, and infinite for a failed call. With `expected_interval`, they include
-    latencies that the correction for coordinated omission adds: those of calls that a client would
-    have sent while it waited for a slow answer.
+    `seconds` are positive; a failed call has an infinite latency. If the option `expected_interval`
+    is given, they include the latencies of calls that a client would have sent while it waited for
+    a slow answer (the correction for coordinated omission).
     """
 
     seconds: Floats
@@ -84,39 +84,39 @@ class Latencies:
 
     @property
     def n(self) -> int:
-        """Number of latencies."""
+        """The number of latencies."""
         return len(self.seconds)
 
     @cached_property
     def share(self) -> Fraction | None:
-        """The quantile as a share of calls, 0.99 for "p99"; None for the mean and the maximum."""
+        """The quantile as a share of calls, such as 0.99 for "p99"; None for "mean" and "max"."""
         return quantile_share(self.quantile)
 
     @property
     def least(self) -> int:
-        """Smallest number of calls with which a check of this statistic can be decided."""
+        """The smallest number of calls with which a check of this statistic can be decided."""
         share = self.share
         return _LEAST if share is None else stats.least_calls(float(share), self.confidence)
 
     @cached_property
     def failed(self) -> int:
-        """Number of failed calls."""
+        """The number of failed calls."""
         return int(np.count_nonzero(np.isinf(self.seconds)))
 
     @cached_property
     def ordered(self) -> Floats:
-        """Latencies in ascending order."""
+        """The latencies in ascending order."""
         return np.sort(self.seconds)
 
     @cached_property
     def dependence(self) -> stats.Dependence:
-        """How much latencies depend on earlier ones, and how many independent calls they equal."""
+        """How much latencies depend on earlier ones, and the number of independent calls."""
         share = 0.5 if self.share is None else float(self.share)
         return stats.dependence(self.seconds, share, self.confidence)
 
     @cached_property
     def value(self) -> float | None:
-        """The quantile, the mean or the maximum; None if there are no calls."""
+        """The statistic: the quantile, the mean or the maximum; None if there are no calls."""
         if not self.n:
             return None
         if self.share is not None:
@@ -125,7 +125,10 @@ class Latencies:
 
     @cached_property
     def interval(self) -> stats.Interval | None:
-        """The interval of the statistic, possibly with an infinite end; None for the maximum."""
+        """The confidence interval of the statistic; its ends can be infinite.
+
+        It is None for the maximum, and if there are no calls.
+        """
         if not self.n or self.quantile == "max":
             return None
         if self.share is None:
@@ -137,11 +140,12 @@ class Latencies:
 
     @cached_property
     def by_blocks(self) -> stats.Interval | None:
-        """The interval from quantiles of blocks of calls, used if independent calls are too few.
+        """The interval from quantiles of blocks of calls; None if it is not used.
 
-        It is None if independent calls are enough. It is also None if slow calls come in clusters
-        while the other calls are independent: most blocks then contain no cluster, so that their
-        quantiles do not show how slow the next cluster is.
+        It is used if calls depend on earlier ones and the number of independent calls is too small.
+        It is not used if slow calls come in clusters while the other calls are independent: most
+        blocks then contain no cluster, and their quantiles do not show how slow the next cluster
+        is.
         """
         share, calls = self.share, self.dependence
         if share is None or calls.inflation <= 1 or self.n < self.least or self.is_sorted:
@@ -154,7 +158,7 @@ class Latencies:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether latencies only rise or only fall, which shows that they were sorted."""
+        """Whether the latencies only rise or only fall, so that they were probably sorted."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
         orders = self.ordered, self.ordered[::-1]
@@ -162,7 +166,7 @@ class Latencies:
 
     @property
     def saturated(self) -> str:
-        """A clause that the model did not keep up with the rate of calls; "" if it did.
+        """The reason, in words, if the model did not keep up with the rate of calls; "" if it did.
 
         The latencies are then those of a growing queue, and say nothing about the model.
         """
@@ -189,10 +193,11 @@ def table(ordered: Floats) -> dict[str, float]:
 
 
 def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
-    """Count finite latencies in bins of equal width on a logarithmic scale.
+    """Return a histogram of each series of latencies, with logarithmic bins.
 
-    Returns one dict for each series: the ``"edges"`` of at most 60 bins, which are the same for all
-    series, and the ``"counts"`` of the bins. The dicts are empty if no latency is finite.
+    Each histogram is a dict with the ``"edges"`` of at most 60 bins, which are the same for all
+    series, and the ``"counts"`` of the bins. Infinite latencies are not counted. The dicts are
+    empty if no latency is finite.
 
     Examples
     --------
@@ -217,9 +222,9 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
 def slowdown_of(
     candidate: Latencies, production: Latencies
 ) -> tuple[float | None, stats.Interval | None]:
-    """Return the slowdown of the candidate as a share (0.1 is 10 %), and its interval.
+    """Return the slowdown of the candidate against production, and its confidence interval.
 
-    Each of the two is None if it is undefined.
+    The slowdown is a share: 0.1 is 10 %. Each of the two results is None if it is undefined.
     """
     value, base = candidate.value, production.value
     if value is None or base is None or math.isinf(base):
@@ -232,7 +237,7 @@ def slowdown_of(
 
 
 def format_latency(value: float | None, limit: Limit | None = None) -> str:
-    """Format a time with enough digits to distinguish it from a limit.
+    """Return a time as text, with enough digits to distinguish it from a limit.
 
     Examples
     --------
@@ -245,9 +250,10 @@ def format_latency(value: float | None, limit: Limit | None = None) -> str:
 
 
 def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
-    """Format an interval for a report; an infinite end is left out.
+    """Return a confidence interval in words, for a report; an infinite end is left out.
 
-    `unit` is that of the ends. Returns "" if there is no interval, or if no end is known.
+    `unit` is the unit of the ends. The text is empty if there is no interval, or if both ends are
+    infinite.
 
     Examples
     --------
@@ -273,12 +279,12 @@ def read_latencies(
     *,
     is_decided: Callable[[dict[str, Latencies]], bool],
 ) -> dict[str, Latencies]:
-    """Return the latencies of each model by its name: as given in the evidence, or measured.
+    """Return the latencies of each model by its name, as given in the evidence or measured.
 
-    Models are measured by calls in turns, as `plan` says. If it does not fix the number of calls,
-    measuring ends as soon as `is_decided` returns true for the latencies so far. `empty` is an
-    object without latencies, from which the results take the statistic and its confidence.
-    `interval` is the option `expected_interval` in seconds.
+    To measure them, the models are called in turns, as `plan` says. If `plan` has no fixed number
+    of calls, the calls end as soon as ``is_decided(latencies)`` returns true. `empty` is an object
+    without latencies; the results have its statistic and confidence. `interval` is the option
+    `expected_interval` in seconds.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
