@@ -1,4 +1,4 @@
-"""Unique: check that no row repeats the key of an earlier row."""
+"""Unique: check that no two rows have the same key."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
@@ -19,27 +19,28 @@ __all__ = ["Unique"]
 
 @dataclass(frozen=True, repr=False)
 class Unique(Gate):
-    """Check that no row repeats the key of an earlier row, or few do.
+    """Check that no row, or only few rows, repeat the key of an earlier row.
 
     Parameters
     ----------
     columns : str or sequence of str, optional
-        The columns of the key; by default all columns, which finds rows repeated as a whole.
+        The columns of the key. By default these are all columns, so that only rows that are equal
+        as a whole are repeated.
     max_duplicates : float
-        Largest share of rows that repeat the key of an earlier row.
+        Largest share of the rows that may repeat the key of an earlier row.
     missing : {"ignore", "value"}
-        How to treat a row in which a column of the key is missing (null or NaN). "ignore" leaves
-        the row out, as a unique key in SQL does. "value" compares it; a missing value then equals
-        another one. A row in which all columns of the key are missing is never counted.
+        What happens with a row in which a column of the key is missing (null or NaN). "ignore": the
+        row is left out, as for a unique key in SQL. "value": the row is compared, and a missing
+        value equals another missing value. A row in which all columns of the key are missing is
+        left out in any case.
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes
-    -----
-    1 and 1.0 are equal; texts are compared without trimming or changing case. Keys are compared by
-    128-bit hashes; two different keys count as equal with a probability of about 2**-128. The
-    hashes need 16 bytes per row, and about 70 bytes per row while they are compared, also for a
-    file that is read in batches. A table in which every key is missing is INCONCLUSIVE.
+    Notes ----- The values 1 and 1.0 are equal. Texts that differ in case or in blanks are
+    different. Keys are compared by 128-bit hashes. Two different keys have the same hash with a
+    probability of about 2**-128. The hashes need 16 bytes per row, and about 70 bytes per row while
+    they are compared, also for a file that is read in batches. If all keys are missing, the verdict
+    is INCONCLUSIVE.
 
     Examples
     --------
@@ -68,17 +69,20 @@ class Unique(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the columns of the key, as in ``"unique:id,day"``."""
+        """The kind, and the columns of the key: ``"unique:id,day"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counter of repeated keys; none if a column of the key is not in the table."""
+        """Yield the counter of rows that repeat an earlier key.
+
+        None is yielded if a column of the key is not in the table.
+        """
         counter = self._counter(schema)
         if all(column in schema for column in counter.key):
             yield counter
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows that repeat an earlier key."""
+        """Return the numbers of the rows that repeat the key of an earlier row."""
         source = evidence.source("data")
         counter = self._counter(source.schema)
         Near.require(counter.key, source.schema)
@@ -86,7 +90,7 @@ class Unique(Gate):
         return keys.repeated()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check, of the share of rows that repeat an earlier key."""
+        """Yield the check of the share of rows that repeat the key of an earlier row."""
         schema = evidence.source("data").schema
         counter = self._counter(schema)
         Near.require(counter.key, schema)

@@ -52,92 +52,103 @@ _LIMITS = {
 class Shadow(Gate):
     """Check that a candidate answers mirrored requests like the model in production.
 
-    Each request is answered by production and also sent to the candidate; users don't see the
-    candidate's answer. The evidence `candidate_log` and `production_log` are tables with one row
-    per request, which are joined by the column `on`. The options name columns that both logs have.
+    Each request is answered by production and is also sent to the candidate, whose answer users
+    don't see. The evidence `candidate_log` and `production_log` are tables with one row per
+    request. Their rows are joined by the column `on`. Unless an option says otherwise, it names a
+    column that both logs have.
 
     Parameters
     ----------
     on : str
-        Column with the id of the request. Ids are compared by value: 7 and 7.0 are equal, 7 and
-        "7" are an ERROR.
+        Column with the id of the request. The ids 7 and 7.0 are equal. If one log has the number 7
+        and the other the text "7", the verdict is ERROR.
     prediction : str
-        Column with the answer. A missing answer of the candidate is an error of the candidate.
+        Column with the answer. If the candidate's answer is missing, this counts as an error of the
+        candidate.
     max_disagreement : float
-        Largest share of requests that the candidate answers otherwise than production, or not at
-        all.
+        Largest share of the requests that the candidate may answer differently from production, or
+        not at all.
     rtol : float
-        Relative difference up to which two floats are the same answer, as a share of the larger
-        one. Other values, and floats with the default of 0, are compared exactly.
+        Largest relative difference between two floats that count as the same answer, as a share of
+        the larger one. Other values are compared exactly. By default floats are compared exactly
+        too.
     max_unmatched : float
-        Largest share of requests that may be in only one of the logs. It is also the largest share
-        that may have no answer of production, or no score. With a larger share the check is
+        Largest share of the requests that may be in only one of the logs. It is also the largest
+        share that may have no answer of production, or no score. If a share is larger, its check is
         INCONCLUSIVE.
     score : str, optional
-        Column with the score.
+        Column with the score, a number. The option `max_score_shift` is then required, unless
+        `metric` needs scores.
     max_score_shift : float, optional
-        Largest mean change of the score, up or down.
+        Largest allowed mean of the change of the score from production to the candidate, up or
+        down.
     error : str, optional
-        Column that says which requests failed or timed out: bools, or texts that are empty or
-        missing where there was no error. A request that failed has no answer.
+        Column that says which requests failed or timed out. It has bools, or texts that are empty
+        or missing if there was no error. A failed request counts as a request without an answer.
     max_error_increase : float, optional
-        Largest difference of the error rates of candidate and production.
+        Largest allowed value of the candidate's error rate minus that of production.
     latency : str, optional
-        Column with the duration of the answer in seconds, or as a duration.
+        Column with the time that the answer took: numbers of seconds, or durations.
     max_slowdown : float, optional
         Largest slowdown of the 95th percentile of the latency, as a share: 0.1 is 10 %.
     y_true : str, optional
-        Column of `production_log` with the label, missing where it has not arrived.
+        Column of `production_log` with the true label of the request. It is missing for requests
+        whose label has not arrived yet.
     metric : str, optional
-        Name of a metric, as in `Regression`, to compare on the requests with a label. It is
-        computed from `prediction`, or from `score` if it needs scores. The positive label is the
-        evidence `pos_label`.
+        Name of a metric, as in `Regression`. The two models are compared by it on the requests with
+        a label. It is computed from `prediction`, or from `score` if it needs scores. The positive
+        label is the evidence `pos_label`.
     tolerance : float, optional
-        How much worse the metric of the candidate may be.
+        How much worse the metric of the candidate may be, in units of the metric.
     time : str, optional
-        Column of `production_log` with the time of the request. The report then says how old the
-        requests with a label are.
+        Column of `production_log` with the time of the request. If it is given, the report says how
+        old the requests with a label are.
     by : str, sequence of str, or mapping of str to condition, optional
-        Judge each slice instead of all requests. Columns of `production_log` define one slice for
-        each of their values; a mapping gives the condition of each slice, as in `Rule`.
+        Judge each slice (subset of the requests) instead of all requests. Columns of
+        `production_log`, given by name, define one slice for each combination of their values. A
+        mapping defines slices by conditions, as in ``{"old": "age > 60"}``.
     min_samples : int
-        Smallest number of requests in both logs, in each slice.
+        Smallest number of requests that are in both logs, in each slice if there are slices. With
+        fewer, the check is INCONCLUSIVE.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     decide_by : {"interval", "estimate"}
-        "interval": PASS if the whole interval is within the limit, FAIL if all of it is beyond.
-        "estimate": the value itself is compared with the limit.
+        "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
+        interval is beyond. "estimate": the value itself is compared with the limit.
     confidence : float
-        Level of the two-sided intervals.
+        Confidence level of the two-sided intervals.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Raises
     ------
     OptionError
-        For a column without its limit, or a limit without its column. (For a metric of scores,
-        `score` needs no limit.) Also if only some of `y_true`, `metric` and `tolerance` are given.
+        If a column is given without its limit, or a limit without its column; only `score` needs no
+        limit if `metric` needs scores. Also if only some of `y_true`, `metric` and `tolerance` are
+        given.
 
-    Notes
-    -----
-    The checks, each in total or for each slice:
+    Notes ----- The gate has these checks, each on all requests or for each slice:
 
-    - ``unmatched``: share of all requests that are in only one of the logs; it is not judged by
-      slice. It never fails: above `max_unmatched` it is INCONCLUSIVE.
-    - ``disagreement``: with Wilson's interval [1]_. An error of the candidate is a disagreement.
-      Requests without an answer of production can't be compared and are left out.
-    - ``score_shift``: mean of the differences per request, with Student's t interval corrected for
-      skewness. ``details["p95_shift"]`` is the 95th percentile of their absolute values.
-    - ``error_increase``: with Tango's interval of a paired difference [2]_.
-    - ``slowdown``: ratio of the 95th percentiles, minus 1, with the interval of `Latency`. It
-      assumes that the times of the two models are independent, which makes the interval too long
-      rather than too short. A failed request has an infinite latency.
-    - The metric, as in `Regression`. For a metric of labels a failed request counts as a wrong
-      label; for others it is left out.
+    - ``unmatched``: the share of the requests that are in only one of the logs. It is not judged by
+      slice, and is never a FAIL: above `max_unmatched` it is INCONCLUSIVE.
+    - ``disagreement``: the share of the requests with different answers, with Wilson's interval
+      [1]_. An error of the candidate counts as a different answer. Requests that production did not
+      answer are left out.
+    - ``score_shift``: the mean over the requests of the candidate's score minus that of production,
+      with Student's t interval corrected for skewness. ``details["p95_shift"]`` is the 95th
+      percentile of the absolute differences.
+    - ``error_increase``: the candidate's error rate minus that of production, with Tango's interval
+      of a paired difference [2]_.
+    - ``slowdown``: the 95th percentile of the candidate's latencies divided by that of production,
+      minus 1, with the interval of `Latency`. The latencies of the two models are assumed to be
+      independent, which makes the interval too long rather than too short. A failed request has an
+      infinite latency.
+    - The metric: its difference, as in `Regression`. If the metric needs predicted labels, a failed
+      request counts as a wrong label. For other metrics it is left out.
 
-    With several slices, a FAIL must hold at the level of Holm's correction over the slices of a
-    check, as in `Regression`. Missing or repeated ids are an ERROR. Without any request in both
-    logs the gate is INCONCLUSIVE.
+    With several slices, Holm's correction for the number of slices is applied to a FAIL, as in
+    `Regression`. Missing or repeated ids are an ERROR. If no request is in both logs, the gate is
+    INCONCLUSIVE.
 
     References
     ----------
@@ -247,7 +258,7 @@ class Shadow(Gate):
         return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of unmatched requests, then those of each measure (by slice)."""
+        """Yield the check of unmatched requests, then those of each measure, for each slice."""
         requests = self._requests(evidence)
         yield self._unmatched(requests)
         for measure in self._measures(requests):
@@ -260,7 +271,7 @@ class Shadow(Gate):
             yield from self._labelled_checks(evidence, requests)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a note that latencies include the load of mirroring, and notes on the metric."""
+        """Return a remark that latencies include the load of mirroring, and those on the metric."""
         notes = []
         if self.latency is not None:
             notes.append("each request was answered twice: latencies include the load of mirroring")

@@ -1,4 +1,4 @@
-"""The requests whose label has arrived, as evidence for the comparison of a metric."""
+"""Select the requests whose label has arrived, to compare a metric of the two models on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _DAY = 86_400
 class LabelCounts(NamedTuple):
     """How many requests of one slice have a label, and how many of these lack an answer.
 
-    `requests` is the number of requests in both logs, `labelled` the number of these that have a
-    label, and `failed` the number of labelled requests without an answer of one of the models.
-    `wrong` says whether failed requests count as wrong answers; otherwise they are left out.
-    `ages` has the median age of the labelled requests and that of all requests, in seconds before
-    the newest request; it is None if the times are not known.
+    `requests` is the number of requests in both logs. `labelled` is the number of these with a
+    label, and `failed` the number of labelled requests without an answer of at least one model.
+    `wrong` says whether failed requests count as wrong answers; otherwise they are left out. `ages`
+    has the median age of the labelled requests and that of all requests, in seconds before the
+    newest request; it is None if the times are not known.
     """
 
     requests: int
@@ -40,7 +40,7 @@ class LabelCounts(NamedTuple):
 
     @property
     def said(self) -> str:
-        """The counts as a clause."""
+        """The numbers of requests in words, for the reason of a check."""
         text = f"{self.labelled:,} of {self.requests:,} requests have a label"
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"
@@ -52,7 +52,7 @@ class LabelCounts(NamedTuple):
 
     @property
     def details(self) -> dict[str, object]:
-        """The counts, the share of labelled requests and their age, for the report."""
+        """The numbers of requests, the share with a label, and their age, for the report."""
         share = self.labelled / self.requests if self.requests else None
         found: dict[str, object] = {
             "labelled": self.labelled,
@@ -66,10 +66,10 @@ class LabelCounts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The requests with a label, as evidence for a metric.
+    """The requests that have a label, in the form from which a metric is computed.
 
-    `slices` has the name of each slice and a mask of its requests. `counts` has the numbers of
-    requests by the name of the slice.
+    `evidence` has their labels and predictions. `slices` has the name of each slice and a mask of
+    its requests. `counts` has the numbers of requests of each slice by its name.
     """
 
     evidence: Evidence
@@ -78,11 +78,11 @@ class Labelled:
 
 
 def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
-    """Return the requests that have a label, as evidence for a metric.
+    """Return the requests that have a label, in the form from which a metric is computed.
 
-    `need` says what the metric compares with the label: predicted labels, values or scores. If it
-    compares predicted labels, a wrong label takes the place of a missing answer. Otherwise, and if
-    there is no wrong label, requests without an answer of one of the models are left out. Raises
+    `need` says what the metric compares with the label: predicted labels, values or scores. A
+    request without an answer of one of the models gets a wrong label as its answer if the metric
+    compares predicted labels and there is a wrong label. Otherwise the request is left out. Raises
     EvidenceError for labels and predictions that can't be compared.
     """
     sides = (requests.candidate, requests.production)

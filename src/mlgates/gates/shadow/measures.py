@@ -1,4 +1,4 @@
-"""What is measured of the requests in both logs: disagreement, errors, scores and latencies."""
+"""Measure how the answers to requests differ: disagreement, errors, scores and latencies."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -32,15 +32,14 @@ _SHARE = Fraction(95, 100)
 
 
 class Estimate(NamedTuple):
-    """A measurement of one slice of the requests.
+    """A measured value for one slice (subset) of the requests, and what its check needs.
 
-    `ends` is a function of the level of confidence, and returns the interval. `needed` is a
-    function of the limit, the interval and its level, and returns how many requests would be enough
-    to decide.
+    ``ends(level)`` returns the interval at a confidence level. ``needed(limit, interval, level)``
+    returns how many requests would be enough to decide.
 
     The reason of the check is ``said[0] value said[1] (basis interval sizes) more``, in which
-    `sizes` has the numbers of requests. `insufficient` is a clause on why there can be no decision;
-    it is "" if there can.
+    `sizes` has the numbers of requests. `insufficient` says in words why no decision is possible;
+    it is "" if one is possible.
     """
 
     value: float | None
@@ -63,9 +62,9 @@ MeasureSlice = Callable[[Mask, str], Estimate]
 
 
 class Measure(NamedTuple):
-    """What to measure: the column, the name in the report, and the limit.
+    """A property of the answers to measure: its column, its name in the report, and its limit.
 
-    `prepare` reads the columns, and returns the function that measures a slice.
+    ``prepare()`` reads the columns, and returns the function that measures a slice.
     """
 
     subject: str
@@ -75,10 +74,10 @@ class Measure(NamedTuple):
 
 
 def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
-    """Return a function that measures the share of requests with different answers in a slice.
+    """Return a function that measures, in a slice, the share of requests with different answers.
 
-    Answers are compared with the relative tolerance `rtol`, and `name` is the column that has them.
-    Requests to which production gave no answer can't be compared and are dropped.
+    `name` is the column with the answers, and `rtol` the allowed relative difference. Requests that
+    production did not answer are left out.
     """
     same = same_answers(requests.candidate, requests.production, rtol)
     failed, unknown = requests.candidate.failed, requests.production.failed
@@ -113,7 +112,7 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
 
 
 def error_increase_of(requests: Requests) -> MeasureSlice:
-    """Return a function that measures the difference of the error rates in a slice."""
+    """Return a function that measures, in a slice, the difference of the two error rates."""
     ours, theirs = requests.candidate.failed, requests.production.failed
 
     def measure(rows: Mask, where: str) -> Estimate:
@@ -148,10 +147,10 @@ def error_increase_of(requests: Requests) -> MeasureSlice:
 
 
 def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
-    """Return a function that measures the mean change of the scores in a slice.
+    """Return a function that measures, in a slice, the mean change of the score.
 
-    Requests to which a model gave no answer, or no score, are dropped. Raises EvidenceError for
-    scores that are not numbers, or infinite.
+    Requests for which a model has no answer or no score are left out. Raises EvidenceError for
+    scores that are infinite or not numbers.
     """
     scores = [_scores(side) for side in (requests.candidate, requests.production)]
     answered = ~(requests.candidate.failed | requests.production.failed)
@@ -213,10 +212,10 @@ def _scores(side: Answers) -> Floats:
 
 
 def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlice:
-    """Return a function that measures the slowdown of the 95th percentile of the latency.
+    """Return a function that measures, in a slice, the slowdown of the 95th percentile of latency.
 
-    A request without an answer takes infinitely long. Raises EvidenceError for latencies that are
-    no positive numbers.
+    A request without an answer has an infinite latency. Raises EvidenceError for latencies that are
+    not positive numbers.
     """
     sides = (requests.candidate, requests.production)
     seconds = [side.seconds() for side in sides]

@@ -1,4 +1,4 @@
-"""Join the logs of two models by the id of a request, and read the columns to compare."""
+"""Join the logs of two models by the ids of the requests, and read the columns to compare."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ LOGS = ("candidate_log", "production_log")
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The rows of one log with requests that are in both logs.
+    """The answers in one log to the requests that are in both logs.
 
-    `columns` has columns of these rows by the name of their option, such as ``"prediction"``.
-    `failed` says in which rows there is no answer, because there was an error or there is no
-    prediction. The rows are in the order of `Requests`; `order` is the permutation that puts them
+    `columns` has the columns to compare by the name of their option, such as ``"prediction"``.
+    `failed` says which requests have no answer, because there was an error or the prediction is
+    missing. The answers are in the order of `Requests`; `order` is the permutation that puts them
     into the order of this log.
     """
 
@@ -41,7 +41,7 @@ class Answers:
     order: Counts
 
     def seconds(self) -> Floats:
-        """Return the latencies in the order of this log; infinite where there is no answer."""
+        """Return the latencies in seconds, in the order of this log; infinite without an answer."""
         found = np.full(len(self.failed), np.inf)
         found[~self.failed] = seconds_of(taken(self.columns["latency"], ~self.failed))
         return found[self.order]
@@ -51,9 +51,9 @@ class Answers:
 class Requests:
     """The requests that are in both logs, in the order of the candidate's log.
 
-    `rows` has the number of rows of the candidate's and of production's log. `slices` has the name
-    of each slice and a mask of its requests, or the exception that its condition raised. Without
-    slices it has one item for all requests, without a name.
+    `rows` has the numbers of rows of the two logs: candidate, production. `slices` has the name of
+    each slice and a mask of its requests, or the exception that its condition raised. Without
+    slices, it has one item for all requests, whose name is None.
     """
 
     candidate: Answers
@@ -63,12 +63,12 @@ class Requests:
 
     @property
     def n(self) -> int:
-        """Number of requests in both logs."""
+        """The number of requests that are in both logs."""
         return len(self.candidate.failed)
 
     @property
     def unmatched(self) -> tuple[int, int]:
-        """Number of requests that are in the candidate's log only, and in production's only."""
+        """The number of requests only in the candidate's log, and only in production's log."""
         return self.rows[0] - self.n, self.rows[1] - self.n
 
 
@@ -81,15 +81,16 @@ def read_requests(
     by: Any,
     max_groups: int,
 ) -> Requests:
-    """Join both logs by the column `on`, and return their requests.
+    """Join both logs by the column `on`, and return the requests that are in both.
 
-    `candidate` and `production` have the names of the columns to read by option.
+    `candidate` and `production` map the names of options, such as ``"prediction"``, to the columns
+    to read.
 
     Raises
     ------
     EvidenceError
-        For columns that are not in a log or can't be read, ids that are missing, repeated or of
-        another type than in the other log, and more than `max_groups` slices.
+        If a column is not in a log or can't be read, if ids are missing or repeated, if the ids of
+        the two logs have different types, or if there are more than `max_groups` slices.
     """
     schemas = [evidence.source(log).schema for log in LOGS]
     for log, schema, names in zip(LOGS, schemas, (candidate, production), strict=True):
@@ -152,7 +153,7 @@ def _column(evidence: Evidence, log: str, name: str, table: pa.Table) -> Column:
 
 
 def taken(column: Column, rows: Counts | Mask) -> Column:
-    """Return some rows of a column, given by their row numbers or by a mask."""
+    """Return the given rows of a column; `rows` has row numbers or is a mask."""
     numbers = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
     if len(numbers) == column.rows and np.array_equal(numbers, np.arange(column.rows)):
         return column
@@ -181,7 +182,7 @@ def _keys(log: str, on: str, ids: Column) -> KeyHashes:
 
 
 def missing_in(column: Column) -> Mask:
-    """Return a mask of the rows without a value."""
+    """Return a mask of the rows of a column that have no value."""
     return np.zeros(column.rows, np.bool_) if column.missing is None else column.missing.copy()
 
 
@@ -261,8 +262,8 @@ def _slices(
 def same_answers(candidate: Answers, production: Answers, rtol: float) -> Mask:
     """Return a mask of the requests to which both models gave the same answer.
 
-    With `rtol`, floats and decimals may differ by this share of the larger one. All other values
-    are compared exactly, whatever their types: 1 and 1.0 are the same.
+    Floats and decimals may differ by the share `rtol` of the larger one. All other values are
+    compared exactly, whatever their types: 1 and 1.0 are the same.
     """
     one, other = (side.columns["prediction"] for side in (candidate, production))
     both = ~candidate.failed & ~production.failed

@@ -1,4 +1,4 @@
-"""Statistic: a statistic of a column is within limits, or near that of the reference."""
+"""Statistic: check a statistic of a column against limits or against the reference."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -105,63 +105,68 @@ class _Claim(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Statistic(Gate):
-    """Check that a statistic of a column is within limits, or near that of the reference.
+    """Check that a statistic of a column, such as its mean, is within limits.
+
+    The statistic can also be compared with the same statistic of the reference.
 
     Parameters
     ----------
     of : str
-        ``"mean"``, ``"median"``, ``"std"``, ``"sum"``, ``"min"``, ``"max"``, a quantile such as
-        ``"quantile:0.95"``, ``"distinct"`` (the number of distinct values), ``"rows"`` (of the
-        table), or ``"rate"`` (the share of rows in which a bool is true).
+        The statistic: ``"mean"``, ``"median"``, ``"std"`` (standard deviation), ``"sum"``,
+        ``"min"``, ``"max"``, a quantile such as ``"quantile:0.95"``, ``"distinct"`` (the number of
+        distinct values), ``"rows"`` (the number of rows of the table), or ``"rate"`` (the share of
+        rows in which a column of bools, or a condition, is true).
     column : str, optional
-        The column. It is not given for ``"rows"``, or for ``"rate"`` with a `condition`.
+        Name of the column. It must be left out for ``"rows"``, and for ``"rate"`` with a
+        `condition`.
     condition : str, optional
-        A condition whose rate is measured, such as ``"amount > 0"``, in the language of
+        For ``"rate"``: a condition on each row, such as ``"amount > 0"``, in the language of
         :doc:`/reference/conditions`.
     at_least, at_most : float, optional
-        Inclusive limits of the statistic.
+        Smallest and largest allowed value of the statistic, inclusive. At least one limit of any
+        kind is required.
     max_change : float, optional
-        Largest difference from the statistic of the reference, in either direction.
+        Largest difference from the statistic of the reference, in either direction and in units of
+        the statistic.
     max_relative_change : float, optional
-        Largest difference as a share of the statistic of the reference.
+        Largest difference from the statistic of the reference, as a share of the latter: 0.1 is 10
+        %.
     by : str, sequence of str, or mapping of str to condition, optional
-        Check each slice instead of all rows: by the values of columns, or by conditions:
-        ``{"old": "age > 60"}``. A function gets each batch of rows as a `pyarrow.Table` and returns
-        one bool per row.
+        Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
+        one slice for each combination of their values. A mapping defines slices by conditions, as
+        in ``{"old": "age > 60"}``. A condition is a text, or a function that gets each batch of
+        rows as a `pyarrow.Table` and returns one bool per row.
     decide_by : {"interval", "estimate"}
-        "interval": PASS if the whole interval is within the limit, FAIL if the whole interval is
-        beyond. "estimate": compare the value itself. ``"sum"``, ``"min"``, ``"max"``,
-        ``"distinct"`` and ``"rows"``
-        are always decided by the value itself.
+        "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
+        interval is beyond. "estimate": the value itself is compared with the limit. For ``"sum"``,
+        ``"min"``, ``"max"``, ``"distinct"`` and ``"rows"``, the value itself is always compared.
     confidence : float
-        Level of the two-sided interval.
+        Confidence level of the two-sided interval.
     max_groups : int
-        Largest number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`. The default name has the statistic and the column: ``"statistic:mean:age"``.
 
     Raises
     ------
     OptionError
-        Without a limit, for an unknown statistic, and for a condition that is not in the language.
+        If no limit is given, for an unknown statistic, and for a condition with a syntax error.
 
-    Notes
-    -----
-    Null and NaN are left out and reported. Infinite values make a mean, a sum or a standard
-    deviation an ERROR. A column without values is INCONCLUSIVE. With ``decide_by="interval"``, a
-    statistic without an interval is INCONCLUSIVE, too, such as the mean or the standard deviation
-    of a single value or of equal values.
+    Notes ----- Null and NaN are left out, and the reason says how many. An infinite value makes a
+    mean, a sum or a standard deviation an ERROR. A column without values is INCONCLUSIVE. With
+    ``decide_by="interval"``, a statistic without an interval is INCONCLUSIVE too, such as the mean
+    or the standard deviation of a single value or of equal values.
 
-    Intervals are Hall's for the mean and for the mean squared deviation, order statistics for
-    quantiles and Wilson's for rates; they assume independent rows. A change of means has Welch's
-    interval, other changes that of Zou and Donner, and relative changes Fieller's. A relative
-    change is INCONCLUSIVE if the interval of the reference's statistic contains 0, and an ERROR if
-    that statistic is 0. With `by`, a FAIL by interval is corrected for the number of slices by
-    Holm's method.
+    The intervals assume that rows are independent. The mean and the standard deviation have Hall's
+    interval [1]_, quantiles have order statistics, and rates have Wilson's interval. A change of
+    means has Welch's interval, other changes that of Zou and Donner [2]_, and relative changes
+    Fieller's. A relative change is INCONCLUSIVE if the interval of the reference's statistic
+    contains 0, and an ERROR if this statistic is 0. With `by`, Holm's correction for the number of
+    slices is applied to a FAIL by interval.
 
-    Sums and extremes of integers and decimals are exact. Medians and quantiles keep 8 bytes of
-    memory for each value, and ``"distinct"`` keeps each distinct value. All other statistics need
-    no memory that grows with the number of rows.
+    Sums, minima and maxima of integers and decimals are exact. Medians and quantiles need 8 bytes
+    of memory for each value, and ``"distinct"`` keeps each distinct value in memory. The memory for
+    all other statistics does not grow with the number of rows.
 
     References
     ----------
@@ -244,7 +249,7 @@ class Statistic(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"statistic:"``, the statistic, and the column or condition."""
+        """The kind, the statistic, and the column or condition: ``"statistic:mean:age"``."""
         subject = self.column or self.condition
         return ":".join([self.kind, self.of, *([short_name(subject)] if subject else [])])
 
@@ -259,11 +264,11 @@ class Statistic(Gate):
         return "estimate" if self.of in _BY_ESTIMATE else self.decide_by
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counter of the statistic, or one for each slice."""
+        """Yield the counter from which the statistic is computed, or one for each slice."""
         yield from (counter for _, counter in self._counters(schema))
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counters for the reference: the same as for the data."""
+        """Yield the counters for the reference, which are the same as for the data."""
         return self.counts(schema)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, Counter]]:
@@ -277,7 +282,7 @@ class Statistic(Gate):
             yield part, counter_of(self.of, column, compiled, part)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks of all rows, or of each slice."""
+        """Yield the checks of the statistic in all rows, or in each slice."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         self._check_kind(schema, "the table")
         reference = self._reference(evidence) if self._changes else None

@@ -1,4 +1,4 @@
-"""Compute a statistic of a column with its interval, and its change from a reference."""
+"""Compute a statistic of a column, its confidence interval, and its change from a reference."""
 
 import math
 from collections.abc import Callable
@@ -36,22 +36,23 @@ _VALUES = _NUMBERS | {"bool", "string", "binary", "date", "time", "timestamp", "
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of some rows.
+    """The value of a statistic of some rows, and its confidence interval.
 
     Attributes
     ----------
     n, missing : int
-        Number of values, and of rows without one.
+        Number of values, and number of rows in which the value is missing.
     value : int, float, Fraction or None
         The statistic; None if it is not defined.
     interval : callable
-        Returns the interval at a level of confidence, or None if there is no interval.
+        Takes a confidence level, and returns the interval, or None if there is no interval.
     method : str
-        Name of the method of the interval.
+        Name of the statistical method of the interval, for reports.
     moments : Moments, optional
         Moments of the values, for a mean.
     bounds : (float, float), optional
-        Smallest and largest possible value, if a baseline does not have the value exactly.
+        Smallest and largest possible value, if the exact value can't be computed from a stored
+        baseline.
     """
 
     n: int
@@ -71,10 +72,11 @@ def kinds_of(of: str) -> frozenset[str]:
 
 
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
-    """Return the counter of a statistic, for all rows of a table or for a slice (`part`).
+    """Return the counter from which a statistic is computed, for a part of a table.
 
-    `of` is the name of the statistic. `condition` is the condition of ``"rate"``; for ``"rows"`` it
-    is true in each row, and for other statistics it is None.
+    `of` is the name of the statistic, and `part` says which rows are counted. `condition` is the
+    condition of ``"rate"``. For ``"rows"`` it is a condition that is true in each row, and for
+    other statistics it is None.
     """
     if condition is not None:
         read = part.read if part.slice else ()
@@ -85,10 +87,10 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 
 
 def estimate(of: str, state: Any, rows: int) -> Estimate:
-    """Return the estimate of a statistic of one column.
+    """Return the value of a statistic of one column, and its confidence interval.
 
-    `of` is the name of the statistic, and `rows` the number of rows. `state` is the result of the
-    counter that `counter_of` returns for this statistic.
+    `of` is the name of the statistic, and `rows` the number of rows. `state` is what the counter of
+    this statistic (see `counter_of`) counted.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
@@ -222,12 +224,14 @@ _ESTIMATES: dict[str, Callable[[Any, int], Estimate]] = {
 
 
 def from_baseline(of: str, baseline: Baseline, column: str) -> Estimate:
-    """Return a statistic of a baseline.
+    """Return a statistic of a column of a stored baseline.
+
+    `of` is the name of the statistic.
 
     Raises
     ------
     EvidenceError
-        For a statistic that a baseline does not have.
+        For a statistic that can't be computed from a baseline.
     """
     if of == "rows":
         return _rows(RuleGroup((), 0, 0, 0), baseline.rows)
@@ -286,14 +290,15 @@ def _stored_quantile(of: str, sketch: QuantileSketch, rows: int) -> Estimate:
 def change(
     ours: Estimate, theirs: Estimate, *, relative: bool
 ) -> tuple[Number, Callable[[float], Interval | None]]:
-    """Return the change of a statistic against the reference, and its interval at a level.
+    """Return the change of a statistic against the reference, and a function for its interval.
 
-    A relative change is divided by the absolute value of the reference.
+    The function takes a confidence level. A `relative` change is divided by the absolute value of
+    the reference's statistic.
 
     Raises
     ------
     EvidenceError
-        For a relative change against 0.
+        For a relative change if the statistic of the reference is 0.
     """
     value, other = ours.value, theirs.value
     if value is None or other is None:
