@@ -1,4 +1,7 @@
-"""All metrics by name, each with its direction, range, interval and paired difference."""
+"""All metrics by name; each has its direction, range and confidence interval.
+
+Each metric also has the interval and the test of its difference between two models.
+"""
 
 import re
 from collections.abc import Mapping
@@ -62,16 +65,16 @@ def find(
     owner: str,
     greater_is_better: bool | None = None,  # noqa: FBT001
 ) -> Metric:
-    """Return the metric for the option `metric` of a gate, which is a name or a function.
+    """Return the metric for the option `metric` of a gate: the name of a metric, or a function.
 
-    A name that is not one of `NAMES` may be that of a metric of scikit-learn or fairlearn. `owner`
-    is the name of the gate, for messages. `greater_is_better` is for functions, and for metrics
-    that define no direction: whether a greater value is better.
+    A name that is not in `NAMES` can be the name of a metric of scikit-learn or fairlearn. `owner`
+    is the name of the gate, for messages. `greater_is_better` says whether greater values are
+    better. It is needed for functions, and for metrics for which this is not defined.
 
     Raises
     ------
     OptionError
-        For an unknown name, and for a direction that contradicts the metric's own.
+        For an unknown name, and if `greater_is_better` is wrong for the metric.
 
     Examples
     --------
@@ -109,9 +112,9 @@ def find(
 
 
 def own_name(name: str) -> str:
-    """Return our name of a metric that has another name in another library; "" if there is none.
+    """Return the name in this library of a metric that has another name in another library.
 
-    Of a name that has no valid number after an "@", an example is returned.
+    It is "" if there is none. For names such as "ndcg@10", an example with a number is returned.
 
     Examples
     --------
@@ -127,10 +130,10 @@ def own_name(name: str) -> str:
 
 
 def named(name: str) -> Metric | None:
-    """Return the metric with a name; None if there is none.
+    """Return the metric with the given name; None if there is none.
 
-    Some names have a number after an "@": how many ranked documents are counted, or which quantile
-    is predicted.
+    Some names have a number after an "@": the number of ranked documents that are counted, or the
+    quantile that is predicted.
 
     Examples
     --------

@@ -38,17 +38,17 @@ _MOST_CLASSES = 64
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CountMetric(Metric):
-    """A metric computed from the confusion matrix ``cells[true, predicted]``.
+    """Base class of metrics computed from the confusion matrix ``cells[true, predicted]``.
 
     Parameters
     ----------
     strict : bool
-        Whether predicted labels that are not in `y_true` are refused, because a misspelt positive
-        label would count as a negative prediction.
+        Whether EvidenceError is raised for predicted labels that are not in `y_true`. Otherwise a
+        misspelt positive label would count as a negative prediction.
     equal_weights : bool
-        Whether all classes have the same weight.
+        Whether the metric gives all classes the same weight, whatever their numbers of rows.
     counted : str
-        What the rows in the denominator are called in messages, in the plural.
+        The word for the rows in the denominator in messages, in the plural, such as "positives".
     undefined_reason : str
         The reason to report if the metric is undefined. By default it is "no" followed by
         `counted`, such as "no rows".
@@ -63,16 +63,17 @@ class CountMetric(Metric):
 
     @abstractmethod
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the value of the metric for many confusion matrices at once; NaN where undefined.
+        """Return the value of the metric for each of many confusion matrices; NaN where undefined.
 
-        Confusion matrices of shape ``(..., k, k)`` give values of shape ``(...)``. `positive` is
-        the position of the positive class.
+        `cells` has the shape ``(..., k, k)`` for k classes, and the result the shape ``(...)``.
+        `positive` is the position of the positive class.
         """
 
     def positive(self, outcomes: Outcomes) -> int | None:
-        """Return the position of the positive class; None if the metric has none.
+        """Return the position of the positive class in `classes`.
 
-        Raises EvidenceError for predicted labels that the metric does not accept.
+        It is None if the metric has no positive class. Raises EvidenceError for predicted labels
+        that the metric refuses.
         """
         if self.strict and outcomes.unseen:
             msg = (
@@ -83,7 +84,7 @@ class CountMetric(Metric):
         return outcomes.binary(self.name) if self.binary else None
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Compute the value and its confidence interval from the confusion matrix."""
+        """Return the value of the metric and its confidence interval."""
         value = float(self.of_cells(outcomes.cells, self.positive(outcomes)))
         if np.isnan(value):
             return undefined(self.undefined_reason or f"no {self.counted}")
@@ -94,25 +95,25 @@ class CountMetric(Metric):
 
     @abstractmethod
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows in a denominator, and what these rows are called.
+        """Return the number of rows in the denominator of the metric, and the word for these rows.
 
-        An average over classes has one denominator per class. With weights, the number of rows is
-        the effective one. The name is empty if the denominator is the number of all rows, which the
-        gate checks itself.
+        An average over classes has one denominator per class; the smallest is returned. If rows
+        have weights, the effective number of rows is returned. The word is empty if the denominator
+        is the number of all rows, because gates check this number themselves.
         """
 
     @abstractmethod
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the estimate of the metric: the given value with its confidence interval."""
+        """Return the given value of the metric, with its confidence interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by resampling the joint counts of the true label and both predictions.
+        """Return the interval and test of the difference of two models, from resampled counts.
 
-        Discordant rows are those that only one of the models gets right. If there are few of them,
-        the resamples would vary too little. One row is therefore added to the counts: half of it to
-        the rows that only the candidate gets right, half to those that only production gets right.
-        Agresti and Min do so for paired shares. If all classes have the same weight, one row is
-        added to each class.
+        The rows are counted by true label and both predictions, and these counts are resampled. If
+        only few rows are right for one model only, the resamples would vary too little. So one row
+        is added to the counts: half of it to the rows that only the candidate gets right, and half
+        to those that only production gets right. Agresti and Min do the same for paired shares
+        [1]_. If all classes have the same weight, one row is added to each class.
 
         References
         ----------
@@ -175,17 +176,17 @@ def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Share(CountMetric):
-    """A metric that is a share of rows, with Wilson's confidence interval.
+    """A metric that is a share of rows, such as recall, with Wilson's confidence interval.
 
     Parameters
     ----------
     share : callable
-        Takes confusion matrices ``(..., k, k)`` and the position of the positive class, and returns
-        the numerators and the denominators.
+        A function of confusion matrices, shape ``(..., k, k)``, and the position of the positive
+        class. It returns the numerators and the denominators.
     overlap : bool
-        Whether the metric is F1. It equals ``2 j / (1 + j)``, where ``j`` is the share of true
-        positives among rows that are positive or predicted positive, so Wilson's interval for
-        ``j`` gives that of F1.
+        Whether the metric is F1. F1 equals ``2 j / (1 + j)``, where ``j`` is the share of true
+        positives among the rows that are positive or predicted positive. So its interval is
+        computed from Wilson's interval for ``j``.
     """
 
     share: Fraction = field(repr=False)
@@ -193,9 +194,9 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the numerators divided by the denominators, for F1 the value computed from both.
+        """Return the share for each confusion matrix: the numerator divided by the denominator.
 
-        NaN where a denominator is 0.
+        For F1 it is the value computed from both. It is NaN if the denominator is 0.
         """
         return self._value(*self.share(cells, positive))
 
@@ -203,9 +204,9 @@ class Share(CountMetric):
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows in the denominator, and a name for these rows.
+        """Return the number of rows in the denominator, and the word for these rows.
 
-        With weights, it is the effective number.
+        If rows have weights, the effective number of rows is returned.
         """
         positive = self.positive(outcomes)
         n = whole = float(self.share(outcomes.cells, positive)[1])
@@ -214,7 +215,7 @@ class Share(CountMetric):
         return n, "" if self.counted == "rows" else self.counted
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value with Wilson's confidence interval."""
+        """Return the given value with Wilson's confidence interval."""
         part, whole = map(float, self.share(outcomes.cells, self.positive(outcomes)))
         n, _ = self.smallest(outcomes)
         ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
@@ -222,12 +223,11 @@ class Share(CountMetric):
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models on the same rows, with Tango's interval and McNemar's test.
+        """Return the difference of two models, with Tango's interval and McNemar's test.
 
-        Both use only the numbers of rows that are in the numerator for one model and not for the
-        other, such as the rows that one model gets right and the other wrong. If the predictions
-        decide which rows are in the denominator, as for precision, the counts are resampled
-        instead.
+        Both use only the rows that are in the numerator for one model but not for the other, such
+        as those that one model gets right and the other gets wrong. If the predictions decide which
+        rows are in the denominator, as for precision, the counts are resampled instead.
         """
         counts = self._discordant(candidate, production)
         if counts is None:
@@ -236,7 +236,10 @@ class Share(CountMetric):
         return tango_change(b, c, n)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share as a sum over rows; for F1, the share that it is computed from."""
+        """Return the share as a sum over rows, from which cluster-robust intervals are computed.
+
+        For F1, it is the share from which F1 is computed.
+        """
         positive, true, pred = self.positive(outcomes), outcomes.true, outcomes.pred
         if positive is None:  # a share of right or wrong rows
             cell = (true != pred).astype(np.intp)
@@ -258,7 +261,10 @@ class Share(CountMetric):
         )
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models on rows in clusters, see `clustered_share_change`."""
+        """Return interval and test of the difference of two models, for rows in clusters.
+
+        See `clustered_share_change`.
+        """
         change, counts = super().clustered_change(candidate, production), None
         if "no_interval" not in change.details:
             counts = self._discordant(candidate, production)
@@ -299,9 +305,9 @@ class Share(CountMetric):
         return self.row_values(outcomes)
 
     def row_values(self, outcomes: Outcomes) -> tuple[Mask, Mask]:
-        """Return a mask of the rows in the denominator, and one of those in the numerator.
+        """Return a mask of the rows in the denominator, and a mask of those in the numerator.
 
-        The metric, unless it is F1, is the share of the latter among the former.
+        For F1 they are those of the share from which F1 is computed.
         """
         counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
         positive = self.positive(outcomes)
@@ -332,10 +338,10 @@ def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
 
 
 class Support(NamedTuple):
-    """Which rows the value of each class is computed from, to check that there are enough.
+    """Which rows the value of each class is computed from, to check that they are enough.
 
-    `rows` counts these rows by class in a confusion matrix ``(k, k)``, and `what` names them in
-    messages.
+    The function `rows` counts these rows by class, from a confusion matrix of shape ``(k, k)``.
+    `what` is the word for them in messages.
     """
 
     rows: Callable[[Floats], Floats]
@@ -346,22 +352,23 @@ class Support(NamedTuple):
 class MarginMetric(CountMetric):
     """A metric computed from the numbers of correct, true and predicted rows of each class.
 
-    The interval is computed from the confusion matrix, at a cost that does not depend on the number
-    of rows. For a plain mean over classes, Wilson's intervals of the classes are combined. For any
-    other metric, confusion matrices are drawn at random and the metric is computed for each: for
-    two classes from the posterior distribution with Jeffreys' prior, and for more classes from the
-    multinomial distribution, with a BCa interval.
+    The cost of its interval does not depend on the number of rows, because it is computed from the
+    confusion matrix. For a plain mean over classes, Wilson's intervals of the classes are combined.
+    For any other metric, many confusion matrices are drawn at random, and the metric is computed
+    from each. With two classes they are drawn from the posterior distribution with Jeffreys' prior.
+    With more classes they are drawn from the multinomial distribution, and the interval is a BCa
+    interval.
 
     Parameters
     ----------
     formula : callable
-        Takes three arrays of shape ``(..., k)``, the numbers of correct, true and predicted rows of
-        each class, and returns the values of the metric.
+        A function of three arrays of shape ``(..., k)``: the numbers of correct, true and predicted
+        rows of each class. It returns the values of the metric.
     support : Support, optional
         Which rows the value of each class is computed from.
     mean_of : {"true", "pred"} or None
-        For a plain mean of shares over the classes: whether the denominator of a class is its true
-        or its predicted rows. None for any other metric.
+        For a plain mean of shares over the classes: the denominator of each share, "true" for the
+        true rows of the class and "pred" for the predicted rows. None for any other metric.
     """
 
     formula: Formula = field(repr=False)
@@ -372,13 +379,13 @@ class MarginMetric(CountMetric):
     )
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Apply the formula to confusion matrices."""
+        """Return the value of the metric for each confusion matrix, computed by the formula."""
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows that a class is measured on, and the rows' name."""
+        """Return the smallest number of rows from which a class is measured, and their name."""
         if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has no value
@@ -387,10 +394,10 @@ class MarginMetric(CountMetric):
         return float((sums**2 / squares).min()), self.support.what
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value with its confidence interval.
+        """Return the given value with its confidence interval.
 
-        A plain mean over classes combines the intervals of the classes; other metrics resample the
-        cells of the confusion matrix.
+        For a plain mean over classes, the intervals of the classes are combined. For other metrics,
+        confusion matrices are drawn at random.
         """
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0
@@ -425,7 +432,10 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return a mean of shares over the classes as a sum over rows; None for other metrics."""
+        """Return a mean of shares over the classes as a sum over rows; None for other metrics.
+
+        Cluster-robust intervals are computed from it.
+        """
         if self.mean_of is None or outcomes.pred is None:
             return None
         part = outcomes.true if self.mean_of == "true" else outcomes.pred
@@ -438,14 +448,14 @@ class MarginMetric(CountMetric):
         return Linear(float(shares.sum()) / classes, influence, weight, part, "share")
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models on the same rows.
+        """Return the interval and test of the difference of two models on the same rows.
 
-        For a mean over the true classes, Tango's intervals of the classes are combined, and
-        McNemar's test is made over all classes. Other metrics resample counts.
+        For a mean over the true classes, Tango's intervals of the classes are combined, and the
+        test is McNemar's test over all classes. For other metrics, the counts are resampled.
 
-        The test uses the sum of ``(b - c) / n`` over the classes. In a class of ``n`` rows, ``b``
-        rows are right for the candidate only, and ``c`` rows for production only. If the models do
-        not differ, the variance of this sum is ``sum((b + c) / n**2)``.
+        McNemar's test uses the sum of ``(b - c) / n`` over the classes. In a class of ``n`` rows,
+        ``b`` rows are right for the candidate only, and ``c`` rows for production only. If the
+        models do not differ, the variance of this sum is ``sum((b + c) / n**2)``.
         """
         if self.mean_of != "true":
             return super().change(candidate, production)
@@ -475,11 +485,12 @@ class MarginMetric(CountMetric):
 
 
 def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """Return the confidence interval of a mean of independent values from that of each value.
+    """Return the confidence interval of a mean of independent values, from their intervals.
 
-    For ``k`` values ``p`` with intervals ``(l, u)`` and mean ``m`` it is
-    ``m - sqrt(sum((p - l)**2)) / k`` to ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance
-    estimates recovery, MOVER). Shares of classes are independent, given the rows of each class.
+    For ``k`` values ``p`` with intervals ``(l, u)`` and mean ``m`` it is ``m - sqrt(sum((p -
+    l)**2)) / k`` to ``m + sqrt(sum((u - p)**2)) / k``. This is the method of variance estimates
+    recovery (MOVER) [1]_. The shares of classes are independent, given the number of rows of each
+    class.
 
     References
     ----------

@@ -1,4 +1,7 @@
-"""Intervals and tests of metrics for rows in clusters, which depend on each other."""
+"""Intervals and tests of metrics for rows in clusters.
+
+Rows of the same cluster, such as those of one patient, may depend on each other.
+"""
 
 import math
 from collections.abc import Callable
@@ -34,7 +37,7 @@ _ONE_CLUSTER = "all counted rows are in one cluster; an interval needs several"
 
 
 class Linear(NamedTuple):
-    """A metric whose deviation from the true value is nearly a sum over the rows.
+    """A metric in linear form: its deviation from the true value is nearly a sum over the rows.
 
     Parameters
     ----------
@@ -44,14 +47,14 @@ class Linear(NamedTuple):
     influence : ndarray of shape (n,)
         The derivative of `value` with respect to the weight of each row, times that weight.
     weight : ndarray of shape (n,)
-        How much each row counts in a denominator; 0 for a row that does not.
+        The weight of each row in the denominator of the metric; 0 for a row that is not in it.
     part : ndarray of int, shape (n,), optional
         The class of each row, for a metric with one denominator per class.
     scale : {"share", "logit", "plain"}
-        The interval: Wilson's for a "share", Student's t on the logit scale for "logit", and
-        Student's t for "plain".
+        Which interval the metric has: Wilson's for "share", Student's t on the logit scale for
+        "logit", and Student's t for "plain".
     to_metric : callable
-        Converts `value` to the metric.
+        A function that converts `value` to the metric.
     slope : float
         The derivative of `to_metric` at `value`.
     """
@@ -66,12 +69,12 @@ class Linear(NamedTuple):
 
     @property
     def method(self) -> str:
-        """The name of the interval, for reports."""
+        """The name of the method of the interval, for reports."""
         return _METHODS[self.scale]
 
 
 def no_interval(name: str) -> str:
-    """Return the reason why the metric `name` has no interval for rows in clusters."""
+    """Return the reason, in words, why the metric `name` has no interval for rows in clusters."""
     return (
         f"`{name}` has no interval for rows in clusters; decide_by='estimate' needs none, and "
         "shares such as accuracy, areas under the ROC curve and means of losses have one"
@@ -81,9 +84,10 @@ def no_interval(name: str) -> str:
 def clustered_interval(
     linear: Linear, cluster: Codes, confidence: float
 ) -> tuple[Ends, dict[str, object]]:
-    """Return the interval of a metric for rows in clusters, and details for the report.
+    """Return the confidence interval of a metric for rows in clusters, and details for the report.
 
-    If there is no interval, ``details["no_interval"]`` is the reason.
+    `cluster` has the number of the cluster of each row. If there is no interval,
+    ``details["no_interval"]`` is the reason.
     """
     variance = cluster_variance(linear.influence, cluster, linear.weight, linear.part)
     if not variance.freedom > 0:
@@ -113,14 +117,20 @@ def clustered_interval(
 
 
 class LinearChange(NamedTuple):
-    """The difference between a metric of two models: influence of each row, and its variance."""
+    """The difference of a metric between two models, in linear form.
+
+    It has the influence of each row on the difference, and the variance of the difference.
+    """
 
     moved: Floats
     variance: ClusterVariance
 
 
 def linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
-    """Return the influence of each row on a difference of two models, and the variance of it."""
+    """Return the difference of a metric between two models in linear form.
+
+    The result has the influence of each row on the difference, and the variance of the difference.
+    """
     moved = mine.slope * mine.influence - theirs.slope * theirs.influence
     weight = np.maximum(mine.weight, theirs.weight)
     return LinearChange(moved, cluster_variance(moved, cluster, weight, mine.part))
@@ -135,21 +145,25 @@ def clustered_change(
     widest: float = math.inf,
     unseen: Callable[[Floats], float] = lambda _: 0.0,
 ) -> Change:
-    """Compare two models on rows in clusters, by Student's t with a variance from cluster sums.
+    """Return the interval and test of the difference of two models, for rows in clusters.
+
+    Both are Student's t, with a variance that is computed from the sums of the clusters.
 
     Parameters
     ----------
     name : str
         The name of the metric, for messages.
     mine, theirs : Linear or None
-        The metric of the candidate and of production; None if it has no interval.
+        The metric of the candidate and of production in linear form; None if it has no such form.
+        The result then has no interval.
     candidate : Outcomes
-        The rows.
+        The labels and predictions of the candidate, with the clusters of the rows.
     widest : float
-        The largest possible difference.
+        The largest possible difference; the interval is cut off there.
     unseen : callable
-        Takes the influence of each row on the difference, and returns a number that is added to
-        the variance for independent rows, see `mlgates.stats.ranking.unseen_variance`.
+        A function of the influence of each row on the difference. It returns a number that is added
+        to the variance for independent rows, see `mlgates.stats.ranking.unseen_variance`. By
+        default the number is 0.
     """
     cluster = candidate.cluster
     details: dict[str, object] = {"clusters": candidate.clusters}
@@ -183,22 +197,23 @@ def clustered_change(
 def clustered_share_change(
     change: Change, counts: tuple[float, float, float], mine: Linear, theirs: Linear, cluster: Codes
 ) -> Change:
-    """Return the change of a share of rows in clusters.
+    """Return the interval and test of the difference of a share, for rows in clusters.
 
-    For Tango's interval and McNemar's test, the number of discordant rows is divided by the design
-    effect: the variance of the difference divided by the variance for independent rows. If no row
-    is discordant, the design effect is not known, and each cluster counts as one row. The p-value
-    is the larger one of McNemar's test and Student's t.
+    The design effect is the variance of the difference, divided by the variance for independent
+    rows. For Tango's interval and McNemar's test, the number of discordant rows (in the numerator
+    for one model only) is divided by it. If no row is discordant, the design effect is not known,
+    and each cluster counts as one row. The p-value is the larger one of McNemar's test and
+    Student's t.
 
     Parameters
     ----------
     change : Change
-        The change by Student's t.
+        The difference with its interval and test by Student's t.
     counts : (float, float, float)
-        The number of rows in the numerator of the candidate but not of production, in that of
-        production but not of the candidate, and in the denominator.
+        Three numbers of rows: those in the numerator of the candidate but not of production, those
+        in the numerator of production but not of the candidate, and those in the denominator.
     mine, theirs : Linear
-        The share of the candidate and of production.
+        The share of the candidate and of production in linear form.
     cluster : ndarray of int
         The cluster of each row.
     """

@@ -1,7 +1,7 @@
 """The difference of a metric between two models on the same rows: value, interval and test.
 
-Every comparison is paired. Rows on which both models agree do not count towards the standard
-error, so that it is several times smaller than that of two separate samples.
+Every comparison is paired: rows on which both models agree do not add to the standard error. So it
+is usually much smaller than that of two separate samples.
 """
 
 import math
@@ -33,23 +33,24 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Confidence interval and test of the difference of a metric between two models.
+    """The confidence interval and the test of the difference of a metric between two models.
 
     Parameters
     ----------
     method : str
-        Name of the method that the interval comes from.
+        Name of the statistical method of the interval, for reports.
     ends : callable
-        Takes a level of confidence and returns the interval, or None if there is no interval.
+        A function of a confidence level. It returns the interval, or None if there is no interval.
     value : float, optional
-        The exact difference, where it can be computed without the rounding of a subtraction.
+        The difference, if it can be computed without the rounding error of a subtraction; otherwise
+        None.
     p_value : float, optional
-        The p-value of the hypothesis that the two models do not differ; None without a test.
+        The p-value of the hypothesis that the two models do not differ; None if there is no test.
     details : mapping
-        Plain values for the report.
+        Further values for the report.
     alike : {"answers", "rankings"} or None
-        "answers" where both models predict the same on every row, "rankings" where their scores
-        put the rows in the same order.
+        "answers" if both models predict the same on every row, "rankings" if their scores put the
+        rows in the same order; otherwise None.
     """
 
     method: str
@@ -64,19 +65,22 @@ class Change:
 
 
 def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
-    """Return a change of exactly 0, for models with the same answers or rankings on all rows."""
+    """Return a difference of exactly 0, for models with equal answers or rankings on all rows.
+
+    `method` is the name of the method for reports.
+    """
     return Change(method, lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
 
 
 def normal_change(method: str, change: float, variance: float, unseen: float = 0.0) -> Change:
-    """Return a change with a normal confidence interval, cut off at -1 and 1, and its p-value.
+    """Return a difference with a normal confidence interval and its p-value.
 
-    `change` is the difference of the metric, and `variance` the variance of `change`. `method` is
-    the name of the method that computed the variance, for reports. `unseen` is a variance to add
-    for rows that a sample may lack, see `mlgates.stats.ranking.unseen_variance`. It makes the
-    interval longer. The p-value is computed without it, because under its null hypothesis the
-    models do not differ. If `variance` is 0 or NaN, the change has neither an interval nor a
-    p-value.
+    `change` is the difference of the metric, and `variance` the variance of `change`. The interval
+    is cut off at -1 and 1. `method` is the name of the method that computed the variance, for
+    reports. `unseen` is a variance that is added for rows that a sample may lack, see
+    `mlgates.stats.ranking.unseen_variance`. It makes the interval longer. It does not change the
+    p-value, because under the null hypothesis the models do not differ. If `variance` is 0 or NaN,
+    there is neither an interval nor a p-value.
     """
     if not variance > 0:
         return Change(method)
@@ -93,19 +97,20 @@ def normal_change(method: str, change: float, variance: float, unseen: float = 0
 def resampled_change(
     value: float, draws: Floats, what: str, left_out: Floats | None = None
 ) -> Change:
-    """Return a change with a bootstrap confidence interval.
+    """Return a difference with a bootstrap confidence interval and its p-value.
 
     Parameters
     ----------
     value : float
-        The difference on all rows.
+        The difference of the metric on all rows.
     draws : ndarray
-        The difference of each resample; NaN where it is undefined. If all are equal, so are the
-        ends of the interval.
+        The difference on each resample; NaN where it is undefined. If all are equal, both ends of
+        the interval have this value.
     what : str
         Name of the resampling method, for the report.
     left_out : ndarray, optional
-        The difference without one row, or one block of rows, for the BCa correction.
+        The differences on all rows but one, or but one block of rows, for the BCa correction. By
+        default there is no correction.
     """
     defined = draws[~np.isnan(draws)]
     how = bca_interval(value, draws, left_out).how
@@ -126,9 +131,10 @@ def resampled_change(
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
-    """Return a function from a confidence level to Tango's interval of a paired difference.
+    """Return a function that computes Tango's interval of a paired difference of two shares.
 
-    `b` of `n` rows are right for the first model only, and `c` for the second model only.
+    The function takes a confidence level. `b` of `n` rows are right for the first model only, and
+    `c` for the second model only.
     """
 
     def ends(confidence: float) -> Ends:
@@ -139,9 +145,10 @@ def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
 
 
 def tango_change(b: float, c: float, n: float) -> Change:
-    """Return a change of a share of `n` rows, with Tango's interval and McNemar's test.
+    """Return the difference of a share of rows, with Tango's interval and McNemar's test.
 
-    `b` rows are in the numerator for the first model only, and `c` rows for the second model only.
+    `n` is the number of rows. `b` rows are in the numerator for the first model only, and `c` rows
+    for the second model only.
     """
     exact, mid = mcnemar(b, c)
     details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
@@ -157,19 +164,20 @@ class Difference:
     Parameters
     ----------
     candidate, production : float or None
-        The two values; None where the metric is undefined.
+        The value of the metric for each model; None if it is undefined.
     value : float or None
-        The candidate's minus production's.
+        The candidate's value minus production's; None if one of them is undefined.
     n : int
-        Rows that both models were measured on; with weights, the effective number.
+        Number of rows on which both models were measured; if rows have weights, the effective
+        number.
     dropped : int
-        Rows without a label.
+        Number of rows that were left out because they have no label.
     undefined : str
-        Why there is no difference, as part of a sentence; empty if there is one.
+        Why the difference is undefined, as part of a sentence; empty if it is defined.
     lacking : str
         Why the rows are too few for a decision, as part of a sentence; empty if they are enough.
     change : Change
-        Interval and test of the difference.
+        Confidence interval and test of the difference.
     """
 
     candidate: float | None
@@ -185,30 +193,31 @@ class Difference:
 def difference(
     metric: "Metric", candidate: Outcomes, production: Outcomes, *, interval: bool = True
 ) -> Difference:
-    """Compare a metric between two models on the same rows.
+    """Return the difference of a metric between two models on the same rows, and its interval.
 
     Parameters
     ----------
     metric : Metric
         The metric to compare.
     candidate, production : Outcomes
-        Of the kind that the metric needs, with the same rows.
+        Labels and predictions of each model, of the kind that the metric needs and with the same
+        rows.
     interval : bool
-        Whether to compute interval and test, which may need resampling.
+        Whether to compute the interval and the test, which can need resampling.
 
     Returns
     -------
     Difference
-        Shares with the same denominator for both models (accuracy, recall, a false positive
-        rate) have Tango's interval from the discordant rows, and means of such shares (balanced
-        accuracy) combine the intervals of the classes. An area under the ROC curve has DeLong's
-        interval, and a mean of losses Student's t interval of the differences per row. All other
-        metrics resample the same rows of both models.
+        The difference. Shares with the same denominator for both models (accuracy, recall, a false
+        positive rate) have Tango's interval. For means of such shares over the classes (balanced
+        accuracy), the intervals of the classes are combined. An area under the ROC curve has
+        DeLong's interval, and a mean of losses has Student's t interval of the differences per row.
+        For all other metrics, the same rows of both models are resampled.
 
     Raises
     ------
     EvidenceError
-        For a value outside the range of the metric, and for outcomes of the wrong kind.
+        If a value is outside the range of the metric, or if the outcomes are of a wrong kind.
     """
     here = metric.measure(candidate, confidence=0)
     try:

@@ -1,4 +1,4 @@
-"""Metrics that are functions: a user's own, or those of another library."""
+"""Metrics that are functions, of the user or of another library."""
 
 import inspect
 import math
@@ -39,18 +39,21 @@ _ROLES = {"y_true": "true", "y_pred": "pred", "y_score": "score", "sample_weight
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FunctionMetric(Metric):
-    """A metric that is a function of true values and of predictions or scores, passed by name.
+    """A metric that is a function of true values, and of predictions or scores.
+
+    The function is called with arguments by name.
 
     Parameters
     ----------
     function : callable
-        Called with arrays; must return one finite number.
+        The function. It is called with arrays, and must return one finite number.
     roles : mapping
-        For each parameter the array of `Outcomes` to pass: "true", "pred", "score" or "weight".
+        A mapping from each parameter of the function to the array of `Outcomes` that it gets:
+        "true", "pred", "score" or "weight".
     pos_label : {"no", "fixed", "optional", "required"}
-        Whether the function has a parameter for the positive label, and whether it is required.
-        "fixed" if the function is a `functools.partial` that already sets the positive label, or an
-        average over classes that does not use it.
+        Whether the function has a parameter for the positive label: "no", or "optional" or
+        "required". "fixed" means that the function is a `functools.partial` that already sets the
+        positive label, or an average over classes that does not use it.
     on_call : callable, optional
         Called without arguments after each call of `function` on resampled rows.
     """
@@ -70,7 +73,7 @@ class FunctionMetric(Metric):
     )
 
     def calls(self, n: int) -> int:
-        """Return how often the function is called to compute the interval for `n` rows."""
+        """Return how many times the function is called to compute the interval for `n` rows."""
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 
@@ -90,7 +93,10 @@ class FunctionMetric(Metric):
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by the bootstrap, with the same resampled rows for both."""
+        """Return the interval and test of the difference of two models, by the bootstrap.
+
+        The same rows are resampled for both models.
+        """
         here, there = self.of_rows(candidate), self.of_rows(production)
 
         def of_both(rows: Values) -> float:
@@ -113,7 +119,7 @@ class FunctionMetric(Metric):
         return np.array(values[:draws]), np.array(values[draws:])
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
-        """Return a function that computes the metric on selected rows.
+        """Return a function that computes the metric on the rows with given numbers.
 
         It returns NaN if the user's function raises an exception.
         """
@@ -191,16 +197,16 @@ def _drawn_rows(outcomes: Outcomes, draws: int) -> Iterator[Counts]:
 def function_metric(
     function: Function, owner: str, *, greater_is_better: bool | None
 ) -> FunctionMetric:
-    """Build the metric for a function, after checking its signature.
+    """Return the metric for a function of the user, after checking the function's parameters.
 
-    `owner` names the gate in messages.
+    `owner` is the name of the gate, for messages.
 
     Raises
     ------
     OptionError
-        If the function lacks the parameter ``y_true``; if it has none of ``y_pred``, ``y_score``,
-        ``y_prob`` and ``y_proba``; if it requires more than one of these; or if it requires any
-        other parameter, except ``sample_weight`` and ``pos_label``.
+        If the function has no parameter ``y_true``, if it has none of the parameters ``y_pred``,
+        ``y_score``, ``y_prob`` and ``y_proba`` or requires more than one of them, or if it requires
+        any parameter other than these, ``sample_weight`` and ``pos_label``.
     """
     inside = getattr(function, "func", function)  # of a partial function
     names = (getattr(each, "__name__", None) for each in (function, inside))
@@ -242,9 +248,9 @@ def function_metric(
 def takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
     """Return whether a function has the parameter `pos_label`: "no", "optional" or "required".
 
-    "fixed" is returned for a `functools.partial` that sets `pos_label`, or that sets `average` to
-    an average over classes. With such an average, scikit-learn's functions warn about a
-    `pos_label`, which they do not use.
+    The result is "fixed" for a `functools.partial` that sets `pos_label`, or that sets `average` to
+    an average over classes. With such an average, scikit-learn's functions do not use `pos_label`,
+    and warn if it is given.
     """
     fixed = getattr(function, "keywords", None) or {}
     if "pos_label" in fixed or fixed.get("average", "binary") != "binary":

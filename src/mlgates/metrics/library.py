@@ -1,4 +1,4 @@
-"""Metrics of scikit-learn and fairlearn that this package has no formula for, by name."""
+"""Metrics of scikit-learn and fairlearn for which this library has no formula, by name."""
 
 import inspect
 import math
@@ -42,7 +42,7 @@ _RELATIVE = ("d2_", "explained_variance")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LibraryMetric(FunctionMetric):
-    """A metric of another library; a value that is not finite means that it is undefined."""
+    """A metric of another library, undefined if its value is infinite or NaN."""
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the value of the function, and a confidence interval from resampled rows."""
@@ -56,12 +56,13 @@ class LibraryMetric(FunctionMetric):
 
 
 def library_metric(name: str, *, greater_is_better: bool | None = None) -> LibraryMetric | None:
-    """Return the metric of scikit-learn or fairlearn with a name; None if there is none.
+    """Return the metric of scikit-learn or fairlearn with the given name; None if there is none.
 
     The name is that of a function, such as ``"jaccard_score"``, or of a scorer, such as
     ``"jaccard"`` or ``"jaccard_macro"``. The function must take one label and one prediction or
-    score of each row. Without `greater_is_better`, the direction follows from the end of the
-    function's name, as scikit-learn documents it; other functions have none.
+    score of each row. `greater_is_better` says whether greater values are better. By default this
+    follows from the end of the function's name, as scikit-learn documents it; for other functions
+    it is not known.
 
     Examples
     --------

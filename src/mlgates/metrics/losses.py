@@ -1,4 +1,4 @@
-"""Metrics that are means of losses per row (such as log loss), and other metrics of numbers."""
+"""Metrics that are means of a loss per row, such as log loss, and other metrics of numbers."""
 
 import math
 from collections.abc import Callable
@@ -30,12 +30,12 @@ class LossMetric(Metric):
     Parameters
     ----------
     row : callable
-        Takes `Outcomes` of n rows and returns n losses. If any of them is NaN, the metric is
-        undefined.
+        A function of `Outcomes` of n rows. It returns n losses. If one of them is NaN, the metric
+        is undefined.
     root : bool
         Whether the metric is the square root of the mean.
     unless : str
-        Reason to report where the metric is undefined.
+        The reason to report if the metric is undefined.
     """
 
     need: Need = "values"
@@ -47,11 +47,11 @@ class LossMetric(Metric):
     interval: str = "Student's t of the mean, corrected for skewness"
 
     def of_mean(self, mean: float) -> float:
-        """Convert the mean of the losses to the value of the metric."""
+        """Return the value of the metric for a given mean of the losses."""
         return math.sqrt(max(mean, 0.0)) if self.root else float(mean)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean of the losses, or its root, and its confidence interval."""
+        """Return the mean of the losses, or its square root, and the confidence interval."""
         losses, weight = self.row(outcomes), outcomes.weight
         if weight is not None:
             losses, weight = losses[weight > 0], weight[weight > 0]
@@ -68,7 +68,7 @@ class LossMetric(Metric):
         return Estimate(self.of_mean(mean), interval, "t")
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean of the losses as a sum over rows."""
+        """Return the mean of the losses as a sum over rows, for cluster-robust intervals."""
         losses = self.row(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         mean = float(np.average(losses, weights=weight))
@@ -79,9 +79,10 @@ class LossMetric(Metric):
         return Linear(mean, influence, weight, to_metric=self.of_mean, slope=slope)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by Student's t interval of the mean difference of their losses.
+        """Return the interval and test of the difference of two models.
 
-        For roots of means, the difference is linearized first (delta method).
+        Both are Student's t for the mean difference of the losses. If the metric is the root of a
+        mean, the difference is linearized first (delta method).
         """
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
@@ -111,10 +112,11 @@ class LossMetric(Metric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowShare(LossMetric):
-    """A metric that is the mean of a number from 0 to 1 per row, usually 0 or 1.
+    """A metric that is the mean of one number from 0 to 1 per row, usually 0 or 1.
 
-    The interval is Wilson's, that of a share of rows. For other numbers it is too long rather than
-    too short: zeros and ones have the largest variance for a given mean.
+    The interval is Wilson's interval, as for a share of rows. If the numbers are not only 0 and 1,
+    it is too long rather than too short, because zeros and ones have the largest variance for a
+    given mean.
     """
 
     greater_is_better: bool | None = True
@@ -122,7 +124,7 @@ class RowShare(LossMetric):
     interval: str = "Wilson"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean and Wilson's confidence interval."""
+        """Return the mean and its confidence interval by Wilson's method."""
         share = float(np.average(self.row(outcomes), weights=outcomes.weight))
         n = outcomes.effective
         if not confidence:
@@ -131,11 +133,14 @@ class RowShare(LossMetric):
         return Estimate(share, (float(low), float(high)), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by Tango's interval and McNemar's test of the discordant rows."""
+        """Return the difference of two models, with Tango's interval and McNemar's test."""
         return tango_change(*self.discordant(candidate, production))
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models on rows in clusters, see `clustered_share_change`."""
+        """Return interval and test of the difference of two models, for rows in clusters.
+
+        See `clustered_share_change`.
+        """
         change = super().clustered_change(candidate, production)
         if candidate.cluster is None or "no_interval" in change.details:
             return change
@@ -144,7 +149,10 @@ class RowShare(LossMetric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
-        """Return the sums of increases and of decreases over the rows, and the number of rows."""
+        """Return the sums of increases and of decreases from production, and the number of rows.
+
+        An increase is a row in which the candidate's number is greater than production's.
+        """
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (
             n * float(np.average(np.maximum(sign * moved, 0), weights=candidate.weight))
@@ -155,7 +163,7 @@ class RowShare(LossMetric):
         return b, c, n
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share as a sum over rows, on the scale of Wilson's interval."""
+        """Return the mean as a sum over rows, for cluster-robust intervals by Wilson's method."""
         return super().linear(outcomes)._replace(scale="share")
 
 
@@ -216,10 +224,11 @@ def _width(outcomes: Outcomes) -> Floats:
 
 
 def pinball_loss(name: str, quantile: float) -> LossMetric:
-    """Return the metric of predicted quantiles: their mean pinball loss.
+    """Return the metric of predicted quantiles: the mean pinball loss.
 
-    The loss of a row is ``quantile * (y - p)`` if the true value ``y`` is above the prediction
-    ``p``, and ``(1 - quantile) * (p - y)`` if it is below.
+    `name` is the name of the metric, and `quantile` the predicted quantile, from 0 to 1. The loss
+    of a row is ``quantile * (y - p)`` if the true value ``y`` is above the prediction ``p``, and
+    ``(1 - quantile) * (p - y)`` if it is below.
     """
 
     def row(outcomes: Outcomes) -> Floats:
@@ -251,8 +260,8 @@ class R2(RowMetric):
 
     It is one minus the sum of squared errors divided by the sum of squared deviations of the true
     values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
-    variance is the sum of squared influences of the rows. For few rows, it contains the true value
-    more reliably than an interval from resampling.
+    variance is the sum of the squared influences of the rows. If there are few rows, this interval
+    contains the true value more reliably than one from resampling.
     """
 
     need: Need = "values"
@@ -286,7 +295,7 @@ class R2(RowMetric):
         return Estimate(value, (float(low), float(high)), "linearized")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes R squared, given how often each row is drawn."""
+        """Return a function that computes R squared from how often each row is drawn."""
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         centred = outcomes.true - np.average(outcomes.true, weights=weight)
         columns = np.column_stack(
@@ -305,7 +314,7 @@ class R2(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MedianError(RowMetric):
-    """The median of the absolute errors; the ends of its interval are two order statistics."""
+    """The median of the absolute errors, with an interval between two order statistics."""
 
     need: Need = "values"
     high: float = np.inf
@@ -320,7 +329,7 @@ class MedianError(RowMetric):
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the median, given how often each row is drawn."""
+        """Return a function that computes the median from how often each row is drawn."""
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")
         ranked = errors[order]
@@ -340,14 +349,14 @@ class MedianError(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MaxError(Metric):
-    """The largest absolute error, without rows of weight 0; it has no interval."""
+    """The largest absolute error of the rows with a weight above 0; it has no interval."""
 
     need: Need = "values"
     high: float = np.inf
     interval: str = "none"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the largest absolute error."""
+        """Return the largest absolute error, without an interval."""
         del confidence
         errors = np.abs(_error(outcomes))
         counted = errors if outcomes.weight is None else errors[outcomes.weight > 0]

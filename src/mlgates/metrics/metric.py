@@ -1,4 +1,4 @@
-"""Base classes of all metrics."""
+"""The base classes of all metrics."""
 
 import math
 import re
@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
     """The value of a metric and its confidence interval.
 
     `value` is None if the metric is undefined, and `interval` is None if there is none. `method` is
-    the name of the interval's method. `details` are further plain values for the report.
+    the name of the statistical method of the interval. `details` has further values for the report.
     """
 
     value: float | None
@@ -49,14 +49,14 @@ class Estimate(NamedTuple):
 
 
 def undefined(why: str) -> Estimate:
-    """Return the estimate of a metric that is undefined for these rows; `why` is the reason."""
+    """Return an estimate without a value, for a metric that is undefined; `why` is the reason."""
     return Estimate(None, details={"undefined": why})
 
 
 def few(rows: float, what: str) -> str:
-    """Return the reason why rows are too few for a metric; an empty string if they are enough.
+    """Return the reason if there are too few rows for a metric; "" if there are enough.
 
-    `rows` is their number, and `what` says in the plural what they are, for the reason.
+    `rows` is the number of rows, and `what` the word for them in the plural.
 
     Examples
     --------
@@ -76,29 +76,30 @@ def few(rows: float, what: str) -> str:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Metric(ABC):
-    """A number that measures how good a model is.
+    """Base class of metrics: a metric is a number that measures how good a model is.
 
     Parameters
     ----------
     name : str
-        Scikit-learn's name, where it has one.
+        The name of the metric; it is scikit-learn's name, if scikit-learn has the metric.
     need : {"labels", "scores", "probabilities", "values", "given"}
-        Kind of `Outcomes` that it is computed from; "given" for a user's function, which gets
-        labels and answers as the user gave them.
+        Kind of `Outcomes` (labels and predictions) from which the metric is computed. "given" is
+        for a function of the user, which gets labels and predictions as the user gave them.
     greater_is_better : bool or None
-        None if neither direction is better.
+        Whether greater values are better; None if neither greater nor smaller values are.
     low, high : float
-        Range of possible values; a value outside it raises.
+        Smallest and largest possible value. A value outside this range raises EvidenceError.
     scores : bool
         For ``need="given"``: whether the function takes scores instead of predictions.
     binary : bool
-        Whether it is defined for a positive class, so that it can be that of one class of several.
+        Whether the metric is defined for a positive class. If there are more than two classes, it
+        can then be measured for each of them.
     uses_labels : bool
-        Whether it is computed from the true labels; a selection rate is not.
+        Whether the metric is computed from the true labels; a selection rate is not.
     interval : str
-        Method of the interval, shown on the reference page.
+        Name of the statistical method of the interval, for the reference page.
     resamples : int, optional
-        Number of resamples for intervals that need them; by default 2,000.
+        Number of bootstrap resamples, if the interval needs resampling; by default 2,000.
     """
 
     name: str
@@ -122,21 +123,22 @@ class Metric(ABC):
         Parameters
         ----------
         outcomes : Outcomes
-            Of the kind `need`.
+            Labels and predictions of the kind `need`.
         confidence : float
-            Confidence level of the two-sided interval; 0 for no interval, without resampling.
+            Confidence level of the two-sided interval. With 0, no interval is computed.
 
         Returns
         -------
         Measurement
-            The value is None if the metric is undefined, with the reason in
-            ``details["undefined"]``. ``details["lacking"]`` is the reason if there are too few rows
-            for a decision.
+            The value and its interval. If the metric is undefined, the value is None, and
+            ``details["undefined"]`` is the reason. If there are too few rows for a decision,
+            ``details["lacking"]`` is the reason.
 
         Raises
         ------
         EvidenceError
-            For a value outside the range, and for outcomes that the metric can't be computed from.
+            If the value is outside the range of the metric, or if the metric can't be computed from
+            the outcomes.
         """
         found = self.nothing(outcomes)
         if outcomes.effective > 0:
@@ -172,8 +174,8 @@ class Metric(ABC):
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
         """Return whether there are too few labels for the metric, whatever a model predicts.
 
-        If the predictions are at fault, the result is False: precision is also undefined if there
-        are enough labels but the model predicts no positives.
+        If the metric is undefined because of the predictions, the result is False. For example,
+        precision is also undefined if there are enough labels but the model predicts no positives.
         """
         if outcomes.need == "labels":
             outcomes = replace(outcomes, pred=outcomes.true, unseen=())
@@ -181,18 +183,22 @@ class Metric(ABC):
         return "undefined" in details or "lacking" in details
 
     def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return the estimate if there are no rows with a weight above 0."""
+        """Return the estimate for the case that no row has a weight above 0."""
         del outcomes
         return undefined("no rows")
 
     @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value and its confidence interval; it is only called if there are rows."""
+        """Return the value of the metric and its confidence interval.
+
+        It is only called if there are rows with a weight above 0.
+        """
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return the metric as a sum over rows, for rows in clusters; None if it is no such sum.
+        """Return the metric in linear form: its deviation from the true value as a sum over rows.
 
-        It is only called if the metric is defined.
+        Cluster-robust intervals are computed from this form. The result is None if the metric has
+        no such form. The method is only called if the metric is defined.
         """
         del outcomes
         return None
@@ -208,35 +214,38 @@ class Metric(ABC):
         return found._replace(interval=interval, method=linear.method, details=details | more)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and the test of the difference of two models on the same rows."""
+        """Return the interval and test of the difference of two models on the same rows."""
         del candidate, production
         return Change("difference")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the same for rows in clusters."""
+        """Return interval and test of the difference of two models, for rows in clusters.
+
+        Rows of the same cluster may depend on each other.
+        """
         sides = self.linear(candidate), self.linear(production)
         return clustered_change(self.name, *sides, candidate, widest=self.high - self.low)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric that compares two models by resampling rows.
+    """Base class of metrics whose difference between two models is tested by resampling rows.
 
-    Other metrics compare them by resampling counts, or by a formula for the variance.
+    For other metrics, counts are resampled, or there is a formula for the variance.
     """
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the metric, given how often each row is drawn."""
+        """Return a function that computes the metric from how often each row is drawn."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by the bootstrap, with the same resampled rows for both.
+        """Return the interval and test of the difference of two models, by the bootstrap.
 
-        For large data, the rows are divided at random into subsets, and some of these are
-        resampled.
+        The same rows are resampled for both models. If there are many rows, they are divided at
+        random into subsets, and some of these subsets are resampled [1]_.
 
         The standard error on a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that on all
-        rows, so the deviations of the resamples from their mean are divided by this factor.
+        rows. So the deviations of the resamples from their mean are divided by this factor.
 
         References
         ----------
@@ -288,9 +297,9 @@ class RowMetric(Metric):
         return np.concatenate([statistic(batch) for batch in batches])
 
     def subset_size(self, outcomes: Outcomes) -> int:
-        """Return the number of rows of each subset in which large data is resampled.
+        """Return the number of rows in each subset that is resampled instead of all rows.
 
-        It is larger if a class is rare, so that each subset has enough rows of that class.
+        It is larger if a class is rare, so that each subset has enough rows of this class.
         """
         smallest = self._smallest_class(outcomes)
         if smallest is None:
@@ -306,9 +315,10 @@ class RowMetric(Metric):
 
 
 def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
-    """Yield masks of rows for the jackknife: each one leaves out one block of rows.
+    """Yield masks of rows for the jackknife; each mask leaves out one block of rows.
 
-    There are `most` blocks. If there are fewer rows than that, each row is a block.
+    `n` is the number of rows, and `most` the number of blocks. If there are fewer rows than blocks,
+    each row is a block.
     """
     blocks = np.arange(n) % min(n, most)
     for block in range(min(n, most) if n > 1 else 0):
@@ -316,7 +326,7 @@ def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
 
 
 def scores(outcomes: Outcomes) -> Floats:
-    """Return the scores of outcomes; raise EvidenceError if they have none."""
+    """Return the scores of the rows; raise EvidenceError if the outcomes have none."""
     if outcomes.score is None:
         msg = f"the metric needs Outcomes with scores, got Outcomes with need={outcomes.need!r}"
         raise EvidenceError(msg)

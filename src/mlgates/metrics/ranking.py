@@ -62,12 +62,13 @@ class RocAuc(Metric):
         return Estimate(area, ends, "DeLong (logit)", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by DeLong's interval and test of the difference of their areas.
+        """Return the difference of the areas of two models, with DeLong's interval and test.
 
-        The placement of a row is the share of rows of the other class that it is ranked correctly
-        against. If it differs between the models for few rows only, the interval is made longer,
-        because other rows could show a larger difference. If all placements differ by the same
-        amount, DeLong's variance is 0, and the interval is computed from the class sizes only.
+        The placement of a row is the share of the rows of the other class that the model ranks
+        correctly against this row. If it differs between the models in few rows only, the interval
+        is made longer, because other rows could show a larger difference. If all placements differ
+        by the same amount, DeLong's variance is 0; the interval is then computed from the class
+        sizes only.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
@@ -90,22 +91,22 @@ class RocAuc(Metric):
         return Change("Hanley", by_size)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the area as a sum over rows, of DeLong's components."""
+        """Return the area as a sum of DeLong's components of the rows, for rows in clusters."""
         true, score, weight = _binary(self.name, outcomes)
         weight = np.ones(outcomes.n) if weight is None else weight
         area, influence = ranking.auc_influence(true, score, weight)
         return Linear(area, influence, weight, true.astype(np.intp), "logit")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare the areas of two models on rows in clusters."""
+        """Return the interval and test of the difference of two areas, for rows in clusters."""
         return _clustered_areas(self, candidate, production)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RocAucOneVsRest(Metric):
-    """The mean over the classes of the area under the ROC curve of one class against all others.
+    """The area under the ROC curve of one class against all others, as a mean over the classes.
 
-    With `by_size` the classes are weighted by their number of rows.
+    With `by_size`, the classes are weighted by their numbers of rows.
     """
 
     need: Need = "scores"
@@ -113,7 +114,7 @@ class RocAucOneVsRest(Metric):
     interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean area and its confidence interval."""
+        """Return the mean area under the ROC curve and its confidence interval."""
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
             return undefined("a class is not in `y_true`")
@@ -129,7 +130,10 @@ class RocAucOneVsRest(Metric):
         )
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by DeLong's interval, computed from the influence of each row."""
+        """Return the interval and test of the difference of two models.
+
+        Both are DeLong's, computed from the influence of each row on the difference.
+        """
         area, influence = self.influence(candidate)
         other, other_influence = self.influence(production)
         moved = influence - other_influence
@@ -146,17 +150,17 @@ class RocAucOneVsRest(Metric):
         return normal_change("DeLong", area - other, variance, unseen)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean area as a sum over rows."""
+        """Return the mean area as a sum over rows, for cluster-robust intervals."""
         area, influence = self.influence(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         return Linear(area, influence, weight, outcomes.true, "logit")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare the mean areas of two models on rows in clusters."""
+        """Return the interval and test of the difference of two models, for rows in clusters."""
         return _clustered_areas(self, candidate, production)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
-        """Return the number of rows of each class; with weights, the effective number."""
+        """Return the number of rows of each class; if rows have weights, the effective number."""
         width = scores(outcomes).shape[1:]
         classes = range(width[0] if width else 2)
         return tuple(_effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes)
@@ -187,13 +191,13 @@ class RocAucOneVsRest(Metric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AveragePrecision(RowMetric):
-    """The mean of the precisions at each positive row, with a linearized interval.
+    """The average precision: the mean of the precisions at each positive row.
 
-    The influence of a row is the derivative of the average precision with respect to the row's
-    weight, times that weight. The variance is the sum of the squared influences (infinitesimal
-    jackknife). The interval is Student's t on the logit scale, with the size of the smaller class
-    as the number of rows. If that class is small, this interval contains the true value more
-    reliably than one from resampling.
+    The interval is Student's t on the logit scale, with the size of the smaller class as the number
+    of rows [1]_. The variance is the sum of the squared influences of the rows (infinitesimal
+    jackknife). The influence of a row is the derivative of the average precision with respect to
+    the row's weight, times that weight. If the smaller class is small, this interval contains the
+    true value more reliably than one from resampling.
 
     If the average precision is 1, all positives are ranked above all negatives, and this variance
     is 0. The upper end is then 1, and the lower end is the product of two numbers. The first is
@@ -234,7 +238,7 @@ class AveragePrecision(RowMetric):
         return Estimate(value, _on_logits(value, t * error), "linearized", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by the bootstrap of the rows.
+        """Return the interval and test of the difference of two models, by resampling rows.
 
         If both models put all pairs of a positive and a negative row in the same order, the
         difference is 0. Its interval is then computed by `_no_discordance`, from the class sizes
@@ -271,7 +275,7 @@ class AveragePrecision(RowMetric):
         return replace(change, ends=ends)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes average precision, given how often each row is drawn."""
+        """Return a function that computes the metric from how often each row is drawn."""
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
@@ -462,9 +466,10 @@ RANKING: tuple[Metric, ...] = (
 class CalibrationError(RowMetric):
     """The expected calibration error of probabilities, in 10 bins of equal width.
 
-    It is ``sum_b (n_b / n) |mean probability in b - share of positives in b|`` with the bins ``[0,
-    0.1], (0.1, 0.2], ..., (0.9, 1]``. With more than two classes the probability is the highest of
-    the row, and the share is that of rows whose predicted class is right.
+    It is ``sum_b (n_b / n) |mean probability in b - share of positives in b|``, where ``n_b`` of
+    the ``n`` rows are in the bin ``b``. The bins are ``[0, 0.1], (0.1, 0.2], ..., (0.9, 1]``. With
+    more than two classes, the probability is the highest of the row, and the share is that of rows
+    whose predicted class is right.
 
     The value is too large on average, and the value of a resample of the rows is too large by about
     twice as much. The basic bootstrap interval corrects for that. Its lower end is twice the value
@@ -504,7 +509,7 @@ class CalibrationError(RowMetric):
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the error, given how often each row is drawn."""
+        """Return a function that computes the error from how often each row is drawn."""
         order, starts, _, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         return lambda counts: errors(counts[:, order])

@@ -1,4 +1,4 @@
-"""Metrics of ranked documents: means over queries, of measures of the first k documents."""
+"""Metrics of ranked documents: means over queries of a measure of their first k documents."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,25 +30,25 @@ _SHARE = RowShare(name="share", row=_values)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QueryMetric(Metric):
-    """The mean over queries of a measure of their first k documents.
+    """The mean over queries of a measure of their first k documents, such as NDCG.
 
-    Queries without a relevant document are not in the mean, because for them the measure of every
-    model is 0 or undefined. If there are such queries, the metric allows no decision, unless
+    Queries without a relevant document are left out of the mean, because the measure is 0 or
+    undefined for every model. If there are such queries, the metric allows no decision, unless
     `exclude_empty` is true.
 
     Parameters
     ----------
     measure_of : callable
-        Takes `RankedQueries` of q queries and k, and returns q values, each from 0 to 1.
+        A function of `RankedQueries` of q queries and of k. It returns q values from 0 to 1.
     varies : callable
-        Takes the same, and returns whether the measure depends on the order of the documents, for
-        each query.
+        A function of the same arguments. It returns for each query whether the measure depends on
+        the order of the documents.
     k : int
-        Number of documents.
+        Number of documents at the top of a ranking that count.
     is_share : bool
         Whether the measure is 0 or 1 for each query, so that its mean is a share of the queries.
     exclude_empty : bool
-        Whether a decision is possible although queries without a relevant document are left out.
+        Whether a decision is allowed if queries without a relevant document are left out.
     """
 
     need: Need = "relevance"
@@ -64,8 +64,8 @@ class QueryMetric(Metric):
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the mean over the queries and its confidence interval.
 
-        If all queries have the same value, Student's t gives no interval, and Wilson's interval is
-        used. It is rather too long than too short, because among all numbers from 0 to 1 with a
+        The interval is Student's t. If all queries have the same value, it is Wilson's interval
+        instead, which is then rather too long than too short: among all numbers from 0 to 1 with a
         given mean, zeros and ones have the largest variance.
         """
         values = self._of_queries(outcomes)
@@ -75,7 +75,7 @@ class QueryMetric(Metric):
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
     def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return an undefined estimate, for rankings in which no query has a relevant document."""
+        """Return the undefined estimate for rankings in which no query has a relevant document."""
         found = undefined("no query has a relevant document")
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
@@ -84,10 +84,11 @@ class QueryMetric(Metric):
         return bool(self._uniform(outcomes))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by the differences of their values for each query.
+        """Return the interval and test of the difference of two models, over the queries.
 
-        If all differences are 0 although the rankings differ, the interval is Tango's interval for
-        pairs that all agree.
+        Both are computed from the difference of the two values of each query. If all differences
+        are 0 although the rankings differ, the interval is Tango's interval for pairs that all
+        agree.
         """
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")
@@ -97,7 +98,7 @@ class QueryMetric(Metric):
         return (_SHARE if self.is_share else _MEAN).change(*sides)
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Compare two models by query, for queries in clusters."""
+        """Return interval and test of the difference of two models, for queries in clusters."""
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")
         change = super().clustered_change(candidate, production)
@@ -108,7 +109,7 @@ class QueryMetric(Metric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean over the queries as a sum over rows.
+        """Return the mean over the queries as a sum over rows, for cluster-robust intervals.
 
         The first row of a query gets the whole influence of the query, and its other rows get 0.
         """
