@@ -16,9 +16,10 @@ Ints = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Coded(RowAxis):
-    """A feature: its sorted distinct values, and a code for each row.
+    """A feature whose values are encoded: its distinct values, sorted, and a code for each row.
 
-    A code is a position in `values`. None, for rows without a value, is the last of the values.
+    A code is a position in `values`. Rows without a value have the code of None, which is the last
+    of the values.
     """
 
     codes: Ints
@@ -27,14 +28,14 @@ class Coded(RowAxis):
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """Rows divided into cells; the rows of one cell have the same value of each feature.
+    """A division of the rows into cells, in which all rows have the same value of each feature.
 
     Parameters
     ----------
     cell : array of int, shape (n,)
         The number of the cell of each row.
     codes : mapping of Hashable to array of int, shape (c,)
-        For the key of each feature, the code that the rows of each cell have in this feature.
+        For the key of each feature, the code of its value in each of the c cells.
     """
 
     cell: Ints
@@ -42,7 +43,9 @@ class Crossing:
 
 
 def cross(features: Mapping[Hashable, Coded]) -> Crossing:
-    """Divide the rows by all features together; the result has the keys of `features`.
+    """Return the division of the rows into cells by all given features together.
+
+    In the result, the codes have the same keys as `features`.
 
     Raises
     ------
@@ -70,9 +73,9 @@ def cross(features: Mapping[Hashable, Coded]) -> Crossing:
 
 
 def renumber(codes: Ints, size: int) -> tuple[Ints, Ints]:
-    """Return the codes, renumbered from 0 without gaps, and the distinct codes in order.
+    """Return codes renumbered from 0 without gaps, and the distinct codes in ascending order.
 
-    The codes are from 0 to `size` - 1.
+    The given codes are from 0 to `size` - 1.
 
     Examples
     --------

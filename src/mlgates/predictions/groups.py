@@ -1,4 +1,4 @@
-"""Divide rows into groups and slices, by the values of columns or by conditions."""
+"""Divide rows into groups and slices (subsets), by the values of columns or by conditions."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,14 +45,15 @@ _UNNAMED = "group"
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A named subset of the rows, such as those with ``sex=f``.
+    """A named subset of the rows, such as the rows in which ``sex`` is ``"f"``.
 
     Parameters
     ----------
     name : str
-        ``"sex=f"``, or the name of a condition.
+        The name, such as ``"sex=f"``, or the name of a condition.
     mask : array of bool or EvidenceError
-        Whether each row is in the slice, or the error that the slice's condition raised.
+        For each row, whether it is in the slice. If the condition of the slice raised an error,
+        this error.
 
     Examples
     --------
@@ -69,7 +70,10 @@ class Slice:
 
     @property
     def rows(self) -> npt.NDArray[np.bool_]:
-        """Mask of the rows in the slice; raises the error of the condition if it failed."""
+        """The mask of the rows in the slice.
+
+        If the condition of the slice raised an error, it is raised here.
+        """
         if isinstance(self.mask, EvidenceError):  # raised here, so that other slices are measured
             raise self.mask.with_traceback(None)
         return self.mask
@@ -77,23 +81,24 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """The group that each row belongs to, by the values of one feature or of several together.
+    """The group of each row, by the values of one sensitive feature or of several together.
 
     Parameters
     ----------
     features : tuple of str
-        Names of the features; an array without a name is called "group".
+        Names of the features. A feature that is given as an array without a name is called "group".
     names : tuple of str
-        Name of each group: ``"sex=1"``, ``"sex=1, race=b"`` or ``"sex=missing"``. Categories of a
-        categorical column are groups even if they have no rows.
+        Name of each group, such as ``"sex=1"``, ``"sex=1, race=b"`` or ``"sex=missing"``. A
+        category of a categorical column is a group even if it has no rows.
     values : tuple of tuple
         Value of each feature in each group; None for a missing value.
     crossing : Crossing
-        The rows, divided by these features and by the features of other gates of the run.
+        The division of the rows into cells, by these features and by those of other gates of the
+        run.
     of_cells : array of int
-        Position in `names` of the group of each cell of the crossing.
+        For each cell of the crossing, the position of its group in `names`.
     strata : tuple of Slice
-        Parts of the rows that are judged one by one, as masks of the cells of the crossing.
+        The subsets of the rows that are judged separately, as masks of the cells of the crossing.
 
     Examples
     --------
@@ -112,30 +117,31 @@ class Groups:
 
     @cached_property
     def codes(self) -> npt.NDArray[np.intp]:
-        """Position in `names` of the group of each row."""
+        """For each row, the position of its group in `names`."""
         codes = self.of_cells[self.crossing.cell]
         codes.flags.writeable = False
         return codes
 
     @property
     def missing(self) -> tuple[bool, ...]:
-        """Whether each group consists of rows with a missing value."""
+        """For each group, whether one of its features is missing."""
         return tuple(None in combination for combination in self.values)
 
 
 def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
-    """Return slices of the rows: one per combination of column values, or one per condition.
+    """Return slices (named subsets) of the rows, as the option `by` of a gate defines them.
 
-    `by` is a column name, a sequence of names, a mapping from slice name to condition, or a
-    sequence of such pairs. The error of a condition is raised when the `rows` of its slice are
+    `by` is the name of a column or a sequence of names; it then defines one slice for each
+    combination of values. Or it is a mapping from names of slices to conditions, or a sequence of
+    such pairs. If a condition raises an error, the error is raised when the `rows` of its slice are
     read.
 
     Raises
     ------
     EvidenceError
-        For a column that is not found, has too many values or does not match the rows of the
-        labels, for conditions if neither `X` nor `data` was given, and for a condition on a table
-        that does not have the rows of the labels.
+        If a column is not found or has too many values, if there are conditions but neither `X` nor
+        `data` was given, or if a column or the table of a condition does not have the same rows as
+        the labels.
     """
     if isinstance(by, str):
         by = (by,)
@@ -203,26 +209,27 @@ def groups_of(
     by: Any = None,
     max_groups: int = MAX_GROUPS,
 ) -> Groups:
-    """Return the groups of rows by one sensitive feature, or by several together.
+    """Return the group of each row, by one sensitive feature or by several together.
 
-    `features` is the name of an evidence value that has the features, or the names of columns of
-    `X` or `data`. If `names` are given, only the features with these names are used; each name must
-    be a feature or a column of `X` or `data`. `by` divides the rows into strata, and has the same
-    forms as in `slices_of`.
+    `features` is the name of the evidence that has the features, or names of columns of `X` or
+    `data`. If `names` are given, only the features with these names are used; each must be a
+    feature or a column of `X` or `data`. `by` divides the rows into strata, and has the same forms
+    as in `slices_of`.
 
     Raises
     ------
     EvidenceError
-        For features that do not match the rows of the labels or have too many values, and for names
-        of unknown features.
+        If a feature does not have the same rows as the labels or has too many values, or if a name
+        is not that of a feature.
     """
     return _grouped(evidence, _features(evidence, features, names), _strata(by), max_groups)
 
 
 @dataclass(frozen=True)
 class GroupRequest:
-    """The features by which a gate divides the rows, registered to divide them once for all gates.
+    """The features by which one gate divides the rows.
 
+    It is registered before the rows are divided, so that they are divided once for all gates.
     `names`, `by` and `max_groups` are arguments of `groups_of`.
     """
 
@@ -233,7 +240,7 @@ class GroupRequest:
 
 @dataclass(frozen=True)
 class Division:
-    """A feature, a column of `X` or `data`, or a condition that divides the rows.
+    """Something that divides the rows: a feature, a column of `X` or `data`, or a condition.
 
     `of` is the name of the evidence that has the feature, or of the option that names the column;
     for a condition it is the condition. `key` is `of` in a form that can be hashed.
@@ -442,7 +449,7 @@ def _feature(title: str, column: Any, index: Any) -> columns.Column:
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
-    """Return whether a list contains names of columns, and not the group of each row."""
+    """Return whether a value is a list of names of columns, instead of the group of each row."""
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
@@ -456,9 +463,9 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
 
 
 def too_many_groups(title: str, groups: int, max_groups: int) -> str:
-    """Return the message for more groups than the option `max_groups` allows.
+    """Return the message of the error for more groups than the option `max_groups` allows.
 
-    `title` names the columns that make the groups.
+    `title` names the columns that define the groups.
     """
     return (
         f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
@@ -467,7 +474,9 @@ def too_many_groups(title: str, groups: int, max_groups: int) -> str:
 
 
 def group_name(feature: str, value: object) -> str:
-    """Return the name of a group of rows, such as ``"sex=f"``; None means a missing value.
+    """Return the name of the group of rows with one value of a feature, such as ``"sex=f"``.
+
+    None means a missing value.
 
     Examples
     --------
@@ -491,7 +500,7 @@ def group_name(feature: str, value: object) -> str:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Make names distinct by adding a number in parentheses to repeated ones."""
+    """Return the names with a number in parentheses added to repeated ones."""
     taken: dict[str, None] = {}
     for name in names:
         new, number = name, 1

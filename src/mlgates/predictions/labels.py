@@ -1,4 +1,4 @@
-"""Encode class labels as integer codes, without converting between numbers and strings."""
+"""Encode class labels as integer codes, without converting numbers to strings or the reverse."""
 
 import math
 from collections.abc import Iterable
@@ -30,14 +30,14 @@ _NOT_LABELS = {
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """The labels of the rows as integer codes.
+    """The class labels of the rows, encoded as integers.
 
     Parameters
     ----------
     title : str
-        Name used in messages.
+        The name of the labels in messages, such as "`y_true`".
     codes : array of int
-        Position of each row's label in `values`; -1 for a missing label.
+        For each row, the position of its label in `values`; -1 for a missing label.
     values : tuple
         Distinct labels as plain Python values, in order of appearance.
     bools : bool
@@ -51,7 +51,7 @@ class Labels:
 
 
 class Classes(NamedTuple):
-    """All labels of the rows and of the model, sorted, and which of them is the positive one.
+    """All class labels of the rows and of the model, sorted, and which of them is positive.
 
     `every` has all labels. `positive` is the position of the positive label, or None if there is
     none. `unseen` has the labels that the model predicted, but that are neither in `y_true` nor
@@ -64,10 +64,11 @@ class Classes(NamedTuple):
 
 
 def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
-    """Return an integer code for each row, -1 if its value is missing, and the distinct values.
+    """Return an integer code for each row of a column, and the list of its distinct values.
 
-    Values that compare equal, such as -0.0 and 0.0, share a code. With `declared`, categories of a
-    categorical column are kept even if they have no rows.
+    The code is a position in the list; it is -1 if the value is missing. Values that compare equal,
+    such as -0.0 and 0.0, have the same code. With `declared`, the list has all categories of a
+    categorical column, even those without rows.
     """
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
@@ -89,14 +90,15 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
 
 
 def code_labels(column: Column, advice: str = "") -> Labels:
-    """Encode the labels of a column as integer codes.
+    """Return the class labels in a column, encoded as integers.
 
-    `advice` is added to the error message for numbers that are not integers.
+    `advice` is added to the message of the error for numbers that are not integers.
 
     Raises
     ------
     EvidenceError
-        For non-integer and infinite numbers, and for types that can't be labels.
+        If a label is a number that is infinite or not an integer, or has a type that can't be a
+        label.
     """
     kind = column.field.kind
     if kind in _NOT_LABELS:
@@ -115,7 +117,7 @@ def code_labels(column: Column, advice: str = "") -> Labels:
 
 
 def plain_label(label: Any) -> Any:
-    """Convert a label to a plain Python value: 1.0 becomes 1, and booleans stay booleans."""
+    """Return a label as a plain Python value; 1.0 becomes 1, and booleans stay booleans."""
     if getattr(label, "shape", None) == ():
         label = label.item()
     return int(label) if isinstance(label, float | Decimal) and is_whole(label) else label
@@ -127,7 +129,7 @@ def is_whole(number: Any) -> bool:
 
 
 def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
-    """Return the distinct labels, sorted.
+    """Return the distinct labels in ascending order.
 
     True and False become 1 and 0, unless `bools` is true.
     """
@@ -138,7 +140,7 @@ def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, .
 def mixed_types(numbers: str, strings: str) -> EvidenceError:
     """Return the error for labels that are numbers in one place and strings in another.
 
-    The arguments name the two places.
+    `numbers` and `strings` are the names of the two places.
     """
     msg = (
         f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the other"
@@ -149,13 +151,16 @@ def mixed_types(numbers: str, strings: str) -> EvidenceError:
 def find_classes(
     true: Labels, pred: Labels | None = None, model: Labels | None = None, pos_label: object = None
 ) -> Classes:
-    """Find all classes: the labels in `y_true`, the predicted ones and a model's `classes_`.
+    """Return all classes: the labels in `y_true`, the predicted ones, and a model's `classes_`.
+
+    `pos_label` is the positive label. By default it is 1 or True, if all labels are 0 and 1, or
+    bools; otherwise there is no positive label.
 
     Raises
     ------
     EvidenceError
-        For numbers compared with strings, for predictions that share no label with `y_true`, and
-        for a `pos_label` that is not a label.
+        If some labels are numbers and others strings, if `y_true` and the predictions have no label
+        in common, or if `pos_label` is not one of the labels.
     """
     sides = [side for side in (true, pred, model) if side is not None and side.values]
     by_type = {isinstance(side.values[0], str): side.title for side in reversed(sides)}
@@ -210,9 +215,9 @@ def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
 
 
 def position_of(label: Any, classes: Classes) -> int:
-    """Return the position of the option `label` of a gate in the classes.
+    """Return the position of the option `label` of a gate among the classes.
 
-    Raises EvidenceError if it is not one of them.
+    Raises EvidenceError if the label is not one of the classes.
     """
     found = _boolean_as_label(plain_label(label), classes.every)
     if found not in classes.every:
@@ -242,7 +247,7 @@ def _unknown_label(
 
 
 def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
-    """Return the position of each row's label in `classes`; -1 if it is missing."""
+    """Return for each row the position of its label in `classes`; -1 if the label is missing."""
     place = {label: code for code, label in enumerate(classes)}
     rank = np.array([*(place[label] for label in labels.values), -1], np.intp)
     if np.array_equal(rank[:-1], np.arange(len(labels.values))):
@@ -251,13 +256,13 @@ def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
 
 
 def label_text(label: object) -> str:
-    """Return a label as text for a message, like its repr, with at most 40 characters."""
+    """Return a label as text for a message, in the form of its repr, with at most 40 characters."""
     text = shown(label)
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}..."
 
 
 def list_labels(labels: Iterable[object]) -> str:
-    """Return up to ten labels for a message, separated by commas, and how many are left out."""
+    """Return up to ten labels as text for a message, and how many labels are left out."""
     every = list(labels)
     more = f" and {len(every) - _MOST_LISTED:,} more" if len(every) > _MOST_LISTED else ""
     return ", ".join(map(label_text, every[:_MOST_LISTED])) + more

@@ -1,4 +1,4 @@
-"""Read evidence that has one value per row: given values, named columns, or a model's output.
+"""Read values of a run with one value per row: arrays, named columns, or a model's output.
 
 Each method of a model is called at most once.
 """
@@ -28,7 +28,10 @@ __all__ = ["column_of", "offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
-    """The evidence names of one model, and of its predictions, scores and intervals."""
+    """The arguments of a run that belong to one model: it, its predictions, scores and intervals.
+
+    For example, they are ``"model"``, ``"y_pred"``, ``"y_score"`` and ``"y_interval"``.
+    """
 
     model: str
     pred: str
@@ -52,9 +55,9 @@ _DEEPEST = 10
 
 
 def column_of(evidence: "Evidence", name: str) -> columns.Column:
-    """Read an evidence value as one value per row.
+    """Return an argument of a run as a column with one value per row.
 
-    If it is a string, it names a column of `X` or `data`, which is read.
+    If it was given as a string, it is the name of a column of `X` or `data`, which is returned.
     """
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
@@ -66,9 +69,10 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
 
 
 def label_column(title: str, value: Any) -> columns.Column:
-    """Read labels or predictions as one value per row.
+    """Return labels or predictions as a column with one value per row.
 
-    Raises EvidenceError for an array with several columns, such as one column per label.
+    Raises EvidenceError for an array with several columns, such as one column per label. `title` is
+    the name of the values in messages.
     """
     shape = getattr(value, "shape", ())
     width = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else 1
@@ -94,7 +98,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
     Raises
     ------
     EvidenceError
-        When neither table has the column.
+        If neither table has the column.
     """
     table = _table_with(evidence, column, role)
     read = partial(_read_column, evidence, table, column)
@@ -103,9 +107,10 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
 
 
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
-    """Return a column of `X` or `data` as an object of the table's own library.
+    """Return a column of `X` or `data` as an object of the library of the table.
 
-    `role` is the argument, such as `y_true`, that names the column; messages show it.
+    For example, a column of a pandas frame is a pandas Series. `role` is the argument, such as
+    `y_true`, that names the column; messages show it.
     """
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
@@ -136,9 +141,9 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
 
 
 def column_names(evidence: "Evidence", table: str) -> list[str]:
-    """Return those column names of a table that are strings; an empty list if it is not a table.
+    """Return the names of the columns of a table that are strings.
 
-    `table` is the evidence name, ``"X"`` or ``"data"``.
+    `table` is ``"X"`` or ``"data"``. The list is empty if its value is not a table.
     """
     return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
 
@@ -166,9 +171,9 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 
 
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
-    """Return the number of rows and the pandas index of an evidence value.
+    """Return the number of rows of an argument of a run, and its pandas index if it has one.
 
-    Returns None if the value was not given or has no rows.
+    The result is None if the value was not given or has no rows.
     """
     if name not in evidence:
         return None
@@ -184,11 +189,11 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
-    """Return the number of rows that groups and slices must have, and their pandas index if any.
+    """Return the number of rows that groups and slices must have, and the pandas index if any.
 
-    `y_true`, `y_pred`, `y_score` and `X` are looked at in this order. The first value that was
-    given determines the number of rows. The index is the first one of a value with this number of
-    rows. Returns None if no value was given.
+    The first value that was given among `y_true`, `y_pred`, `y_score` and `X` determines the number
+    of rows. The index is the first index of a value with this number of rows. The result is None if
+    none of these values was given.
     """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
@@ -197,7 +202,7 @@ def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
 
 
 def offers(evidence: "Evidence", name: str) -> bool:
-    """Return whether the given model can compute the predictions or scores called `name`."""
+    """Return whether a model that was given can compute the predictions or scores `name`."""
     names = PRODUCTION if name in PRODUCTION else CANDIDATE
     if "X" not in evidence or names.model not in evidence:
         return False
@@ -206,7 +211,7 @@ def offers(evidence: "Evidence", name: str) -> bool:
 
 
 def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
-    """Return one prediction per row: the given ones, or those that the model computes."""
+    """Return one prediction per row: the given predictions, or those that the model computes."""
     if names.pred in evidence:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
@@ -222,10 +227,10 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores, given or computed by the model: one per row, or one column per class.
+    """Return scores that were given or that the model computes: one per row or one per class.
 
-    With ``probabilities=True``, a model must have ``predict_proba``; its ``decision_function`` is
-    not used.
+    With ``probabilities=True``, only ``predict_proba`` of the model is used, and not its
+    ``decision_function``.
     """
     if names.score in evidence:
         given = evidence[names.score]
@@ -248,10 +253,10 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
 
 
 def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
-    """Return one score per row for a ranking: given, or computed by the model.
+    """Return one score per document of a ranking: given, or computed by the model.
 
-    A model that only predicts, such as a regressor or a ranker, gives its predictions. A classifier
-    gives its probabilities of the label 1.
+    A model that only has ``predict``, such as a regressor or a ranker, gives its predictions as
+    scores. A classifier gives its probabilities of the label 1.
     """
     is_given = names.score in evidence or names.model not in evidence
     if is_given or _method(evidence[names.model], _SCORING):
@@ -272,12 +277,12 @@ def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
 def require_class_scores(
     evidence: "Evidence", names: ModelNames, scores: Scores, labels: tuple[Any, ...]
 ) -> None:
-    """Raise EvidenceError if the columns of a decision function are scores of pairs of classes.
+    """Raise EvidenceError if a decision function has a column for each pair of classes.
 
-    For three classes, the number of columns does not show this, because there are also three pairs.
-    The model's attribute `decision_function_shape` decides then. If the model has no such
-    attribute, its predictions decide: the columns are accepted as scores of classes if almost every
-    row is predicted to be of the class with its largest score.
+    There must be one column for each class. With three classes, the number of columns does not show
+    which is the case, because there are also three pairs. Then the attribute
+    `decision_function_shape` of the model decides. Without this attribute, the columns are accepted
+    if for almost every row the predicted class is that with the largest score.
     """
     width, k = scores.values.shape[1], len(labels)
     if k < 3 or width != k * (k - 1) // 2:
@@ -329,7 +334,7 @@ def _decision_function_shape(model: Any) -> object:
 
 
 def declared_classes(evidence: "Evidence") -> Labels | None:
-    """Return the labels in the evidence `classes`, in their order; None if it was not given.
+    """Return the labels in the argument `classes` of a run, in their order; None if not given.
 
     Raises EvidenceError unless there are at least two labels, all different.
     """
@@ -362,7 +367,7 @@ def _read_classes(evidence: "Evidence") -> Labels:
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
-    """Return the `classes_` of a model in its order; None if there are none that can be used."""
+    """Return the `classes_` of a model, in their order; None if it has none that can be used."""
     if names.model not in evidence:
         return None
     with suppress_errors():  # a pipeline that is not fitted, or several outputs
@@ -374,9 +379,10 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
 
 
 def prediction_method(name: str, model: Any) -> Method:
-    """Return the name of the method that returns predictions; ``""`` if the model itself is called.
+    """Return the name of the model's method that predicts; "" if the model itself is called.
 
-    Raises EvidenceError if the model has neither form. `name` is its evidence name.
+    `name` is the name of the model in messages. Raises EvidenceError if the model can't predict in
+    either way.
     """
     method = _method(model, ("predict",))
     if method is None:

@@ -1,4 +1,4 @@
-"""Read numeric targets, weights and scores as finite float64 numbers, and times as seconds."""
+"""Read numbers (targets, weights, scores) as finite float64 values, and times as seconds."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,13 +29,15 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
-    """Return the numbers of a column; with `missing`, missing values are allowed and become NaN.
+    """Return the numbers of a column as float64; missing values are allowed if `missing` is true.
+
+    Missing values are returned as NaN.
 
     Raises
     ------
     EvidenceError
-        For columns that are not numeric, infinities, integers that float64 can't represent, and
-        missing values unless `missing`.
+        If the column is not numeric, has infinite values or integers that float64 can't represent,
+        or has missing values and `missing` is false.
     """
     kind = column.field.kind
     if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
@@ -49,9 +51,9 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
 
 
 def check_exact(column: columns.Column) -> None:
-    """Raise EvidenceError if an integer or decimal of a column is not exact as float64.
+    """Raise EvidenceError if a whole number of a column can't be represented as float64.
 
-    Only numbers beyond 2**53 are tested, because all smaller integers are exact.
+    Integers and decimals beyond 2**53 are tested, because smaller integers are always exact.
     """
     if column.field.kind not in ("int", "decimal"):
         return
@@ -71,7 +73,7 @@ def check_exact(column: columns.Column) -> None:
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
-    """Raise EvidenceError unless all values are finite; with `missing`, NaN is allowed."""
+    """Raise EvidenceError if a value is infinite, or is NaN and `missing` is false."""
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     if not count:
@@ -84,9 +86,9 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
 
 
 def weights_of(column: columns.Column) -> Floats:
-    """Return the weights in a column; raise EvidenceError if one is negative or all are 0.
+    """Return the weights of the rows; raise EvidenceError if one is negative or all are 0.
 
-    Very large and very small weights are scaled by a power of two so that sums of squares neither
+    Very large and very small weights are scaled by a power of two, so that sums of squares neither
     overflow nor underflow.
     """
     weights = values_of(column)
@@ -106,7 +108,7 @@ def weights_of(column: columns.Column) -> Floats:
 
 
 def relevance_of(column: columns.Column) -> Floats:
-    """Return the relevance of each document; NaN if it is missing.
+    """Return the relevance of each document, as numbers from 0; NaN if it is missing.
 
     Raises EvidenceError for negative numbers.
     """
@@ -123,7 +125,7 @@ def relevance_of(column: columns.Column) -> Floats:
 
 
 def check_intervals(ends: "Scores") -> None:
-    """Raise EvidenceError unless there are two ends per row, the lower one first."""
+    """Raise EvidenceError unless each row has two ends of an interval, the lower one first."""
     if ends.rows and ends.values.shape[1:] != (2,):
         got = ends.values.shape[1] if ends.values.ndim > 1 else 1
         msg = (
@@ -142,7 +144,7 @@ def check_intervals(ends: "Scores") -> None:
 
 
 def seconds_of(column: columns.Column) -> Floats:
-    """Return given latencies in seconds; an infinite latency is a failed request.
+    """Return latencies in seconds; the latency of a failed request is infinite.
 
     Durations are converted to seconds. Raises EvidenceError for values that are not positive.
 
@@ -182,9 +184,10 @@ def seconds_of(column: columns.Column) -> Floats:
 class Scores(columns.RowAxis):
     """The scores of a model, all finite: one per row, or one column per class.
 
-    `values` has shape (n,), or (n, k) with one column per class. `names` are the names of the
-    columns of a table, or the name of a Series; it is empty for values without names. `method` is
-    the method of the model that returned the scores, None for scores that were given.
+    `values` has shape (n,) for n rows, or (n, k) with one column for each of k classes. `names` are
+    the names of the columns of a table, or the name of a Series; it is empty for values without
+    names. `method` is the method of the model that returned the scores; None for scores that were
+    given.
     """
 
     values: Floats
@@ -193,7 +196,7 @@ class Scores(columns.RowAxis):
 
 
 def as_scores(name: str, value: Any) -> Scores:
-    """Read scores from any container; `name` names them in messages.
+    """Return the scores in any container; `name` is their name in messages.
 
     Raises
     ------
@@ -239,10 +242,10 @@ def as_scores(name: str, value: Any) -> Scores:
 
 
 def check_probabilities(name: str, score: Floats) -> None:
-    """Raise EvidenceError unless scores can be probabilities.
+    """Raise EvidenceError unless all scores can be probabilities.
 
-    All scores must be from 0 to 1. If there is one column per class, each row must also add up to
-    1, apart from rounding errors.
+    All must be from 0 to 1. If there is one column per class, each row must also sum to 1, apart
+    from rounding errors. `name` is the name of the scores in messages.
     """
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:

@@ -1,4 +1,4 @@
-"""Read the labels and predictions of one model as aligned arrays, and count confusion matrices."""
+"""Read the labels and predictions of one model as aligned arrays; count confusion matrices."""
 
 import math
 from collections.abc import Mapping
@@ -58,28 +58,33 @@ _SCORES = (
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Labels and predictions of one model for all rows that have a label, as read-only arrays.
+    """The labels and predictions of one model, for all rows that have a label.
+
+    The arrays are read-only.
 
     Parameters
     ----------
     need : {"labels", "scores", "probabilities", "values", "interval", "relevance", "given"}
-        Kind of the values: class labels, scores, probabilities, numbers ("values"), predicted
-        intervals of numbers, documents with a relevance and a score, or what a user's own metric
-        receives ("given").
+        Kind of the labels and predictions. "labels": class labels. "scores" and "probabilities":
+        class labels with scores or probabilities. "values": numbers. "interval": numbers with
+        predicted intervals. "relevance": documents with a relevance and a score. "given": values as
+        a metric of the user receives them.
     n : int
-        Number of rows with a label, the length of the arrays.
+        Number of rows with a label. It is the length n of the arrays.
     dropped : int
         Number of rows without a label.
     kept : array of bool or None
         For each row that was given, whether it has a label and is therefore kept; None if all rows
         are kept.
     true : array
-        True labels as positions in `classes`; numbers for ``"values"``, ``"interval"`` and
-        ``"relevance"``; the values themselves for ``"given"``.
+        True labels. For class labels they are positions in `classes`; for "values", "interval" and
+        "relevance" they are numbers; for "given" they are the values themselves.
     pred : array or None
-        Predictions in the same form. For ``"interval"`` the lower and upper ends, shape (n, 2).
+        Predictions in the same form as `true`. For "interval" they are the lower and upper ends,
+        shape (n, 2).
     score : array or None
-        Scores of the positive class, shape (n,); for more than two classes shape (n, k).
+        Scores of the positive class, shape (n,). For k > 2 classes, one column of scores per class,
+        shape (n, k).
     weight : array or None
         Sample weights.
     cluster : array of int or None
@@ -136,17 +141,18 @@ class Outcomes:
                 object.__setattr__(self, name, view)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Outcomes":
-        """Return the outcomes of some rows; the classes stay the same.
+        """Return the labels and predictions of some of the rows; the classes stay the same.
 
         Parameters
         ----------
         rows : array of bool
-            One value for each row given, including rows without a label.
+            Whether each row is taken, for all rows that were given, including those without a
+            label.
 
         Raises
         ------
         EvidenceError
-            If only some documents of a query are among the rows, because this would be another
+            If only some of the documents of a query are taken, because they would be another
             ranking.
 
         Examples
@@ -182,7 +188,7 @@ class Outcomes:
 
     @cached_property
     def cells(self) -> Floats:
-        """Confusion matrix ``cells[true, pred]``: numbers of rows, or sums of their weights."""
+        """The confusion matrix ``cells[true, pred]``: numbers of rows, or sums of their weights."""
         if self.need != "labels" or self.pred is None:
             msg = f"a confusion matrix needs Outcomes with need='labels', got need={self.need!r}"
             raise EvidenceError(msg)
@@ -192,7 +198,7 @@ class Outcomes:
 
     @cached_property
     def queries(self) -> RankedQueries:
-        """The documents of each query, ranked by their scores."""
+        """The documents of each query, ranked by their scores, with the largest score first."""
         if self.query is None or self.score is None:
             msg = f"a ranking needs Outcomes with need='relevance', got need={self.need!r}"
             raise EvidenceError(msg)
@@ -200,12 +206,12 @@ class Outcomes:
 
     @cached_property
     def judged(self) -> npt.NDArray[np.bool_]:
-        """Whether each query has a relevant document, and a weight above 0."""
+        """For each query, whether it has a relevant document and a weight above 0."""
         return (self.queries.relevant > 0) & (self.query_weight > 0)
 
     @cached_property
     def query_weight(self) -> Floats:
-        """The weight of each query; all documents of a query have this weight."""
+        """The weight of each query, which all of its documents have."""
         if self.weight is None:
             return np.ones(len(self.queries.starts))
         return self.weight[self.queries.order[self.queries.starts]]
@@ -217,16 +223,21 @@ class Outcomes:
 
     @cached_property
     def counted(self) -> int:
-        """The number of rows with a weight above 0; for ranked documents, of judged queries."""
+        """The number of rows with a weight above 0.
+
+        For ranked documents it is the number of queries with a relevant document and a weight above
+        0.
+        """
         if self.query is not None:
             return int(np.count_nonzero(self.judged))
         return self.n if self.weight is None else int(np.count_nonzero(self.weight > 0))
 
     @cached_property
     def effective(self) -> float:
-        """The effective number of rows ``(sum w)² / sum w²`` (Kish); without weights, `n`.
+        """Kish's effective number of rows, ``(sum w)² / sum w²`` for weights w.
 
-        For ranked documents, it is the effective number of queries with a relevant document.
+        Without weights it is `n`. For ranked documents it is the effective number of queries with a
+        relevant document.
         """
         if self.weight is None:
             return float(self.counted)
@@ -239,14 +250,14 @@ class Outcomes:
 
     @property
     def effective_rows(self) -> int:
-        """The effective number of rows, rounded down; without weights, the number itself."""
+        """The effective number of rows, rounded down; without weights, the number of rows."""
         if self.weight is None:
             return self.counted
         return math.floor(self.effective * (1 + _ROUNDING))
 
     @cached_property
     def clusters(self) -> int | None:
-        """The number of clusters with a row of weight above 0; None without clusters."""
+        """The number of clusters that have a row with a weight above 0; None without clusters."""
         if self.cluster is None:
             return None
         counted = self.cluster if self.weight is None else self.cluster[self.weight > 0]
@@ -293,7 +304,7 @@ def confusion(  # noqa: PLR0917
     group: npt.NDArray[np.intp] | None = None,
     groups: int = 1,
 ) -> Floats:
-    """Return a confusion matrix of numbers of rows, or of sums of weights if `weight` is given.
+    """Return the confusion matrix: the number of rows, or the sum of their weights, in each cell.
 
     With `group`, there is one matrix for each group.
 
@@ -304,16 +315,18 @@ def confusion(  # noqa: PLR0917
     k : int
         Number of classes, at most 2,000.
     weight : array, optional
-        Weights of the rows.
+        Weights of the rows. By default all rows count 1.
     group : array of int, optional
-        Group of each row, from 0 to `groups` - 1.
+        Group of each row, from 0 to `groups` - 1. By default all rows are one group, and the result
+        is one matrix.
     groups : int
         Number of groups.
 
     Returns
     -------
     array
-        Of shape ``(k, k)``, or ``(groups, k, k)`` with `group`; ``[..., true, pred]``.
+        The matrix with the indices ``[true, pred]``, shape ``(k, k)``; with `group`, the matrices,
+        shape ``(groups, k, k)``.
 
     Examples
     --------
@@ -340,17 +353,17 @@ def outcomes_of(
     label: object = None,
     uses_labels: bool = True,
 ) -> Outcomes:
-    """Return the outcomes of the candidate model, or of the production model.
+    """Return the labels and predictions of the candidate model, or of the production model.
 
-    `need` is the kind of values, see `Outcomes`. For ``need="given"``, `scores` says whether to
-    read the model's scores instead of its predictions; for any other kind it has no effect. With a
-    `label`, the outcomes have two classes: that label, which is the positive one, and all others.
-    With ``uses_labels=False`` and without `y_true`, the predicted labels are used as true labels.
+    `need` is the kind of values, see `Outcomes`. `scores` has an effect only with ``need="given"``:
+    the model's scores are read instead of its predictions. If a `label` is given, there are two
+    classes: this label, which is the positive one, and all others. With ``uses_labels=False`` and
+    without `y_true`, the predicted labels are used as true labels.
 
     Raises
     ------
     EvidenceError
-        For evidence that is missing, invalid or does not have the same rows.
+        If a value is missing or invalid, or if the values do not have the same rows.
     """
     if need == "given" and label is not None:  # the function gets 0 and 1
         kind: Need = "scores" if scores else "labels"
@@ -429,7 +442,10 @@ def outcomes_of(
 
 
 def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes:
-    """Return the outcomes of the rows that have a label; `missing` marks the others."""
+    """Return the labels and predictions of the rows that have a label.
+
+    The mask `missing` marks the rows without a label.
+    """
     if missing is None:
         return every
     return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
@@ -438,7 +454,10 @@ def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes
 def answers_of(
     evidence: "Evidence", names: lookup.ModelNames, need: Need, *, scores: bool
 ) -> Column | Scores:
-    """Return the predictions, scores or intervals of a model, whichever `need` requires."""
+    """Return what `need` requires of a model: its predictions, its scores or its intervals.
+
+    `names` are the names of the model's values among the arguments of a run.
+    """
     if need == "relevance":
         return lookup.document_scores(evidence, names)
     if need == "interval":
@@ -451,7 +470,10 @@ def answers_of(
 def numbers_of(
     need: Need, true: Column, answers: Scores
 ) -> tuple[Floats, Floats | None, Floats | None]:
-    """Return true values, predictions and scores, for a numeric `need` other than "values"."""
+    """Return true values, predictions and scores as numbers, for the given kind of values.
+
+    `need` is a kind with numbers, but not "values".
+    """
     if need == "relevance":
         return numbers.relevance_of(true), None, answers.values
     ends = answers.values if answers.rows else np.empty((0, 2))
@@ -461,12 +483,11 @@ def numbers_of(
 def ranked_outcomes(
     every: Outcomes, query: npt.NDArray[np.intp], missing: npt.NDArray[np.bool_] | None
 ) -> Outcomes:
-    """Return outcomes with the query of each document.
+    """Return the labels and scores of ranked documents, with the query of each document.
 
-    If the relevance of one document is `missing`, all documents of its query are dropped, because
-    the other documents alone would be another ranking. `dropped` is then the number of such
+    If the relevance of one document is `missing`, all documents of its query are left out, because
+    the other documents alone would be another ranking. `dropped` is then the number of these
     queries. In the mask `missing` of the result, only the first document of each of them is marked.
-
     Raises EvidenceError if documents of one query have different weights or clusters.
     """
     for name, values in (("sample_weight", every.weight), ("clusters", every.cluster)):
@@ -503,15 +524,15 @@ def query_of(evidence: "Evidence") -> Column:
 
 
 def interval_ends(evidence: "Evidence", name: str) -> Scores:
-    """Return the lower and upper ends of predicted intervals, as columns of shape (n, 2).
+    """Return the lower and upper ends of predicted intervals, shape (n, 2).
 
-    They may be given as a table or an array with two columns, or as the names of two columns of `X`
-    or `data`.
+    `name` is their name among the arguments of a run. They can be given as a table or an array with
+    two columns, or as the names of two columns of `X` or `data`.
 
     Raises
     ------
     EvidenceError
-        For ends that are missing or infinite, and for a lower end above the upper one.
+        If an end is missing or infinite, or if a lower end is above the upper one.
     """
     if name not in evidence:
         msg = f"needs `{name}`, the lower and upper ends of predicted intervals; it was not given"
@@ -530,12 +551,11 @@ def interval_ends(evidence: "Evidence", name: str) -> Scores:
 
 
 def one_against_rest(every: Outcomes, label: object) -> Outcomes:
-    """Return the outcomes of two classes: a label, which is the positive one, and all others.
+    """Return the outcomes for two classes: one label, which is the positive one, and all others.
 
-    The score of the label is its column of the scores. If there is only one score per row, and it
-    is that of the other label, the complement is used, or the negative if it is no probability.
-
-    Raises EvidenceError if the label is not one of the classes.
+    The score of the label is its column of the scores. If there is one score per row, and it is
+    that of the other label, one minus this score is used, or the negative score if it is not a
+    probability. Raises EvidenceError if the label is not one of the classes.
     """
     place, score = 0, every.score
     is_labelled = bool((every.true >= 0).any())
@@ -573,9 +593,9 @@ def scores_by_class(
     scores: Scores,
     label: object = None,
 ) -> tuple[Floats, labels.Classes]:
-    """Return the scores with their columns in the order of the classes, and the classes.
+    """Return the scores with one column per class, in the order of the classes, and the classes.
 
-    `truth` has the true labels and may be empty. If there are two columns for two classes, and no
+    `truth` has the true labels and can be empty. If there are two columns for two classes, and no
     positive label is known, the column of `label` is chosen.
     """
     # for given scores `classes_` matters only if they have several columns
@@ -601,10 +621,10 @@ def known_classes(
     pred: labels.Labels | None,
     model: labels.Labels | None,
 ) -> labels.Classes:
-    """Return all classes: those in `y_true`, of the model, and in the evidence `classes`.
+    """Return all classes: those in `y_true`, of the model, and in the argument `classes` of a run.
 
     `true` and `pred` are the labels of the rows, and `model` are the `classes_` of the model. If
-    the evidence `classes` was given, all labels of `true` and `model` must be in it.
+    `classes` was given, all labels of `true` and `model` must be in it.
     """
     declared = lookup.declared_classes(evidence)
     if declared is None:
@@ -635,23 +655,23 @@ def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
 
 
 def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
-    """Return the given positive label in the form of `y_true`; None if it was not given."""
+    """Return the argument `pos_label` of a run in the form of `y_true`; None if not given."""
     if "pos_label" not in evidence or classes.positive is None:
         return None
     return classes.every[classes.positive]
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
-    """Return the labels in `y_true` as integer codes; they are encoded once and then remembered."""
+    """Return the labels in `y_true`, encoded as integers; they are encoded only once."""
     code = partial(labels.code_labels, true, _TARGET)
     return cast("labels.Labels", evidence.cached("labels", "y_true", code))
 
 
 def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
-    """Return the cluster of each row as an integer code, from the column of clusters.
+    """Return the number of the cluster of each row, from 0.
 
-    The clusters are numbered in the order of their first rows, so that the result does not depend
-    on the type of the values.
+    The clusters are numbered in the order of their first rows. So the result does not depend on the
+    type of the values in the column.
 
     Raises
     ------
@@ -674,7 +694,7 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
 
 
 def check_complete(column: Column) -> None:
-    """Raise EvidenceError if predictions are missing or infinite."""
+    """Raise EvidenceError if a prediction is missing or infinite."""
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
@@ -682,9 +702,10 @@ def check_complete(column: Column) -> None:
 
 
 def plain_values(column: Column) -> npt.NDArray[Any]:
-    """Convert a column to the array that a user's own metric receives; strings have dtype object.
+    """Return the values of a column as the array that a metric of the user receives.
 
-    Floats are float64, and integers int64 if they fit. The value of a missing cell is arbitrary.
+    Strings have dtype object. Floats are float64, and integers are int64 if they fit. The value of
+    a missing cell is arbitrary.
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
@@ -700,10 +721,11 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
 
 
 def row_argument(evidence: "Evidence", name: str) -> Any:
-    """Return an evidence value with one value per row as a user's function receives it.
+    """Return an argument of a run with one value per row, as a function of the user receives it.
 
-    It is read-only. A name of a column is replaced by the column's values, shape (n, 1) becomes
-    (n,), and predictions and scores that were not given are computed by the model.
+    It is read-only. If it was given as the name of a column, the values of the column are returned.
+    An array of shape (n, 1) becomes one of shape (n,). Predictions and scores that were not given
+    are computed by the model.
 
     Examples
     --------
@@ -738,12 +760,12 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:
-    """Check that all arguments of a function that have rows have the same rows.
+    """Raise EvidenceError unless all arguments of a function that have rows have the same rows.
 
     Raises
     ------
     EvidenceError
-        If two values differ in length or in their pandas indexes.
+        If two arguments differ in length or in their pandas indexes.
     """
     found = [name for name in sorted(ALIGNED, key="X".__eq__) if name in arguments]
     counts = {name: rows_of(arguments[name]) for name in found}  # messages name "X" last

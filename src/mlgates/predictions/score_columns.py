@@ -1,4 +1,4 @@
-"""Match the columns of scores to class labels, by their names or by the order of the classes."""
+"""Match columns of scores to class labels, by their names or by the order of the classes."""
 
 import re
 import unicodedata
@@ -32,9 +32,10 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
-    """Return the labels in the order of a model's `classes_`, or sorted if there are none.
+    """Return the class labels in the order of the columns of scores.
 
-    `order` has the `classes_` of the model; it is None if the model has none.
+    This is the order of the model's `classes_`, given as `order`. If `order` is None, the labels
+    are sorted.
     """
     return classes.every if order is None else tuple(order.values[code] for code in order.codes)
 
@@ -47,16 +48,17 @@ def arrange_scores(
     *,
     declared: bool = False,
 ) -> Floats:
-    """Return the scores of the positive class, or one column per class if there are more than two.
+    """Return the scores of the positive class; with more than two classes, a column per class.
 
-    Columns with names are matched to labels by name. Columns without names are in the order of the
-    model's `classes_` (`order`), or of the sorted labels. With `declared`, `order` is the evidence
-    `classes`. `name` is the evidence to correct, for messages.
+    The columns are in the order of the classes. Columns with names are matched to labels by name.
+    Columns without names are in the order of the model's `classes_` (`order`), or of the sorted
+    labels. With `declared`, `order` is the argument `classes` of the run. `name` is the name of the
+    scores, for messages.
 
     Raises
     ------
     EvidenceError
-        When it can't be determined which column belongs to which class.
+        If it is not clear which column belongs to which class.
     """
     every, values, given = classes.every, scores.values, scores.method is None
     several, width = len(every) > 2, values.shape[-1]
@@ -148,12 +150,12 @@ def _positive(classes: Classes) -> Any:
 
 
 def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> None:
-    """Raise EvidenceError if three given columns seem to be scores of pairs of classes.
+    """Raise EvidenceError if three columns of scores seem to belong to pairs of classes.
 
-    Three classes have the three pairs (0, 1), (0, 2) and (1, 2), so that the shape does not show
-    which scores were given. They are refused if they predict the true labels (`truth`) much better
-    as scores of pairs than as scores of classes. A positive score is a vote for the first or the
-    second class of a pair, depending on the library; both are tried.
+    Three classes have the three pairs (0, 1), (0, 2) and (1, 2), so the shape does not show whether
+    the columns belong to classes or to pairs. The scores are refused if they predict the true
+    labels (`truth`) much better as scores of pairs than as scores of classes. Depending on the
+    library, a positive score is a vote for the first or the second class of a pair; both are tried.
     """
     codes, values = truth.codes, scores.values
     if values.shape != (len(codes), 3) or len(classes.every) != 3 or not (values < 0).any():
@@ -211,15 +213,16 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
 def column_of_each_label(
     title: str, names: Sequence[Any], labels: Sequence[Any]
 ) -> dict[Any, int] | None:
-    """Return which column belongs to each label, by the names of the columns; None without names.
+    """Return which column belongs to each label, by the names of the columns.
 
-    Names match if they are the labels, or if each contains exactly one label as a word or number.
-    Default names of pandas and polars count as no names if the labels are strings.
+    The result is None if the columns have no names. A name matches a label if it is the label, or
+    if it contains exactly one label as a word or number. Default names of pandas and polars count
+    as no names if the labels are strings.
 
     Raises
     ------
     EvidenceError
-        For names that do not match.
+        If the columns have names that do not match the labels.
 
     Examples
     --------
@@ -261,10 +264,10 @@ def _plain_name(name: Any) -> Any:
 
 
 def labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
-    """Return the labels that occur in a column name as words or numbers.
+    """Return the labels that occur in the name of a column as words or numbers.
 
-    Upper and lower case are distinguished only if labels differ by case. A label within a longer
-    label is not counted.
+    Upper and lower case are distinguished only if labels differ by case. A label that is part of a
+    longer label in the name is not counted.
 
     Examples
     --------
