@@ -95,13 +95,15 @@ def weak_slices(
     EvidenceError
         If the labels do not have the rows of the table, or if the table has no column names.
 
-    Notes ----- Slices are searched for on a random half of the rows, at most 10,000. A condition
-    compares numbers, dates or times with a quantile of the column, compares texts, bools or whole
-    numbers with one value, or selects the rows in which a value is missing. The search finds up to
-    three candidates: conditions, or several conditions joined by "and", with the largest
-    log-likelihood ratio. The rows of earlier candidates are left out when the next one is searched
-    for, and at least 15 of its rows must remain. Two candidates share less than half of the rows of
-    the smaller one.
+    Notes
+    -----
+    Slices are searched for on a random half of the rows, at most 10,000. A condition compares
+    numbers, dates or times with a quantile of the column, compares texts, bools or whole numbers
+    with one value, or selects the rows in which a value is missing. The search finds up to three
+    candidates: conditions, or several conditions joined by "and", with the largest log-likelihood
+    ratio. The rows of earlier candidates are left out when the next one is searched for, and at
+    least 15 of its rows must remain. Two candidates share less than half of the rows of the smaller
+    one.
 
     Each candidate is tested on the other half of the rows, without the rows of earlier candidates.
     The p-value is that of the hypergeometric distribution: the probability that the slice has at

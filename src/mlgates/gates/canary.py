@@ -126,10 +126,12 @@ class Canary(Gate):
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"canary:"`` and the events.
 
-    Notes ----- The value of a check is the rate of an event with the candidate, divided by the rate
-    with production. When an event happens, the probability that it happens to the candidate depends
-    only on this ratio and on the candidate's share of the requests. So the rate of events itself
-    may change at any time, for example at night. Requests and events are counted for each period in
+    Notes
+    -----
+    The value of a check is the rate of an event with the candidate, divided by the rate with
+    production. When an event happens, the probability that it happens to the candidate depends only
+    on this ratio and on the candidate's share of the requests. So the rate of events itself may
+    change at any time, for example at night. Requests and events are counted for each period in
     which the share did not change. The tests use e-values. If a hypothesis is true, its e-value is
     at least ``x`` with a probability of at most ``1 / x``, so a large e-value refutes the
     hypothesis.

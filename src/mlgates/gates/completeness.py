@@ -104,10 +104,11 @@ class Completeness(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- Null and NaN are missing in every kind of table. Values such as ``"?"`` are counted
-    as missing only if they are in `missing_values`; if they are more than 1 % of a column, the
-    reason has a hint. A column or slice that can't be judged is an ERROR, and the others are still
-    judged.
+    Notes
+    -----
+    Null and NaN are missing in every kind of table. Values such as ``"?"`` are counted as missing
+    only if they are in `missing_values`; if they are more than 1 % of a column, the reason has a
+    hint. A column or slice that can't be judged is an ERROR, and the others are still judged.
 
     Examples
     --------

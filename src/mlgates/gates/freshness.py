@@ -85,10 +85,12 @@ class Freshness(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The newest timestamp is the latest in time, not the one in the last row. Ages are
-    measured at the time given as ``now``, by default the present time. A table without timestamps
-    is a FAIL, and so is a missing timestamp. With fewer than two timestamps, the check of `max_gap`
-    is INCONCLUSIVE.
+    Notes
+    -----
+    The newest timestamp is the latest in time, not the one in the last row. Ages are measured at
+    the time given as ``now``, by default the present time. A table without timestamps is a FAIL,
+    and so is a missing timestamp. With fewer than two timestamps, the check of `max_gap` is
+    INCONCLUSIVE.
 
     The memory needed does not grow with the number of rows, but with the number of slices. With
     `max_gap`, it also grows with the number of gaps that are longer than `max_gap`. If a table or

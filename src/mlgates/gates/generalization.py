@@ -76,12 +76,14 @@ class Generalization(MetricGate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The arguments of `run` are `X_train` and `y_train` for the training rows, `X` and
-    `y_true` for the test rows, and `model`, which predicts both. Predictions can be given instead
-    of a model: `train_pred` or `train_score`, and `y_pred` or `y_score`. If `sample_weight` or
-    `clusters` is given, it must be the name of a column of both `X` and `X_train`; an array is an
-    ERROR, because it has values for the test rows only. If a training row or a test row has no
-    label, the gate is INCONCLUSIVE. Metrics of rankings and of predicted intervals are refused.
+    Notes
+    -----
+    The arguments of `run` are `X_train` and `y_train` for the training rows, `X` and `y_true` for
+    the test rows, and `model`, which predicts both. Predictions can be given instead of a model:
+    `train_pred` or `train_score`, and `y_pred` or `y_score`. If `sample_weight` or `clusters` is
+    given, it must be the name of a column of both `X` and `X_train`; an array is an ERROR, because
+    it has values for the test rows only. If a training row or a test row has no label, the gate is
+    INCONCLUSIVE. Metrics of rankings and of predicted intervals are refused.
 
     The value of a check is the gap: the metric on the training rows minus the metric on the test
     rows, or the reverse if smaller values of the metric are better. So a positive gap means that

@@ -36,13 +36,15 @@ class Leakage(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- Values are compared in the common type of both tables: 1 and 1.0 are equal. A
-    missing value equals another missing value, but rows in which all values are missing are not
-    counted. In a table with few different rows, such as one of three coarse categories, rows can be
-    equal without a leak; then name the columns of a key, or raise `at_most`. Rows are compared by
-    128-bit hashes. Two different rows have the same hash with a probability of about 2**-128. The
-    hashes need 16 bytes for each row of both tables. The reference must be a table, because a
-    baseline has no rows.
+    Notes
+    -----
+    Values are compared in the common type of both tables: 1 and 1.0 are equal. A missing value
+    equals another missing value, but rows in which all values are missing are not counted. In a
+    table with few different rows, such as one of three coarse categories, rows can be equal without
+    a leak; then name the columns of a key, or raise `at_most`. Rows are compared by 128-bit hashes.
+    Two different rows have the same hash with a probability of about 2**-128. The hashes need 16
+    bytes for each row of both tables. The reference must be a table, because a baseline has no
+    rows.
 
     Examples
     --------

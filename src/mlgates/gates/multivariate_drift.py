@@ -106,11 +106,13 @@ class MultivariateDrift(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are
-    DeLong's variances in the folds. The factor 1.5 corrects for the training rows that the folds
-    have in common [1]_. Equal rows are always in the same fold. So a table with few different rows,
-    such as one of two bools, can't PASS: the rows in a fold differ from all rows that the
-    classifier was trained on, and it would not find a change.
+    Notes
+    -----
+    The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are DeLong's variances
+    in the folds. The factor 1.5 corrects for the training rows that the folds have in common [1]_.
+    Equal rows are always in the same fold. So a table with few different rows, such as one of two
+    bools, can't PASS: the rows in a fold differ from all rows that the classifier was trained on,
+    and it would not find a change.
 
     A missing cell counts as a separate value. Of a column of texts, the 254 most frequent values
     are compared, and all others count as one value. If the tables differ, the area grows with the

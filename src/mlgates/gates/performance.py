@@ -79,11 +79,13 @@ class Performance(MetricGate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- If the metric is undefined, the verdict is INCONCLUSIVE; the value is not replaced
-    by 0 or 1. Precision is undefined without predicted positives, the area under the ROC curve with
-    only one class, and r2 with a constant target. If the metric is computed from fewer than 10
-    rows, the verdict is INCONCLUSIVE too: 10 positives are needed for recall, 10 predicted
-    positives for precision, and 10 rows of each class for balanced accuracy and areas under curves.
+    Notes
+    -----
+    If the metric is undefined, the verdict is INCONCLUSIVE; the value is not replaced by 0 or 1.
+    Precision is undefined without predicted positives, the area under the ROC curve with only one
+    class, and r2 with a constant target. If the metric is computed from fewer than 10 rows, the
+    verdict is INCONCLUSIVE too: 10 positives are needed for recall, 10 predicted positives for
+    precision, and 10 rows of each class for balanced accuracy and areas under curves.
 
     A predicted label that is not in `y_true` counts as an error of the model, and the reason names
     it. For specificity, false positive rate and selection rate it makes the verdict ERROR, because

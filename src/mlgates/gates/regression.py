@@ -60,9 +60,10 @@ class Regression(ComparisonGate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The value of a check is the metric of the candidate minus the metric of production.
-    The limit is at least ``-tolerance``, or at most ``tolerance`` if smaller values of the metric
-    are better.
+    Notes
+    -----
+    The value of a check is the metric of the candidate minus the metric of production. The limit is
+    at least ``-tolerance``, or at most ``tolerance`` if smaller values of the metric are better.
 
     - Accuracy, recall, false positive rate and other shares of the same rows have Tango's interval
       [1]_, which depends on the rows that only one of the models gets right. For a mean of such

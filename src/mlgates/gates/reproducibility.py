@@ -57,10 +57,12 @@ class Reproducibility(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The evidence `fit` is a function without arguments that trains a model and returns
-    it. The gate calls it twice, and compares the answers of the two models to the rows of `X`:
-    those of ``predict`` (or of the model itself, if it is a function) and those of
-    ``predict_proba``, if the model has it. Labels and integers must be equal.
+    Notes
+    -----
+    The evidence `fit` is a function without arguments that trains a model and returns it. The gate
+    calls it twice, and compares the answers of the two models to the rows of `X`: those of
+    ``predict`` (or of the model itself, if it is a function) and those of ``predict_proba``, if the
+    model has it. Labels and integers must be equal.
 
     Before the second training, the random states of Python and numpy are changed. A training that
     uses random numbers without a seed then gives another model. If the answers differ, `fit` is

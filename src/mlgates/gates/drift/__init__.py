@@ -103,8 +103,9 @@ class Drift(Gate):
     name, advisory, inconclusive, after
         As in `Gate`; by default `inconclusive` is "allow".
 
-    Notes ----- The tests assume that rows are independent. For time series the p-values are too
-    small.
+    Notes
+    -----
+    The tests assume that rows are independent. For time series the p-values are too small.
 
     Examples
     --------

@@ -170,8 +170,10 @@ class Fairness(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The share of a group has Wilson's interval [1]_. The difference of two shares has
-    Newcombe's interval [2]_, and the ratio of two shares Koopman's [3]_. Their level is that of the
+    Notes
+    -----
+    The share of a group has Wilson's interval [1]_. The difference of two shares has Newcombe's
+    interval [2]_, and the ratio of two shares Koopman's [3]_. Their level is that of the
     studentized range, so that the intervals of all pairs hold simultaneously [4]_. For other
     metrics, Newcombe's formula combines the intervals of two groups. A group in which the metric is
     computed from fewer than 10 rows (fewer than 10 positives for recall) is INCONCLUSIVE.

@@ -87,10 +87,12 @@ class Integration(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- To test a model, give `model` and `X` (or `golden_X` instead of `X`). To test an
-    application, give `application`, `golden_X` (the requests) and `golden_pred` (the expected
-    responses). Both can be tested in one run. If `golden_X` and `golden_pred` are given for a
-    model, its answers to the rows of `golden_X` must be those in `golden_pred`.
+    Notes
+    -----
+    To test a model, give `model` and `X` (or `golden_X` instead of `X`). To test an application,
+    give `application`, `golden_X` (the requests) and `golden_pred` (the expected responses). Both
+    can be tested in one run. If `golden_X` and `golden_pred` are given for a model, its answers to
+    the rows of `golden_X` must be those in `golden_pred`.
 
     A property that does not hold is a FAIL. An exception, a hang, an answer of a wrong length or
     form, and a NaN or infinite answer are an ERROR. A property that can't be tested because another

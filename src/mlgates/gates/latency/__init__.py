@@ -101,10 +101,12 @@ class Latency(Gate):
     name, advisory, inconclusive, after
         As in `Gate`.
 
-    Notes ----- The model is called in this process, one call at a time, without a time limit. If an
-    answer is lazy, the call ends when its values have been computed. The state of the process
-    (working directory, environment, random states, ...) is restored afterwards. Latencies that are
-    not positive numbers are an ERROR.
+    Notes
+    -----
+    The model is called in this process, one call at a time, without a time limit. If an answer is
+    lazy, the call ends when its values have been computed. The state of the process (working
+    directory, environment, random states, ...) is restored afterwards. Latencies that are not
+    positive numbers are an ERROR.
 
     Examples
     --------

@@ -127,7 +127,9 @@ class Shadow(Gate):
         limit if `metric` needs scores. Also if only some of `y_true`, `metric` and `tolerance` are
         given.
 
-    Notes ----- The gate has these checks, each on all requests or for each slice:
+    Notes
+    -----
+    The gate has these checks, each on all requests or for each slice:
 
     - ``unmatched``: the share of the requests that are in only one of the logs. It is not judged by
       slice, and is never a FAIL: above `max_unmatched` it is INCONCLUSIVE.

@@ -152,8 +152,10 @@ class Statistic(Gate):
     OptionError
         If no limit is given, for an unknown statistic, and for a condition with a syntax error.
 
-    Notes ----- Null and NaN are left out, and the reason says how many. An infinite value makes a
-    mean, a sum or a standard deviation an ERROR. A column without values is INCONCLUSIVE. With
+    Notes
+    -----
+    Null and NaN are left out, and the reason says how many. An infinite value makes a mean, a sum
+    or a standard deviation an ERROR. A column without values is INCONCLUSIVE. With
     ``decide_by="interval"``, a statistic without an interval is INCONCLUSIVE too, such as the mean
     or the standard deviation of a single value or of equal values.
 
