@@ -1,1 +1,1 @@
-"""One scan of a table: profiles of columns, counters and their states, the baseline file."""
+"""Read a table once: profiles of columns, counters and their results, the baseline file."""

@@ -1,4 +1,4 @@
-"""Baseline: a profile of the reference, stored in a JSON file without its rows."""
+"""Baseline: a summary of the reference table in a JSON file, without the table's rows."""
 
 import hashlib
 import json
@@ -38,9 +38,9 @@ __all__ = ["MOST_CATEGORIES", "Baseline", "Reference", "is_identifier"]
 FORMAT = "mlgates.baseline"
 VERSION = 1
 MAX_BYTES = 64 * 2**20
-#: A column with more distinct texts is not categorical.
+#: A text column with more distinct values than this is not categorical.
 MOST_CATEGORIES = 1_000
-#: A column with a longer text is not categorical.
+#: A text column with a longer value than this, in characters, is not categorical.
 _LONGEST = 200
 _MOST_ROWS = 2**62
 _MOST_CHECKSUM = 2**64 - 1
@@ -51,7 +51,8 @@ _KINDS = _NUMBERS | _CATEGORIES | _OTHERS | {"unreadable"}
 _TOP = frozenset({"format", "version", "created", "rows", "fingerprint", "columns", "sha256"})
 _OPTIONAL = frozenset({"provenance", "metadata"})
 _COLUMN = frozenset({"field", "counts", "min", "max", "knots", "categories"})
-#: A sum of numbers as a fraction; doubles have denominators of at most 324 digits.
+#: Matches a sum of numbers, written as a fraction. The denominator of a double has at most 324
+#: digits.
 _FRACTION = re.compile(r"(-?[0-9]{1,1000})(?:/([1-9][0-9]{0,999}))?", re.ASCII)
 _COUNTS = ("rows", "nulls", "nans", "neg_inf", "pos_inf", "checksum")
 
@@ -59,41 +60,41 @@ _Kept: TypeAlias = QuantileSketch | Frequencies
 
 
 class Baseline:
-    """The profile of a reference table without its rows, which can be saved as a JSON file.
+    """A summary of a reference table, without its rows; it can be saved as a JSON file.
 
     Create it by `Baseline.from_data` or `Baseline.load`, and give it, or the path of its file, as
     ``reference=`` of a run.
 
-    The baseline has the order statistics at ``i / 360`` of each numeric column. A PSI with a number
-    of bins that divides 360 is the same as if it were computed from the rows, and a KS distance is
-    known to 1/360.
+    For each numeric column, the baseline has the quantiles at 0, 1/360, 2/360, ..., 1. If 360 is a
+    multiple of the number of bins, a PSI computed from the baseline equals the PSI computed from
+    the rows. A KS distance is known to within 1/360.
 
-    The baseline has the values of a text or bool column, and their counts, only if the column is
-    categorical. No text of a categorical column has more than 200 characters. The column has at
-    most 20 distinct values, or it has at most 1,000 that occur in two rows or more each on average.
-    Names, identifiers and free text are therefore not stored, unless their column is categorical by
-    this rule.
+    For a text or bool column, the baseline has the distinct values and their counts only if the
+    column is categorical. A column is categorical if none of its texts has more than 200 characters
+    and one of two conditions holds: it has at most 20 distinct values, or it has at most 1,000 that
+    occur on average in two rows or more each. Names, identifiers and free text are therefore not
+    stored, unless their column is categorical by this rule.
 
     Parameters
     ----------
     rows : int
         Number of rows of the reference.
     columns : mapping of str to ColumnProfile
-        Counts and extremes of each column.
+        Counts, smallest and largest value of each column.
     distributions : mapping of str to QuantileSketch or Frequencies
-        Distributions of the columns for which one is kept.
+        Distributions of the numeric and the categorical columns.
     fingerprint : str
         SHA-256 of the profile of the reference.
     created : str
         Time of creation, in ISO 8601 format.
     moments : mapping of str to Moments
-        Exact sums and central moments of the columns of numbers, without their infinite values.
-        Files of older versions have none.
+        Exact sums and central moments of the numeric columns, without infinite values. Empty if the
+        file was written by an older version.
     provenance : mapping of str to object
-        Commit, uncommitted changes, versions and platform when the baseline was made. Files of
-        older versions have none.
+        Commit, uncommitted changes, versions and platform when the baseline was created. Empty if
+        the file was written by an older version.
     metadata : mapping of str to object
-        What the user said about the table, such as its version.
+        Information that the user gave about the table, such as its version.
 
     Examples
     --------
@@ -144,12 +145,14 @@ class Baseline:
         data : table or Profile
             Any table that ``data=`` of a run takes.
         exclude : str or sequence of str
-            Columns that are not read, and of which nothing is stored.
+            Columns to leave out. They are not read, and nothing about them is stored. Default:
+            none.
         n_jobs : int, optional
             Number of threads for the scan. By default one for each processor if the table is large.
         metadata : Mapping, optional
-            What the baseline should say about the table, such as its version: None, bools, numbers,
-            strings, lists and mappings by name. URLs, e-mail addresses and secrets are hidden.
+            Information about the table to store, such as its version. Keys are names. Values are
+            None, bools, numbers, strings, lists and mappings. URLs, e-mail addresses and secrets in
+            them are hidden.
 
         Returns
         -------
@@ -158,10 +161,11 @@ class Baseline:
         Raises
         ------
         EvidenceError
-            If `data` is not a table, has no rows, or has only missing cells, or if it lacks a
-            column that `exclude` names.
+            If `data` is not a table, has no rows, has only missing values, or lacks a column that
+            `exclude` names.
         OptionError
-            If `exclude` is not a sequence of different names, or `metadata` has other values.
+            If `exclude` is not a sequence of different names, or if `metadata` has values of other
+            types than those above.
         """
         about = _plain_metadata({} if metadata is None else metadata)
         excluded = options.names("Baseline.from_data", "exclude", exclude)
@@ -223,12 +227,12 @@ class Baseline:
         OSError
             If the file cannot be written; an existing file is then unchanged.
         EvidenceError
-            If the file would be larger than 64 MiB, the most that `load` reads (some 4,000 columns
-            of numbers).
+            If the file would be larger than 64 MiB, because `load` refuses such files. 64 MiB are
+            enough for some 4,000 columns of numbers.
         """
         body = self._body()
         lines = {key: json.dumps(value, allow_nan=False) for key, value in body.items()}
-        # One line per key, and one per column, so that changes of the file can be reviewed.
+        # Write one line per key and one per column, so that a diff of two files shows what changed.
         columns = [f"  {json.dumps(column, allow_nan=False)}" for column in body["columns"]]
         lines["columns"] = "[\n" + ",\n".join(columns) + "\n ]"
         lines["sha256"] = json.dumps(_digest(body))
@@ -271,7 +275,7 @@ class Baseline:
             raise EvidenceError(msg) from error
 
     def _body(self) -> dict[str, Any]:
-        """Return the contents of the file as JSON values, without the SHA-256 of these contents."""
+        """Return the contents of the file, without their SHA-256, as JSON values."""
         columns = []
         for name, column in self.columns.items():
             kept = self.distributions.get(name)
@@ -366,9 +370,9 @@ Reference = Profile | Baseline
 def is_identifier(frequencies: Frequencies) -> bool:
     """Return whether the values of a column are identifiers, names or free text, not categories.
 
-    The result is True in three cases: there are more than 1,000 distinct values; there are more
-    than 20, and they occur in fewer than two rows each on average; a text has more than 200
-    characters.
+    The result is True in three cases. There are more than 1,000 distinct values. Or there are more
+    than 20 distinct values, which occur on average in fewer than two rows each. Or a text has more
+    than 200 characters.
 
     Examples
     --------
@@ -387,7 +391,10 @@ def is_identifier(frequencies: Frequencies) -> bool:
 
 
 def _plain_metadata(given: object) -> Mapping[str, object]:
-    """Return metadata as JSON values without secrets; OptionError for other values."""
+    """Return metadata as JSON values in which secrets are hidden.
+
+    OptionError is raised for values that are not None, bools, numbers, strings, lists or mappings.
+    """
     allowed = "a mapping of names to None, bools, numbers, strings, lists and mappings"
     with suppress(TypeError, RecursionError):
         found = jsonfile.plain(given)
@@ -406,8 +413,8 @@ def _digest(body: Mapping[str, object]) -> str:
 def _to_json_number(value: Any) -> object:
     """Convert the smallest or the largest value of a column to a JSON number.
 
-    Bools become 0 and 1, and decimals are rounded to doubles. None, which means that the column has
-    no such value, stays None.
+    Bools become 0 and 1, and decimals are rounded to doubles. None, for a column without values,
+    stays None.
     """
     if isinstance(value, bool):
         return int(value)
@@ -443,7 +450,7 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None, Moments | N
 
 
 def _size(value: object, name: str) -> int:
-    """Read a count of rows, or a checksum, from a JSON value; `name` is its key in the file."""
+    """Read a number of rows, or a checksum, from a JSON value; `name` is its key in the file."""
     size, most = whole(value, name), _MOST_CHECKSUM if name == "checksum" else _MOST_ROWS
     if size > most:
         msg = f"`{name}` must be at most {most:,}, got a larger integer"

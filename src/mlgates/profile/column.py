@@ -1,4 +1,4 @@
-"""One column of one batch of rows, its checksum, and its profile."""
+"""One column of one batch of rows: its values, its profile and its checksum."""
 
 import dataclasses
 from dataclasses import dataclass, replace
@@ -32,22 +32,22 @@ Extreme = int | float | Decimal | bool
 _WORD = (1 << 64) - 1
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-#: A little less than 1, so that products with it stay finite. All bits of its mantissa are used, so
-#: that each product is rounded; 1 of 1,600 pairs of neighbouring doubles has equal products.
+#: Factor of the checksum. It is less than 1, so that products stay finite. Its last bits are not 0,
+#: so that products are rounded. One of 1,600 pairs of neighbouring doubles has equal products.
 _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
-#: Numbers per block. Smaller blocks would make threads wait for each other.
+#: Numbers per block. With smaller blocks, threads would wait for each other.
 _BLOCK = 1 << 16
 #: Texts per block. The block fits into the cache of a processor.
 _TEXTS_BLOCK = 1 << 14
 
 
 class Sweep(NamedTuple):
-    """A column of floats, with everything that is computed in one pass over its values.
+    """The values of a column of floats, and what is computed in one pass over them.
 
-    Missing values are NaN in `floats`.
-
-    `low` and `high` are the extremes, NaN if the column has no value.
+    Missing values are NaN in `floats`. `low` and `high` are the smallest and the largest value; NaN
+    if the column has no value. `missing` is the number of missing values, and `checksum` is that of
+    the column.
     """
 
     floats: npt.NDArray[np.floating]
@@ -58,20 +58,20 @@ class Sweep(NamedTuple):
 
 
 class ColumnView:
-    """One column of one batch of rows: its missing cells, extremes and values.
+    """One column of one batch of rows: its values, their extremes, and counts of missing values.
 
-    Null and NaN are missing, and are counted separately. Infinities are values.
+    Nulls and NaNs are missing values, and are counted separately. Infinities are not missing.
 
     Parameters
     ----------
     array : pyarrow.ChunkedArray or pyarrow.Array
         The column in plain Arrow types, as `Source.batches` yields it.
     field : Field
-        Its name and type.
+        Name and type of the column.
     sweep : Sweep, optional
-        Results of `sweep_together` for a column of floats.
+        Result of `sweep_together` for a column of floats. By default it is computed.
     shown : int
-        A counter of violations keeps the row numbers of the first `shown` violations.
+        Number of violations of which a counter keeps the row numbers. Default 5.
 
     Attributes
     ----------
@@ -116,13 +116,14 @@ class ColumnView:
         if pa.types.is_dictionary(array.type):
             hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
         if hides_nulls:
-            # These nulls are not in the validity bitmap of the column.
+            # The validity bitmap of the column does not include these nulls.
             self._mask = encoding.null_mask(self.plain)
             self.nulls = int(np.count_nonzero(self._mask))
         else:
             self.nulls = int(array.null_count)
         self.missing = self.nulls
-        #: kind of the values in Arrow: integers beyond 64 bits are decimals
+        #: Kind of the values in Arrow. It differs from the field's kind for integers beyond 64
+        #: bits, which are stored as decimals.
         self.stored = kind = stored_kind(field, array)
         if kind == "float":
             self.sweep = _sweep(encoding.to_floats(self.plain)) if sweep is None else sweep
@@ -152,7 +153,7 @@ class ColumnView:
     def given_type(self) -> pa.DataType:
         """Arrow type of the values in the user's table.
 
-        This is the type of `plain`, except for half floats: they are float16, but read as float32.
+        It is the type of `plain`, except for half floats (float16), which are read as float32.
         """
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
         type_ = self.array.type  # (decoding texts takes long, if they repeat)
@@ -185,10 +186,11 @@ class ColumnView:
 
     @cached_property
     def values(self) -> npt.NDArray[np.generic]:
-        """The values that are not missing, shape (valid,); a copy is made only if needed.
+        """The values that are not missing, shape (valid,), as a numpy array.
 
-        Integers keep their width. Dates are days and other times 64-bit counts of their unit.
-        Decimals are rounded to doubles. Raises EvidenceError for texts and nested values.
+        Integers keep their width. Dates are numbers of days, and other times are 64-bit numbers of
+        their unit. Decimals are rounded to doubles. The array is a copy only if this is necessary.
+        EvidenceError is raised for texts and nested values.
         """
         kind = self.stored
         if kind == "float":
@@ -222,7 +224,7 @@ class ColumnView:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether `encoded` costs little, because the column is already dictionary-encoded."""
+        """Whether the column is already dictionary-encoded, so that `encoded` takes little time."""
         is_dictionary = pa.types.is_dictionary(self.array.type)
         return "encoded" in vars(self) or bool(self.field.kind in TEXTS and is_dictionary)
 
@@ -234,18 +236,20 @@ class ColumnView:
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
         """Number of rows that have each value of the dictionary of `encoded`."""
-        # The code of a missing row is -1.
+        # Missing rows have the code -1.
         return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
 
     def checksum(self) -> int:
         """Return a checksum of the values, a sum modulo 2**64.
 
-        It does not depend on their width, order and chunks. Whole numbers are added as 64-bit
-        integers, times as nanoseconds, floats and decimals as doubles. The bits of each number are
-        mixed first, so that two sets of numbers with the same sum have different checksums. The
-        checksum of bools is the number of true ones. That of texts adds the bytes, the lengths and
-        the last eight bytes of each text, so it does not change when earlier bytes of a text change
-        places. It is 0 for columns of any other kind.
+        The checksum does not depend on the width of numbers, on the order of the values, or on
+        chunks. Whole numbers are added as 64-bit integers, times as nanoseconds, floats and
+        decimals as doubles. The bits of each number are mixed first, so that different numbers with
+        the same sum have different checksums.
+
+        The checksum of bools is the number of true values. The checksum of texts depends on the
+        bytes, the length and the last eight bytes of each text. It does not change if bytes before
+        the last eight change places. The checksum is 0 for columns of any other kind.
         """
         kind = self.stored
         if kind == "float":
@@ -273,7 +277,7 @@ class ColumnView:
 def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
     """Compute the extremes, the number of NaNs and the checksum of floats in one pass.
 
-    The floats are read in blocks that fit into the processor's cache.
+    The floats are read in blocks, each of which fits into the processor's cache.
     """
     low, high, missing, total = np.nan, np.nan, 0, 0
     scratch = np.empty((2, min(len(floats), _BLOCK)), np.uint64)
@@ -285,7 +289,7 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
                 gaps = np.isnan(block)
                 missing += int(np.count_nonzero(gaps))
                 least, greatest = np.fmin.reduce(block), np.fmax.reduce(block)
-                # 0 adds nothing to a checksum.
+                # Replace NaN by 0, which adds nothing to a checksum.
                 block = np.where(gaps, block.dtype.type(0), block)
             low, high = np.fmin(low, least), np.fmax(high, greatest)
             mixed = _mixed(block, scratch[0, : len(block)], scratch[1, : len(block)])
@@ -298,16 +302,16 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
 def _mixed(
     values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
-    """Mix the bits of floats, converted to doubles, for a checksum.
+    """Convert floats to doubles and mix their bits, for a checksum.
 
-    There must be no NaN. `bits` and `out` are the memory for intermediate and final results; `out`
-    may be the memory of `values`.
+    The floats must not contain NaN. `bits` is the memory for intermediate results, and `out` that
+    for the final results. `out` may be the memory of `values`.
 
-    The result is ``p ^ (p >> 31)``, where ``p`` are the bits of the double ``b * x`` for a constant
-    ``b`` a little below 1. The checksum of a column is the sum of the squares of these results,
-    modulo 2**64. Because products are rounded, and exponents and signs are mixed into the lower
-    bits, two sets of numbers with the same sum have different checksums. Zeros add 0: the square of
-    the result for -0 is a multiple of 2**64.
+    The result for a double ``x`` is ``p ^ (p >> 31)``, where ``p`` are the bits of the product ``b
+    * x`` and ``b`` is a constant a little less than 1. The checksum of a column is the sum of the
+    squares of these results, modulo 2**64. The product is rounded, and its exponent and sign are
+    mixed into the lower bits. Different numbers with the same sum therefore have different
+    checksums. Zeros add 0: the square of the result for -0 is a multiple of 2**64.
     """
     with np.errstate(invalid="ignore", under="ignore"):
         np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
@@ -320,8 +324,8 @@ def float_sums(
 ) -> npt.NDArray[np.uint64]:
     """Return one checksum for each row of a matrix of floats.
 
-    The checksum of a row that has NaN is undefined. `rows` is overwritten. `scratch`, of the same
-    shape, is working memory.
+    The checksum of a row that contains NaN is undefined. `rows` is overwritten. `scratch` is
+    working memory of the same shape.
     """
     mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
@@ -329,20 +333,20 @@ def float_sums(
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
-    """Return a checksum of 64-bit words, a sum modulo 2**64.
+    """Return a checksum of 64-bit integers, a sum modulo 2**64.
 
-    Each word is multiplied by `scale`, its bits are mixed, and the results are added up: a word
-    ``x = scale * bits`` adds ``z * (z >> 32)`` with ``z = c * (x ^ (x >> 32))`` and an odd constant
-    ``c``, all modulo 2**64. Two sets of numbers with the same sum therefore have different
-    checksums. 0 adds 0. With a scale of 10**9, counts of seconds are added as nanoseconds.
+    Each integer ``i`` is multiplied by `scale`: ``x = scale * i``. Then its bits are mixed: ``y = c
+    * (x ^ (x >> 32))``, where ``c`` is an odd constant. The result is the sum of ``y * (y >> 32)``.
+    All operations are modulo 2**64. Different numbers with the same sum therefore have different
+    checksums, and 0 adds 0. With a scale of 10**9, numbers of seconds are added as nanoseconds.
     """
     return _mix(bits * np.uint64(scale))
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix the bits of each word, and return the sum of the mixed words modulo 2**64.
+    """Mix the bits of 64-bit integers, and return the sum of the results modulo 2**64.
 
-    `words` is overwritten with the mixed words. `mixed_sum` describes the computation.
+    `mixed_sum` describes the computation. `words` is overwritten with the results.
     """
     shifted = words >> _HALF
     words ^= shifted
@@ -352,12 +356,12 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
-    """Return the sum of `text_weights`, modulo 2**64, over all texts that are not null."""
+    """Return the sum, modulo 2**64, of `text_weights` over all texts that are not null."""
     total = bytes_sum(texts)
     for part in texts.chunks:
         chunk = as_bytes(part)
         if chunk.null_count:
-            # A null of Arrow may have any bytes, which do not count.
+            # Remove nulls, because the bytes of a null in Arrow can be any.
             chunk = chunk.drop_null()
         offsets, data = offsets_and_bytes(chunk)
         for row in range(0, len(chunk), _TEXTS_BLOCK):
@@ -367,11 +371,11 @@ def text_sum(texts: pa.ChunkedArray) -> int:
 
 
 def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return the number that each text adds to the checksum of its column.
+    """Return for each text the number that it adds to the checksum of its column.
 
-    It is the sum of the bytes of the text, plus 2**32 times the number of bytes, plus a number that
-    is computed from the last eight bytes by mixing their bits. The order of the bytes before the
-    last eight makes no difference.
+    The number is a sum of three terms: the sum of the bytes of the text, 2**32 times the number of
+    bytes, and a number that is computed from the last eight bytes by mixing their bits. The order
+    of the bytes before the last eight has no effect.
 
     Examples
     --------
@@ -387,28 +391,28 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
 def _last_eight_bytes(
     offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint64]:
-    """Return the last eight bytes of each text as an integer; a shorter text is used whole.
+    """Return the last eight bytes of each text as an integer; of a shorter text all bytes.
 
     `data` has the bytes of all texts, one text after another. The first byte of text i is at
     position ``offsets[i] - first``.
     """
-    # Only the bytes of these texts are copied, after eight zeros.
+    # Copy only the bytes of these texts, and put eight zeros before them.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
     words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
     sizes = np.diff(offsets).astype(np.int64, copy=False)
     ends = (offsets[1:] - offsets[0]).astype(np.int64, copy=False)
     surplus = 8 * np.maximum(8 - sizes, 0)
-    # For an empty text all 64 bits are shifted out.
+    # For an empty text, all 64 bits are shifted out.
     return np.asarray(words[ends] >> surplus.astype(np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """Counts of cells, the smallest and the largest value, and the checksum of a column.
+    """Number of rows and missing values, smallest and largest value, and checksum of a column.
 
-    The attributes are those of `ColumnView`. Dates are days since 1970-01-01, other times whole
-    numbers of their unit.
+    The attributes are described in `ColumnView`. Dates are days since 1970-01-01, and other times
+    are whole numbers of their unit.
 
     Examples
     --------
@@ -446,13 +450,13 @@ class ColumnProfile:
     def to_parts(self) -> tuple[Any, ...]:
         """Return the profile as plain values: those of the field, counts, extremes, checksum."""
         field, *counts, low, high, checksum = dataclasses.astuple(self)[:_FIELDS]
-        # a decimal as a tuple of its text
+        # A decimal is written as a tuple with its text.
         ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
         return field, *counts, *ends, checksum - (checksum >> 63 << 64)  # as 64 bits with a sign
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "ColumnProfile":
-        """Build the profile from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         field, *counts, low, high, checksum = parts
         ends = [Decimal(*end) if isinstance(end, tuple) else end for end in (low, high)]
         return cls(Field(*field), *counts, *ends, checksum & _WORD)  # type: ignore[call-arg]
@@ -466,9 +470,9 @@ class ColumnProfile:
         """Return the profile of the rows of both profiles together.
 
         `merge_fields` determines the kind, and raises EvidenceError for kinds that cannot be
-        merged. Integers and floats become floats, because many libraries read a column of
-        integers as floats if a cell is missing. The checksum is then not the one that a single
-        column of floats with all rows would have.
+        merged. If one profile has integers and the other floats, the result has floats. The reason:
+        many libraries read a column of integers as floats if a value is missing. The checksum then
+        differs from that of one column of floats with all rows.
         """
         field = merge_fields(self.field, other.field)
         low = min((x for x in (self.min, other.min) if x is not None), default=None)
@@ -493,10 +497,11 @@ _FIELDS = sum(field.init for field in dataclasses.fields(ColumnProfile))
 
 
 def merge_fields(a: Field, b: Field) -> Field:
-    """Return the name and type of a column from those of two tables that are merged.
+    """Return the name and type of a column that is merged from those of two tables.
 
-    Kind "null" (only missing values) merges with any other. Numbers of two kinds become floats, or
-    decimals if none of them is a float. Raises EvidenceError for other kinds that differ.
+    If the kind of one column is "null" (only missing values), the result has the other's kind.
+    Numbers of two kinds become floats, or decimals if none of them is a float. EvidenceError is
+    raised for other kinds that differ.
     """
     if a.kind == "null":
         return replace(b, name=a.name)

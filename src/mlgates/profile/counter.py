@@ -1,7 +1,7 @@
-"""Base classes of counters, which describe what to count in a table, and of their results.
+"""Base classes of counters and of their results.
 
-A counter is a frozen value that describes what to count. Its result for some rows is a state.
-States of consecutive rows merge into one state.
+A counter is an immutable object that says what to count in a table. Its result for some rows is
+called a state. The states of consecutive rows can be merged into the state of all these rows.
 """
 
 import hashlib
@@ -31,35 +31,35 @@ __all__ = [
 
 
 class State:
-    """The result of a counter for some rows; states of consecutive rows can be merged.
+    """Base class of the results of counters; the results of consecutive rows can be merged.
 
     `to_bytes` and `from_bytes` work for every dataclass whose fields are None, bools, numbers,
-    strings, numpy arrays, Arrow arrays, or tuples of these. Other classes implement `to_parts` and
-    `from_parts`.
+    strings, numpy arrays, Arrow arrays, or tuples of these. Other subclasses implement `to_parts`
+    and `from_parts`.
     """
 
     def merge(self, other: Any, shift: int) -> Self:
-        """Return the state of these rows followed by those of `other`.
+        """Return the result for the rows of `self` followed by the rows of `other`.
 
         Parameters
         ----------
         other : State
-            State of the rows that follow.
+            Result for the rows that follow those of `self`.
         shift : int
-            Number of rows before those of `other`. It is added to the row numbers in `other`.
+            Number of rows that `self` covers. It is added to the row numbers in `other`.
 
         Returns
         -------
         State
-            A new state; both old ones stay as they are.
+            A new object; `self` and `other` are not changed.
         """
         raise NotImplementedError
 
     def finalize(self) -> None:
-        """Compute now the results that are otherwise computed on first access."""
+        """Compute the results now that would otherwise be computed when they are first read."""
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values from which `from_parts` can build the state again.
+        """Return the values from which `from_parts` can create the same object.
 
         By default these are the fields of the dataclass.
         """
@@ -72,21 +72,21 @@ class State:
         return cls(*parts)
 
     def unordered(self) -> Self:
-        """Return the state without what depends on the order of the rows, such as row numbers."""
+        """Return a copy without what depends on the order of the rows, such as row numbers."""
         return self
 
     def to_bytes(self) -> bytes:
-        """Serialize the state: a version, a SHA-256 and an Arrow IPC stream."""
+        """Return the object as bytes: a version, a SHA-256 and a stream in Arrow's IPC format."""
         return serialization.to_bytes("state", (type(self).__name__, self.to_parts()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Build a state from the bytes that `to_bytes` returned.
+        """Create an instance from the bytes that `to_bytes` returned.
 
         Raises
         ------
         EvidenceError
-            If the bytes are damaged, of another version, or of another class of state.
+            If the bytes are damaged, or were written by another version or from another class.
         """
         name, parts = serialization.from_bytes("state", data)
         if name != cls.__name__:
@@ -100,17 +100,18 @@ class State:
 
 
 def state_classes() -> dict[str, type[State]]:
-    """Return all classes of states that have been imported, by name."""
+    """Return a dict of all imported subclasses of `State`, by name."""
     return {each.__name__: each for each in _subclasses(State)}
 
 
 def state_of(
     name: str, parts: tuple[Any, ...], classes: Mapping[str, type[State]] | None = None
 ) -> State:
-    """Build a state from the name of its class and from its parts.
+    """Create a `State` from the name of its class and the values that `to_parts` returned.
 
-    `classes` are the `state_classes`, to be given if many states are built. Raises EvidenceError if
-    there is no such class; its module must have been imported.
+    `classes` is the result of `state_classes()`, the default. Pass it if you create many objects,
+    because each call takes time. EvidenceError is raised if `classes` has no class of this name.
+    The module that defines the class must have been imported.
     """
     classes = state_classes() if classes is None else classes
     if name not in classes:
@@ -131,9 +132,9 @@ class BatchView:
     columns : mapping of str to ColumnView
         Columns of equal length.
     native : object
-        The table as the user gave it, to be given to functions that the user wrote.
+        The batch in the container that the user gave. Functions of the user are called with it.
     rows : int, optional
-        Number of rows; by default that of the columns.
+        Number of rows. By default it is the length of the columns.
 
     Examples
     --------
@@ -157,7 +158,7 @@ class BatchView:
         return self.columns[name]
 
     def missing(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Return a mask, shape (rows,), that is true where any of these columns is null or NaN."""
+        """Return a mask, shape (rows,), that is True where at least one column is null or NaN."""
         mask = np.zeros(self.rows, np.bool_)
         for name in names:
             mask |= self.columns[name].missing_mask()
@@ -166,22 +167,22 @@ class BatchView:
     def groups(
         self, names: list[str] | tuple[str, ...], most: int | None = None
     ) -> tuple[Any, Any]:
-        """Number the groups of rows that have the same values in some columns.
+        """Assign each row to the group of rows that have the same values in some columns.
 
-        Missing cells are equal to each other.
+        Two missing values count as equal.
 
         Raises
         ------
         EvidenceError
-            If there are more than `most` groups. Columns with more values, such as identifiers, are
-            detected before all their values are read.
+            If there are more than `most` groups. A column with more than `most` distinct values,
+            such as a column of identifiers, is detected before all its values are read.
 
         Returns
         -------
         numbers : numpy.ndarray of int64, shape (rows,)
-            Groups are numbered from 0 by their first appearance.
+            Number of each row's group. Groups are numbered from 0 in order of their first rows.
         first : numpy.ndarray of int64, shape (groups,)
-            Each group's first row.
+            Position of each group's first row.
         """
         codes, size = np.zeros(self.rows, np.int64), 1
         for name in names:
@@ -190,11 +191,12 @@ class BatchView:
             width = len(self.columns[name].encoded.dictionary) + 1
             codes, size = codes * width + (self.columns[name].codes + 1), size * width
             if size > self.rows:
-                # Renumbered codes are less than the number of rows, so that no product overflows.
+                # After renumbering, all codes are less than the number of rows, so the product of
+                # codes and widths cannot overflow.
                 distinct, codes = np.unique(codes, return_inverse=True)
                 codes, size = codes.astype(np.int64, copy=False).reshape(-1), len(distinct)
         first = np.full(size, self.rows, np.int64)
-        # Assigned in reverse order, so that the first row of each group is assigned last.
+        # Assign in reverse order: the last assignment of a group is then its first row.
         first[codes[::-1]] = np.arange(self.rows - 1, -1, -1)
         order = np.argsort(first, kind="stable")[: np.count_nonzero(first < self.rows)]
         if most is not None:
@@ -205,20 +207,20 @@ class BatchView:
 
 
 def check_groups(number: int, most: int) -> None:
-    """Raise EvidenceError if `number`, the slices that the option `by` makes, is above `most`."""
+    """Raise EvidenceError if the option `by` makes more slices (`number`) than allowed (`most`)."""
     if number > most:
         msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
         raise EvidenceError(msg)
 
 
 def _least_distinct(view: ColumnView, most: int) -> int:
-    """Return the number of distinct values of a column, or a lower bound of that number.
+    """Return the number of distinct values of a column, or a lower bound that exceeds `most`.
 
-    A lower bound is returned only if it exceeds `most`. It is computed from the first rows, so that
-    a column of identifiers is not read to its end.
+    The lower bound is computed from the first rows. It is returned so that a column of identifiers
+    need not be read to its end.
     """
     if not view.is_encoded:
-        # Missing cells and both zeros may be among them.
+        # Subtract 3: null, NaN and -0.0 may be among the distinct values.
         first = len(view.plain.slice(0, 8 * most).unique()) - 3
         if first > most:
             return first
@@ -226,19 +228,20 @@ def _least_distinct(view: ColumnView, most: int) -> int:
 
 
 class Counter:
-    """Base class of counters: frozen, hashable values that describe what to count in a table.
+    """Base class of counters, which say what to count in a table.
 
-    Subclasses are frozen dataclasses that define `columns` and `count`.
+    Counters are frozen and hashable. Subclasses are frozen dataclasses that define `columns` and
+    `count`.
 
     Attributes
     ----------
     columns : tuple of str
-        Names of the columns that are read.
+        Names of the columns that the counter reads.
     needs_all_rows : bool
-        Whether `count` needs all rows as one batch; default False.
+        Whether `count` must be called with all rows of the table at once. Default False.
     subsumed_by : Counter or None
-        A counter whose state contains the same information; default None. If a run requests both,
-        only the other one is counted.
+        Another counter whose result contains everything that this one counts. If a run requests
+        both, only the other counter is applied. Default None.
     """
 
     needs_all_rows: ClassVar[bool] = False
@@ -250,47 +253,48 @@ class Counter:
 
     @property
     def subsumed_by(self) -> "Counter | None":
-        """Another counter that makes this one unnecessary, or None."""
+        """Another counter whose result contains everything that this one counts, or None."""
         return None
 
     @property
     def identity(self) -> str:
-        """The counter as text, equal for counters that count the same, in any process.
+        """A text that is equal for two counters if they count the same, in any process.
 
-        It has the name of the class, the columns, and a SHA-256 of the fields in which counters are
-        compared, except those that have their default.
+        It consists of the name of the class, the columns, and a SHA-256 of the fields that are used
+        to compare counters. Fields that have their default value are left out.
         """
         text = json.dumps(_canonical(self), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         return " ".join([type(self).__name__, *self.columns, digest])
 
     def count(self, batch: BatchView) -> State:
-        """Count in one batch of rows, and return the result as a state.
+        """Count in one batch of rows, and return the result as a `State`.
 
         Raises
         ------
         EvidenceError
-            If the columns are of a type that cannot be counted.
+            If a column has a type that cannot be counted.
         """
         raise NotImplementedError
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows of a batch that violate the rule, in ascending order.
+        """Return the positions of all rows of a batch that violate the counter's rule.
 
-        Only `mlgates.profile.offending` calls it, for counters of violations.
+        The positions are in ascending order. Counters that test a rule implement this method. Only
+        `mlgates.profile.offending` calls it.
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class ColumnCounter(Counter):
-    """Base class of counters that read one column."""
+    """Base class of counters that read a single column."""
 
     column: str
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Name of the column, in a tuple of one."""
+        """A tuple with the name of the column."""
         return (self.column,)
 
 
@@ -311,7 +315,7 @@ def _canonical(value: Any) -> object:
         }
         return {type(value).__name__: kept}
     if isinstance(value, FunctionType):
-        # The name alone is not enough: all lambdas of a module have the same one.
+        # The name alone is not enough, because all lambdas of a module have the same name.
         known = (value.__defaults__, *(cell.cell_contents for cell in value.__closure__ or ()))
         content = [_canonical(value.__code__), _canonical(known)]
         return {"function": [value.__module__, value.__qualname__, content]}

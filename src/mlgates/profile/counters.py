@@ -1,4 +1,4 @@
-"""The counters that the built-in gates use."""
+"""Counters of violations of rules, of values, and of the distribution of a column."""
 
 import math
 import unicodedata
@@ -51,16 +51,18 @@ __all__ = [
 Ordered = Ecdf | QuantileSketch
 Side = Ordered | Frequencies
 
-#: With fewer values per cell than this, chance has an influence on the edges of cells.
+#: If the reference has fewer values per bin than this, chance has an influence on the edges of
+#: bins.
 _FEW_A_CELL = 200
-#: With tied values it has one up to this number of values.
+#: If values of the reference are tied, chance has an influence on the edges up to this number of
+#: values.
 _FEW = 10_000
-#: Kinds whose values can be compared with others.
+#: Kinds of columns whose values can be compared with each other.
 COMPARABLE = frozenset(
     {"int", "float", "decimal", "bool", "string", "binary", "null"}
     | {"date", "time", "timestamp", "duration"}
 )
-#: Number of row numbers that are kept of merged states.
+#: Number of row numbers that a result keeps.
 SHOWN = 5
 _BLOCK = 1 << 14
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -70,19 +72,19 @@ _READABLE = COMPARABLE | {"nested"}
 
 @dataclass(frozen=True)
 class Violations(State):
-    """How many values violate a rule, and the first rows that do.
+    """Number of values that violate a rule, and the rows of the first five.
 
     Attributes
     ----------
     count : int
         Number of values that violate the rule.
     n : int
-        Number of values that were tested.
+        Number of values that were tested. For `Missing`, number of rows.
     rows : tuple of int
         Row numbers, from 0, of the first five violations.
     alike : int
-        Counted by `NotIn` only: number of texts that differ from an allowed one only in case,
-        blanks or Unicode form.
+        Number of texts that differ from an allowed text only in case, blanks or Unicode form. Only
+        `NotIn` counts them; otherwise 0.
 
     Examples
     --------
@@ -96,23 +98,23 @@ class Violations(State):
     alike: int = field(default=0, repr=False)
 
     def merge(self, other: "Violations", shift: int) -> "Violations":
-        """Return the violations of these rows followed by those of `other`.
+        """Return the violations in the rows of `self` followed by the rows of `other`.
 
-        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         rows = self.rows + tuple(row + shift for row in other.rows)
         counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
         return Violations(*counts, alike=self.alike + other.alike)
 
     def unordered(self) -> "Violations":
-        """Return the violations without their row numbers."""
+        """Return a copy without row numbers."""
         return replace(self, rows=())
 
 
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
     """Return the column unchanged, or raise EvidenceError if its kind is not one of `kinds`.
 
-    EvidenceError is also raised for a column that cannot be read. `purpose` completes the message
+    EvidenceError is also raised if the column cannot be read. `purpose` is the end of the message
     "column 'x' has bool values, which cannot be ...".
     """
     actual = view.field
@@ -126,7 +128,7 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
 
 
 def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
-    """Return the positions of the first `most` true values of a mask; the rest is not read."""
+    """Return the positions of the first `most` true elements of a mask; the rest is not read."""
     positions: list[npt.NDArray[np.intp]] = []
     found = 0
     for start in range(0, len(mask), _BLOCK):
@@ -138,10 +140,9 @@ def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
 
 
 def violations_at(mask: Mask, view: ColumnView) -> Violations:
-    """Return `Violations` from a mask that is true where a value violates the rule.
+    """Return `Violations` from a mask that is True where a value violates the rule.
 
-    The mask has one element per row of the column, or one for each of its values that are not
-    missing.
+    The mask has one element for each row of the column, or one for each value that is not missing.
     """
     rows = first_true(mask, view.shown)
     if len(mask) < view.rows and len(rows):
@@ -152,28 +153,27 @@ def violations_at(mask: Mask, view: ColumnView) -> Violations:
 def matching(
     view: ColumnView, matches: Callable[[Any], Any], *, allowed: bool, by_row: bool = True
 ) -> Violations:
-    """Count the values that break a rule, given a function that tests values.
-
-    The values for which the function returns false break the rule if `allowed` is True; those for
-    which it returns true break the rule if `allowed` is False.
+    """Count the values of a column that break a rule, given a function that tests values.
 
     Parameters
     ----------
     view : ColumnView
         The column.
     matches : callable
-        Takes an Arrow array without dictionary and returns a bool for each value, null for null.
+        Takes an Arrow array that is not dictionary-encoded. Returns a bool for each value, and null
+        for a null.
     allowed : bool
-        Whether the values for which `matches` returns true are allowed, or forbidden.
+        If True, the values for which `matches` returns False break the rule. If False, the values
+        for which it returns True break the rule.
     by_row : bool
-        Whether to match row by row. If False, or if the column is dictionary-encoded, each distinct
-        value is matched once.
+        If True, each row is tested. If False, or if the column is dictionary-encoded, each distinct
+        value is tested once.
     """
     if not by_row or view.is_encoded:
         counts = view.code_counts
         used = counts > 0
         hit = encoding.filled(matches(view.encoded.dictionary.filter(from_numpy(used))), 0)
-        # The last element is for missing rows, whose code is -1.
+        # Missing rows have the code -1, so the last element is for them.
         violates = np.zeros(len(counts) + 1, np.bool_)
         violates[:-1][used] = ~hit if allowed else hit
         if not violates.any():
@@ -188,7 +188,7 @@ def matching(
 
 
 def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
-    """Return a mask that is true for elements of an Arrow array that equal one of `values` exactly.
+    """Return a mask of the elements of an Arrow array that equal one of `values` exactly.
 
     `given` is the type of the column in the user's table, see `ColumnView.given_type`.
     """
@@ -202,22 +202,22 @@ def _value_set(
     type_: pa.DataType,
     given: pa.DataType,
 ) -> pa.Array:
-    """Convert values by `same_values` to `type_`, the type of a column.
+    """Convert values to `type_`, the type of a column, by `same_values`.
 
-    The result is cached, so that values are converted once for all batches. `types` is
-    ``types_of(values)``. It is only part of the key of the cache: without it, values that are equal
-    in Python, such as 1 and True, would have the same key. `given` is the type of the column in the
-    user's table.
+    The result is cached, so that values are converted once for all batches. `given` is the type of
+    the column in the user's table. `types` is ``types_of(values)``, and is used only as a part of
+    the cache's key. Without it, values that are equal in Python, such as 1 and True, would have the
+    same key.
     """
     return exact.same_values(values, type_, given)
 
 
 def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
-    """Return for each value "bool", "float", or "" for any other type.
+    """Return for each value "bool", "float", or "" if it has another type.
 
     In Python ``1 == True`` and ``2 == 2.0``, but in some columns these are different values.
-    Counters store this result in a field, because two counters that differ only in such values
-    would otherwise be equal.
+    Counters store this result in a field. Otherwise two counters would be equal if their values
+    differ only in this way.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
 
 
 class _RuleCounter(ColumnCounter):
-    """Base class of counters of values that violate a rule, with the state `Violations`."""
+    """Base class of counters of the values that violate a rule; their results are `Violations`."""
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
         """Return the positions of all rows of a batch that violate the rule."""
@@ -261,7 +261,7 @@ class Missing(_RuleCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the rows of one batch in which the column has no value."""
+        """Count the rows of one batch in which the column is null or NaN."""
         view = batch[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
@@ -271,7 +271,9 @@ class Missing(_RuleCounter):
 
 @dataclass(frozen=True)
 class Infinite(_RuleCounter):
-    """Count the values that are inf or -inf, which only columns of floats can have.
+    """Count the values that are inf or -inf.
+
+    The count is 0 for columns that are not floats.
 
     Examples
     --------
@@ -315,10 +317,11 @@ class Fractional(ColumnCounter):
 
 @dataclass(frozen=True)
 class Outside(_RuleCounter):
-    """Count the values below `at_least` or above `at_most`; they are compared without rounding.
+    """Count the values below `at_least` or above `at_most`, compared without rounding.
 
-    The limits are numbers for columns of numbers, and dates, datetimes, times or timedeltas for
-    columns of these. `types` is the result of `types_of` for the two limits.
+    The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
+    column of these. A limit of None is not tested. `types` is the result of `types_of` for the two
+    limits.
 
     Examples
     --------
@@ -336,7 +339,7 @@ class Outside(_RuleCounter):
         object.__setattr__(self, "types", types_of((self.at_least, self.at_most)))
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the values of one batch of rows that are beyond a limit."""
+        """Count the values of one batch of rows that are outside of the limits."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
@@ -362,9 +365,9 @@ class Outside(_RuleCounter):
 
 @dataclass(frozen=True)
 class _ValuesCounter(ColumnCounter):
-    """Base class of counters that compare the values of a column with a list of values.
+    """Base class of counters that compare the values of a column with the list `values`.
 
-    `types` is the result of `types_of` for these values.
+    `types` is the result of ``types_of(values)``.
     """
 
     values: tuple[object, ...]
@@ -389,9 +392,9 @@ class NotIn(_ValuesCounter, _RuleCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the values of one batch of rows that are not allowed.
+        """Count the values of one batch of rows that are not in `values`.
 
-        For texts, also count those that are nearly allowed, see `Violations.alike`.
+        For texts, those that are nearly allowed are counted, too, see `Violations.alike`.
         """
         view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
@@ -427,7 +430,8 @@ class In(_ValuesCounter, _RuleCounter):
         view = require_kind(batch[self.column], _READABLE, "compared with values")
         values = self.values
         if view.min is not None and view.max is not None and view.field.kind != "bool":
-            # Only values between the extremes of the column can occur in it.
+            # A value that is less than the column's minimum, or greater than its maximum, does not
+            # occur in it.
             low, high = _to_fraction(view.min), _to_fraction(view.max)
             numbers = ((value, exact.exact(value, view.given_type)) for value in values)
             values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
@@ -441,8 +445,8 @@ class In(_ValuesCounter, _RuleCounter):
 class NotMatching(_RuleCounter):
     """Count the texts that a regular expression does not match from start to end.
 
-    The syntax and meaning are those of Python's `re.fullmatch`; see
-    `mlgates.profile.patterns.translate` for what is supported.
+    The expression has the meaning that it has in Python's `re.fullmatch`. See
+    `mlgates.profile.patterns.translate` for the expressions that are supported.
 
     Examples
     --------
@@ -467,9 +471,9 @@ class NotMatching(_RuleCounter):
 
 @dataclass(frozen=True)
 class Distribution(ColumnCounter):
-    """Count the distribution of a column, as an `Ecdf`, or as `Frequencies` of bools or texts.
+    """Determine the distribution of a column: an `Ecdf`, or `Frequencies` for bools and texts.
 
-    Times are counted in their unit, dates in days, decimals as doubles.
+    Times are whole numbers of their unit, and dates are days. Decimals are rounded to doubles.
 
     Examples
     --------
@@ -486,16 +490,16 @@ class Distribution(ColumnCounter):
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
         require_kind(view, _ORDERED | {"null"}, "counted as a distribution")
         if view.stored == "decimal":
-            # Raises if distinct decimals have the same double.
+            # `numbers_of` raises if distinct decimals are rounded to the same double.
             numbers_of(view)
         return Ecdf([in_order(view.values)])
 
 
 @dataclass(frozen=True)
 class NumericSample(ColumnCounter):
-    """Keep the numbers of a column as an `Ecdf`, which is sorted only when that is needed.
+    """Keep the numbers of a column as an `Ecdf`, which is sorted only when necessary.
 
-    Until then the state has the values of the table itself, and not a copy of them.
+    Until then, the `Ecdf` refers to the values of the table itself, and not to a copy.
 
     Examples
     --------
@@ -506,7 +510,7 @@ class NumericSample(ColumnCounter):
 
     @property
     def subsumed_by(self) -> Distribution:
-        """The counter of the distribution of the same column, which has the same values, sorted."""
+        """The counter `Distribution` of the same column, which keeps the same values, sorted."""
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Ecdf:
@@ -516,13 +520,14 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count for each of some points the values below it, and the values up to it.
+    """Count, for each of some points, the values less than it and the values at most equal to it.
 
     The values are not sorted. `points` are finite, sorted and distinct. `reach` has one number for
-    each point, by default 0: values that differ from the point by no more than this number count
-    as equal to the point. With `tails`, the state also has a sum of distances: of each value below
-    the first point from the first point, and of each value above the last point from the last
-    point. Decimals are counted as doubles.
+    each point, by default 0: values that differ from the point by at most this number count as
+    equal to the point. Decimals are rounded to doubles.
+
+    With `tails`, the result also has a sum of distances: the distance of each value below the first
+    point from that point, and of each value above the last point from that point.
 
     Examples
     --------
@@ -557,13 +562,12 @@ class AtPoints(ColumnCounter):
 
 @dataclass(frozen=True)
 class BinCounts(ColumnCounter):
-    """Count the values in each cell (bin) between given points, without sorting them.
+    """Count the values in each bin between given points, without sorting the values.
 
-    `points` are finite, sorted and distinct. `atoms` has a bool for each point, which is true if
-    the point is a cell of its own. `reach` has a number for each point: values that differ from
-    such a point by no more than this number count as equal to the point. The state of the counter
-    `subsumed_by` contains the same counts. If a run requests both counters, only that one is
-    counted.
+    `points` are finite, sorted and distinct. `atoms` has a bool for each point: whether the point
+    is a bin of its own. `reach` has a number for each point: values that differ from the point by
+    at most this number count as equal to it. `subsumed_by` is a counter whose result contains the
+    same counts. If a run requests both, only `subsumed_by` is applied.
 
     Examples
     --------
@@ -579,7 +583,7 @@ class BinCounts(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> CellCounts:
-        """Count the values of one batch of rows in each cell."""
+        """Count the values of one batch of rows in each bin."""
         view = batch[self.column]
         values = numbers_of(view)
         reach = np.array(self.reach) if self.reach else None
@@ -590,7 +594,9 @@ class BinCounts(ColumnCounter):
 
 @dataclass(frozen=True)
 class ValueCounts(ColumnCounter):
-    """Count how often each value of a column occurs; nested values are not supported.
+    """Count how often each value of a column occurs.
+
+    Columns of nested values are refused with EvidenceError.
 
     Examples
     --------
@@ -607,9 +613,9 @@ class ValueCounts(ColumnCounter):
 
 @dataclass(frozen=True)
 class Occurrences(_ValuesCounter):
-    """Count how often each of some `values` occurs in a column; other values are ignored.
+    """Count how often each element of `values` occurs in a column.
 
-    Values are compared as by `In`.
+    Other values of the column are ignored. Values are compared as by the counter `In`.
 
     Examples
     --------
@@ -620,7 +626,7 @@ class Occurrences(_ValuesCounter):
     """
 
     def count(self, batch: BatchView) -> CellCounts:
-        """Count how often each of the values occurs in one batch of rows."""
+        """Count how often each element of `values` occurs in one batch of rows."""
         view = require_kind(batch[self.column], COMPARABLE, "counted by value")
         dictionary, counts = view.encoded.dictionary, np.zeros(len(self.values), np.int64)
         if len(dictionary):
@@ -633,12 +639,12 @@ class Occurrences(_ValuesCounter):
 def current_counter(
     name: str, side: Side | None, edges: Edges | None = None, *, in_cells: bool = True
 ) -> Counter:
-    """Return the counter to apply to a column of the data, to compare it with its reference.
+    """Return the counter for a column of the data that is compared with a reference.
 
-    `side` is the column's distribution in the reference. If `edges` are given and `in_cells` is
-    True, the counter counts the values in each cell (bin) between the edges, except if
-    `cuts_together` is true for the reference. In all other cases it counts the whole distribution,
-    or for a sketch the values at the points of the sketch.
+    `name` is the column, and `side` is its distribution in the reference. The counter counts the
+    values in the bins between `edges` if `edges` are given, `in_cells` is True, and `cuts_together`
+    is False for the reference. Otherwise it determines the whole distribution. If `side` is a
+    `QuantileSketch`, it counts the values at the sketch's points instead.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -659,10 +665,10 @@ def current_counter(
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
     """Return whether the bins of a test must be cut at quantiles of both tables together.
 
-    `side` is the distribution of the reference, and `edges` are its quantiles. The result is True
-    if the reference is small. The reason: if a column has many values of equal frequency, some of
-    them are more frequent by chance in a small reference, and each of these gets a bin of its own.
-    In the data, the shares of these bins are then smaller, which would look like drift.
+    `side` is the column's distribution in the reference, and `edges` are its quantiles. The result
+    is True if the reference is small. In a small reference, some values are more frequent than
+    others only by chance, and each of these gets a bin of its own. In the data, the shares of these
+    bins are then smaller, which would look like drift.
     """
     if not isinstance(side, Ordered):
         return False
@@ -673,10 +679,13 @@ def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     """Return the values of a column of numbers; decimals are rounded to doubles.
 
+    Missing values are left out.
+
     Raises
     ------
     EvidenceError
-        If the column has no numbers, or distinct decimals that are rounded to the same double.
+        If the column is not a column of numbers, or if distinct decimals of it are rounded to the
+        same double.
     """
     actual = view.field
     if actual.kind not in {"int", "float", "decimal", "null"}:
@@ -692,25 +701,25 @@ def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
 
 
 def _fold(text: str) -> str:
-    """Return a text in a form in which case, blanks and Unicode variants make no difference."""
+    """Return a text without blanks, in a form that is equal for all cases and Unicode variants."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: bool) -> float:
-    """Return the sum of the distances from a point of all values on one side of it.
+    """Return the sum of the distances of values from a point, for the values on one side of it.
 
-    These are the values above the point if `above` is True, else those below it. `point` is an
-    array of one element.
+    If `above` is True, these are the values above the point, else those below it. `point` is an
+    array with one element.
     """
     keys, are_all = round_to(point, values.dtype, up=not above)
     is_beyond = (values > keys[0] if above else values < keys[0]) | are_all[0]
-    # Infinite on overflow: the sum is then treated as unknown.
+    # If the sum overflows, it is infinite, and is treated as unknown.
     with np.errstate(over="ignore"):
         return float(distance(values[is_beyond], point[0]).sum())
 
 
 def _to_fraction(value: float | Decimal) -> Exact:
-    """Return a number as an exact fraction; infinities stay floats."""
+    """Return a number as an exact fraction; an infinity stays a float."""
     infinite = isinstance(value, float) and math.isinf(value)
     return float(value) if infinite else Fraction(value)
 

@@ -1,4 +1,4 @@
-"""Counter of the rows that repeat a value of an earlier row in the same column."""
+"""Count the rows whose value in a column also occurs in an earlier row."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +18,11 @@ from mlgates.tables.hashing import text_hashes
 
 __all__ = ["Duplicated", "Duplicates"]
 
-#: A table of flags is faster than sorting if it has at most this many elements per value.
+#: Repeated integers are found with an array of flags, one per possible value, if it has at most
+#: this many flags per value of the column; otherwise the values are sorted, which takes longer.
 _SPARSE = 8
 _HEAD = 1024
-#: The number of the first row of a part, if row numbers are not known.
+#: Stands for the row number of a part's first row if that number is not known.
 _UNKNOWN = -1
 #: Kinds whose values are compared in Arrow; values of other kinds are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
@@ -32,11 +33,11 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 
 
 class _Part(NamedTuple):
-    """The values of some consecutive rows.
+    """The values of one column in some consecutive rows.
 
-    `rows` are the positions, among these rows, of the rows that have a value; None if all have one.
-    `start` is the number, in the table, of the first of these rows, or -1 if row numbers are not
-    known.
+    `rows` has for each value its position among these rows, from 0. It is None if no value is
+    missing. `start` is the row number, in the whole table, of the first of these rows. It is -1 if
+    row numbers are not known.
     """
 
     values: Values
@@ -45,13 +46,14 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """The rows that repeat a value of an earlier row; the state of `Duplicated`.
+    """Number and first positions of the rows that repeat a value of an earlier row.
 
-    All values are kept, so that states can be merged. `n` is their number. Repeated values are
-    counted on first access.
+    The counter `Duplicated` returns this object. `n` is the number of values. All values are kept,
+    because a value can be repeated in rows that are merged later. The repetitions are counted when
+    `count` or `rows` is first read.
     """
 
-    #: Always 0; present because gates read it of `Violations`.
+    #: Always 0. Gates read this attribute from `Duplicates` and `Violations` alike.
     alike = 0
 
     def __init__(self, *parts: _Part) -> None:
@@ -85,7 +87,7 @@ class Duplicates(State):
         return count, tuple(self._rows()[first].tolist()) if count else ()
 
     def _values(self) -> Values:
-        """Return all values in one array, of a type that represents each of them exactly."""
+        """Return all values in one array, of a type that represents each value exactly."""
         values = [part.values for part in self._parts]
         if len(values) == 1:
             return values[0]
@@ -121,16 +123,16 @@ class Duplicates(State):
         return np.concatenate(rows)
 
     def finalize(self) -> None:
-        """Count the repeated values now, not on first access."""
+        """Count the repeated values now instead of when `count` or `rows` is first read."""
         _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return a tuple for each merged part: values, rows of the values, and first row number."""
+        """Return for each merged part a tuple: values, their positions, and first row number."""
         return self._parts
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Duplicates":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         return cls(
             *(
                 _Part(x if isinstance(x, np.ndarray) else pa.chunked_array([x]), rows, start)
@@ -139,9 +141,9 @@ class Duplicates(State):
         )
 
     def merge(self, other: State, shift: int) -> "Duplicates":
-        """Return the state of these rows followed by those of `other`.
+        """Return the result for the rows of `self` followed by the rows of `other`.
 
-        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         if not isinstance(other, Duplicates):
             msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
@@ -156,7 +158,7 @@ class Duplicates(State):
         return merged
 
     def unordered(self) -> "Duplicates":
-        """Return the state without row numbers."""
+        """Return a copy without row numbers."""
         return Duplicates(*(part._replace(rows=None, start=_UNKNOWN) for part in self._parts))
 
     def __eq__(self, other: object) -> bool:
@@ -185,7 +187,9 @@ class Duplicates(State):
 
 @dataclass(frozen=True)
 class Duplicated(ColumnCounter):
-    """Count the rows that repeat a value of an earlier row; missing cells do not count.
+    """Count the rows that repeat a value of an earlier row in one column.
+
+    Missing values are never counted as repetitions.
 
     Examples
     --------
@@ -196,7 +200,7 @@ class Duplicated(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Duplicates:
-        """Return a state with the values of one batch of rows.
+        """Return a `Duplicates` object with the values of one batch of rows.
 
         Numbers are copied, so that later changes of the user's table have no effect.
         """
@@ -219,9 +223,9 @@ class Duplicated(ColumnCounter):
 
 
 def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
-    """Count the numbers that occurred earlier in the array, and find the first five of them.
+    """Count the numbers that occurred earlier in the array.
 
-    Returns the count and the positions.
+    Returns this count, and the positions of the first five such numbers.
     """
     whole = values.dtype.kind != "f"
     low, high = (int(values.min()), int(values.max())) if whole else (0, 0)
@@ -246,9 +250,9 @@ def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
 
 
 def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
-    """Count the texts or decimals that occurred earlier in the array, and find the first five.
+    """Count the texts or decimals that occurred earlier in the array.
 
-    Returns the count and the positions.
+    Returns this count, and the positions of the first five such values.
     """
     if pa.types.is_decimal(values.type):
         suspects = np.ones(len(values), np.bool_)
@@ -261,15 +265,17 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     if count == 0:
         return 0, np.empty(0, np.intp)
     codes = encoding.filled(encoded.indices, -1)
-    # Each new value gets the next code, so a code that is not a new maximum is a repetition.
+    # Codes are given in order of first appearance. So a code that is not larger than all codes
+    # before it belongs to a repeated value.
     repeats = 1 + first_true(codes[1:] <= np.maximum.accumulate(codes)[:-1])
     return count, np.flatnonzero(suspects)[repeats]
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask that is true for each text that has the same hash as another one.
+    """Return for each text whether another text has the same hash.
 
-    A text for which the mask is false occurs only once. `texts` has no nulls.
+    The result is a bool mask. A text for which it is False occurs only once. `texts` must not
+    contain nulls.
 
     Examples
     --------

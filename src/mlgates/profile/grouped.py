@@ -1,4 +1,4 @@
-"""Counters that apply other counters to each group of rows, or to one slice."""
+"""Counters that apply other counters to each group of rows, or to one slice of the table."""
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -26,10 +26,10 @@ __all__ = ["GroupState", "Grouped", "GroupedStates", "Several", "SeveralStates"]
 
 
 class GroupState(NamedTuple):
-    """The result of counting in one group of rows.
+    """The result of applying a counter to one group of rows.
 
-    `key` are the values that the rows have in common, or the name of the slice. `rows` is their
-    number, and `state` is the state of the counter.
+    `key` is the tuple of values that the rows have in common, or a tuple with the slice's name.
+    `rows` is the number of rows, and `state` is the result of the counter.
     """
 
     key: tuple[object, ...]
@@ -39,17 +39,17 @@ class GroupState(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupedStates(State):
-    """The states of a counter for each group of rows, in order of the groups' first rows.
+    """The results of a counter for each group of rows, in order of the groups' first rows.
 
-    Row numbers in the state of a group are positions among the rows of that group, from 0.
+    Row numbers in the result of a group count only the rows of that group, from 0.
     """
 
     groups: tuple[GroupState, ...] = ()
 
     def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
-        """Return the states of all groups of both; those of groups with equal keys are merged.
+        """Return the results for the rows of `self` followed by the rows of `other`.
 
-        The rows of `other` follow the rows of this state; `shift` is not used.
+        The results of groups with equal keys are merged. `shift` is not used.
         """
         merged = {group.key: group for group in self.groups}
         for group in other.groups:
@@ -62,19 +62,20 @@ class GroupedStates(State):
         return GroupedStates(tuple(merged.values()))
 
     def finalize(self) -> None:
-        """Call ``finalize()`` of the state of each group."""
+        """Call ``finalize()`` of the result of each group."""
         for group in self.groups:
             group.state.finalize()
 
     def unordered(self) -> "GroupedStates":
-        """Return the states without row numbers; the groups are in the order of their keys."""
+        """Return a copy without row numbers, with the groups in the order of their keys."""
         groups = by_key(self.groups)
         return GroupedStates(tuple(g._replace(state=g.state.unordered()) for g in groups))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys of the groups, the name of the class of their states, and the states.
+        """Return the keys of the groups, the class name of their results, and the results.
 
-        Each state is a pair: the number of rows of the group, and the parts of its state.
+        Each result is a pair: the group's number of rows, and what `to_parts` of the group's state
+        returned.
         """
         keys = pack_keys([group.key for group in self.groups])
         name = type(self.groups[0].state).__name__ if self.groups else ""
@@ -83,7 +84,7 @@ class GroupedStates(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupedStates":
-        """Build the states from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         columns, name, states = parts
         keys = unpack_keys(columns, len(states))
         pairs = zip(keys, states, strict=True)
@@ -92,37 +93,37 @@ class GroupedStates(State):
 
 @dataclass(frozen=True)
 class SeveralStates(State):
-    """The profiles of some columns and the states of several counters, for the same rows."""
+    """The profiles of some columns and the results of several counters, for the same rows."""
 
     rows: int
     columns: tuple[ColumnProfile, ...]
     states: tuple[State, ...]
 
     def merge(self, other: "SeveralStates", shift: int) -> "SeveralStates":
-        """Return the profiles and states of the rows of both."""
+        """Return the results for the rows of `self` followed by the rows of `other`."""
         columns = (a.merge(b) for a, b in zip(self.columns, other.columns, strict=True))
         pairs = zip(self.states, other.states, strict=True)
         states = (merge_states(a, b, shift) for a, b in pairs)
         return SeveralStates(self.rows + other.rows, tuple(columns), tuple(states))
 
     def finalize(self) -> None:
-        """Call ``finalize()`` of each state."""
+        """Call ``finalize()`` of the result of each counter."""
         for state in self.states:
             state.finalize()
 
     def unordered(self) -> "SeveralStates":
-        """Return the state with states that don't depend on the order of the rows."""
+        """Return a copy in which no result depends on the order of the rows."""
         return replace(self, states=tuple(state.unordered() for state in self.states))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the number of rows, the parts of the profiles, and those of the states."""
+        """Return the number of rows, and the result of `to_parts` of each profile and counter."""
         columns = tuple(column.to_parts() for column in self.columns)
         states = tuple((type(state).__name__, state.to_parts()) for state in self.states)
         return self.rows, columns, states
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "SeveralStates":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         rows, columns, states = parts
         profiles = tuple(ColumnProfile.from_parts(*column) for column in columns)
         return cls(rows, profiles, tuple(state_of(name, p) for name, p in states))
@@ -130,7 +131,7 @@ class SeveralStates(State):
 
 @dataclass(frozen=True)
 class Several(Counter):
-    """Apply several counters to the same rows, and profile some columns.
+    """A counter that applies several counters to the same rows, and profiles some columns.
 
     Examples
     --------
@@ -146,7 +147,7 @@ class Several(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the profiled columns, and of those that the counters read."""
+        """Names of the profiled columns, and of the columns that the counters read."""
         names = (name for counter in self.counters for name in counter.columns)
         return tuple(dict.fromkeys((*self.profiled, *names)))
 
@@ -154,7 +155,7 @@ class Several(Counter):
         """Apply the counters to one batch of rows; an exception is kept as a `Failure`."""
         states: list[State] = []
         for counter in self.counters:
-            with suppress_errors() as caught:  # raised where the state is read
+            with suppress_errors() as caught:  # `Profile` raises it later
                 states.append(counter.count(batch))
             if caught.error is not None:
                 states.append(Failure(caught.error))
@@ -162,7 +163,7 @@ class Several(Counter):
         return SeveralStates(batch.rows, columns, tuple(states))
 
     def profile(self, state: SeveralStates, schema: TableSchema) -> Profile:
-        """Return a state of this counter as a profile; `schema` is that of the table."""
+        """Return a result of this counter as a `Profile`; `schema` is that of the table."""
         columns = dict(zip(self.profiled, state.columns, strict=True))
         return Profile(
             state.rows, schema, columns, dict(zip(self.counters, state.states, strict=True))
@@ -171,13 +172,13 @@ class Several(Counter):
 
 @dataclass(frozen=True)
 class Grouped(Counter):
-    """Apply a counter to each group of rows, or to one slice.
+    """A counter that applies another counter to each group of rows, or to one slice.
 
-    The rows of a group have the same values in the columns `by`. With a `slice`, a pair of a name
-    and a condition, the counter is applied only to the rows for which the condition is true. A
-    condition that is a function gets each batch as a `pyarrow.Table` of the columns in `read`.
-    `special` has pairs of a group's key and the counter for this group; `counter` is applied to the
-    other groups.
+    The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
+    a condition; it consists of the rows for which the condition is true. A condition that is a
+    function gets each batch as a `pyarrow.Table` of the columns in `read`. `special` has pairs of a
+    group's key and a counter, for groups to which a counter of their own is applied. `counter` is
+    applied to all other groups.
 
     Examples
     --------
@@ -209,7 +210,7 @@ class Grouped(Counter):
     def count(self, batch: BatchView) -> GroupedStates:
         """Apply the counter to each group in one batch of rows."""
         numbers, keys = group_keys(batch, self.by, self.slice, self.read)
-        # short integers are sorted in linear time
+        # numpy sorts integers of 16 bits in linear time.
         order = np.argsort(numbers.astype(np.int16), kind="stable")
         sizes = np.bincount(numbers + 1, minlength=len(keys) + 1)
         ends = np.cumsum(sizes).tolist()
@@ -217,7 +218,7 @@ class Grouped(Counter):
         ordered = {}
         for name in self._counted:
             array = batch[name].plain
-            # taking from many chunks is slow
+            # `take` is slow for arrays of many chunks.
             joined = array.combine_chunks() if array.num_chunks > 1 else array
             ordered[name] = joined.take(rows)
         groups, special = [], dict(self.special)

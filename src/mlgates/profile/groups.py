@@ -1,4 +1,4 @@
-"""Counters of missing cells by group: rows of equal values, or slices selected by a condition."""
+"""Count missing values in groups of rows with equal values, or in slices."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -36,9 +36,9 @@ __all__ = [
     "unpack_keys",
 ]
 
-#: A gate with more slices is refused.
+#: Largest number of slices that a gate may have.
 MOST_SLICES = 1_000
-#: Key of a group, number of its rows, and number of its missing cells in each column.
+#: Key of a group, number of its rows, and number of its missing values in each column.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 RowCondition = Condition | Callable[..., object]
 #: The name of a slice, and its condition.
@@ -49,11 +49,12 @@ G = TypeVar("G", bound=tuple[Any, ...])
 
 @dataclass(frozen=True)
 class GroupMissing(State):
-    """How many rows and how many missing cells each group has, in order of first appearance.
+    """Number of rows and of missing values of each group, in order of the groups' first rows.
 
-    A group is a tuple ``(key, rows, missing)``. The key is a tuple of the values in the grouping
-    columns (None if missing), or of the name of the slice. `missing` has one count per counted
-    column.
+    A group is a tuple ``(key, rows, missing)``. If rows are grouped by columns, the key is a tuple
+    of the group's values in these columns (None for a missing value). If the group is a slice, the
+    key is a tuple with the slice's name. `missing` is a tuple with one count for each column in
+    which missing values are counted.
 
     Examples
     --------
@@ -75,25 +76,26 @@ class GroupMissing(State):
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def unordered(self) -> "GroupMissing":
-        """Return the counts with the groups in the order of their keys."""
+        """Return a copy with the groups in the order of their keys."""
         return GroupMissing(by_key(self.groups))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys of the groups, one array per grouping column, and their counts."""
+        """Return the groups' keys, one sequence per grouping column, and the groups' counts."""
         return pack_keys([key for key, _, _ in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
 
 
 def by_key(groups: Iterable[G]) -> tuple[G, ...]:
-    """Return groups, of which the first element is the key, in an order of their keys.
+    """Sort groups by their keys; the key is the first element of each group.
 
-    Keys can have values of several types, and None, so they are ordered by type and then as text.
+    The order is the same in every process. Keys can contain None and values of different types, so
+    they are sorted by type and then as text.
     """
 
     def rank(group: G) -> list[tuple[str, int, str]]:
@@ -104,10 +106,11 @@ def by_key(groups: Iterable[G]) -> tuple[G, ...]:
 
 
 def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
-    """Convert the keys of groups to one sequence per grouping column, for serialization.
+    """Convert the keys of groups to one sequence of values for each grouping column.
 
-    A key is the tuple of a group's values, one for each grouping column. The result has for each
-    column a tuple of bools, numbers or texts, or an Arrow array of other values, such as times.
+    A key is the tuple of a group's values, one for each grouping column. A result is a tuple if the
+    values are bools, numbers or texts, and an Arrow array for other values, such as times.
+    `unpack_keys` is the inverse.
 
     Examples
     --------
@@ -129,9 +132,9 @@ def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
 
 
 def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]:
-    """Return the keys of `groups` groups from the result of `pack_keys`.
+    """Return the keys of groups from the result of `pack_keys`.
 
-    Without columns, each key is an empty tuple.
+    `groups` is the number of groups. If there are no columns, each key is an empty tuple.
     """
     lists = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * groups
@@ -139,12 +142,12 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class MissingBy(Counter):
-    """Count missing cells of some columns, in groups of rows or in one slice.
+    """Count missing values of some columns, in groups of rows or in one slice.
 
     The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
-    a `Condition`, and has the rows for which the condition is true. Cells that equal one of
+    a `Condition`; it consists of the rows for which the condition is true. Values that equal one of
     `values` count as missing; they are compared as by the counter `In`. `types` is the result of
-    `types_of` for `values`.
+    `types_of(values)`.
 
     Examples
     --------
@@ -166,12 +169,12 @@ class MissingBy(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns to count in, of those to group by, and of those in the condition."""
+        """Names of the counted columns, of the columns `by`, and of the slice's columns."""
         of_slice = columns_of(self.slice[1]) if self.slice else ()
         return tuple(dict.fromkeys((*self.counted, *self.by, *of_slice)))
 
     def count(self, batch: BatchView) -> GroupMissing:
-        """Count the missing cells of each group in one batch of rows."""
+        """Count the missing values of each group in one batch of rows."""
         numbers, keys = group_keys(batch, self.by, self.slice)
         sizes = np.bincount(numbers[numbers >= 0], minlength=len(keys)).tolist()
         missing = []
@@ -182,7 +185,7 @@ class MissingBy(Counter):
         return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that are in a group and have a missing cell."""
+        """Return the positions of all rows that are in a group and have a missing value."""
         numbers, _ = group_keys(batch, self.by, self.slice)
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         missing = np.logical_or.reduce([np.zeros(batch.rows, np.bool_), *masks])
@@ -191,13 +194,14 @@ class MissingBy(Counter):
 
 @dataclass(frozen=True)
 class MissingWhere(Counter):
-    """Count missing cells of some columns in slices of the rows that conditions select.
+    """Count missing values of some columns in slices that functions select.
 
-    A condition is called with the user's table and returns one bool per row, as a list or an array
-    of numpy, pandas, Arrow or polars. Rows with null are not in the slice. Cells that equal one of
-    `values` count as missing, compared as by `In`. `read` names further columns that the conditions
-    use; of a streamed table no other columns are read. `types` is the result of `types_of` for
-    `values`.
+    Each slice has a name and a condition. The condition is a function of the user's table that
+    returns one bool per row, as a list or an array of numpy, pandas, Arrow or polars. A row for
+    which it returns null is not in the slice. Values that equal one of `values` count as missing;
+    they are compared as by the counter `In`. `types` is the result of `types_of(values)`. `read`
+    has the names of further columns that the conditions use. If the table is streamed, no other
+    columns are read.
 
     Examples
     --------
@@ -214,7 +218,8 @@ class MissingWhere(Counter):
     values: tuple[object, ...] = ()
     read: tuple[str, ...] = ()
     types: tuple[str, ...] = field(init=False, repr=False, default=())
-    #: A condition may depend on all rows, so it is never called with a part of the table.
+    #: A condition is never called with a part of the table, because its result may depend on all
+    #: rows.
     needs_all_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -222,11 +227,11 @@ class MissingWhere(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are read: those to be counted and those that conditions use."""
+        """Names of the counted columns, and of those that the conditions use."""
         return tuple(dict.fromkeys((*self.counted, *self.read)))
 
     def count(self, batch: BatchView) -> GroupMissing:
-        """Count the missing cells of each slice in one batch of rows."""
+        """Count the missing values of each slice in one batch of rows."""
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
@@ -236,7 +241,7 @@ class MissingWhere(Counter):
         return GroupMissing(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that are in a slice and have a missing cell."""
+        """Return the positions of all rows that are in a slice and have a missing value."""
         found = np.zeros(batch.rows, np.bool_)
         for name, condition in self.slices:
             found |= rows_where(name, condition, batch.native, batch.rows)
@@ -249,16 +254,17 @@ def group_keys(
 ) -> tuple[npt.NDArray[np.int64], list[tuple[object, ...]]]:
     """Return the number of each row's group, and the key of each group.
 
-    Without a slice, a group has the rows with the same values in the columns `by`. Its key is the
-    tuple of these values, and groups are numbered from 0 in order of their first rows. With a slice
-    (a name and a condition), the only group has the rows of the slice, with the number 0, and its
-    key is a tuple of the name; all other rows have the number -1. A condition that is a function
-    gets the columns in `read`.
+    Without a slice, the rows of a group have the same values in the columns `by`. The key is the
+    tuple of these values. Groups are numbered from 0 in order of their first rows.
+
+    A slice is a pair of a name and a condition. With a slice there is one group: the rows of the
+    slice. These rows have the number 0, and all other rows have -1. The key is a tuple with the
+    slice's name. If the condition is a function, it gets the columns in `read`.
 
     Raises
     ------
     EvidenceError
-        For columns that can't be grouped, more than 1,000 groups, and a condition that can't be
+        If a column can't be grouped, there are more than 1,000 groups, or the condition can't be
         evaluated.
     """
     if slice_ is not None:
@@ -287,11 +293,11 @@ def columns_of(condition: RowCondition, read: tuple[str, ...] = ()) -> tuple[str
 def condition_answers(
     subject: str, condition: RowCondition, batch: BatchView, read: tuple[str, ...] = ()
 ) -> tuple[Mask, Mask]:
-    """Return a mask of the rows for which a condition is true, and one of those without an answer.
+    """Return two masks: of rows where a condition is true, and of rows where it has no answer.
 
-    A row has no answer if the condition depends on a missing value. A condition that is a function
-    gets a `pyarrow.Table` of the columns in `read`, or of all columns if `read` is empty. `subject`
-    names the condition in errors.
+    A condition has no answer for a row if its result depends on a missing value. If the condition
+    is a function, it gets a `pyarrow.Table` of the columns in `read`, or of all columns if `read`
+    is empty. `subject` is the name of the condition in error messages.
     """
     if isinstance(condition, Condition):
         columns = {}
@@ -324,14 +330,14 @@ def _missing_or_in(
 def rows_where(
     name: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> npt.NDArray[np.bool_]:
-    """Return a mask of the rows for which a condition on the user's table is true.
+    """Return a mask of the rows for which a function of the user's table is true.
 
-    Null counts as false.
+    Null counts as False.
 
     Parameters
     ----------
     name : str
-        Name of the slice, for errors.
+        Name of the slice, for error messages.
     condition : callable
         Takes the table and returns one bool per row.
     native : object
@@ -342,7 +348,8 @@ def rows_where(
     Raises
     ------
     EvidenceError
-        If the condition raises (its exception is the cause), or does not return one bool per row.
+        If the condition raises an exception (which becomes the cause), or does not return one bool
+        per row.
 
     Examples
     --------
@@ -356,15 +363,17 @@ def rows_where(
 def row_answers(
     subject: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> pa.Array:
-    """Call a condition with the user's table, and return its answer as one bool per row.
+    """Call a condition with the user's table, and return one bool per row.
 
-    The bool is null where an answer is missing. `subject` names the condition in errors, `native`
-    is the table, and `rows` is its number of rows, None if that is not known.
+    The bool is null where the condition has no answer. `subject` is the name of the condition in
+    error messages. `native` is the table, and `rows` is its number of rows, or None if that is not
+    known.
 
     Raises
     ------
     EvidenceError
-        When the condition raises (its exception is the cause), or does not return one bool per row.
+        If the condition raises an exception (which becomes the cause), or does not return one bool
+        per row.
     """
     with suppress_errors() as caught:
         answer = condition(native)
@@ -397,7 +406,7 @@ def row_answers(
 
 
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:
-    """Convert the answer of a condition to an Arrow array; None if it is not one value per row."""
+    """Convert the result of a condition to an Arrow array; None if it is not one value per row."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
     no_column = isinstance(answer, str | bytes | Mapping | AbstractSet)  # (a set has no order)

@@ -1,6 +1,7 @@
-"""Counter of the keys of rows, kept as hashes; a key is a row's values in some columns.
+"""Counter of the keys of rows, which are kept as hashes.
 
-It finds keys that occur in several rows of a table, and keys that two tables share.
+A key is the tuple of a row's values in some columns. With the hashes, keys can be found that occur
+in several rows of a table, or in two tables.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from mlgates.tables.hashing import RowHashes, row_hashes
 
 __all__ = ["KeyCounter", "KeyHashes"]
 
-#: Rows that are named in a report.
+#: Number of row numbers that a report shows.
 _SHOWN = 5
-#: The number of the first row of a part, if row numbers are not known.
+#: Stands for the row number of a part's first row if that number is not known.
 _UNKNOWN = -1
 
 Positions = npt.NDArray[np.int64]
@@ -26,9 +27,9 @@ Positions = npt.NDArray[np.int64]
 class _Part(NamedTuple):
     """The hashes of the keys of some consecutive rows.
 
-    `rows` are the positions, among these rows, of the rows that have a key; None if all have one.
-    `start` is the number, in the table, of the first of these rows, or -1 if row numbers are not
-    known.
+    `rows` has for each key its position among these rows, from 0. It is None if all rows have a
+    key. `start` is the row number, in the whole table, of the first of these rows. It is -1 if row
+    numbers are not known.
     """
 
     hashes: RowHashes
@@ -42,14 +43,15 @@ class KeyHashes(State):
     Attributes
     ----------
     n : int
-        Rows with a key.
+        Number of rows with a key.
     missing : int
-        Rows without a key. A row has no key if it has a missing value in a column of the key, or
-        with the option `missing_is_value` only if all its columns of the key are missing.
+        Number of rows without a key. A row has no key if its value in one of the key's columns is
+        missing. With the option `missing_is_value`, it has no key only if all these values are
+        missing.
     count : int
-        Rows that repeat the key of an earlier row.
+        Number of rows that repeat the key of an earlier row.
     rows : tuple of int
-        Row numbers, from 0, of the first five such rows.
+        Row numbers, from 0, of the first five rows that repeat an earlier key.
     """
 
     def __init__(self, missing: int, *parts: _Part) -> None:
@@ -90,10 +92,11 @@ class KeyHashes(State):
         return rows[order[1:][repeated]]
 
     def shared_with(self, other: "KeyHashes") -> tuple[Positions, Positions]:
-        """Return the rows with a key that another table also has, and a row of that table for each.
+        """Find the rows of this table whose key also occurs in another table.
 
-        The first array has row numbers of this table, in ascending order. The second array has for
-        each of them the number of a row of the other table that has the same key.
+        Returns two arrays of the same length. The first has the row numbers of these rows, in
+        ascending order. The second has for each of them the number of a row of the other table with
+        the same key.
 
         Examples
         --------
@@ -111,7 +114,7 @@ class KeyHashes(State):
         found = np.zeros(self.n, np.bool_)
         partner = np.zeros(self.n, np.int64)
         open_rows = np.arange(self.n)
-        while len(open_rows):  # as often as different keys have the same first hash: once
+        while len(open_rows):  # once, unless different keys have the same first hash
             open_rows = open_rows[at[open_rows] < other.n]
             open_rows = open_rows[ordered[at[open_rows]] == hashes[0][open_rows]]
             match = order[at[open_rows]]
@@ -123,7 +126,7 @@ class KeyHashes(State):
         return rows[found], their_rows[partner[found]]
 
     def _joined(self) -> tuple[RowHashes, Positions]:
-        """Return the hashes of all merged parts as one array, and the row number of each key."""
+        """Return the hashes of all merged parts in one array, and the row number of each key."""
         hashes = [part.hashes for part in self._parts]
         rows = [
             part.start + (np.arange(part.hashes.shape[1]) if part.rows is None else part.rows)
@@ -135,13 +138,13 @@ class KeyHashes(State):
         return whole, np.concatenate(rows)
 
     def finalize(self) -> None:
-        """Count the repeated keys now, not on first access."""
+        """Count the repeated keys now instead of when `count` or `rows` is first read."""
         _ = self._repeats
 
     def merge(self, other: State, shift: int) -> "KeyHashes":
-        """Return the keys of these rows followed by those of `other`.
+        """Return the keys of the rows of `self` followed by the rows of `other`.
 
-        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         if not isinstance(other, KeyHashes):
             msg = f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
@@ -153,7 +156,7 @@ class KeyHashes(State):
         return KeyHashes(self.missing + other.missing, *self._parts, *parts)
 
     def unordered(self) -> "KeyHashes":
-        """Return the keys without their row numbers."""
+        """Return a copy without row numbers."""
         parts = (_Part(part.hashes, None, _UNKNOWN) for part in self._parts)
         return KeyHashes(self.missing, *parts)
 
@@ -163,7 +166,7 @@ class KeyHashes(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "KeyHashes":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         missing, *rest = parts
         return cls(missing, *(_Part(np.stack([a, b]), rows, at) for a, b, rows, at in rest))
 
@@ -185,7 +188,7 @@ class KeyHashes(State):
 def _rows_by_hash(hashes: RowHashes) -> Positions:
     """Return the positions of the keys in ascending order of their hashes.
 
-    Equal hashes stay in the order of the table.
+    Keys with equal hashes keep the order of the table.
     """
     order = np.argsort(hashes[0], kind="stable")
     first = hashes[0][order]
@@ -198,16 +201,16 @@ def _rows_by_hash(hashes: RowHashes) -> Positions:
 
 @dataclass(frozen=True)
 class KeyCounter(Counter):
-    """Compute for each row a hash of its key, the row's values in some columns.
+    """Compute a hash of each row's key: of its values in some columns.
 
     Parameters
     ----------
     key : tuple of str
         The columns, at least one.
     missing_is_value : bool
-        If True, a missing value counts as a value like any other, equal to all missing values, so
-        that rows with it have a key. Only rows in which all columns are missing have no key. If
-        False, a row with any missing value has no key.
+        If True, a missing value is a value like any other, and equals all other missing values.
+        Only rows in which all columns of the key are missing have no key. If False, a row has no
+        key if at least one of these columns is missing.
 
     Examples
     --------
@@ -223,7 +226,7 @@ class KeyCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that the key consists of."""
+        """Names of the columns whose values are the key."""
         return self.key
 
     def count(self, batch: BatchView) -> KeyHashes:

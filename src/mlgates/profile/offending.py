@@ -1,4 +1,4 @@
-"""Find the row numbers of all violations of a rule; the counters keep only the first five."""
+"""Find the row numbers of all violations of a rule. Counters keep only the first five."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _RowNumbers(State):
-    """The numbers of some rows of a table, from 0 and in ascending order."""
+    """The row numbers of some rows of a table, from 0 and in ascending order."""
 
     rows: Positions
 
@@ -27,7 +27,7 @@ class _RowNumbers(State):
 
 @dataclass(frozen=True)
 class _ViolatingRows(Counter):
-    """Find the row numbers of all violations that a given counter would count."""
+    """Find the row numbers of all rows that violate the rule of a given counter."""
 
     counter: Counter
 
@@ -47,7 +47,7 @@ def violating_rows(source: Source, counters: Iterable[Counter]) -> Positions:
     """Return the numbers of all rows that violate the rule of at least one counter.
 
     Rows are numbered from 0, and the result is in ascending order. The table is read once. If a
-    counter raises an exception, it is raised here.
+    counter raises an exception, this function raises it.
 
     Examples
     --------

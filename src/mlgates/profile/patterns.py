@@ -1,13 +1,14 @@
 r"""Match texts against a Python regular expression from start to end, in linear time.
 
-Python's engine backtracks: with some expressions it takes time exponential in the length of a text,
-and cannot be stopped. Expressions are therefore translated to RE2, which is part of Arrow. Those
-that RE2 does not support, or interprets differently, are refused.
+Python's regular expressions are not used for matching: for some of them the time grows
+exponentially with the length of a text, and a match cannot be interrupted. Expressions are
+therefore translated to RE2, which is part of Arrow. Expressions that RE2 does not support, or
+interprets differently, are refused.
 
 Supported are literals and escapes of characters, ``.``, classes ``[...]``, ``\d \w \s \D \W \S``,
 groups, ``|``, greedy and lazy repetitions, ``^``, ``$`` at the end, ``\A``, ``\Z``, and the flags
-``a i s u x`` at the start. The characters of a class are determined by Python's own engine: a class
-such as ``\d`` matches only ASCII in RE2, and RE2 has another version of Unicode.
+``a i s u x`` at the start. In RE2, a class such as ``\d`` matches only ASCII characters, and the
+version of Unicode differs. The characters of a class are therefore found with Python's `re`.
 """
 
 import ast
@@ -54,13 +55,13 @@ _REASONS = {
 
 @lru_cache(maxsize=256)
 def translate(pattern: str) -> str:
-    r"""Translate a Python regular expression to one of RE2 that matches entire texts.
+    r"""Translate a Python regular expression to an RE2 expression that matches entire texts.
 
     Raises
     ------
     EvidenceError
-        If the expression is not valid in Python, or RE2 cannot match it with the same meaning. The
-        message gives the reason.
+        If the expression is not valid in Python, or if RE2 has no expression of the same meaning.
+        The message gives the reason.
 
     Examples
     --------
@@ -92,14 +93,16 @@ def translate(pattern: str) -> str:
         if kind == previous == "repeat":
             if text == "+":
                 raise EvidenceError(_REASONS["++"])
-            # Lazy and greedy repetitions are the same if the entire text must match.
+            # Whether a repetition is lazy or greedy makes no difference if the entire text must
+            # match.
             continue
         if kind == "line":
             lines.append(len(parts))
         previous = kind
         parts.append(_to_re2(kind, text, flags, part["literal"]))
     if not all(_is_last(parts[at + 1 :]) for at in lines):
-        # In Python `$` also matches before a final newline; the same only if nothing follows it.
+        # In Python, `$` also matches before a newline at the end of a text. In `fullmatch` this
+        # makes no difference if nothing follows the `$`.
         raise EvidenceError(_REASONS["$"])
     written = rf"\A(?:{''.join(parts)})\z"
     try:
@@ -113,9 +116,9 @@ def translate(pattern: str) -> str:
 def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
     """Translate one token of a Python regular expression to the syntax of RE2.
 
-    `kind` is the name of the group of `_PART` that matched the token, and `text` is the token.
-    `flags` are the letters of the expression's flags, such as "is". `literal` is the character that
-    the token means, if the token is a plain or escaped character, else None or empty.
+    `text` is the token, and `kind` is the name of the group of `_PART` that matched it. `flags` are
+    the letters of the expression's flags, such as "is". If the token is a plain or an escaped
+    character, `literal` is that character. Otherwise `literal` is None or empty.
     """
     fixed = {"group": "(?:", "close": text, "start": r"\A", "end": r"\z", "line": r"\z"}
     if kind in fixed:
@@ -136,8 +139,8 @@ def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
 def _is_last(parts: list[str]) -> bool:
     """Return whether nothing is matched after a ``$`` of an expression.
 
-    `parts` are the tokens after the ``$``, in the syntax of RE2. Only two kinds of tokens are
-    allowed there: ends of groups, and alternatives that begin with ``|``, because these are matched
+    `parts` are the tokens after the ``$``, in the syntax of RE2. The result is True if all of them
+    are ends of groups or belong to alternatives that begin with ``|``. An alternative is matched
     instead of the ``$`` and not after it.
     """
     depth = 0
@@ -154,9 +157,9 @@ def _is_last(parts: list[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _characters(flags: str, part: str) -> str:
-    """Return an RE2 character class with all characters that one token of a pattern matches.
+    """Return an RE2 character class with all characters that one token of an expression matches.
 
-    `part` is the token, and `flags` are the letters of the pattern's flags, such as "is".
+    `part` is the token, and `flags` are the letters of the expression's flags, such as "is".
     """
     characters = _every_character()
     if "i" not in flags and "\\" not in part and part[1] != "^":
@@ -174,12 +177,12 @@ def _every_character() -> str:
 
 
 def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return for each text whether ``re.fullmatch`` would match it; null for null.
+    """Return for each text whether ``re.fullmatch`` would match it; a null stays null.
 
     Raises
     ------
     EvidenceError
-        If the expression cannot be translated.
+        If the expression cannot be translated to RE2.
 
     Examples
     --------
@@ -196,9 +199,10 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
 
 
 def are_mostly_distinct(view: ColumnView) -> bool:
-    """Return whether more than half of the texts in a sample are distinct.
+    """Return whether more than half of the texts in a sample of a column are distinct.
 
-    If so, matching each row is faster than matching each distinct text once.
+    If so, it is faster to match each row than to find the distinct texts and match each of them
+    once.
     """
     step = max(view.rows // _SAMPLES, _SAMPLE)
     sample = pa.chunked_array(

@@ -1,4 +1,4 @@
-"""What must be counted in each part of a table, so that a suite can judge the whole table."""
+"""Count the parts of a table separately, so that a suite can judge the whole table afterwards."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,11 @@ __all__ = ["Plan"]
 @final
 @dataclass(frozen=True, repr=False)
 class Plan:
-    """What a suite needs to have counted in each part of a table; made by `GateSuite.plan`.
+    """What to count in each part of a table, so that a suite can judge the whole table.
 
-    It is small, and can be pickled and sent to other processes and machines. Of the reference, it
-    contains only the points and values at which the data are counted.
+    `GateSuite.plan` creates it. A plan is small. It can be pickled and sent to other processes and
+    machines. It contains only those values of the reference that are needed for counting, such as
+    the edges of bins.
 
     Attributes
     ----------
@@ -25,9 +26,9 @@ class Plan:
     columns : tuple of str
         The columns to profile.
     now : datetime
-        The time, with a time zone, from which the age of timestamps is counted.
+        The age of timestamps is the time from them to `now`. It has a time zone.
     reference : str or None
-        Fingerprint of the reference; None without one.
+        Fingerprint of the reference; None if there is no reference.
 
     Examples
     --------
@@ -54,14 +55,15 @@ class Plan:
         Parameters
         ----------
         table : table
-            Anything that ``data=`` of a run takes. It can have no rows.
+            Any table that ``data=`` of a run takes. It may be empty (no rows).
         n_jobs : int, optional
-            Number of threads; by default one for each processor if the part is large.
+            Number of threads. By default one for each processor if the part is large, else one.
 
         Returns
         -------
         Profile
-            It can be merged with the profiles of other parts, in any order, and converted to bytes.
+            The counts. They can be merged with those of other parts, in any order, and converted to
+            bytes.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Counter of the rows that break a condition, in total and by group."""
+"""Count the rows that break a condition, in total and by group."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,17 +23,18 @@ from mlgates.profile.groups import (
 
 __all__ = ["RuleCounter", "RuleCounts", "RuleGroup"]
 
-#: Rows that are named in a report.
+#: Number of row numbers that a report shows.
 _SHOWN = 5
 
 
 class RuleGroup(NamedTuple):
     """The counts of one group of rows.
 
-    `key` are the values that the rows have in common. `rows` counts all rows, `broken` those for
-    which the condition is false, and `missing` those for which it has no answer. `first` are the
-    row numbers of the first five broken rows; with `shows_missing` of `RuleCounter`, rows without
-    an answer are listed, too.
+    `key` is the tuple of values that the rows have in common, or a tuple with the slice's name.
+    `rows` is the number of rows, `broken` the number of rows for which the condition is false, and
+    `missing` the number of rows for which it has no answer. `first` has the row numbers of the
+    first five broken rows. With the option `shows_missing` of `RuleCounter`, it includes rows
+    without an answer.
     """
 
     key: tuple[object, ...]
@@ -45,7 +46,7 @@ class RuleGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleCounts(State):
-    """How many rows break a condition in each group, in order of first appearance.
+    """Number of rows that break a condition in each group, in order of the groups' first rows.
 
     Examples
     --------
@@ -57,9 +58,9 @@ class RuleCounts(State):
     groups: tuple[RuleGroup, ...] = ()
 
     def merge(self, other: "RuleCounts", shift: int) -> "RuleCounts":
-        """Return the counts of these rows followed by those of `other`.
+        """Return the counts for the rows of `self` followed by the rows of `other`.
 
-        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         merged = {group.key: group for group in self.groups}
         for key, rows, broken, missing, first in other.groups:
@@ -71,16 +72,16 @@ class RuleCounts(State):
         return RuleCounts(tuple(merged.values()))
 
     def unordered(self) -> "RuleCounts":
-        """Return the counts without row numbers; the groups are in the order of their keys."""
+        """Return a copy without row numbers, with the groups in the order of their keys."""
         return RuleCounts(tuple(group._replace(first=()) for group in by_key(self.groups)))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys of the groups, one array per grouping column, and their counts."""
+        """Return the groups' keys, one sequence per grouping column, and the groups' counts."""
         return pack_keys([group.key for group in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "RuleCounts":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple(RuleGroup(k, *rest) for k, rest in zip(keys, counts, strict=True)))
@@ -91,10 +92,10 @@ class RuleCounter(Counter):
     """Count the rows that break a condition: in the whole table, in groups, or in one slice.
 
     The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
-    a condition, and has the rows for which that condition is true. A condition that is a callable
-    gets each batch as a `pyarrow.Table` of the columns in `read`, and returns one bool per row,
-    null for a missing answer. With `shows_missing`, the row numbers that are kept include rows with
-    a missing answer.
+    a condition; it consists of the rows for which that condition is true. A condition can be a
+    function. It gets each batch as a `pyarrow.Table` of the columns in `read`. It returns one bool
+    per row, or null if it has no answer for the row. With `shows_missing`, the row numbers of the
+    first broken rows include rows without an answer.
 
     Examples
     --------
@@ -109,7 +110,7 @@ class RuleCounter(Counter):
     by: tuple[str, ...] = ()
     slice: Slice | None = None
     read: tuple[str, ...] = ()
-    #: whether rows with a missing answer are among the first broken ones
+    #: Whether the row numbers that are kept include rows without an answer.
     shows_missing: bool = False
 
     @property
@@ -133,7 +134,7 @@ class RuleCounter(Counter):
         else:
             places = np.flatnonzero(listed)
             of_group = numbers[places]
-            # in order of the rows, the first five of each group
+            # Keep the first five rows of each group, in order.
             order = np.argsort(of_group, kind="stable")
             starts = np.flatnonzero(np.diff(of_group[order], prepend=-1))
             for start in starts.tolist():
@@ -146,7 +147,7 @@ class RuleCounter(Counter):
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
         """Return the positions of all rows that break the condition.
 
-        With `shows_missing`, rows with a missing answer are included.
+        With `shows_missing`, rows for which the condition has no answer are included.
         """
         broken, missing, *_ = self._broken(batch)
         return np.flatnonzero(broken | missing if self.shows_missing else broken)
@@ -154,9 +155,9 @@ class RuleCounter(Counter):
     def _broken(
         self, batch: BatchView
     ) -> tuple[Mask, Mask, npt.NDArray[np.int64], list[tuple[object, ...]]]:
-        """Return masks of the broken rows and of those without an answer, and the groups.
+        """Return masks of the broken rows and of those without an answer, group numbers, and keys.
 
-        The groups are the number of each row's group, and the key of each group.
+        There is one group number per row, and one key per group.
         """
         holds, missing = condition_answers("the rule", self.condition, batch, self.read)
         broken = ~holds & ~missing

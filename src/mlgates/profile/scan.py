@@ -1,4 +1,4 @@
-"""The profile of a table: its number of rows, profiles of its columns and states of counters."""
+"""Read a table once: its number of rows, profiles of its columns and results of counters."""
 
 import hashlib
 import json
@@ -47,12 +47,13 @@ __all__ = [
     "threads_for",
 ]
 
-#: From this number of rows on, threads make a scan faster.
+#: Threads make a scan faster if the table has at least this many rows.
 MANY_ROWS = 100_000
-#: From this number of values on, threads make the scan of many small columns faster.
+#: Threads make the scan of many small columns faster if the columns have at least this many values
+#: in total.
 _MANY_VALUES = 1 << 19
-#: Values of a matrix of columns. It fits into the cache of a processor, and is large enough for
-#: threads to be of use.
+#: Number of values in a matrix of columns. Such a matrix fits into the processor's cache, and is
+#: large enough that threads save time.
 _MATRIX = 1 << 16
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,21 +62,24 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
 class Failure(State):
-    """The exception that a counter raised, kept in place of its state."""
+    """The exception that a counter raised; it is kept in place of the counter's result."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the message; of an exception that is not an EvidenceError only its type."""
+        """Return the message of an EvidenceError; of any other exception only its type."""
         if isinstance(self.error, EvidenceError):
             return (str(self.error),)
-        # its message may contain values of the data
+        # Leave out the message, because it may contain values of the data.
         return (f"a counter raised {type(self.error).__name__}",)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Failure":
-        """Build the failure, with an EvidenceError, from what `to_parts` returned."""
+        """Create a failure from the message that `to_parts` returned.
+
+        Its exception is an EvidenceError with this message.
+        """
         return cls(EvidenceError(*parts))
 
     def __eq__(self, other: object) -> bool:
@@ -90,12 +94,12 @@ class Failure(State):
 
 
 class Profile:
-    """What one scan of a table found: its number of rows, column profiles and states of counters.
+    """The result of reading a table once: number of rows, profiles of columns, results of counters.
 
-    Create it by `Profile.of`, or by `Plan.count` to give it as ``data=`` of a run. Profiles of
-    consecutive parts of a table merge into the profile of the whole:
-    ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``. Those of a plan can be merged in
-    any order: they have no row numbers.
+    Create a profile with `Profile.of`. To use a profile as ``data=`` of a run, create it with
+    `Plan.count`. The profiles of consecutive parts of a table can be merged into the profile of the
+    whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``. The profiles of a plan can
+    be merged in any order, because they have no row numbers.
 
     Attributes
     ----------
@@ -104,11 +108,12 @@ class Profile:
     schema : mapping of str to Field
         Names and types of all columns of the table, in order.
     columns : mapping of str to ColumnProfile
-        Profiles of columns, in the order of the schema; of those requested in `Profile.of`.
+        Profiles of the columns that were requested in `Profile.of`, in the order of the schema.
     is_planned : bool
-        Whether it was made by a `Plan`, or read by `from_bytes`.
+        Whether the profile was created by a `Plan`, or read by `from_bytes`.
     reference : str or None
-        Fingerprint of the reference of the plan that made it; None without plan or reference.
+        Fingerprint of the reference of the `Plan` that created the profile. None if there was no
+        plan or no reference.
 
     Examples
     --------
@@ -136,7 +141,7 @@ class Profile:
         self.reference = reference
         self.schema: TableSchema = MappingProxyType(dict(schema))
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
-        #: by counter, in the profile of a plan by the identity of the counter
+        #: The keys are counters; in the profile of a plan, the identities of counters.
         self._states: dict[Any, State] = dict(states)
 
     @classmethod
@@ -155,15 +160,15 @@ class Profile:
         table : object
             Any table that `mlgates.tables.source.as_source` takes.
         counters : iterable of Counter, optional
-            What to count; by default the `Distribution` of each of `columns` that has numbers,
-            times, bools or texts. An exception of one counter is raised when its state is read, and
-            does not affect the others.
+            What to count. By default the `Distribution` of each of `columns` that has numbers,
+            times, bools or texts. If a counter raises an exception, the other counters are not
+            affected. The exception is raised when the result of this counter is read.
         columns : iterable of str, optional
-            Columns that get a `ColumnProfile`; by default all. Columns of counters are read even if
-            they are not among these.
+            Columns of which a `ColumnProfile` is computed; by default all. Other columns are read
+            only if a counter needs them.
         n_jobs : int, optional
             Number of threads. By default one for each processor if the table is large (100,000
-            rows, or half a million floats), else one. The profile does not depend on it.
+            rows, or half a million floats), else one. The result does not depend on it.
 
         Returns
         -------
@@ -187,12 +192,12 @@ class Profile:
         return _Scan(source, counters, columns).run(n_jobs)
 
     def of_table(self, schema: TableSchema) -> "Profile":
-        """Return the profile of a table that has more columns than were read: those of `schema`."""
+        """Return a copy for a table with more columns than were read; `schema` has all columns."""
         whole = self.rows, schema, self.columns, self._states
         return Profile(*whole, is_planned=self.is_planned, reference=self.reference)
 
     def select(self, columns: Collection[str]) -> "Profile":
-        """Return the profile of some columns, with those counters that read no other column."""
+        """Return a copy with some columns only, and with the counters that read no other column."""
         return Profile(
             self.rows,
             {name: field for name, field in self.schema.items() if name in columns},
@@ -207,7 +212,7 @@ class Profile:
         )
 
     def planned(self, reference: str | None = None) -> "Profile":
-        """Return the profile as a `Plan` makes it: independent of the order of the rows.
+        """Return a copy as a `Plan` creates it, which does not depend on the order of the rows.
 
         `reference` is the fingerprint of the plan's reference.
         """
@@ -220,7 +225,7 @@ class Profile:
         return Profile(*whole, is_planned=True, reference=reference)
 
     def to_bytes(self) -> bytes:
-        """Write the profile as bytes: a version, a SHA-256 and an Arrow IPC stream.
+        """Return the profile as bytes: a version, a SHA-256 and a stream in Arrow's IPC format.
 
         Row numbers are left out. The size does not depend on the number of rows, except for
         counters that keep values or keys, see :doc:`/howto/parts`.
@@ -234,13 +239,13 @@ class Profile:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Profile":
-        """Read a profile from the bytes that `to_bytes` returned.
+        """Create a profile from the bytes that `to_bytes` returned.
 
         Raises
         ------
         EvidenceError
-            If the bytes are damaged, of a newer version, or no profile. The SHA-256 detects
-            accidental changes. It does not protect from an attacker.
+            If the bytes are damaged, were written by another version, or are not a profile. The
+            SHA-256 in them detects accidental changes. It does not protect against an attacker.
 
         Examples
         --------
@@ -265,15 +270,17 @@ class Profile:
         return cls(rows, schema, profiles, found, is_planned=True, reference=reference)
 
     def __getitem__(self, counter: Counter) -> Any:
-        """Return the state of a counter; a counter that contains the same counts may replace it.
+        """Return the result of a counter.
+
+        If the counter itself was not applied, this can be the result of a counter that contains the
+        same counts, see `Counter.subsumed_by`.
 
         Raises
         ------
         KeyError
-            If neither the counter nor another one with the same counts was counted; an
-            EvidenceError if a `Plan` made the profile.
+            If the profile has no result for the counter, and was not created by a `Plan`.
         Exception
-            The exception that the counter raised in the scan.
+            The exception that the counter raised when the table was read.
         """
         state = self._find(counter)
         if state is None:
@@ -287,7 +294,7 @@ class Profile:
         return state
 
     def __contains__(self, counter: Counter) -> bool:
-        """Whether the counter, or another one with the same counts, was counted."""
+        """Return whether the profile has a result for the counter, see ``Profile.__getitem__``."""
         return self._find(counter) is not None
 
     def _find(self, counter: Counter) -> State | None:
@@ -300,14 +307,14 @@ class Profile:
         return None
 
     def merge(self, other: "Profile") -> "Profile":
-        """Return the profile of these rows followed by those of `other`.
+        """Return the profile for the rows of `self` followed by the rows of `other`.
 
         Raises
         ------
         EvidenceError
-            If the profiles have different columns, counters or references, or kinds of columns that
-            cannot be merged. A column without values merges with any kind, and integers merge with
-            floats.
+            If the profiles have different columns, counters or references, or if the kinds of a
+            column cannot be merged. A column without values can be merged with any kind, and
+            integers with floats.
         """
         if type(other) is not Profile:
             msg = f"a profile merges with a profile, got {type(other).__name__}"
@@ -348,12 +355,12 @@ class Profile:
     def fingerprint(self) -> str:
         """SHA-256 of the number of rows and of the column profiles, as a hexadecimal string.
 
-        Of each column it covers the name, the kind, the numbers of nulls, NaNs and infinities, the
-        extremes and the checksum. It does not depend on the container, the order of the rows, or
-        the widths of numbers. These changes are not detected: a value of a column moves to
-        another row; nested values change; two bytes of a text are swapped, and neither is among its
-        last eight. Of the changes of the last bit of a float, 1 in 1,600 is not detected, and of
-        the exchanges of the signs of two floats, 1 in 2**31.
+        It depends on the name, the kind, the numbers of nulls, NaNs and infinities, the smallest
+        and the largest value, and the checksum of each column. It does not depend on the container,
+        the order of the rows, or the widths of numbers. These changes are not detected: a value of
+        a column moves to another row; nested values change; two bytes of a text, both before its
+        last eight, are swapped. A change of the last bit of a float is missed in 1 of 1,600 cases.
+        An exchange of the signs of two floats is missed in 1 of 2**31 cases.
         """
         seen: list[object] = []
         for column in self.columns.values():
@@ -392,25 +399,25 @@ class Profile:
 
 
 class _Merger:
-    """Merge the states of one counter, batch by batch, in such an order that little is copied.
+    """Merge the results of one counter for all batches, in an order in which little is copied.
 
-    The last two states are merged as soon as the last one covers as many batches as the one before
-    it. For n batches, each row is then copied about log(n) times. If each new batch were merged at
-    once with the state of all earlier batches, that state would be copied for every batch.
+    The last two results are merged as soon as the last one covers as many batches as the one before
+    it. For n batches, each row is then copied about log(n) times. If each new result were merged at
+    once with that of all earlier batches, the latter would be copied for every batch.
     """
 
     def __init__(self) -> None:
-        #: Number of batches, number of rows, and state.
+        #: Number of batches, number of rows, and result for these rows.
         self._parts: list[tuple[int, int, State]] = []
 
     def add(self, state: State, rows: int) -> None:
-        """Add the state of the next batch, which has `rows` rows."""
+        """Add the result for the next batch, which has `rows` rows."""
         self._parts.append((1, rows, state))
         while len(self._parts) > 1 and self._parts[-1][0] >= self._parts[-2][0]:
             self._merge_last()
 
     def result(self) -> State:
-        """Merge the states that are left, and return the state of all batches."""
+        """Merge the remaining results, and return the result for all batches."""
         while len(self._parts) > 1:
             self._merge_last()
         return self._parts[0][2]
@@ -429,10 +436,10 @@ class _Merger:
 
 
 class _Counted(NamedTuple):
-    """The result of counting in one batch of rows.
+    """The results of counters for one batch of rows.
 
-    `states` has the state of each counter. `view` and `profile` are the column and its profile, if
-    the counters read one column; they are None for counters that read several columns.
+    `states` has the result of each counter. If the counters read one column, `view` and `profile`
+    are the column and its profile. If they read several columns, both are None.
     """
 
     view: ColumnView | None
@@ -441,9 +448,9 @@ class _Counted(NamedTuple):
 
 
 class _Scan:
-    """One pass over a table, in which all counters are applied to each batch of rows.
+    """Reads a table once, and applies all counters to each batch of rows.
 
-    The columns of a batch are counted in parallel, the batches one after another.
+    The columns of a batch are counted in parallel. The batches are counted one after another.
     """
 
     def __init__(
@@ -466,7 +473,8 @@ class _Scan:
             for name in names:
                 own.setdefault(name, [])
             (own[names[0]] if len(names) == 1 else self.joint).append(counter)
-        # Texts with many counters take longest and come first, so that no thread is left waiting.
+        # Start with text columns with many counters, because they take longest. Otherwise the other
+        # threads would wait for them at the end.
         work = {name: len(own[name]) + 100 * (schema[name].kind == "string") for name in own}
         self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
 
@@ -475,7 +483,7 @@ class _Scan:
         source, states = self.source, self.states
         profiles: dict[str, ColumnProfile] = {}
         mergers: dict[Counter, _Merger] = {}
-        # At least one column is read, so that rows can be counted.
+        # Read at least one column, so that rows can be counted.
         read = list(self.own) or [next(iter(source.schema))]
         batches = source.batches(read)
         if any(counter.needs_all_rows for counter in self.order):
@@ -492,7 +500,7 @@ class _Scan:
                     sweeps = sweep_together({name: new[name] for name in floats}, n_jobs)
                     count = partial(self._count_column, new, sweeps)
                     pending.append((new, side_by_side(count, self.own)))
-                    # At most one batch per thread is held in memory.
+                    # Keep at most one batch per thread in memory.
                     if len(pending) < threads:
                         continue
                 elif not pending:
@@ -509,11 +517,11 @@ class _Scan:
                         merger = mergers.setdefault(counter, _Merger())
                         merger.add(state, batch.num_rows)
                         if merger.failure is not None:
-                            # So that it is not counted any more.
+                            # With this entry, the counter is not applied to later batches.
                             states.setdefault(counter, merger.failure)
                 rows = batch.num_rows
                 total += rows
-                del batch  # so that it is not held while the next one is read
+                del batch  # free its memory before the next one is read
             for counter, merger in mergers.items():
                 if counter not in states:
                     states[counter] = merger.result()
@@ -530,9 +538,10 @@ class _Scan:
     def _count_column(self, batch: pa.Table, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
         view = ColumnView(batch[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
-        # After the counters, because the checksum of encoded texts is faster.
+        # Compute the profile after the counters: if a counter encoded the texts, the checksum is
+        # faster.
         profile = ColumnProfile.of(view) if name in self.profiled else None
-        # Views are kept only if a counter of several columns needs them.
+        # Keep the column only if a counter of several columns needs it.
         return _Counted(view if self.joint else None, profile, states)
 
     def _count_joint(
@@ -548,9 +557,9 @@ class _Scan:
         native = batch if self.source.native is None else self.source.native
         view = BatchView(columns, native, rows)
         for counter in counters:
-            # A counter that failed in an earlier batch is not tried again.
+            # Skip a counter that failed in an earlier batch.
             if not isinstance(self.states.get(counter), Failure):
-                with suppress_errors() as caught:  # raised where the state is read
+                with suppress_errors() as caught:  # `Profile.__getitem__` raises it
                     states[counter] = counter.count(view)
                     if rows == self.source.rows:
                         states[counter].finalize()
@@ -560,21 +569,21 @@ class _Scan:
 
 
 def _finalized(state: State) -> State:
-    """Call ``state.finalize()`` and return the state, or a `Failure` if that raises."""
-    with suppress_errors() as caught:  # raised where the state is read
+    """Call ``state.finalize()`` and return the state; if that raises, return a `Failure`."""
+    with suppress_errors() as caught:  # `Profile.__getitem__` raises it
         state.finalize()
     return state if caught.error is None else Failure(caught.error)
 
 
 def merge_states(state: State, other: State, shift: int) -> State:
-    """Merge two states, of which either may be a `Failure`; an exception becomes a `Failure`.
+    """Merge two results of a counter; if that raises, or one is a `Failure`, return a `Failure`.
 
-    `other` is the state of the rows after the first `shift` rows, which `state` covers.
+    `other` is the result for the rows that follow the first `shift` rows, which `state` covers.
     """
     if isinstance(state, Failure) or isinstance(other, Failure):
         return state if isinstance(state, Failure) else other
     if type(state) is not type(other) and isinstance(state, Ecdf | Frequencies):
-        # The distribution of a column without values merges with that of any kind.
+        # The distribution of a column without values can be merged with that of any kind.
         if state.n == 0:
             return other
         if isinstance(other, Ecdf | Frequencies) and other.n == 0:
@@ -587,12 +596,12 @@ def merge_states(state: State, other: State, shift: int) -> State:
 def sweep_together(
     columns: Mapping[str, pa.ChunkedArray], n_jobs: int | None = None
 ) -> dict[str, Sweep]:
-    """Read many short columns of floats at once.
+    """Compute the extremes and checksums of many short columns of floats at once.
 
-    Each call of numpy takes a microsecond or more even for little data, and threads that make many
-    short calls wait for each other. Columns are therefore copied into a matrix, one row each, so
-    that each call processes all of them. Columns with nulls or NaN, several chunks or many rows are
-    not in the result.
+    Each call of a numpy function takes a microsecond or more even for little data, and threads that
+    make many short calls wait for each other. The columns are therefore copied into a matrix, one
+    row for each column, so that one call processes all of them. Columns with nulls or NaN, several
+    chunks, or many rows are not in the result.
 
     Examples
     --------
@@ -616,17 +625,17 @@ def sweep_together(
     groups = [fitted[i : i + width] for i in range(0, len(fitted), width)]
     threads = threads_for(n_jobs, is_large=rows * len(fitted) >= _MANY_VALUES)
     if min(threads, len(groups)) == 1 and len(groups) == len(fitted):
-        # A matrix of one column is not faster than the column.
+        # For a single column, a matrix saves no time.
         return {}
     swept = each(partial(_sweep_group, columns), groups, threads)
     return {name: sweep for part in swept for name, sweep in part.items()}
 
 
 def _sweep_group(columns: Mapping[str, pa.ChunkedArray], names: list[str]) -> dict[str, Sweep]:
-    """Read the columns of floats with these names as one matrix."""
+    """Compute the extremes and checksums of the named columns of floats as one matrix."""
     swept = {}
     floats = [encoding.to_floats(columns[name]) for name in names]
-    # Operations on signalling NaNs would warn before the NaNs are detected below.
+    # NaNs are detected below. Without this, operations on signalling NaNs would warn before.
     with np.errstate(invalid="ignore"):
         scratch = np.stack(floats, dtype=np.float64)
         low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
@@ -640,7 +649,9 @@ def _sweep_group(columns: Mapping[str, pa.ChunkedArray], names: list[str]) -> di
 
 
 def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
-    """Return how many threads to use: `n_jobs` if given, else one per processor for large tables.
+    """Return the number of threads to use.
+
+    It is `n_jobs` if given. By default it is the number of processors for a large table, else 1.
 
     Examples
     --------
@@ -653,7 +664,7 @@ def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
 
 
 def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """Call a function with each item, in threads, and return the results in the order of the items.
+    """Call a function with each item, in threads; return the results in the order of the items.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Write plain values and arrays as bytes, and read them again, without pickle.
+"""Convert plain values and arrays to bytes and back, without pickle.
 
-The bytes are a line with the version, a SHA-256, and a stream of Arrow's IPC format. The schema of
-the stream has the structure of the value as JSON, and its only row has all numbers and arrays. So
-two values of equal structure have equal schemas.
+The bytes are a line with the version, a SHA-256, and a stream in Arrow's IPC format. The schema of
+the stream contains the structure of the value as JSON. The stream has one row, which contains all
+numbers and arrays. So two values of the same structure have equal schemas.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _INT64 = np.iinfo(np.int64)
 
 
 def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
-    """Serialize a value of the given kind, such as "state".
+    """Convert a value of the given kind, such as "state", to bytes.
 
     The value may consist of None, bools, numbers, strings, numpy arrays, Arrow arrays, and tuples
     of these.
@@ -41,7 +41,8 @@ def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
         from_numpy(np.array(writer.floats, np.float64)),
     )
     cells = [sizes, numbers, *map(pa.concat_arrays, writer.arrays.values())]
-    # All arrays of one type are one cell of a table of one row, because cells differ in length.
+    # The table has one row and one column for each type of array. Its cells are lists, because
+    # arrays differ in length.
     row = [pa.LargeListArray.from_arrays(from_numpy(np.array([0, len(x)])), x) for x in cells]
     schema = pa.schema([(str(i), x.type) for i, x in enumerate(row)], {kind: structure})
     sink = pa.BufferOutputStream()
@@ -53,12 +54,12 @@ def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
 
 
 def from_bytes(kind: str, data: Any) -> Any:
-    """Read a value of the given kind from the bytes that `to_bytes` returned.
+    """Return the value of the given kind that `to_bytes` converted to these bytes.
 
     Raises
     ------
     EvidenceError
-        If the bytes are damaged, of another version, or of another kind.
+        If the bytes are damaged, or were written by another version or for another kind.
     """
     refused = f"the bytes are not a {kind} written by `to_bytes`"
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -97,10 +98,11 @@ def from_bytes(kind: str, data: Any) -> Any:
 
 
 class _Writer:
-    """Converts a value to JSON; numbers and arrays are collected, and replaced by a letter.
+    """Converts a value to JSON, in which letters replace the numbers and arrays.
 
-    The letter is "i" for an integer, "f" for a float, "n" for a numpy array and "a" for an Arrow
-    array. After "n" and "a" there is the number of the array's type.
+    The numbers and arrays are collected separately. The letter is "i" for an integer, "f" for a
+    float, "n" for a numpy array and "a" for an Arrow array. After "n" and "a" follows the number of
+    the array's type.
     """
 
     def __init__(self) -> None:
@@ -139,7 +141,7 @@ class _Writer:
 
 
 class _Reader:
-    """Restores the value that `_Writer` converted, in the same order."""
+    """Restores a value from the JSON, numbers and arrays that `_Writer` collected."""
 
     def __init__(self, ints: pa.Array, floats: pa.Array, arrays: list[pa.Array]) -> None:
         self.ints: Iterator[int] = iter(ints.to_pylist())

@@ -1,7 +1,8 @@
-"""A distribution summarised at some points: how many values are below each, and up to each.
+"""A summary of a distribution: at some points, how many values are below or up to the point.
 
-The counts are exact and add up over batches, files and machines. The number of values between two
-points is known, so the error of every distance computed from the counts is known, too.
+The counts are exact, and can be added up over batches, files and machines. The number of values
+between two points is known. So the largest error of a distance computed from the counts is known,
+too.
 """
 
 import math
@@ -22,8 +23,8 @@ from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
 __all__ = ["PARTS", "QuantileSketch", "number_in_range"]
 
-#: A reference is summarised at its order statistics at i / 360; 360 has many divisors, so that the
-#: quantile edges of most numbers of bins are among them.
+#: A reference is summarised at its quantiles at 0, 1/360, 2/360, ..., 1. Because 360 has many
+#: divisors, these include the edges of bins of equal size for most numbers of bins.
 PARTS = 360
 _KEYS = frozenset({"points", "low", "high", "n", "neg_inf", "pos_inf", "spread"})
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -31,7 +32,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """A distribution of which only the counts of values at some points are known.
+    """A summary of a distribution: the exact counts of values below and up to some points.
 
     Attributes
     ----------
@@ -42,7 +43,7 @@ class QuantileSketch(State):
     ends : Ends
         Number of all values, and of infinite ones.
     spread : float
-        Scale of the sample, see `mlgates.stats.twosample.spread`; NaN if it is not known.
+        Scale of the values, see `mlgates.stats.twosample.spread`; NaN if it is not known.
     beyond : float
         Sum of distances: of each value below the first point from that point, and of each value
         above the last point from that point. NaN if it is not known.
@@ -63,14 +64,14 @@ class QuantileSketch(State):
 
     @classmethod
     def of(cls, ecdf: Ecdf) -> "QuantileSketch":
-        """Summarise a distribution at its 1/360 quantiles, its least and its greatest value.
+        """Summarise a distribution at its quantiles at 0, 1/360, 2/360, ..., 1.
 
         The quantiles are values of the distribution (inverted CDF). A distribution of at most 360
         values is represented exactly.
         """
         values, (n, negative, positive) = ecdf.values, _ends(ecdf.values)
         ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
-        # Points are finite: the least and the greatest finite value replace infinities.
+        # Points are finite: infinities are replaced by the least and the greatest finite value.
         last = n - positive - 1
         points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
         points = points[np.append(True, points[1:] != points[:-1])[: len(points)]]
@@ -78,7 +79,7 @@ class QuantileSketch(State):
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
-        """Summarise a distribution at given points, which are finite, sorted and distinct."""
+        """Summarise a distribution at the given points, which are finite, sorted and distinct."""
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))
 
@@ -89,19 +90,22 @@ class QuantileSketch(State):
 
     @property
     def whole(self) -> Ecdf:
-        """The exact distribution; use it only if every distinct value is one of the points."""
+        """The exact distribution.
+
+        It is correct only if every distinct value of the distribution is one of the points.
+        """
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
 
     def edges(self, bins: int) -> Edges:
-        """Return the quantiles that divide the values into `bins` cells of about equal share.
+        """Return the quantiles that divide the values into `bins` bins of about equal size.
 
-        They are some of the points.
+        All of them are points of this sketch.
         """
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
-        """Add the counts of two sketches; raise EvidenceError if they have different points."""
+        """Add the counts of two sketches; raise EvidenceError if their points differ."""
         if not np.array_equal(self.points, other.points):
             msg = "counts can be added for the same points only, got different points"
             raise EvidenceError(msg)
@@ -111,7 +115,7 @@ class QuantileSketch(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "QuantileSketch":
-        """Build the sketch from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         points, low, high, ends, *rest = parts
         return cls(points, low, high, Ends(*ends), *rest)
 
@@ -129,7 +133,7 @@ class QuantileSketch(State):
 
     @classmethod
     def from_dict(cls, data: object) -> "QuantileSketch":
-        """Read the sketch that `to_dict` wrote; raise EvidenceError for impossible counts."""
+        """Create a sketch from the dict of `to_dict`; raise EvidenceError for impossible counts."""
         given = fields(data, _KEYS, "knots")
         written = items(given["points"], "points")
         if not set(map(type, written)) <= {int, float}:  # infinities, large integers, wrong types
@@ -154,7 +158,8 @@ class QuantileSketch(State):
         if not np.all(np.isfinite(points)) or np.any(points[1:] <= points[:-1]):
             msg = "`points` must be finite and increasing"
             raise EvidenceError(msg)
-        # The outermost points are the least and greatest finite value, and each point is a value.
+        # The first and the last point are the least and the greatest finite value, and each point
+        # is a value of the distribution.
         steps = np.stack(counts, axis=1).ravel()
         first, last = (steps[0], steps[-1]) if len(steps) else (ends.neg_inf, ends.neg_inf)
         rises = np.diff(steps)
@@ -181,9 +186,9 @@ class QuantileSketch(State):
 
 
 def number_in_range(value: object, name: str) -> float | None:
-    """Read a number, or None, from a JSON value; raise EvidenceError if no double is so large.
+    """Read a number or None from a JSON value; raise EvidenceError if it is too large for a double.
 
-    `name` is the key of the value in the file, for the error.
+    `name` is the key of the value in the file, for the error message.
     """
     read = number(value)
     exact: object = read
@@ -194,7 +199,7 @@ def number_in_range(value: object, name: str) -> float | None:
 
 
 def _ends(values: npt.NDArray[Any]) -> Ends:
-    """Return how many values a sorted array has, and how many of them are -inf and inf."""
+    """Count the values of a sorted array, and how many of them are -inf and inf."""
     if values.dtype.kind != "f":
         return Ends(len(values))
     negative = int(np.searchsorted(values, -np.inf, side="right"))

@@ -1,4 +1,4 @@
-"""Count a Spark DataFrame on its workers: each task counts its rows, the driver merges them."""
+"""Count the rows of a Spark DataFrame in the tasks of its workers, and merge the results."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
     """Return the profile of a Spark DataFrame, counted on its workers.
 
     Only the columns that are counted are read. Counters that need the whole table as one batch are
-    left out, so the profile has no results for them.
+    left out: the profile has no results for them.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
     frame: Any = source.native
     counted = [counter for counter in counters if not counter.needs_all_rows]
     read = dict.fromkeys((*columns, *(name for c in counted for name in c.columns)))
-    # at least one column is read, so that rows can be counted
+    # Read at least one column, so that rows can be counted.
     names = [name for name in source.schema if name in read] or list(source.schema)[:1]
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -52,7 +52,7 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
             whole = reduce(Profile.merge, planned, first)
             yield pa.RecordBatch.from_pydict({"part": [whole.to_bytes()]})
 
-    # plain names, because `mapInArrow` does not quote names with dots
+    # Use names without dots, because `mapInArrow` does not quote names with dots.
     quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
     with suppress_errors() as caught:
         chosen = frame.selectExpr(*quoted)
@@ -69,7 +69,7 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
 
 
 def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join small batches to tables of about `BATCH_ROWS` rows, which are counted faster."""
+    """Join small batches to tables of about `BATCH_ROWS` rows, because these are counted faster."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)

@@ -1,4 +1,4 @@
-"""Counters of the moments and of the extremes of a column, exact for integers and decimals."""
+"""Counters of the moments and of the smallest and largest value of a column."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _KINDS = frozenset({"int", "float", "decimal", "null"})
 
 @dataclass(frozen=True)
 class MomentState(State):
-    """Moments of the finite values of a column, and the number of infinite ones.
+    """Moments of the finite values of a column, and the number of infinite values.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class MomentState(State):
     moments : Moments
         Moments of the finite values.
     is_exact : bool
-        Whether all values are integers or decimals. The sum of floats is that of their binary
-        values, which differ a little from decimal numbers such as 0.1.
+        Whether all values are integers or decimals. If not, the sum adds the binary values of
+        floats. A float that is written as 0.1, for example, is not exactly 0.1.
     """
 
     infinite: int
@@ -39,13 +39,13 @@ class MomentState(State):
     is_exact: bool = True
 
     def merge(self, other: "MomentState", shift: int = 0) -> "MomentState":  # noqa: ARG002
-        """Return the moments of the values of both states together."""
+        """Return the moments of the values of both objects together."""
         moments = self.moments.merge(other.moments)
         is_exact = self.is_exact and other.is_exact
         return MomentState(self.infinite + other.infinite, moments, is_exact)
 
     def __eq__(self, other: object) -> bool:
-        """Whether the exact sums are equal, and the powers of deviations up to rounding."""
+        """Return whether the sums are equal exactly, and the other moments up to rounding."""
         if not isinstance(other, MomentState):
             return NotImplemented
         pairs = zip(self.moments.powers, other.moments.powers, strict=True)
@@ -58,7 +58,7 @@ class MomentState(State):
     __hash__ = None  # type: ignore[assignment]
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the counts and the moments, with each exact sum as numerator and denominator."""
+        """Return the counts and the moments, each exact sum as a numerator and a denominator."""
         n, total, squares, powers = self.moments
         exact = (total, Fraction(0) if squares is None else squares)
         pairs = tuple(sum_.as_integer_ratio() for sum_ in exact)
@@ -66,7 +66,7 @@ class MomentState(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "MomentState":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         infinite, is_exact, n, without, total, squares, powers = parts
         exact = None if without else Fraction(*squares)
         return cls(infinite, Moments(n, Fraction(*total), exact, powers), is_exact)
@@ -74,11 +74,11 @@ class MomentState(State):
 
 @dataclass(frozen=True)
 class MomentCounter(ColumnCounter):
-    """Add up the values of a column and the powers of their deviations from the mean.
+    """Compute the moments of a column: the sum of its values, and sums of powers of deviations.
 
-    The sum of the values is exact; of a float, its exact binary value is added. The powers of
-    the deviations are added up to the third, and with `squares` to the sixth. With `squares`, the
-    sum of the squares of the values is exact, too, so that the variance does not depend on the
+    The sum of the values is exact; for a float, its exact binary value is added. The deviations
+    from the mean are summed up to their third power, with `squares` up to their sixth. With
+    `squares`, the sum of the squared values is exact, too. The variance then does not depend on the
     order of the rows, but counting takes four times as long.
 
     Examples
@@ -93,11 +93,11 @@ class MomentCounter(ColumnCounter):
 
     @property
     def subsumed_by(self) -> "MomentCounter | None":
-        """The counter of the same column with squares."""
+        """The counter of the same column with `squares=True`; None if this one has it."""
         return None if self.squares else MomentCounter(self.column, squares=True)
 
     def count(self, batch: BatchView) -> MomentState:
-        """Add up the values of one batch of rows."""
+        """Compute the sums for one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "added up")
         infinite = view.neg_inf + view.pos_inf
         values: Any = view.values
@@ -109,7 +109,7 @@ class MomentCounter(ColumnCounter):
 
 
 def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
-    """Return the exact sum of decimals."""
+    """Return the exact sum of a column of decimals."""
     units, width = 0, decimals.type.bit_width // 8
     for chunk in decimals.chunks:
         present = chunk.drop_null()
@@ -124,9 +124,9 @@ def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
 
 @dataclass(frozen=True)
 class ExtremeState(State):
-    """Number of values of a column, and the smallest and the largest of them.
+    """Number of values of a column, and the smallest (`low`) and the largest (`high`) of them.
 
-    `low` and `high` are None if there are no values. Integers stay integers, and decimals are
+    `low` and `high` are None if there are no values. Integers stay integers. Decimals are stored as
     fractions.
     """
 
@@ -135,20 +135,20 @@ class ExtremeState(State):
     high: int | float | Fraction | None = None
 
     def merge(self, other: "ExtremeState", shift: int = 0) -> "ExtremeState":  # noqa: ARG002
-        """Return the extremes of the values of both states together."""
+        """Return the smallest and largest value of both objects together."""
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
         return ExtremeState(self.n + other.n, min(lows, default=None), max(highs, default=None))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields of the state, with each fraction as numerator and denominator."""
+        """Return the fields, each fraction as a numerator and a denominator."""
         ends = (self.low, self.high)
         pairs = (end.as_integer_ratio() if isinstance(end, Fraction) else end for end in ends)
         return self.n, *pairs
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "ExtremeState":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         n, *ends = parts
         return cls(n, *(Fraction(*end) if isinstance(end, tuple) else end for end in ends))
 
@@ -166,7 +166,7 @@ class Extremes(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> ExtremeState:
-        """Find the extremes of one batch of rows."""
+        """Find the smallest and the largest value in one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "compared as numbers")
         return ExtremeState(view.valid, _as_number(view.min), _as_number(view.max))
 

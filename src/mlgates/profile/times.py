@@ -1,4 +1,4 @@
-"""Counter of timestamps: the newest, those in the future, and the largest gap between them."""
+"""Count timestamps, and find the newest, those in the future, and the largest gap between them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,17 +22,17 @@ Ticks = npt.NDArray[np.int64]
 _INT64 = np.iinfo(np.int64)
 _DAY = 86_400
 _KINDS = frozenset({"timestamp", "date", "null"})
-#: Timestamps that are converted, and sorted, at a time.
+#: Number of timestamps that are converted and sorted at a time.
 _BLOCK = 1 << 18
-#: With more spans than this, spans are joined.
+#: If there are more spans than this, neighbouring spans are joined.
 _MOST_SPANS = 1 << 16
 
 
 class Gap(NamedTuple):
     """The largest time between two consecutive timestamps of a column.
 
-    `length` is that time and `after` the timestamp before it, both in ticks of the column's unit.
-    If `exact` is false, the largest gap may be shorter.
+    `length` is this time, and `after` is the timestamp at which it begins. Both are in the unit of
+    the column. If `exact` is False, the true largest gap may be shorter than `length`.
     """
 
     length: int
@@ -41,13 +41,17 @@ class Gap(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Spans of time, disjoint and in order, that together contain all timestamps of a column.
+    """Disjoint spans of time, in order, that together contain all timestamps of a column.
 
-    `first` and `last` have the first and the last timestamp in each span. A span is what lies in
-    one cell of a grid with cells of ``2**power`` ticks. With a power of 0 these are the different
-    timestamps, and the power is only as large as needed for at most 65,536 spans. If cells would
-    have to be longer than the longest gap allowed, all gaps up to that one are closed instead, and
-    `power` is None. So the spans depend only on the set of the timestamps, not on their order.
+    `first` and `last` have the first and the last timestamp in each span. All timestamps that lie
+    in the same interval of a grid are one span. Each interval of the grid is ``2**power`` ticks
+    long; a tick is one unit of the column. If `power` is 0, each distinct timestamp is a span.
+
+    `power` is the smallest number for which there are at most 65,536 spans. An interval is never
+    longer than the longest gap allowed. If even these intervals give too many spans, `power` is
+    None. Then two consecutive timestamps are in the same span if the gap between them is allowed.
+
+    The spans therefore depend only on the set of timestamps, and not on their order.
     """
 
     first: Ticks
@@ -63,12 +67,15 @@ class Spans(NamedTuple):
         return cls(ticks, ticks)
 
     def gaps(self) -> npt.NDArray[np.uint64]:
-        """Return the time from the end of each span to the start of the next."""
-        # unsigned, because the difference of two int64 can exceed an int64
+        """Return the time from the end of each span to the start of the next span."""
+        # Unsigned, because the difference of two int64 can be too large for an int64.
         return np.asarray(self.first[1:].view(np.uint64) - self.last[:-1].view(np.uint64))
 
     def merge(self, other: "Spans", longest: int) -> "Spans":
-        """Return the spans of the timestamps of both; `longest` is the longest gap allowed."""
+        """Return the spans of the timestamps of both objects together.
+
+        `longest` is the longest gap allowed, in ticks.
+        """
         power = None
         if self.power is not None and other.power is not None:
             power = max(self.power, other.power)
@@ -79,7 +86,10 @@ class Spans(NamedTuple):
         return Spans(first[order], last).coarser(power, longest).bounded(longest)
 
     def bounded(self, longest: int) -> "Spans":
-        """Return coarser spans if there are more than 65,536."""
+        """Return the spans, joined into longer ones if there are more than 65,536.
+
+        `longest` is the longest gap allowed, in ticks.
+        """
         spans = self
         while len(spans.first) > _MOST_SPANS and spans.power is not None:
             power = spans.power + 1
@@ -87,9 +97,12 @@ class Spans(NamedTuple):
         return spans
 
     def coarser(self, power: int | None, longest: int) -> "Spans":
-        """Join the spans of each cell of a grid; without `power`, across all gaps allowed.
+        """Return the spans, joined into longer ones.
 
-        Spans may overlap if they are in the same cell, and without `power`.
+        If `power` is given, the spans that begin in the same interval of a grid are joined. Each
+        interval is ``2**power`` ticks long. If `power` is None, spans are joined if they overlap,
+        or if the gap between them is at most `longest`. Spans may overlap in the first case only if
+        they begin in the same interval.
         """
         if power is None:
             overlaps = self.first[1:] <= self.last[:-1]
@@ -102,9 +115,10 @@ class Spans(NamedTuple):
         return Spans(self.first[is_start], self.last[ends], power)
 
     def largest(self, longest: int) -> Gap | None:
-        """Return the largest gap between timestamps; None for fewer than two timestamps.
+        """Return the largest gap between timestamps; None if there are no timestamps.
 
-        If several gaps are equally long, it is the first one.
+        If several gaps are equally long, the first of them is returned. `longest` is the longest
+        gap allowed, in ticks.
         """
         if not len(self.first):
             return None
@@ -117,7 +131,7 @@ class Spans(NamedTuple):
         return Gap(within, int(self.first[np.argmax(lengths)]), exact=False)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the power, the first timestamp, and small numbers from which the others follow."""
+        """Return the power, the first timestamp, and the differences of consecutive timestamps."""
         ticks = self.first.view(np.uint64)
         steps = ticks[1:] - ticks[:-1]
         lengths = (
@@ -128,7 +142,7 @@ class Spans(NamedTuple):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Spans":
-        """Build the spans from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         power, start, steps, lengths = parts
         if start is None:
             return _NO_SPANS._replace(power=power)
@@ -142,22 +156,22 @@ _NO_SPANS = Spans.of(np.empty(0, np.int64))
 
 
 def _narrow(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
-    """Convert numbers to the narrowest type that has all of them."""
+    """Convert numbers to the narrowest integer type that represents all of them."""
     return numbers.astype(np.min_scalar_type(int(numbers.max()) if len(numbers) else 0))
 
 
 @dataclass(frozen=True)
 class TimestampState(State):
-    """The counts of timestamps, and what is known of the gaps between them.
+    """The result of `Timestamps`: counts of timestamps, and the spans of time that contain them.
 
-    Timestamps are in ticks of the column's unit since 1970 in UTC.
+    A timestamp is a number of ticks since 1970 in UTC. A tick is one unit of the column.
 
     Parameters
     ----------
     n, future, fresh : int
-        Number of timestamps, of those in the future, and of those that are not in the future and
-        not older than the limit `oldest` of `Timestamps`. `fresh` is None if it is not known, which
-        happens if states of different clocks are merged.
+        `n` is the number of timestamps, and `future` the number of those after `latest`. `fresh` is
+        the number of those from `oldest` to `latest`. It is None if it is not known, which happens
+        if results that were counted at different times are merged.
     newest : int, optional
         The newest timestamp that is not in the future.
     furthest : int, optional
@@ -165,9 +179,10 @@ class TimestampState(State):
     longest : int, optional
         The longest gap allowed, in ticks. None if gaps are not measured.
     latest, oldest : int, optional
-        The limits of the counter, as in `Timestamps`; None for a state of no rows.
+        The limits of the counter `Timestamps`. None if no rows were counted.
     spans : Spans
-        What is known of the timestamps that are not in the future, to measure gaps.
+        The spans of time that contain the timestamps that are not in the future. Gaps are measured
+        between them.
     pending : tuple of arrays
         Timestamps that are not yet in `spans`.
     """
@@ -184,12 +199,12 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def at(self, latest: int | None, oldest: int | None) -> "TimestampState":
-        """Return the state that other limits of `Timestamps`, such as those of now, would give.
+        """Return the result for other limits of `Timestamps`, for example for a later clock.
 
         Raises
         ------
         EvidenceError
-            If it is not known which timestamps were in the future at that time.
+            If it is not known which timestamps are after the new limit `latest`.
         """
         if (self.latest, self.oldest) == (latest, oldest) or latest is None or oldest is None:
             return self
@@ -198,7 +213,8 @@ class TimestampState(State):
             return state
         if self.oldest != oldest and self.newest is not None:
             state = replace(state, fresh=0 if self.newest < oldest else None)
-        # Counted as in the future, they still are; and so for the past.
+        # The timestamps after `self.latest` are also after the earlier `latest`, and no other
+        # timestamp is after it.
         if latest <= self.latest and (self.newest is None or self.newest <= latest):
             return state
         if latest >= self.latest and not self.future:
@@ -210,9 +226,9 @@ class TimestampState(State):
         raise EvidenceError(msg)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
-        """Return the state of the timestamps of both states together; `shift` is not used.
+        """Return the result for the timestamps of both objects together; `shift` is not used.
 
-        If they were counted at different times, the result is that of the later one.
+        If they were counted at different times, the result is for the later time.
         """
         if (self.latest, self.oldest) != (other.latest, other.oldest):
             latest = max((x for x in (self.latest, other.latest) if x is not None), default=None)
@@ -242,14 +258,14 @@ class TimestampState(State):
         )
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields of the state, after all pending timestamps were added to the spans."""
+        """Return the fields, after all timestamps in `pending` were added to the spans."""
         counts = self.n, self.future, self.fresh, self.newest, self.furthest
         limits = self.longest, self.latest, self.oldest
         return (*counts, *limits, self._all_spans().to_parts())
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "TimestampState":
-        """Build the state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         *counts, spans = parts
         state: TimestampState = cls(*counts, Spans.from_parts(*spans))  # type: ignore[call-arg]
         return state
@@ -271,7 +287,7 @@ class TimestampState(State):
 
 
 def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
-    """Return spans of time with more timestamps, the arrays `pending`, added."""
+    """Return the spans of time with the timestamps in the arrays `pending` added."""
     if not pending:
         return spans
     return spans.merge(Spans.of(np.concatenate(pending)), longest)
@@ -281,29 +297,31 @@ def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> S
 class Timestamps(ColumnCounter):
     """Count timestamps, those in the future and those new enough, and find their largest gap.
 
-    The memory does not grow with the number of rows: not all timestamps are kept, but at most
-    65,536 spans of time that contain them, and more only if they are separated by gaps longer than
-    `longest`. The largest gap is exact if there are at most 65,536 distinct timestamps, if it is
-    longer than every span, or if it is longer than `longest`. Otherwise the true gap may be shorter
-    than the result, which is then at most `longest`.
+    Not all timestamps are kept, but at most 65,536 spans of time that contain them. There are more
+    spans only if they are separated by gaps longer than `longest`. So the memory does not grow with
+    the number of rows.
+
+    The largest gap is exact in three cases: there are at most 65,536 distinct timestamps, or the
+    gap is longer than every span, or the gap is longer than `longest`. Otherwise the result is at
+    most `longest`, and the true gap may be shorter than the result.
 
     Parameters
     ----------
     column : str
         A column of timestamps or dates.
     latest : int
-        The last tick that is not in the future. Ticks are in the unit of the column since 1970 in
-        UTC, for dates in seconds.
+        Later timestamps count as in the future. This is a number of ticks since 1970 in UTC. A tick
+        is one unit of the column, and for dates a second.
     oldest : int
-        The first tick that is new enough. Timestamps from this one to `latest` are counted as
-        `fresh`.
+        Timestamps from this tick to `latest` are counted as `fresh`.
     longest : int, optional
         The largest gap allowed, in ticks; by default gaps are not measured.
     zone : str, optional
         Time zone of timestamps without one, and of dates; by default UTC.
     limits : tuple of float
-        What `latest` and `oldest` depend on besides the clock. Counters that differ only in the
-        clock are equal, so that profiles of different days can be merged.
+        The options of the gate from which `latest` and `oldest` were computed, together with the
+        clock. Two counters with equal `limits` are equal even if their clocks differ, so that
+        profiles of different days can be merged.
 
     Examples
     --------
@@ -331,14 +349,14 @@ class Timestamps(ColumnCounter):
         return state
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all timestamps that are in the future or older than `oldest`."""
+        """Return the positions of all rows with a timestamp after `latest` or before `oldest`."""
         view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
         ticks = np.concatenate([np.empty(0, np.int64), *self._ticks(view)])
         outside = ~_at_most(ticks, self.latest) | _at_most(ticks, self.oldest - 1)
         return np.flatnonzero(~view.missing_mask())[outside]
 
     def _ticks(self, view: ColumnView) -> Iterator[Ticks]:
-        """Yield the timestamps of a column in blocks, as ticks in UTC."""
+        """Yield the timestamps of a column in blocks, as numbers of ticks since 1970 in UTC."""
         if view.field.kind == "null":
             return
         unit = view.field.unit or "s"
@@ -348,7 +366,7 @@ class Timestamps(ColumnCounter):
             yield _in_utc(ticks, unit, zone)
 
     def _state(self, ticks: Ticks) -> TimestampState:
-        """Return the state of timestamps that are given as ticks in UTC."""
+        """Return the `TimestampState` of timestamps that are given as ticks since 1970 in UTC."""
         past = ticks[_at_most(ticks, self.latest)]
         return TimestampState(
             len(ticks),
@@ -364,7 +382,7 @@ class Timestamps(ColumnCounter):
 
 
 def _blocks(numbers: pa.ChunkedArray) -> Iterator[Ticks]:
-    """Yield the values of a column of integers in blocks of limited size, without nulls."""
+    """Yield the values of a column of integers, without nulls, in blocks of limited size."""
     for chunk in numbers.chunks:
         for start in range(0, len(chunk), _BLOCK):
             values = chunk.slice(start, _BLOCK).drop_null()
@@ -376,13 +394,14 @@ def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
     if zone in (None, "UTC"):
         return ticks
     naive = from_numpy(ticks).cast(pa.timestamp(unit))
-    # a repeated hour is the earlier one, and a skipped time is the moment of the change
+    # When clocks are set back, an hour occurs twice: take the earlier one. When they are set
+    # forward, an hour is skipped: a time in it becomes the moment of the change.
     aware = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
     return encoding.filled(aware.cast(pa.int64()), 0)
 
 
 def _at_most(ticks: Ticks, limit: int) -> npt.NDArray[np.bool_]:
-    """Return a mask of the ticks that are at most `limit`, which may be too large for 64 bits."""
+    """Return a mask of the ticks that are at most `limit`, an integer of any size."""
     if not int(_INT64.min) <= limit <= int(_INT64.max):
         return np.full(len(ticks), limit > 0)
     return ticks <= np.int64(limit)

@@ -1,4 +1,4 @@
-"""Type aliases for numpy arrays, named by what their elements are."""
+"""Type aliases for numpy arrays, named after what their elements are."""
 
 from typing import Any
 

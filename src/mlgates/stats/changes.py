@@ -17,12 +17,13 @@ def deviation_interval(
 ) -> Interval | None:
     """Return the interval of a standard deviation, for values of any distribution.
 
-    The variance of a sample is a mean, the mean of the squared deviations. So Hall's interval of a
-    mean is computed for the variance, and the square roots of both ends are returned. Hall's
-    interval needs the variance and the skewness of the squared deviations. This variance is
-    computed as in Bonett's interval, ``s**4 (kurtosis - (n - 3) / (n - 1))``, and the skewness from
-    the sixth moment. Bonett's interval ignores the skewness: for 30 exponential values, it contains
-    the true value in 81 % of samples, and the interval of this function in 91 %.
+    The variance of a sample is the mean of the squared deviations. So Hall's interval of a mean is
+    computed for the variance, and the square roots of both ends are returned. Hall's interval needs
+    the variance and the skewness of the squared deviations. The former is computed as in Bonett's
+    interval, ``s**4 (kurtosis - (n - 3) / (n - 1))``, where ``s`` is the standard deviation of the
+    values. The skewness is computed from the sixth moment. Bonett's interval ignores the skewness.
+    For 30 exponential values, it contains the true value in 81 % of samples, and the interval of
+    this function in 91 %.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def deviation_interval(
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None for fewer than two values, and if all values are equal.
+        Lower and upper end. None if there are fewer than two values, or if all values are equal.
 
     References
     ----------
@@ -56,7 +57,7 @@ def deviation_interval(
     if n < 2 or not 0 < cube < math.inf or not math.isfinite(m6):
         return None
     variance, fourth, sixth = m2 * n / (n - 1), m4 / square, m6 / cube
-    apart = max(fourth - 1, 0.0)  # the variance of the squares, relative
+    apart = max(fourth - 1, 0.0)  # the variance of the squares / m2**2
     skewness = (sixth - 3 * fourth + 2) / apart**1.5 if apart > 1e-9 else 0.0
     spread = variance * math.sqrt(apart + 2 / (n - 1))
     low, high = hall_interval(n, variance, spread, skewness, confidence)
@@ -68,12 +69,12 @@ def welch_intervals(
     confidence: float = 0.95,
     ratio: float = 1.0,
 ) -> tuple[Interval, Interval] | None:
-    """Return two intervals, one for each of two means, to combine into one interval.
+    """Return an interval for each of two means, for an interval of their difference or ratio.
 
-    `square_and_add` combines them into Welch's interval of the difference. For this purpose, both
-    intervals use the degrees of freedom of the difference. `ratio_interval` combines them into
-    Fieller's interval of the ratio of the means; for it, `ratio` must be the ratio of the means, so
-    that the intervals use the degrees of freedom of ``mean1 - ratio * mean2``.
+    `square_and_add` makes Welch's interval of the difference of the means. For this purpose, both
+    intervals use the degrees of freedom of the difference. `ratio_interval` makes Fieller's
+    interval of the ratio of the means. For this purpose, `ratio` must be the ratio of the means, so
+    that both intervals use the degrees of freedom of ``mean1 - ratio * mean2``.
 
     Parameters
     ----------
@@ -82,12 +83,13 @@ def welch_intervals(
     confidence : float
         Level of the two-sided interval.
     ratio : float
-        Factor of the second mean: 1 for a difference.
+        Factor of the second mean. 1, the default, is for a difference.
 
     Returns
     -------
     pair of (float, float), or None
-        None if a sample has fewer than two values, or if both are constant.
+        Lower and upper end of each interval. None if a sample has fewer than two values, or if both
+        samples are constant.
 
     References
     ----------
@@ -107,7 +109,7 @@ def welch_intervals(
     total = v + ratio * ratio * w
     if not 0 < total < math.inf:
         return None
-    # shares of the variance, whose squares can't overflow
+    # Shares of the variance are used, because their squares can't overflow.
     p, q = v / total, ratio * ratio * w / total
     freedom = 1 / (p * p / (n - 1) + q * q / (m - 1))
     t = float(special.stdtrit(freedom, (1 + confidence) / 2))
@@ -120,8 +122,8 @@ def ratio_interval(
 ) -> Interval | None:
     """Return the interval of ``value / other`` from the intervals of two independent estimates.
 
-    It contains each ratio ``r`` for which the interval of ``value - r * other`` by `square_and_add`
-    contains 0. With symmetric intervals this is Fieller's interval.
+    The interval contains each ratio ``r`` for which the interval of ``value - r * other``, computed
+    by `square_and_add`, contains 0. With symmetric intervals this is Fieller's interval.
 
     Parameters
     ----------
@@ -133,8 +135,8 @@ def ratio_interval(
     Returns
     -------
     (float, float) or None
-        None if `other_interval` contains 0, so that the ratio has no bound, and if an end of an
-        interval is infinite.
+        Lower and upper end. None if `other_interval` contains 0, because the ratio then has no
+        bound, or if an end of an interval is infinite.
 
     References
     ----------
@@ -165,15 +167,17 @@ def ratio_interval(
 def _bound(value: float, end: float, other: float, ends: Interval, side: int) -> float:
     """Return one end of the interval of `ratio_interval`.
 
-    The result is the lower end if `side` is -1, and the upper end if `side` is 1. `end` is the
-    lower or upper end of the interval of `value`, and `ends` are both ends of the interval of
-    `other`. The result ``r`` solves ``(value - r other)**2 = (value - end)**2 + r**2 (other -
-    x)**2``. In it, ``x`` is the first of `ends` if `end` is below 0, and otherwise the second.
+    If `side` is -1, the result is the lower end. `end` is then the lower end of the interval of
+    `value`, and `ends` are the lower and the upper end of the interval of `other`. If `side` is 1,
+    the result is the upper end, `end` is the upper end, and `ends` are in reverse order.
+
+    The result ``r`` solves ``(value - r other)**2 = (value - end)**2 + r**2 (other - x)**2``. Here
+    ``x`` is the first of `ends` if `end` is below 0, and otherwise the second.
     """
     x = ends[end >= 0]
     a, b, c = x * (2 * other - x), value * other, end * (2 * value - end)
     root = math.sqrt(max(b * b - a * c, 0.0))
-    if b * side > 0:  # the form without cancellation; a is above 0 here
+    if b * side > 0:  # no cancellation in this form; a > 0 here
         return (b + side * root) / a
     divisor = b - side * root
     return c / divisor if divisor else 0.0

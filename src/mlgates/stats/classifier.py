@@ -1,4 +1,4 @@
-"""The classifier two-sample test: whether a classifier can tell the rows of two tables apart."""
+"""The classifier two-sample test: can a classifier distinguish the rows of two tables?"""
 
 import math
 from typing import NamedTuple
@@ -12,28 +12,29 @@ from mlgates.stats.ranking import auc, auc_influence, delong
 
 __all__ = ["ClassifierTest", "classifier_test"]
 
-#: The factor of the standard error, for folds that share their training rows.
+#: Factor of the standard error. It is more than 1 because the folds share training rows.
 _INFLATION = 1.5
-#: Rows of a fold on which the columns are permuted.
+#: Largest number of rows of a fold in which the values of columns are permuted.
 _PERMUTED = 2_000
 
 
 class ClassifierTest(NamedTuple):
     """The result of `classifier_test`.
 
-    All fields are NaN if the rows of a fold, or the rows outside it, are all from one table, or if
-    all rows of one table in a fold are in one cluster.
+    All fields are NaN in three cases: all rows of a fold are from one table, all rows outside of a
+    fold are from one table, or all rows of one table in a fold are in the same cluster.
     """
 
-    #: mean of the folds' areas under the ROC curve, on rows that were not trained on
+    #: Mean of the folds' areas under the ROC curve, on rows that were not used for training.
     area: float
-    #: standard error of `area`
+    #: Standard error of `area`.
     error: float
-    #: one-sided, for an area above 0.5
+    #: One-sided p-value; it is small if `area` is significantly above 0.5.
     p_value: float
-    #: by how much the area falls without each column, shape (columns,)
+    #: Decrease of the area when the values of a column are permuted, for each column, shape
+    #: (columns,).
     drops: Floats
-    #: degrees of freedom of `error`; infinite for independent rows
+    #: Degrees of freedom of `error`; infinite for independent rows.
     freedom: float
 
 
@@ -46,32 +47,34 @@ def classifier_test(
     seed: int = 0,
     cluster: Codes | None = None,
 ) -> ClassifierTest:
-    """Return how well gradient-boosted trees tell two sets of rows apart, by cross-validation.
+    """Measure by cross-validation how well gradient-boosted trees distinguish two sets of rows.
 
-    The standard error is 1.5 times ``sqrt(sum(v)) / k``, where ``v`` are DeLong's variances in the
-    ``k`` folds. The factor 1.5 is needed because the folds share training rows and are not
-    independent [1]_. If the scores are constant in each fold, the area is 0.5 and the p-value 1.
+    The measure is the mean of the areas under the ROC curve in ``k`` folds. Its standard error is
+    1.5 times ``sqrt(sum(v)) / k``, where ``v`` are DeLong's variances in the folds. The factor 1.5
+    is needed because the folds share training rows and are not independent [1]_. If the scores are
+    constant in each fold, the area is 0.5 and the p-value is 1.
 
-    For rows in clusters, the variance of a fold is the larger one of DeLong's and of that computed
-    from the sums of DeLong's components in each cluster [4]_. The p-value is then that of Student's
-    t, with Satterthwaite's degrees of freedom ``sum(v)**2 / sum(v**2 / f)``, where ``f`` are those
-    of the folds.
+    For rows in clusters, two variances of a fold are computed: DeLong's variance, and the variance
+    from the sums of DeLong's components in each cluster [4]_. The larger one is used. The p-value
+    is then computed from Student's t distribution with Satterthwaite's degrees of freedom,
+    ``sum(v)**2 / sum(v**2 / f)``, where ``f`` are the degrees of freedom of the folds.
 
     Parameters
     ----------
     features : ndarray of shape (n, columns)
-        Numbers without infinities, or codes of categories from 0 to 254; NaN where missing.
+        The columns: finite numbers, or codes of categories from 0 to 254. Missing values are NaN.
     positive : ndarray of bool, shape (n,)
         Whether each row is from the first of the two sets of rows.
     fold : ndarray of int, shape (n,)
-        The fold of each row, from 0. Equal rows must share a fold.
+        The fold of each row, from 0. Equal rows must be in the same fold.
     categorical : ndarray of bool, shape (columns,)
-        Which columns are codes of categories.
+        Whether each column has codes of categories.
     seed : int
-        Seed of the permutations by which `drops` are measured: on about 2,000 rows of each fold,
-        the values of one column are exchanged between the rows [2]_.
+        Seed of the random permutations for `drops`. To measure the drop of a column, its values are
+        permuted between about 2,000 rows of each fold [2]_.
     cluster : ndarray of int, shape (n,), optional
-        The cluster of each row, from 0. All rows of a cluster must share a fold.
+        The cluster of each row, from 0. All rows of a cluster must be in the same fold. By default
+        rows are independent.
 
     Returns
     -------
@@ -101,7 +104,8 @@ def classifier_test(
     rng, columns = np.random.default_rng(seed), features.shape[1]
     undefined = ClassifierTest(math.nan, math.nan, math.nan, np.full(columns, math.nan), math.nan)
     areas, variances, drops, freedoms = [], [], [], []
-    # With several threads sums have another order, and threads of other processes slow them down.
+    # Use one thread: with several threads, sums would be computed in another order, and the threads
+    # of other processes would slow them down.
     with threadpool_limits(1, "openmp"):
         for part in range(int(fold.max(initial=-1)) + 1):
             out = fold == part

@@ -1,8 +1,9 @@
-"""Variances and intervals for rows in clusters: rows of one cluster depend on each other.
+"""Variances and intervals for rows in clusters, where rows of the same cluster are dependent.
 
-An example is a patient with several visits. Only the clusters are assumed to be independent. The
-variance of an estimate comes from the influence of each row: the derivative of the estimate with
-respect to the row's weight, times that weight. For a mean of n rows it is ``(y - mean) / n``.
+For example, a row is a visit and a cluster is a patient. Only the clusters are assumed to be
+independent. The variance of an estimate is computed from the influence of each row. The influence
+is the derivative of the estimate with respect to the row's weight, times that weight. For a mean of
+n rows, the influence of a row with the value ``y`` is ``(y - mean) / n``.
 """
 
 import math
@@ -25,16 +26,17 @@ __all__ = [
     "t_quantile",
 ]
 
-#: A variance below this share of that of independent rows is rounding error.
+#: If a variance divided by the variance of independent rows is below this, it is only rounding
+#: error.
 _ROUNDING = 1e-12
 
 
 class ClusterVariance(NamedTuple):
-    """The variance of an estimate from rows in clusters.
+    """The variance of an estimate that is computed from rows in clusters.
 
-    `variance` takes the dependence of the rows into account, and `of_rows` is the variance if all
-    rows were independent. `effective` has the effective number of clusters of each part of the
-    rows.
+    `variance` takes the dependence of rows of a cluster into account. `of_rows` is the variance if
+    all rows were independent. `effective` is a tuple with the effective number of clusters for each
+    part of the rows, see `cluster_variance`.
     """
 
     variance: float
@@ -43,7 +45,7 @@ class ClusterVariance(NamedTuple):
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom for Student's t; 0 if all rows of a part are in one cluster."""
+        """Degrees of freedom for Student's t; 0 if all rows of a part are in the same cluster."""
         freedom = min(self.effective, default=1.0) - 1
         return freedom if freedom > _ROUNDING else 0.0
 
@@ -51,7 +53,7 @@ class ClusterVariance(NamedTuple):
 def cluster_variance(
     influence: Floats, cluster: Codes, weight: Floats, part: Codes | None = None
 ) -> ClusterVariance:
-    """Return the variance of an estimate whose rows are in clusters.
+    """Return the variance of an estimate that is computed from rows in clusters.
 
     The variance is ``sum(s**2 / (1 - share))``, a sum over clusters: ``s`` is the sum of the
     influences of the rows in a cluster, and ``share`` is the number of these rows divided by the
@@ -59,26 +61,27 @@ def cluster_variance(
     number of clusters if all have the same size [1]_. The degrees of freedom are the effective
     number of clusters minus 1.
 
-    An estimate such as an area under the ROC curve consists of several means, each over the rows of
-    one part (a class). ``share`` is then the largest of the shares of a cluster in the parts, and
-    the part with the fewest effective clusters gives the degrees of freedom.
+    Some estimates consist of several means, each over one part of the rows. An example is the area
+    under the ROC curve; its parts are the classes. In this case, ``share`` is computed in each
+    part, and the largest of these shares of a cluster is used. The degrees of freedom are those of
+    the part with the fewest effective clusters.
 
     Parameters
     ----------
     influence : ndarray of shape (n,)
-        Influence of each row; they sum to 0.
+        Influence of each row on the estimate. The sum of all influences is 0.
     cluster : ndarray of int, shape (n,)
-        Cluster of each row, from 0; not all numbers need to occur.
+        Number of each row's cluster, at least 0. Numbers may be left out.
     weight : ndarray of shape (n,)
-        How much each row counts in the denominator: 0 for a row that does not.
+        Weight of each row in the number of rows. Rows of weight 0 are left out.
     part : ndarray of int, shape (n,), optional
-        The part that each row belongs to, from 0.
+        Number of the part to which each row belongs, from 0. By default all rows are one part.
 
     Returns
     -------
     ClusterVariance
-        If the sums of all clusters are 0 but the influences are not, the clusters don't show the
-        variance, and `variance` is that of independent rows.
+        If the influences in each cluster sum to 0 but are not all 0, the clusters don't show the
+        variance. `variance` is then that of independent rows.
 
     References
     ----------
@@ -122,26 +125,26 @@ def cluster_variance(
 
 
 def _sum_of_squares(sums: Floats, shares: Floats) -> float:
-    """Return ``sum(sums**2 / (1 - shares))``, without terms where the share is 1."""
+    """Return ``sum(sums**2 / (1 - shares))`` over the elements whose share is less than 1."""
     rest = 1 - shares
     known = rest > _ROUNDING
     return float(np.sum(sums[known] ** 2 / rest[known]))
 
 
 def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]) -> Floats | None:
-    """Return the correlations between estimates of k groups, some of which share clusters.
+    """Return the correlations between the estimates for k groups of rows, which may share clusters.
 
     Parameters
     ----------
     influences : sequence of k ndarrays
-        Influence of each row of a group on the estimate of the group.
+        For each group, the influence of each of its rows on its estimate.
     clusters : sequence of k ndarrays of int
-        Cluster of each of these rows.
+        For each group, the number of the cluster of each of its rows.
 
     Returns
     -------
     ndarray of shape (k, k), or None
-        None if no cluster has rows of several groups, so that the estimates are independent.
+        None if no cluster has rows of several groups. The estimates are then independent.
 
     Examples
     --------
@@ -171,7 +174,9 @@ def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]
 
 
 def t_quantile(confidence: float, freedom: float) -> float:
-    """Return the quantile of Student's t for a two-sided level; infinite without freedom.
+    """Return the quantile of Student's t distribution for a two-sided confidence level.
+
+    It is infinite if the degrees of freedom, `freedom`, are 0.
 
     Examples
     --------
@@ -182,11 +187,12 @@ def t_quantile(confidence: float, freedom: float) -> float:
 
 
 def normal_equivalent(confidence: float, freedom: Floats | float) -> Floats:
-    """Return ``(z / t)**2``, a factor for the number of rows that replaces Student's t by normal.
+    """Return ``(z / t)**2``, a factor for the number of rows in an interval of a proportion.
 
-    ``z`` is the quantile of the normal distribution at this confidence, and ``t`` that of Student's
-    t. An interval of a proportion with ``z`` and the number of rows times this factor is as long as
-    one with ``t`` and the number of rows itself [1]_. The factor is 0 if `freedom` is 0.
+    ``z`` is the two-sided quantile of the normal distribution at this confidence, and ``t`` that of
+    Student's t distribution with `freedom` degrees of freedom. An interval with ``z`` and the
+    number of rows times this factor is as long as an interval with ``t`` and the number of rows
+    itself [1]_. The factor is 0 if `freedom` is 0.
 
     References
     ----------
@@ -208,10 +214,11 @@ def normal_equivalent(confidence: float, freedom: Floats | float) -> Floats:
 def effective_rows(
     share: Floats | float, variance: Floats | float, freedom: Floats | float
 ) -> Floats:
-    """Return the number of independent rows with which a share would have this variance.
+    """Return the number of independent rows with which a share would have a given variance.
 
-    It is ``p (1 - p) / variance`` for a share of p. If the share is 0 or 1, the variance is 0 and
-    does not show how the rows depend on each other; each effective cluster then counts as one row.
+    It is ``p (1 - p) / variance`` for a share ``p``. If the share is 0 or 1, the variance is 0 and
+    does not show how rows depend on each other. The result is then the effective number of
+    clusters, which is `freedom` plus 1.
 
     Examples
     --------
@@ -225,24 +232,24 @@ def effective_rows(
 def clustered_share_interval(
     share: float, variance: ClusterVariance, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return Wilson's interval of a share whose rows are in clusters.
+    """Return Wilson's interval of a share that is computed from rows in clusters.
 
-    It is Wilson's interval for the effective number of rows, with the quantile of Student's t in
-    place of the normal one.
+    The number of rows is replaced by the effective number of rows, and the normal quantile by that
+    of Student's t distribution.
 
     Parameters
     ----------
     share : float
-        From 0 to 1.
+        The observed share, from 0 to 1.
     variance : ClusterVariance
-        Variance of the share.
+        Variance of the share, from `cluster_variance`.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     (float, float) or None
-        None if all rows are in one cluster.
+        Lower and upper end. None if all rows are in one cluster.
 
     References
     ----------

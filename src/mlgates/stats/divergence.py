@@ -22,29 +22,30 @@ __all__ = [
     "total_variation",
 ]
 
-#: With expected counts of at least this in each cell on both sides, Pearson's statistic follows the
-#: chi-square distribution down to the p-values that matter here.
+#: If the expected count of each cell is at least this in both samples, Pearson's statistic follows
+#: the chi-square distribution closely enough, even for the smallest p-values that are used.
 _MANY = 100
-#: Minus the logarithm of 0.00001, the probability below which a cell counts as changed.
+#: ``-log(0.00001)``. A cell counts as changed if its counts have a probability below 0.00001.
 _CHANGED = math.log(1e5)
 
 
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
-    """Return the cells (bins) of a test, cut at quantiles of both samples together.
+    """Return the cells (bins) for a test of two samples, cut at quantiles of both together.
 
     A cell contains a range of values, or a single value. In a small sample, some values are
     frequent by chance. If the cells were cut at quantiles of this sample only, such a value would
     get its own cell and would seem rarer in the other sample. A value therefore gets its own cell
-    only if its share of both samples together is at least half of ``1 / bins``, or if its counts in
-    the two samples differ more than chance explains. The values between two neighbouring points get
-    their own cell only if their counts differ more than chance explains.
+    in two cases only: its share of both samples together is at least half of ``1 / bins``, or its
+    counts in the two samples differ more than chance explains. The values between two neighbouring
+    points get their own cell only in the second case.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
-        Counts as `mlgates.stats.counting.count_stored` returns them if all edges are atoms.
+        Number of values of each sample that are -inf, below the first point, equal to it, between
+        the first and the second point, and so on, above the last point, and inf.
     bins : int
-        Number of cells of equal share.
+        Number of cells, before single values get cells of their own.
 
     Examples
     --------
@@ -59,11 +60,12 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     both, m = reference + current, int(reference.sum())
     n = int(both.sum()) - m
     last = np.searchsorted(np.cumsum(both), quantile_ranks(m + n, bins))
-    # Values between two points belong to the cell of the upper point, so that an isolated value of
-    # the reference does not make a cell.
+    # Values between two points go to the cell of the upper point. So a value of the reference that
+    # is far from all others does not get a cell of its own.
     last += last % 2
     neg_log = _neg_log_pvalues(reference, current, m, n)
-    # The bound counts gaps by their rows, but there are only as many gaps as points.
+    # The bound allows for many cells with as many values as this one, but there are only as many
+    # ranges between points as there are points.
     neg_log[1::2] -= np.log(np.maximum(m * both[1::2] / (m + n), 1))
     own = neg_log > _CHANGED
     own[::2] |= both[::2] >= max((m + n) / (2 * bins), THIN)
@@ -77,10 +79,11 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
 def psi(reference: Counts, current: Counts) -> float:
     """Return the population stability index ``sum (q - p) ln(q / p)``, with smoothed shares.
 
-    ``p = (a + 1/2) / (m + B/2)`` and ``q = (b + 1/2) / (n + B/2)`` for counts ``a`` of ``m`` and
-    ``b`` of ``n`` in ``B`` cells, none of them empty in both samples. Half a count is always added
-    to each cell, so that the index is finite and does not jump when a cell becomes empty.
-    It is symmetric and at least 0. It is NaN if a sample is empty.
+    The sum is over ``B`` cells (bins). None of them may be empty in both samples. For a cell with
+    the counts ``a`` and ``b`` in samples of ``m`` and ``n`` values, the smoothed shares are ``p =
+    (a + 1/2) / (m + B/2)`` and ``q = (b + 1/2) / (n + B/2)``. Because 1/2 is added to each count,
+    the index is finite and does not jump when a cell becomes empty. The index is symmetric and at
+    least 0. It is NaN if a sample is empty.
 
     References
     ----------
@@ -102,9 +105,9 @@ def psi(reference: Counts, current: Counts) -> float:
 def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
     """Return the PSI that two samples of one distribution exceed with probability `alpha`.
 
-    It is the ``1 - alpha`` quantile of chi-square with ``cells - 1`` degrees of freedom, times
-    ``1 / n + 1 / m`` for samples of `n` and `m` rows. It is 0 for one cell, and NaN if a sample is
-    empty.
+    It is the ``1 - alpha`` quantile of the chi-square distribution with ``cells - 1`` degrees of
+    freedom, times ``1 / n + 1 / m``. `cells` is the number of cells (bins), and `n` and `m` are the
+    sizes of the samples. The result is 0 for one cell, and NaN if a sample is empty.
 
     References
     ----------
@@ -123,11 +126,13 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> float:
-    """Return the Jensen-Shannon distance of the shares ``p`` and ``q`` of two samples, in base 2.
+    """Return the Jensen-Shannon distance of two samples, in base 2.
 
-    It is ``sqrt((KL(p, s) + KL(q, s)) / 2)`` with ``s = (p + q) / 2``. It lies from 0 to 1 (no
-    common cell) and is NaN if a sample is empty. It is a metric, unlike its square, and equals
-    `scipy.spatial.distance.jensenshannon` with base 2.
+    It is ``sqrt((KL(p, s) + KL(q, s)) / 2)`` with ``s = (p + q) / 2``. ``p`` and ``q`` are the
+    shares of each cell (bin) in the samples, and ``KL`` is the Kullback-Leibler divergence. The
+    distance is from 0 to 1; it is 1 if the samples have no cell in common, and NaN if a sample is
+    empty. It is a metric, unlike its square, and equals `scipy.spatial.distance.jensenshannon` with
+    base 2.
 
     References
     ----------
@@ -146,11 +151,11 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
 
 
 def hellinger(reference: Counts, current: Counts) -> float:
-    """Return the Hellinger distance, from the shares ``p`` and ``q`` of two samples.
+    """Return the Hellinger distance of two samples.
 
-    It is ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``.
-
-    It lies from 0 to 1 (no common cell) and is NaN if a sample is empty.
+    It is ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``, where ``p`` and ``q`` are the shares of each
+    cell (bin) in the samples. It is from 0 to 1; it is 1 if the samples have no cell in common, and
+    NaN if a sample is empty.
 
     References
     ----------
@@ -167,12 +172,12 @@ def hellinger(reference: Counts, current: Counts) -> float:
 
 
 def total_variation(reference: Counts, current: Counts) -> float:
-    """Return the total variation distance, from the shares ``p`` and ``q`` of two samples.
+    """Return the total variation distance of two samples.
 
-    The distance is ``sum |p - q| / 2``.
-
-    It is the share of rows that would have to change their cell to make both samples equal. It lies
-    from 0 to 1 (no common cell) and is NaN if a sample is empty.
+    It is ``sum |p - q| / 2``, where ``p`` and ``q`` are the shares of each cell (bin) in the
+    samples. This is the share of rows that would have to change their cell to make both samples
+    equal. It is from 0 to 1; it is 1 if the samples have no cell in common, and NaN if a sample is
+    empty.
 
     References
     ----------
@@ -189,13 +194,16 @@ def total_variation(reference: Counts, current: Counts) -> float:
 
 
 def cramers_v(reference: Counts, current: Counts) -> float:
-    """Return Cramér's V between sample and cell, with equal weights of both samples.
+    """Return Cramér's V of two samples counted in cells (bins), with equal weights of both samples.
 
-    It is ``sqrt(sum (p - q)**2 / (p + q) / 2)``, with the shares ``p`` and ``q`` of each cell in
-    the two samples. For samples of equal size it equals the usual ``sqrt(chi2 / N)`` of the table
-    of counts, but does not depend on the ratio of the sizes. If a share changes from 50 % to 90 %,
-    this value is 0.44 for samples of any sizes. The usual value is 0.44 for equal sizes, but 0.025
-    for 1,000 rows against a million. It lies from 0 to 1 (no common cell) and is NaN if a sample is
+    It is ``sqrt(sum (p - q)**2 / (p + q) / 2)``, where ``p`` and ``q`` are the shares of each cell
+    in the samples. For samples of equal size it equals the usual ``sqrt(chi2 / N)`` of the table of
+    counts, where ``chi2`` is Pearson's statistic and ``N`` the number of rows. Unlike the usual
+    value, it does not depend on the ratio of the sizes. If a share changes from 50 % to 90 %, this
+    value is 0.44 for samples of any sizes. The usual value is 0.44 for equal sizes, but 0.025 for
+    1,000 rows against a million.
+
+    The result is from 0 to 1; it is 1 if the samples have no cell in common, and NaN if a sample is
     empty. For small changes its square is a quarter of `psi`.
 
     References
@@ -213,7 +221,7 @@ def cramers_v(reference: Counts, current: Counts) -> float:
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Return the share of each cell in the reference and in the current sample, as two arrays.
+    """Return two arrays: the share of each cell in the reference and in the current sample.
 
     If a sample is empty, both arrays are a single NaN.
     """
@@ -224,29 +232,31 @@ def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
 
 
 def _clipped(value: float) -> float:
-    """Clip a value to the range from 0 to 1, which rounding may have exceeded; NaN stays NaN."""
+    """Clip a value to the range from 0 to 1, to remove rounding errors; NaN stays NaN."""
     return value if math.isnan(value) else min(max(value, 0.0), 1.0)
 
 
 def chi_square_pvalue(
     reference: Counts, current: Counts, *, ordered: bool, least: float = THIN
 ) -> float:
-    """Return the p-value of the chi-square test that both samples have the same share in each cell.
+    """Return the p-value of a chi-square test of whether two samples have the same distribution.
 
-    It is 1 for a single cell, and NaN if a sample is empty. Each category that is not in the
-    reference must be a cell of its own.
+    The samples are counted in cells (bins or categories). The p-value is 1 for a single cell, and
+    NaN if a sample is empty. Each category that is not in the reference must be a cell of its own.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
-        Counts of both samples, no cell empty in both.
+        Counts of both samples. No cell may be empty in both.
     ordered : bool
         Whether the cells have an order, such as quantile cells; False for categories.
     least : float
-        The smallest expected count that a cell may have in a sample without being merged. Tests at
+        Cells are merged if their expected count in a sample is less than this. Tests at
         significance levels of 0.1 % and less need about 20.
 
-    Notes ----- Cells with an expected count below `least` in a sample are merged. Ordered cells are
+    Notes
+    -----
+    Cells with an expected count below `least` in a sample are merged. Ordered cells are
     merged with neighbours. Categories are merged with those of similar frequency in both samples
     together; if frequencies are equal, a fixed random order decides. Which cells are merged depends
     only on the sum of both samples, so that the p-value stays valid: with 1,000 categories and 200
@@ -280,14 +290,16 @@ def chi_square_pvalue(
     pooled = reference + current
     if len(pooled) < 2:
         return 1.0
-    # The least sum of a cell for which both expected counts are at least `least`.
+    # If a cell has this many values in both samples together, both of its expected counts are at
+    # least `least`.
     enough = least * (m + n) / min(m, n)
     bound = 1.0
     if pooled.min() < enough:
         bound = one_sided_pvalue(reference[pooled < enough], current[pooled < enough], m, n)
         if not ordered:
-            # Shuffled first, because categories are often given with those of one sample first. If
-            # the rare ones of one sample were merged with each other, every test would reject.
+            # Shuffle the cells before sorting. Categories are often given with those of one sample
+            # first. Without shuffling, rare categories of the same sample would be merged with each
+            # other, and every test would reject.
             order = np.random.default_rng(0).permutation(len(pooled))
             order = order[np.argsort(-pooled[order], kind="stable")]
             reference, current, pooled = reference[order], current[order], pooled[order]
@@ -299,7 +311,8 @@ def chi_square_pvalue(
     if are_few and len(pooled) == 2:
         (a, b), (c, d) = reference.tolist(), current.tolist()
         return min(bound, fisher_exact(a, b, c, d))
-    # In a table of two rows, the deviations of both are equal: compute one and scale the sum.
+    # The deviations of both samples from the expected counts have equal sizes. Compute those of one
+    # sample, and scale the sum.
     expected = pooled * (n / (m + n))
     away = current - expected
     statistic = float((away * away / expected).sum()) * ((m + n) / m)
@@ -311,10 +324,10 @@ def chi_square_pvalue(
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
-    """Return the first cell of each group of neighbouring cells with enough values.
+    """Divide cells into groups of neighbours, and return the first cell of each group.
 
-    `pooled` has the counts of both samples together. The sum of each group is at least `enough`. If
-    the total is too small for two such groups, the cells are split into two halves.
+    `pooled` has the counts of both samples together. Each group has at least `enough` values. If
+    the total is too small for two groups of this size, the cells are divided into two halves.
     """
     sums = np.cumsum(pooled)
     # Cells before the first small one are not merged.
@@ -326,22 +339,22 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
         starts.append(start)
         start = bisect_left(reached, before + enough, lo=start) + 1
         before = reached[start - 1]
-    # The remaining cells join the last group, unless it would be the only one.
+    # The remaining cells are added to the last group, unless there would be only one group.
     if start < len(reached) and len(starts) == 1:
         starts.append(start)
     if len(starts) < 2:
-        # Too few rows for two groups: split into two halves as equal as possible.
+        # There are too few values for two groups, so make two halves that are as equal as possible.
         balance = np.abs(2 * sums[:-1] - total)
         starts = [0, int(balance.argmin()) + 1]
     return np.array(starts)
 
 
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return an upper bound of the p-value of the cell in which two samples differ most.
+    """Return an upper bound of a p-value for the cell in which two samples differ most.
 
-    The result is at least the probability that two samples of one distribution differ as much in
-    any cell. Bounds above 0.00001 are too coarse, and 1 is returned instead of them. The function
-    is used to find extreme differences, which a test of merged cells would hide.
+    The p-value is the probability that two samples of one distribution differ as much in any cell.
+    If the bound is above 0.00001, it is too coarse, and 1 is returned instead. The function finds
+    extreme differences that a test of merged cells would hide.
 
     Parameters
     ----------
@@ -365,15 +378,16 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
 
 def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return ``-log(p)`` for each cell; ``p`` is a bound of the p-value of its two counts.
+    """Return ``-log(p)`` for each cell, where ``p`` is an upper bound of the cell's p-value.
 
     `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest result, and
-    describes the bound.
+    describes the p-value.
     """
     both = reference + current
-    # Hoeffding's bound for sampling without replacement: exp(-T KL(a / T, m / (m + n))).
+    # Hoeffding's bound for sampling without replacement, exp(-T KL(a / T, m / (m + n))), for a cell
+    # with a of its T values in the reference. KL is the Kullback-Leibler divergence.
     surprise = special.rel_entr(reference, both * (m / (m + n)))
     surprise += special.rel_entr(current, both * (n / (m + n)))
-    # Corrected for two sides, and for (m + n) / T, the largest number of cells with T values.
+    # Correct for the two sides, and for the largest number of cells with T values, (m + n) / T.
     neg_log: Floats = surprise - np.log(2 * (m + n) / np.maximum(both, 1))
     return neg_log

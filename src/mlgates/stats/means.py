@@ -8,7 +8,7 @@ from scipy import special
 from mlgates.stats.arrays import Floats
 from mlgates.stats.quantiles import order_ranks
 
-#: Hall's ``c`` is less than this for unweighted rows of any values.
+#: Upper bound of Hall's ``c`` (see `mean_interval`) for unweighted rows.
 _MOST_SKEWED = 1 / 3
 
 
@@ -17,30 +17,31 @@ def mean_interval(
 ) -> tuple[float, float] | None:
     """Return Student's t interval of a mean, with Hall's correction for skewness.
 
-    The statistic ``t = sqrt(n) (mean - mu) / s`` is skewed where the rows are. Hall's
-    ``g(t) = t + c t**2 + c**2 t**3 / 3 + c / 2`` with ``c = skewness / (3 sqrt(n))`` is nearly
-    symmetric and can be inverted. The ends of the interval are the means at which ``g`` equals the
-    quantiles of Student's t distribution.
+    If the values are skewed, the statistic ``t = sqrt(n) (mean - mu) / s`` is skewed, too. Here
+    ``mu`` is the true mean, and ``s`` the standard deviation of the values with the divisor ``n -
+    1``. Hall's function ``g(t) = t + c t**2 + c**2 t**3 / 3 + c / 2`` with ``c = skewness / (3
+    sqrt(n))`` makes it nearly symmetric, and has an inverse. The ends of the interval are those
+    values of ``mu`` for which ``g(t)`` equals a quantile of Student's t distribution.
 
-    The correction is an expansion for small ``c``. Unweighted rows have ``c < 1/3``. With weights,
-    an outlier of little weight can make ``c`` larger, and for ``c / 2 > t`` the interval would not
-    contain the mean. In that case ``c`` is set to 1/3, and each end is at least as far from the
-    mean as without the correction.
+    The correction is accurate for small ``c``. For unweighted rows, ``c`` is less than 1/3. For
+    weighted rows, an outlier of little weight can make ``c`` so large that the interval would not
+    contain the mean. If ``c`` is outside of -1/3 to 1/3, the nearer of these bounds is used, and
+    each end is at least as far from the mean as without the correction.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
         Finite numbers.
     weight : ndarray of shape (n,), optional
-        Weights that are not negative. The number of rows is then the effective number,
-        ``(sum w)**2 / sum w**2``.
+        Weights ``w``, at least 0. With weights, ``n`` is the effective number of rows, ``(sum w)**2
+        / sum w**2``. By default all rows have the same weight.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None for fewer than two rows, and if all values are equal.
+        Lower and upper end. None if there are fewer than two rows, or if all values are equal.
 
     References
     ----------
@@ -68,14 +69,16 @@ def mean_interval(
 def hall_interval(
     n: float, mean: float, deviation: float, skewness: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return Hall's interval of a mean, as `mean_interval` does, from moments of the sample.
+    """Return Hall's interval of a mean, computed from the moments of the sample.
+
+    `mean_interval` computes the same interval from the values, and describes it.
 
     Parameters
     ----------
     n : float
         Number of rows, at least 2; with weights the effective number of rows.
     mean, deviation, skewness : float
-        Mean, standard deviation (with the divisor n, above 0) and skewness of the values.
+        Mean, standard deviation (with the divisor n, greater than 0) and skewness of the values.
     confidence : float
         Level of the two-sided interval.
 
@@ -105,7 +108,7 @@ def hall_interval(
 
 
 def _untransformed(x: float, c: float) -> float:
-    """Return the ``t`` for which Hall's ``g(t)`` equals ``x``; `mean_interval` defines ``g``."""
+    """Return the ``t`` for which Hall's ``g(t)``, defined in `mean_interval`, equals `x`."""
     if abs(c) < 1e-9:
         return x
     # g(t) = ((1 + c t)**3 - 1) / (3 c) + c / 2
@@ -115,10 +118,10 @@ def _untransformed(x: float, c: float) -> float:
 def median_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return a confidence interval of the median; its two ends are values of the sample.
+    """Return a confidence interval of the median; both ends are values of the sample.
 
-    Without weights, the binomial distribution gives the ranks of the two values. With weights, the
-    distribution is that for the effective number of rows, ``(sum w)**2 / sum w**2``, and the ends
+    The ranks of these two values are quantiles of the binomial distribution. With weights ``w``,
+    its number of trials is the effective number of rows, ``(sum w)**2 / sum w**2``, and the ends
     are weighted quantiles.
 
     Parameters
@@ -133,7 +136,7 @@ def median_interval(
     Returns
     -------
     (float, float) or None
-        Lower and upper end; None for too few rows, such as fewer than 6 at a level of 0.95.
+        Lower and upper end. None if there are too few rows: at a level of 0.95, fewer than 6.
 
     References
     ----------
@@ -158,10 +161,10 @@ def median_interval(
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:
-    """Return the weighted median: half of the weight lies below it and half above.
+    """Return the weighted median: half of the total weight lies below it, and half above it.
 
-    If a range of values satisfies this, the mean of its two ends is returned. `values` and `weight`
-    have shape (n,); without `weight` the result is the ordinary median.
+    If a range of values satisfies this, the mean of the range's two ends is returned. `values` and
+    `weight` have shape (n,). Without `weight` the result is the ordinary median.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Exact sums of numbers, and central moments that add up over parts of a sample."""
+"""Exact sums of numbers, and central moments of a sample that can be merged over its parts."""
 
 import math
 from fractions import Fraction
@@ -11,15 +11,16 @@ from mlgates.stats.arrays import Floats, Values
 
 __all__ = ["Moments", "sum_of_units"]
 
-#: Numbers that are added at once; they fit into the cache of a processor.
+#: Number of values that are added at once. They fit into the processor's cache.
 _BLOCK = 1 << 14
-#: Highest power of the deviations that is added up.
+#: Highest power of the deviations from the mean that is summed.
 _ORDER = 6
-#: Digits of a double.
+#: Number of binary digits of a double.
 _DIGITS = 53
-#: Splits a double into two halves of 26 digits.
+#: Factor that splits a double into two halves of 26 binary digits.
 _SPLIT = 2.0**27 + 1
-#: Beyond these powers of two, numbers are scaled before they are added or squared.
+#: Numbers that are larger than ``2**_LARGE`` or smaller than ``2**_SMALL`` are scaled before they
+#: are added or squared.
 _LARGE, _SMALL = 250, -250
 
 
@@ -29,14 +30,15 @@ class Moments(NamedTuple):
     Attributes
     ----------
     n : int
-        Number of values, which are finite.
+        Number of values. All of them are finite.
     total : Fraction
         Exact sum of the values.
     squares : Fraction or None
-        Exact sum of the squares of the values as doubles; None if it was not computed.
+        Exact sum of the squares of the values, which are converted to doubles first. None if it was
+        not computed.
     powers : tuple of float
-        Sums of the second and third powers of the deviations from the mean and, unless `squares` is
-        None, of the fourth to sixth powers.
+        Sums of powers of the deviations from the mean: of the second and third powers, and also of
+        the fourth to sixth if `squares` is not None.
 
     References
     ----------
@@ -68,8 +70,8 @@ class Moments(NamedTuple):
         """Return the moments of finite integers or floats.
 
         With ``squares=True``, the exact sum of the squares and the sums of the fourth to sixth
-        powers are also computed. `total` is the exact sum of the values; give it if `values` were
-        rounded. By default it is the sum of `values`.
+        powers are also computed. `total` is the exact sum of the values before they were rounded.
+        By default it is the sum of `values`.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -78,32 +80,32 @@ class Moments(NamedTuple):
 
     @property
     def sum(self) -> float:
-        """The sum, rounded once; infinite if it is too large for a double."""
+        """The sum of the values, rounded once; infinite if it is too large for a double."""
         return _nearest(self.total)
 
     @property
     def mean(self) -> float:
-        """The mean, rounded once; NaN without values."""
+        """The mean of the values, rounded once; NaN if there are no values."""
         total = self.total
         return total.numerator / (total.denominator * self.n) if self.n else math.nan
 
     @property
     def variance(self) -> float:
-        """The variance with the divisor n - 1; rounded only once if `squares` is not None."""
+        """The variance with the divisor ``n - 1``; rounded only once if `squares` is not None."""
         return self.without_squares().powers[0] / (self.n - 1) if self.n > 1 else math.nan
 
     @property
     def skewness(self) -> float:
-        """The third central moment over the cubed standard deviation; NaN if the latter is 0."""
+        """Third central moment, divided by the cubed standard deviation; NaN if that is 0."""
         m2, m3 = self.powers[:2]
         spread = m2 * math.sqrt(m2)
         return math.sqrt(self.n) * m3 / spread if spread else math.nan
 
     def without_squares(self) -> "Moments":
-        """Return these moments without the exact sum of squares, `squares`.
+        """Return a copy without the exact sum of squares.
 
         The first of `powers`, the sum of the squared deviations, is computed from the exact sum of
-        squares and is therefore exact up to one rounding.
+        squares. It is therefore rounded only once.
         """
         if self.squares is None or not self.n:
             return self._replace(squares=None)
@@ -116,7 +118,7 @@ class Moments(NamedTuple):
             return other if other.n else self
         a, b = self, other
         n, d = a.n + b.n, b.mean - a.mean
-        # the distances of both means from the common one
+        # Distances of the mean of each sample from the mean of both.
         p, q = d * a.n / n, -d * b.n / n
         powers = []
         for order in range(2, min(len(a.powers), len(b.powers)) + 2):
@@ -133,7 +135,7 @@ class Moments(NamedTuple):
 
 
 def _nearest(number: Fraction) -> float:
-    """Return the nearest double; infinite if the number is too large for a double."""
+    """Return the double that is nearest to a fraction; infinite if the fraction is too large."""
     try:
         return float(number)
     except OverflowError:
@@ -141,13 +143,13 @@ def _nearest(number: Fraction) -> float:
 
 
 def _of_block(values: Values, *, squares: bool) -> Moments:
-    """Return the moments of a few values."""
+    """Return the moments of a small array of values."""
     n, origin = len(values), 0
     if values.dtype.kind == "f":
         numbers = values.astype(np.float64, copy=False)
         total = _exact_sum(numbers)
     else:
-        # differences from the smallest value are exact doubles up to 2**53
+        # Differences from the smallest value are exact as doubles up to 2**53.
         origin = int(values.min())
         wide = values if values.dtype == np.uint64 else values.astype(np.int64).view(np.uint64)
         apart = wide - np.uint64(origin % 2**64)
@@ -170,10 +172,10 @@ def _of_block(values: Values, *, squares: bool) -> Moments:
 def _exact_sum(numbers: Floats) -> Fraction:
     """Return the exact sum of doubles.
 
-    Each step takes the leading digits of all numbers and adds them up. A large power of two is
-    added to a number and then subtracted; rounding leaves its leading digits. The sum of these has
-    at most 53 digits, so it is exact in any order. The next step does the same with the rest of
-    each number.
+    Each step takes the leading digits of all numbers and adds them. The leading digits of a number
+    are what is left after a large power of two was added and subtracted again. Their sum has at
+    most 53 binary digits, so it is exact in any order. The next step does the same with the
+    remaining digits.
     """
     numbers, power = _scaled(numbers)
     largest = float(max(numbers.max(), -numbers.min()))
@@ -197,7 +199,7 @@ def _exact_sum(numbers: Floats) -> Fraction:
 def _exact_squares(numbers: Floats) -> Fraction:
     """Return the exact sum of the squares of doubles.
 
-    It is the sum of the rounded squares plus the sum of their rounding errors, both exact.
+    Both the sum of the rounded squares and the sum of their rounding errors are exact.
     """
     numbers, power = _scaled(numbers)
     high = numbers * _SPLIT
@@ -211,10 +213,10 @@ def _exact_squares(numbers: Floats) -> Fraction:
 
 
 def _scaled(numbers: Floats) -> tuple[Floats, int]:
-    """Divide numbers by a power of two so that they have a moderate size.
+    """Divide numbers by a power of two, so that they are neither very large nor very small.
 
-    Returns the quotients and the exponent of the power. If the numbers already have a moderate
-    size, they are returned unchanged, with the exponent 0.
+    Returns the quotients and the exponent of the power. If this is not necessary, the numbers are
+    returned unchanged, with the exponent 0.
     """
     exponent = math.frexp(float(np.abs(numbers).max(initial=0.0)))[1]
     if _SMALL <= exponent <= _LARGE:
@@ -224,9 +226,10 @@ def _scaled(numbers: Floats) -> tuple[Floats, int]:
 
 
 def sum_of_units(data: npt.NDArray[np.uint8], width: int) -> int:
-    """Return the exact sum of signed little-endian integers of `width` bytes.
+    """Return the exact sum of signed little-endian integers of `width` bytes each.
 
-    Arrow stores decimals as such integers: 1.25 with two decimals is 125.
+    `data` has the bytes of all integers. Arrow stores decimals as such integers: 1.25 with two
+    decimals is stored as 125.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Corrections for several tests or intervals at once, with one error rate for all of them."""
+"""Corrections for several tests or intervals, so that all of them together have one error rate."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,12 +11,13 @@ __all__ = ["holm", "holm_levels"]
 
 
 def holm(pvalues: npt.ArrayLike) -> Floats:
-    """Return p-values adjusted by Holm's method, in the order given.
+    """Adjust p-values by Holm's method; the result has the same order.
 
-    The i-th smallest of m becomes ``max_(j <= i) min(1, (m - j + 1) p_(j))``. If all tests with an
-    adjusted p-value of at most alpha are rejected, the probability of any false rejection is at
-    most alpha, also for dependent tests. NaN means that a test could not be made: it stays NaN
-    and does not count towards m.
+    Let ``p_(j)`` be the j-th smallest of ``m`` p-values. The adjusted value of the i-th smallest is
+    ``max_(j <= i) min(1, (m - j + 1) p_(j))``. If all hypotheses with an adjusted p-value of at
+    most alpha are rejected, the probability of any false rejection is at most alpha, even if the
+    tests are dependent. NaN stands for a test that could not be made. It stays NaN and is not
+    counted in ``m``.
 
     References
     ----------
@@ -40,12 +41,12 @@ def holm(pvalues: npt.ArrayLike) -> Floats:
 def holm_levels(
     beyond: Sequence[Callable[[float], bool]], confidence: float = 0.95
 ) -> tuple[float, ...]:
-    """Return the confidence level at which to report the interval of each claim, by Holm's method.
+    """Return the confidence level of the interval of each of several claims, by Holm's method.
 
-    All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If
-    some claims are proved, the ``k`` other claims are tested again at ``1 - alpha / k``, and so on
-    until no further claim is proved. The probability that any false claim is proved is
-    then at most alpha.
+    All ``m`` claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 -
+    confidence``. If some claims are proved, the other ``k`` claims are tested again at the level
+    ``1 - alpha / k``. This is repeated until no further claim is proved. The probability that a
+    false claim is proved is then at most alpha.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def holm_levels(
     Returns
     -------
     tuple of float
-        For each claim, the last level at which it was tested. It is `confidence` for a claim that
-        cannot be proved even at that level.
+        For each claim, the last level at which it was tested. For a claim that is not proved even
+        at `confidence`, the result is `confidence`.
 
     References
     ----------

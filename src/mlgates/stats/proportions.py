@@ -1,12 +1,14 @@
 """Intervals and tests of proportions: one sample, two samples (also paired), several groups.
 
-Two models on the same rows are a paired sample. Discordant rows are those that only one model gets
-right: `gained` counts the rows that only the first model gets right, `lost` those that only the
-second gets right. With weights, a count is the share of these rows in the total weight, times the
-effective number of rows ``(sum w)**2 / sum w**2``, so it may be a fraction.
+The results of two models on the same rows are a paired sample. Discordant rows are those that
+exactly one model gets right. `gained` is the number of rows that only the first model gets right,
+and `lost` the number of rows that only the second model gets right. For rows with weights ``w``,
+such a number is the share of the total weight that these rows have, times the effective number of
+rows ``(sum w)**2 / sum w**2``. So it can be a fraction.
 
-The largest difference among k groups that are equal grows with k. Pairs of groups are therefore
-compared with quantiles of the studentized range (Tukey), not of the normal distribution.
+Among k groups whose true values are equal, the largest observed difference grows with k. Pairs of
+groups are therefore compared with quantiles of Tukey's studentized range, not with quantiles of the
+normal distribution.
 """
 
 import math
@@ -36,16 +38,18 @@ __all__ = [
 ]
 
 
-#: An expected count below this is too small for the normal and the chi-square approximation.
+#: If an expected count is below this, the normal and the chi-square approximation are not used.
 THIN = 5
-#: Relative difference below which two tables count as equally likely.
+#: Two tables count as equally likely if the relative difference of their probabilities is at most
+#: this.
 _EQUAL = 1e-10
-#: Bisection steps: intervals of length 1 to 160 shrink to less than 1e-15.
+#: Number of bisection steps. It is enough to shrink an interval of length 160 to less than 1e-15.
 _HALVINGS = 60
-#: Logarithms of ratios are searched between minus this and this.
+#: Logarithms of ratios are searched between ``-_WIDEST`` and ``_WIDEST``.
 _WIDEST = 80.0
-#: Step and reach of the trapezoid rule. The integrands are smooth and fall like a normal density:
-#: the relative error is below 1e-14 (measured with twice and with half the step).
+#: Step of the trapezoid rule, and the largest absolute value at which the integrand is computed.
+#: The integrands are smooth and fall like a normal density. The relative error is below 1e-14,
+#: measured with twice and with half the step.
 _STEP = 0.125
 _REACH = 12.0
 
@@ -55,21 +59,22 @@ def wilson_interval(
 ) -> tuple[Floats, Floats]:
     """Return Wilson's score interval of a proportion.
 
-    It contains all proportions that a score test does not reject: centre
-    ``(p + z**2 / 2n) / (1 + z**2 / n)``, half width
-    ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n + z**2 / 4 n**2)``.
+    The interval contains all proportions that a score test does not reject. Its centre is ``(p +
+    z**2 / 2n) / (1 + z**2 / n)``, and its half-width is ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n +
+    z**2 / 4 n**2)``. Here ``n`` is the number of trials, ``p`` the share of successes, and ``z``
+    the two-sided normal quantile of `confidence`.
 
     Parameters
     ----------
     successes, trials : float or array_like
-        Counts, which may be fractions; they are broadcast.
+        Numbers of successes and of trials, which may be fractions. The two arrays are broadcast.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     low, high : float or ndarray
-        Ends from 0 to 1, in the broadcast shape; NaN without trials.
+        The two ends, from 0 to 1, in the broadcast shape. NaN if there are no trials.
 
     References
     ----------
@@ -87,7 +92,7 @@ def wilson_interval(
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     centre = x + z2 / 2
     half = np.sqrt(z2 * (x * ((n - x) / n) + z2 / 4))
-    # exactly 0 and 1 at the ends, where rounding would miss them by a little
+    # Set ends to exactly 0 and 1 where rounding would give slightly different numbers.
     low = np.where(x == 0, 0.0, (centre - half) / (n + z2))
     high = np.where(x == n, 1.0, (centre + half) / (n + z2))
     empty = np.isnan(n)
@@ -95,9 +100,10 @@ def wilson_interval(
 
 
 def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
-    """Find the point at which a condition changes between `outside` and `inside`, by bisection.
+    """Return the point between `outside` and `inside` where a condition changes, by bisection.
 
-    `is_beyond` is true at `outside` and false at `inside`; both are floats, or arrays of one shape.
+    `is_beyond` is a function that is true at `outside` and false at `inside`. Both points are
+    floats, or arrays of the same shape.
 
     Examples
     --------
@@ -117,12 +123,13 @@ def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
 def two_proportions_pvalue(
     successes: int, trials: int, other_successes: int, other_trials: int
 ) -> float:
-    """Return the two-sided p-value of the hypothesis that two proportions are equal.
+    """Return the two-sided p-value of a test of whether two proportions are equal.
 
-    The test is the z-test with the pooled proportion ``p``,
-    ``z = (p1 - p2) / sqrt(p (1 - p) (1 / n1 + 1 / n2))``, whose square is Pearson's chi-square
-    without continuity correction. If an expected count is below 5, Fisher's exact test is used. The
-    p-value is 1 if both proportions are 0 or both are 1, and NaN without trials.
+    The test is the z-test: ``z = (p1 - p2) / sqrt(p (1 - p) (1 / n1 + 1 / n2))``. ``p1`` and ``p2``
+    are the proportions in ``n1`` and ``n2`` trials, and ``p`` is the proportion in all trials. The
+    square of ``z`` is Pearson's chi-square without continuity correction. If an expected count is
+    below 5, Fisher's exact test is used instead. The p-value is 1 if both proportions are 0 or both
+    are 1. It is NaN if one of them has no trials.
 
     References
     ----------
@@ -148,11 +155,11 @@ def two_proportions_pvalue(
 
 
 def fisher_exact(a: int, b: int, c: int, d: int) -> float:
-    """Return the two-sided p-value of Fisher's exact test of the table ``[[a, b], [c, d]]``.
+    """Return the two-sided p-value of Fisher's exact test for the table ``[[a, b], [c, d]]``.
 
-    It is the probability, given the margins, of a table that is at most as likely as this one. It
-    is 1 if a margin is 0. Each probability is computed from that of the neighbouring table, which
-    is precise also for counts of millions.
+    The p-value is the probability of all tables with the same margins that are at most as likely as
+    this table. It is 1 if a margin is 0. The probability of a table is computed from that of the
+    neighbouring table. This is precise even for counts of millions.
 
     References
     ----------
@@ -166,7 +173,7 @@ def fisher_exact(a: int, b: int, c: int, d: int) -> float:
     """
     row, column, rest = a + b, a + c, d - a
     least, most = max(0, -rest), min(row, column)
-    # table k has the counts k, row - k, column - k, rest + k
+    # Table k has the counts k, row - k, column - k and rest + k.
     k = np.arange(least, most, dtype=np.float64)
     with np.errstate(divide="ignore"):
         ratios = np.log((row - k) * (column - k)) - np.log((k + 1) * (rest + k + 1))
@@ -185,11 +192,13 @@ def square_and_add(
 ) -> tuple[Floats, Floats]:
     """Return the interval of ``value - other`` from the intervals of two estimates.
 
-    For independent estimates it reaches from ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to
-    ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``. With Wilson's intervals of two proportions this is
-    Newcombe's interval; with symmetric intervals it adds variances. For estimates with the
-    `correlation` ``r``, twice ``r`` times the product of the two distances is subtracted under each
-    root. All arguments are broadcast, and the result has the confidence of the two intervals.
+    Let ``v1`` and ``v2`` be the estimates, ``d = v1 - v2`` their difference, and ``(l1, u1)`` and
+    ``(l2, u2)`` their intervals. If the estimates are independent, the interval of ``d`` is from
+    ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``. With
+    Wilson's intervals of two proportions this is Newcombe's interval. With symmetric intervals,
+    variances are added. If the estimates have the `correlation` ``r``, twice ``r`` times the
+    product of the two distances is subtracted under each root. All arguments are broadcast. The
+    result has the confidence level of the two intervals.
 
     References
     ----------
@@ -210,7 +219,9 @@ def square_and_add(
 
 
 def combined(one: npt.ArrayLike, other: npt.ArrayLike, correlation: npt.ArrayLike = 0.0) -> Floats:
-    """Return the standard error of a difference from the standard errors of two estimates.
+    """Return the standard error of the difference of two estimates from the standard error of each.
+
+    `correlation` is the correlation of the two estimates. All arguments are broadcast.
 
     Examples
     --------
@@ -232,22 +243,24 @@ def koopman_interval(
 ) -> tuple[Floats, Floats]:
     """Return Koopman's score interval of the ratio of two independent proportions.
 
-    It contains all ratios ``r`` for which a score test does not reject ``p1 = r p2``.
+    The interval contains all ratios ``r`` for which a score test does not reject ``p1 = r p2``,
+    where ``p1`` and ``p2`` are the two proportions.
 
     Parameters
     ----------
     successes, trials : float or array_like
-        Counts of the numerator.
+        Numbers of successes and trials of the first proportion, the numerator.
     other_successes, other_trials : float or array_like
-        Counts of the denominator; all four are broadcast.
+        The same numbers of the second proportion, the denominator. All four arrays are broadcast.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     low, high : float or ndarray
-        `low` is 0 if the numerator has no successes, and `high` is infinite if the denominator has
-        none. Both are NaN if neither has successes, or if there are no trials.
+        The two ends, in the broadcast shape. `low` is 0 if the numerator has no successes, and
+        `high` is infinite if the denominator has none. Both are NaN if neither has successes, or if
+        one of them has no trials.
 
     References
     ----------
@@ -284,39 +297,42 @@ def _koopman_chi2(x1: Floats, n1: Floats, x2: Floats, n2: Floats, ratio: Floats)
     a = (n1 + n2) * ratio
     b = (n1 + x2) * ratio + x1 + n2
     c = x1 + x2
-    # the smaller root, in a form without cancellation
+    # The smaller root of the quadratic equation, in a form without cancellation.
     p2 = 2 * c / (b + np.sqrt(np.maximum(b * b - 4 * a * c, 0.0)))
     p1, p2 = np.minimum(ratio * p2, 1.0), np.minimum(p2, 1.0)
     first = (x1 - n1 * p1) ** 2 / (n1 * p1 * (1 - p1))
     second = (x2 - n2 * p2) ** 2 / (n2 * p2 * (1 - p2))
-    # 0 / 0 where a proportion is 0 or 1, as it was observed
+    # A term is 0 / 0 if a proportion is 0 or 1 both in the hypothesis and in the sample. It counts
+    # as 0.
     return np.where(np.isnan(first), 0.0, first) + np.where(np.isnan(second), 0.0, second)
 
 
 def tango_interval(
     gained: npt.ArrayLike, lost: npt.ArrayLike, rows: npt.ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return Tango's score interval of the difference of two proportions on the same rows.
+    """Return Tango's score interval of the difference between the accuracies of two models.
 
-    A row is `gained` if only the first model gets it right, and `lost` if only the second does.
+    Both models were applied to the same rows. A row is `gained` if only the first model gets it
+    right, and `lost` if only the second model gets it right.
 
-    It contains all differences that a score test does not reject. For ``b`` gained and ``c`` lost
-    of ``n`` rows the ends ``d`` solve ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``. There
-    ``q`` is the most likely share of lost rows given ``d``, ``(sqrt(B**2 - 4 A C) - B) / (2 A)``
-    with ``A = 2 n``, ``B = -b - c + (2 n - b + c) d`` and ``C = -c d (1 - d)``.
+    The interval contains all differences ``d`` that a score test does not reject. If ``b`` of ``n``
+    rows are gained and ``c`` are lost, the two ends solve ``(b - c - n d) / sqrt(n (2 q + d (1 -
+    d))) = +-z``. Here ``z`` is the two-sided normal quantile of `confidence`, and ``q`` is the
+    maximum likelihood estimate of the share of lost rows if the difference is ``d``. It is
+    ``(sqrt(B**2 - 4 A C) - B) / (2 A)`` with ``A = 2 n``, ``B = -b - c + (2 n - b + c) d`` and ``C
+    = -c d (1 - d)``.
 
     Parameters
     ----------
     gained, lost, rows : float or array_like
-        Number of rows that only the first model gets right, of rows that only the second model gets
-        right, and of all rows; they are broadcast.
+        Number of gained rows, of lost rows, and of all rows. The three arrays are broadcast.
     confidence : float
         Level of the two-sided interval.
 
     Returns
     -------
     low, high : float or ndarray
-        Ends from -1 to 1, in the broadcast shape; NaN without rows.
+        The two ends, from -1 to 1, in the broadcast shape. NaN if there are no rows.
 
     References
     ----------
@@ -339,10 +355,10 @@ def tango_interval(
 def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
     """Return the upper end of Tango's interval, the largest difference that is not rejected.
 
-    `b` of `n` rows are gained and `c` lost; `z2` is the square of the normal quantile.
+    `b` of `n` rows are gained and `c` are lost. `z2` is the square of the normal quantile.
     """
     if b.ndim == 0:
-        # plain floats are a hundred times as fast as arrays of one element
+        # Plain floats are a hundred times as fast as arrays of one element.
         b, c, n = float(b), float(c), float(n)
 
     def is_rejected(difference: Any) -> Any:
@@ -352,21 +368,22 @@ def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
         twice_q = (twice_q + abs(twice_q)) / (4 * n)
         return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
 
-    # the largest possible difference is 1, where all rows are gained
+    # The largest possible difference is 1: all rows are gained.
     end = boundary(is_rejected, 1.0, (b - c) / n)
     return np.where(np.isnan(n), np.nan, np.where(b == n, 1.0, end))
 
 
 def mcnemar(gained: float, lost: float) -> tuple[float, float]:
-    """Return the exact p-value and the mid-p-value of McNemar's test of two models.
+    """Return the exact p-value and the mid-p-value of McNemar's test for two models.
 
     `gained` is the number of rows that only the first model gets right, and `lost` the number of
     rows that only the second model gets right.
 
-    The hypothesis is that a row is as likely to be gained as lost. The exact p-value is twice the
-    probability of at most ``min(b, c)`` heads in ``b + c`` tosses of a fair coin, and at most 1.
-    The mid p-value counts the probability of exactly ``min(b, c)`` heads once instead of twice.
-    Both p-values are 1 if no row is discordant.
+    The null hypothesis is that a row is as likely to be gained as to be lost. Let ``b`` be `gained`
+    and ``c`` be `lost`. The exact p-value is twice the probability of at most ``min(b, c)`` heads
+    in ``b + c`` tosses of a fair coin, but not more than 1. The mid-p-value counts the probability
+    of exactly ``min(b, c)`` heads once instead of twice. Both p-values are 1 if ``b`` and ``c`` are
+    0.
 
     References
     ----------
@@ -391,20 +408,20 @@ def mcnemar(gained: float, lost: float) -> tuple[float, float]:
 def rows_to_decide(
     rows: float, error: float, distance: float, confidence: float = 0.95, power: float = 0.8
 ) -> float:
-    """Return how many rows are needed for a two-sided interval of a value to exclude the limit.
+    """Return the number of rows that are needed until the interval of a value excludes a limit.
 
-    The result is ``n ((z_a + z_b) se / distance)**2``, with the normal quantiles ``z_a`` of the
-    confidence and ``z_b`` of the power, for ``n`` rows that were observed and the standard error
-    ``se``.
+    The result is ``n ((z_a + z_b) se / distance)**2``. Here ``n`` is the number of observed rows,
+    ``se`` the standard error, and ``z_a`` and ``z_b`` are the normal quantiles of the confidence
+    (two-sided) and of the power.
 
     Parameters
     ----------
     rows : float
-        Rows that were observed.
+        Number of observed rows.
     error : float
-        Standard error of the value with these rows.
+        Standard error of the value, estimated from these rows.
     distance : float
-        Distance of the value from the limit, of either sign.
+        Difference between the value and the limit. Its sign does not matter.
     confidence : float
         Level of the two-sided interval.
     power : float
@@ -414,7 +431,7 @@ def rows_to_decide(
     Returns
     -------
     float
-        Infinite if the value is equal to the limit.
+        Number of rows. Infinite if `distance` is 0.
 
     References
     ----------
@@ -433,12 +450,14 @@ def rows_to_decide(
 
 
 def range_sf(q: npt.ArrayLike, k: int) -> Floats:
-    """Return the probability that the range of k independent standard normals exceeds q.
+    """Return the probability that the range of k independent standard normal values exceeds q.
 
-    This is the studentized range for infinitely many degrees of freedom: ``k`` times the integral
-    of ``phi(z) (Phi(z)**(k - 1) - (Phi(z) - Phi(z - q))**(k - 1))``. It is computed without
-    cancellation, so that small probabilities have the same relative precision as large ones. The
-    result has the shape of `q`. It is 1 for a `q` of 0 or less, and NaN for NaN. `k` is at least 2.
+    The range is the largest minus the smallest value. This is the studentized range for infinitely
+    many degrees of freedom. The probability is ``k`` times the integral over ``z`` of ``phi(z)
+    (Phi(z)**(k - 1) - (Phi(z) - Phi(z - q))**(k - 1))``, where ``phi`` is the normal density and
+    ``Phi`` the normal distribution function. It is computed without cancellation, so that small
+    probabilities have the same relative precision as large ones. The result has the shape of `q`.
+    It is 1 where `q` is 0 or less, and NaN where `q` is NaN. `k` must be at least 2.
 
     References
     ----------
@@ -454,7 +473,7 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
     if k == 2:
         return np.asarray(2 * special.ndtr(-flat / math.sqrt(2))).reshape(at.shape)[()]
     tails = np.where(np.isnan(flat), np.nan, np.where(flat == 0, 1.0, 0.0))
-    for i in np.flatnonzero((flat > 0) & (flat <= 76)):  # beyond 76 it underflows to 0
+    for i in np.flatnonzero((flat > 0) & (flat <= 76)):  # beyond 76 the result is 0
         z, below, within = _range_parts(float(flat[i]))
         height = np.exp((k - 1) * below - z * z / 2) * -np.expm1((k - 1) * within)
         tails[i] = min(1.0, float(height.sum()) * k * _STEP / math.sqrt(2 * math.pi))
@@ -462,24 +481,26 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
 
 
 def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
-    """Return the arrays from which `range_sf` computes the integral for one range `q`.
+    """Return three arrays from which `range_sf` computes the integral for one range `q`.
 
-    They are the points ``z`` at which the integrand is computed, and at each of them the logarithms
-    ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))``.
+    The first has the points ``z`` at which the integrand is computed. The others have ``log
+    Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))`` at these points, where ``Phi`` is the normal
+    distribution function.
     """
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)
-    with np.errstate(divide="ignore"):  # log(0) for a range so small that it rounds to nothing
+    with np.errstate(divide="ignore"):  # log(0) if `q` is too small to change z
         return z, below, np.log1p(-np.minimum(np.exp(special.log_ndtr(z - q) - below), 1.0))
 
 
 @lru_cache(maxsize=256)
 def range_quantile(significance: float, k: int) -> float:
-    """Return the range that k independent standard normals exceed with this probability.
+    """Return the range that k independent standard normal values exceed with a given probability.
 
-    It is the inverse of `range_sf`, for `k` of at least 2. It is computed by Newton's method on the
-    logarithm of `range_sf`, beginning at Bonferroni's bound, which is too large. The logarithm is
-    concave, so that each step comes closer to the quantile and none goes below it.
+    This is the inverse of `range_sf`; `k` must be at least 2. The range is computed by Newton's
+    method on the logarithm of `range_sf`. The first value is Bonferroni's bound, which is too
+    large. Because the logarithm is concave, each step comes closer to the result, and none goes
+    below it.
 
     References
     ----------
@@ -506,10 +527,11 @@ def range_quantile(significance: float, k: int) -> float:
 
 
 def pair_level(confidence: float, k: int) -> float:
-    """Return the level for the interval of each pair, so that all pairs together have `confidence`.
+    """Return the confidence level for the interval of each pair of k groups.
 
-    Tukey's method for k groups: the quantile of the studentized range, divided by the square root
-    of 2, replaces the normal quantile. For two groups the level is `confidence` itself.
+    With this level, the intervals of all pairs together have the level `confidence`. Tukey's method
+    is used: the quantile of the studentized range, divided by the square root of 2, replaces the
+    normal quantile. For two groups the result is `confidence`.
 
     References
     ----------
@@ -526,9 +548,10 @@ def pair_level(confidence: float, k: int) -> float:
 
 
 def group_level(confidence: float, k: int) -> float:
-    """Return the level for the interval of each group, so that all k together have `confidence`.
+    """Return the confidence level for the interval of each of k independent groups.
 
-    Sidak's method for independent groups: ``confidence ** (1 / k)``.
+    With this level, the intervals of all groups together have the level `confidence`. Sidak's
+    method is used: ``confidence ** (1 / k)``.
 
     References
     ----------
@@ -544,11 +567,12 @@ def group_level(confidence: float, k: int) -> float:
 
 
 def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
-    """Return two-sided p-values of pairs of k groups, adjusted for all pairs.
+    """Adjust the two-sided p-values of pairs of k groups for the number of pairs.
 
-    Tukey's method: each p-value is converted to the distance of two groups that has this p-value.
-    The adjusted p-value is the probability that the largest distance among k equal groups is at
-    least as large. Two groups need no adjustment. NaN stays NaN.
+    Tukey's method is used. Each p-value is converted to the difference between two groups that has
+    this p-value. The adjusted p-value is the probability that the largest difference among k groups
+    is at least as large if all groups are equal. If `k` is 2, the p-values are returned unchanged.
+    NaN stays NaN.
 
     References
     ----------
@@ -562,5 +586,5 @@ def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
     p = np.asarray(p_values, np.float64)
     if k <= 2:
         return p
-    # the rounding of the quadrature could give less than the p-value of the pair itself
+    # The exact result is at least `p`, but rounding could make it smaller.
     return np.maximum(range_sf(-math.sqrt(2) * special.ndtri(p / 2), k), p)

@@ -1,10 +1,11 @@
-"""Quantiles of latencies with distribution-free intervals, for calls that may be autocorrelated.
+"""Quantiles of latencies, with distribution-free intervals that allow for autocorrelated calls.
 
-The interval of a quantile is a pair of order statistics, chosen by the binomial distribution. It
-agrees with Clopper and Pearson's interval of the share of calls beyond a limit. For the quantile at
-99 %, for example, the upper end is within the limit exactly if that interval shows that at most 1 %
-of calls are beyond the limit. Successive calls are seldom independent, so the effective number of
-calls is used in the binomial distribution.
+The ends of the interval of a quantile are two of the sorted values (order statistics). Their ranks
+are computed from the binomial distribution. The result agrees with Clopper and Pearson's interval
+of the share of calls beyond a limit. For the 99 % quantile, for example, the upper end is within
+the limit exactly if Clopper and Pearson's interval shows that at most 1 % of calls are beyond the
+limit. Because successive calls are seldom independent, the binomial distribution is computed for
+the effective number of calls.
 """
 
 import math
@@ -32,36 +33,41 @@ __all__ = [
 
 Interval = tuple[float, float]
 
-#: Independent calls exceed an inflation of 1 + 12 / sqrt(n) with a probability of 1 %, and a lag-1
-#: autocorrelation of 2.33 / sqrt(n) likewise. Calls that exceed neither count as independent.
+#: For n independent calls, the inflation exceeds 1 + 12 / sqrt(n) with a probability of 1 %. The
+#: lag-1 autocorrelation exceeds 2.33 / sqrt(n) with the same probability. Calls count as
+#: independent if neither is exceeded.
 _BY_CHANCE = 12.0
 _LAG_BY_CHANCE = 2.33
-#: Fewest degrees of freedom, so that few clusters widen an interval by a factor of two at most.
+#: Smallest degrees of freedom that are used, so that an interval is at most twice as wide if there
+#: are few clusters.
 _LEAST_FREEDOM = 2.0
 #: Number of lags whose autocorrelations are computed one by one.
 _NEAR = 64
-#: More corrected latencies than this indicate an interval in a wrong unit.
+#: Largest number of corrected latencies. If there would be more, the interval probably has a wrong
+#: unit.
 MOST_CORRECTED = 50_000_000
-#: Tolerance for rounding before a number is rounded down.
+#: Added to a number before it is rounded down, to allow for rounding errors.
 _CRUMB = 1e-9
-#: Fewest and most blocks of calls, and the factor of their interval (see `block_interval`).
+#: Smallest and largest number of blocks of calls, and the factor by which their interval is
+#: widened, see `block_interval`.
 _LEAST_BLOCKS, _BLOCKS, _WIDER = 4, 20, 2.0
-#: Fewest calls expected beyond the quantile: the 368 calls that a p99 needs have 3.68.
+#: Smallest number of calls that must be expected beyond the quantile. The 99 % quantile, for
+#: example, needs 368 calls, of which 3.68 are expected beyond it.
 _LEAST_BEYOND = 3.5
 
 
 def quantile(ordered: Floats, share: Fraction) -> float:
-    """Return a quantile: the smallest value that is at least as large as a `share` of all values.
+    """Return the smallest value for which at least a given share of all values are less or equal.
 
-    This is the inverted distribution function.
+    This definition of a quantile is called the inverted distribution function.
 
     Parameters
     ----------
     ordered : numpy.ndarray of float64, shape (n,)
         Values in increasing order, at least one; infinities are allowed.
     share : Fraction
-        Share above 0 and at most 1, as a fraction, so that p99.9 of 1,000 values is exactly the
-        999th.
+        Share of the values, above 0 and at most 1. It is a fraction, so that the 99.9 % quantile of
+        1,000 values is exactly the 999th value.
 
     References
     ----------
@@ -77,13 +83,12 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 
 
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
-    """Return the ranks of the two order statistics that are the interval of a quantile.
+    """Return the ranks, from 1, of the two sorted values that are the interval of a quantile.
 
-    Ranks count from 1.
-
-    For `n` independent values, the lower rank is the binomial quantile of (1 - confidence) / 2, and
-    the upper rank is that of (1 + confidence) / 2, plus 1. A rank of 0 or ``n + 1`` means that
-    there are too few values for that end.
+    The quantile is at `share`, and there are `n` independent values. The lower rank is the binomial
+    quantile of ``(1 - confidence) / 2``. The upper rank is the binomial quantile of ``(1 +
+    confidence) / 2``, plus 1. A rank of 0 or ``n + 1`` means that there are too few values for that
+    end.
 
     References
     ----------
@@ -105,7 +110,9 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 
 
 def least_calls(share: float, confidence: float = 0.95) -> int:
-    """Return the fewest independent calls for which both ends of a quantile's interval are finite.
+    """Return the smallest number of independent calls for which a quantile has a finite interval.
+
+    The quantile is at `share`. Both ends of the interval are then finite.
 
     References
     ----------
@@ -117,7 +124,7 @@ def least_calls(share: float, confidence: float = 0.95) -> int:
     [6, 72, 368, 3688]
     """
     n = math.ceil(math.log((1 - confidence) / 2) / math.log(max(share, 1 - share)))
-    while True:  # (rounding of logarithms may make the first n too small)
+    while True:  # (the first n can be too small, because logarithms are rounded)
         low, high = order_ranks(n, share, confidence)
         if low >= 1 and high <= n:
             return n
@@ -127,8 +134,9 @@ def least_calls(share: float, confidence: float = 0.95) -> int:
 def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) -> Interval:
     """Return Clopper and Pearson's two-sided interval of the share of calls beyond a limit.
 
-    `exceeding` of `n` calls are beyond it. Both may be fractions, for an effective number of calls.
-    The coverage is at least `confidence`.
+    `exceeding` of `n` calls are beyond the limit. Both can be fractions if `n` is an effective
+    number of calls. The interval contains the true share with a probability of at least
+    `confidence`.
 
     References
     ----------
@@ -148,19 +156,20 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """How much successive calls depend on each other, and the effective number of calls.
+    """Measures of the dependence between successive calls, and the effective number of calls.
 
     `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
-    dependence increases the variance of the share of calls that exceed the quantile to be measured.
-    `effective` is the number of calls divided by this factor: the number of independent calls that
-    would give the same variance. `effective_beyond` is computed in the same way, but does not use
-    the ranks of all latencies, only whether each call exceeds high quantiles.
+    dependence increases the variance of the share of calls above the quantile that is measured.
+    `effective` is the number of calls divided by this factor. It is the number of independent calls
+    that would give the same variance. `effective_beyond` is computed in the same way, but only from
+    the information whether each call is above high quantiles, and not from the ranks of the
+    latencies.
     """
 
     lag_1: float
     inflation: float
     effective: int
-    effective_beyond: int  # by the indicators of calls beyond a quantile alone
+    effective_beyond: int  # without the ranks of the latencies
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
@@ -171,30 +180,26 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     values : numpy.ndarray of float64, shape (n,)
         Latencies in the order of the calls; infinities are allowed.
     share : float
-        Share of the quantile, from 0 to 1.
-    confidence : float
-        Level of the interval.
-
-    Returns
-    -------
-    Dependence
-        `lag_1` is the autocorrelation of the ranks of successive calls, 0 if all are equal.
-        `inflation`, at least 1, is the factor by which dependence increases the variance of a
-        share. `effective` is the number of calls divided by `inflation`, at least 1.
-        `effective_beyond` is computed in the same way, but without the first of the four series in
-        the notes, the ranks.
+        Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile. confidence : float
+        Level of the interval. Returns ------- Dependence `lag_1` is the autocorrelation of the
+        ranks of successive calls, or 0 if all latencies are equal. `inflation`, at least 1, is the
+        factor by which dependence increases the variance of a share of calls. `effective`, at least
+        1, is the number of calls divided by `inflation`. `effective_beyond` is computed in the same
+        way, but without the first of the four series in the notes.
 
     Notes
     -----
-    The inflation of a series is ``1 + 2 * (sum of autocorrelations)``, with the sum by Geyer's
-    initial monotone sequence. It is computed for four series, and the largest result is returned.
-    The first series has the ranks of the latencies. The others have a 1 for each call above a
-    quantile, and a 0 for each other call. These quantiles are the given one and two nearer to the
-    end: at 0.9, 0.95 and 0.975 for a share of 0.9, and at 0.1, 0.05 and 0.025 for a share of 0.1.
+    The inflation of a series is ``1 + 2 * (sum of autocorrelations)``. The sum is computed by
+    Geyer's initial monotone sequence method. The inflation is computed for four series, and the
+    largest result is returned. The first series has the ranks of the latencies. Each other series
+    has a 1 for each call above a certain quantile, and a 0 for each other call. There are three
+    such quantiles: the one at `share`, and two that are closer to 0 or 1. They are at 0.9, 0.95 and
+    0.975 if `share` is 0.9, and at 0.1, 0.05 and 0.025 if `share` is 0.1.
 
-    An inflation that independent calls could give by chance counts as 1. If the calls above a
-    quantile are in few clusters, their inflation is estimated poorly. It is then multiplied by the
-    squared ratio of the quantiles of Student's t and of the normal distribution.
+    An inflation that independent calls could have by chance counts as 1. If the calls above a
+    quantile occur in few clusters, the estimate of their inflation is not precise. It is then
+    multiplied by the square of the ratio between the quantile of Student's t and that of the normal
+    distribution.
 
     References
     ----------
@@ -228,7 +233,7 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
 
 
 def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
-    """Return an inflation of the variance, or 1 if independent calls could give it by chance.
+    """Return an inflation of the variance, or 1 if independent calls could have it by chance.
 
     `inflation` and the autocorrelation `lag_1` are the results of `_inflation` for a series of `n`
     calls. The result is at least 1.
@@ -238,16 +243,18 @@ def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
 
 
 def _inflation(series: Floats) -> tuple[float, float]:
-    """Return the factor by which autocorrelation inflates the variance, and the one at lag 1.
+    """Return the factor by which autocorrelation increases the variance of a mean.
 
-    The factor is 1 + 2 * (sum of autocorrelations). For a constant series the result is (1, 0).
+    The factor is 1 + 2 * (sum of autocorrelations). The second result is the autocorrelation of
+    successive calls (lag 1). For a constant series the result is (1, 0).
     """
     centred, n = series - series.mean(), len(series)
     square = float(centred @ centred)
     if not square > 0:
         return 1.0, 0.0
-    # The sum ends where a sum of two neighbouring autocorrelations is not positive. For independent
-    # calls that is soon, and a few products are cheaper than a Fourier transform.
+    # The sum ends at the first pair of neighbouring autocorrelations whose sum is not positive. For
+    # independent calls this is soon, and computing a few autocorrelations takes less time than a
+    # Fourier transform.
     products: list[Any] = []
     for lag in range(min(_NEAR, n)):
         products.append(centred[lag:] @ centred[: n - lag])
@@ -273,16 +280,14 @@ def _pairs(correlation: Floats) -> Floats:
 def quantile_interval(
     ordered: Floats, share: float, effective: int, confidence: float = 0.95
 ) -> Interval:
-    """Return the interval of a quantile; an end is infinite if there are too few values for it.
+    """Return the confidence interval of a quantile.
 
     Parameters
     ----------
     ordered : numpy.ndarray of float64, shape (n,)
-        Values in increasing order.
-    share : float
-        Share of the quantile, from 0 to 1.
-    effective : int
-        Effective number of independent values, see `dependence`.
+        Values in increasing order. share : float Position of the quantile, between 0 and 1; 0.99
+        for the 99 % quantile. effective : int Effective number of independent values, see
+        `dependence`.
     confidence : float
         Level of the interval.
 
@@ -312,7 +317,7 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     Parameters
     ----------
     values : numpy.ndarray of float64, shape (n,)
-        Positive latencies in the order of the calls.
+        Latencies in the order of the calls, greater than 0.
     share : float
         Share of the quantile, from 0 to 1.
     confidence : float
@@ -321,15 +326,17 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     Returns
     -------
     tuple of float, or None
-        Lower and upper end. None for too few values, or if the quantile of a block is infinite.
+        Lower and upper end. None if there are too few values, or if the quantile of a block is
+        infinite.
 
     Notes
     -----
-    The values are cut into 4 to 20 blocks of successive calls, each with about one value or more
-    beyond the quantile. The quantile is computed for each block and for all values, and the
-    logarithms of these quantiles are compared. Their squared distances give the half-width of
-    Student's t interval, on the logarithmic scale. It is doubled, because the quantiles of short
-    blocks are biased and successive blocks may depend on each other.
+    The values are divided into 4 to 20 blocks of successive calls. Each block has about one value
+    or more beyond the quantile. The quantile is computed for each block and for all values. On the
+    logarithmic scale, the half-width of Student's t interval is computed from the squared
+    differences between the quantiles of the blocks and that of all values. The half-width is
+    doubled, because the quantiles of short blocks are biased, and because successive blocks may
+    depend on each other.
 
     References
     ----------
@@ -359,10 +366,10 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
 
 
 def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
-    """Return Student's t interval of a mean, widened for autocorrelated values.
+    """Return Student's t interval of a mean, widened if the values are autocorrelated.
 
-    Returns None if there are fewer than two values, or an infinite one. `values` are in the order
-    of the calls.
+    `values` are in the order of the calls. The result is None if there are fewer than two values,
+    or if one of them is infinite.
     """
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -376,18 +383,19 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
 
 
 def ratio_interval(value: float, ends: Interval, other: float, other_ends: Interval) -> Interval:
-    """Return the interval of a ratio of two positive estimates, from the interval of each.
+    """Return the interval of ``value / other`` from the intervals of two positive estimates.
 
-    On the logarithmic scale, the distances of the ends from the estimates are added as squares, as
-    in Newcombe's method for proportions. The estimates are taken as independent; if they are
+    On the logarithmic scale, each end's distance from the ratio is the root of the sum of two
+    squares: the squared distances of the ends of the two intervals from their estimates. Newcombe's
+    method for proportions does the same. The estimates should be independent. If they are
     positively correlated, the interval is wider than needed.
 
     Parameters
     ----------
     value, other : float
-        Numerator and denominator, positive and finite.
+        The two estimates, positive and finite.
     ends, other_ends : tuple of float
-        The interval of each of them; ends may be infinite.
+        The interval of each estimate. Ends may be infinite.
 
     References
     ----------
@@ -414,17 +422,18 @@ def _distance(value: float, end: float) -> float:
 def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -> Floats:
     """Return latencies corrected for coordinated omission.
 
-    A client that waits for each answer sends no calls during a slow one. The latencies that these
-    calls would have had are added here: after each latency above `expected_interval` come latencies
-    that are shorter by one interval each, down to the interval. Infinite latencies (failed calls)
-    are kept.
+    A client that waits for each answer sends no other calls during a slow call. This function adds
+    the latencies that these calls would have had. After each latency above `expected_interval` it
+    adds latencies that are shorter by one, two, three, ... intervals, as long as they are not
+    shorter than `expected_interval`. Infinite latencies (failed calls) are kept, and nothing is
+    added after them.
 
     Parameters
     ----------
     latencies : array_like of float, shape (n,)
         Latencies of one client, in the order of the calls.
     expected_interval : float
-        Intended time between two calls, in the unit of the latencies.
+        Intended time between the starts of two calls, in the unit of the latencies.
 
     Returns
     -------

@@ -11,8 +11,8 @@ from scipy import special
 from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import boundary
 
-#: Effective shares of rows that move between two scores: with fewer than the first, unseen moves
-#: count in full, with more than the second not at all.
+#: `unseen_variance` is added in full if at most a share of `_SPARSE` of the rows moves between two
+#: scores. It decreases to 0 for a share of `_DENSE`.
 _SPARSE = 0.04
 _DENSE = 0.08
 
@@ -20,8 +20,8 @@ _DENSE = 0.08
 def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Return the area under the ROC curve.
 
-    It is the probability that a random positive row has a higher score than a random negative one;
-    ties count one half.
+    The area is the probability that a random positive row has a higher score than a random negative
+    row. A tie counts one half.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None 
     Returns
     -------
     float
-        From 0 to 1; NaN if a class has no rows or a total weight of 0.
+        The area, from 0 to 1. NaN if a class has no rows or a total weight of 0.
 
     References
     ----------
@@ -63,12 +63,12 @@ def delong(
 ) -> tuple[Floats, Floats]:
     """Return the areas under the ROC curves of k scores, and DeLong's covariance matrix.
 
-    The placement of a positive row is the share of negative rows with a lower score; that of a
-    negative row is the share of positive rows with a higher score. In each class, the covariance
-    matrix of the placements is divided by the number of rows of the class. The result is the sum of
-    these two matrices. With weights, the mean placement of a class is weighted, and a row counts in
-    the covariance with the square of its weight. Equal weights change nothing, and rows of weight 0
-    do not count.
+    The placement of a positive row is the share of negative rows with a lower score. The placement
+    of a negative row is the share of positive rows with a higher score. In each class, the
+    covariance matrix of the placements is divided by the number of rows of the class. DeLong's
+    covariance is the sum of these two matrices. With weights, the mean placement of a class is
+    weighted, and a row counts in the covariance with the square of its weight. Rows of weight 0 are
+    left out.
 
     Parameters
     ----------
@@ -79,16 +79,17 @@ def delong(
     weight : array_like of shape (n,), optional
         Weights that are not negative.
     difference : bool
-        Whether to return, in place of the covariance, the variance of the first area minus the
-        second. It is computed from the differences of the placements, so that it is exactly 0 for
-        two scores that rank the rows the same.
+        If True, return the variance of the first area minus the second area instead of the
+        covariance matrix. It is computed from the differences of the placements, so that it is
+        exactly 0 if both scores give the rows the same order. Default False.
 
     Returns
     -------
     areas : ndarray of shape (k,)
-        NaN where a class has no rows.
+        The areas. NaN if a class has no rows.
     covariance : ndarray of shape (k, k), or (1, 1) for a `difference`
-        NaN where a class has fewer than two rows.
+        The covariance matrix, or the variance of the difference. NaN if a class has fewer than two
+        rows.
 
     References
     ----------
@@ -110,15 +111,15 @@ def delong(
 
 
 class AreaDifference(NamedTuple):
-    """Two areas under the ROC curve, and the variance of the first minus the second.
+    """The areas under two ROC curves, and the variance of the first minus the second.
 
-    `variance` is DeLong's. If the two scores differ on few rows only, it is too small, because a
-    sample may contain none of these rows. `unseen` is what to add to it for that reason, 0 in all
-    other cases.
+    `variance` is DeLong's variance of the difference. It is too small if the two scores differ on
+    few rows only, because a sample may contain none of these rows. `unseen` is the amount to add to
+    the variance for this reason. It is 0 in all other cases.
     """
 
     areas: tuple[float, float]
-    #: DeLong's variance, and what to add to it if few rows have moved.
+    #: DeLong's variance, and the amount to add to it if the scores differ on few rows only.
     variance: float
     unseen: float
 
@@ -129,10 +130,10 @@ def area_difference(
     other: npt.ArrayLike,
     weight: npt.ArrayLike | None = None,
 ) -> AreaDifference:
-    """Return the AUC of two scores on the same rows, and the variance of their difference.
+    """Return the areas under the ROC curves (AUC) of two scores, and their difference's variance.
 
-    The arguments are those of `delong`, with the second score as `other`. `unseen_variance`
-    computes the field `unseen` of the result.
+    `score` and `other` are the two scores of the same rows. The other arguments are described in
+    `delong`. `unseen_variance` computes the field `unseen` of the result.
 
     Examples
     --------
@@ -156,23 +157,24 @@ def area_difference(
 
 
 def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
-    """Return what to add to the variance of a difference of AUCs if the scores differ on few rows.
+    """Return the amount to add to DeLong's variance if two scores differ on few rows only.
 
-    The placement of a row is the share of rows of the other class that it is ranked correctly
-    against, and the move of a row is its placement by the first score minus that by the second. If
-    only few rows move, a sample may contain none of them in the smaller class. The variance of the
-    moves is then too small. To each class are therefore added one row that moves up and one that
-    moves down, as Agresti and Min do for paired proportions. Each moves by the root of
-    ``sum(move**4) / sum(move**2)``, which is the typical size of a move. Nothing is added if more
-    than 8 % of the rows of each class move, where the number of rows that move is taken as
-    ``sum(move**2)**2 / sum(move**4)``.
+    The variance is that of the difference between two areas under the ROC curve. The placement of a
+    row is the share of rows of the other class against which it is ranked correctly. The move of a
+    row is its placement by the first score minus its placement by the second score. If only few
+    rows move, a sample may contain none of them in the smaller class. The variance of the moves is
+    then too small. Therefore two rows are added to each class: one that moves up and one that moves
+    down. Agresti and Min do the same for paired proportions. Each of them moves by the root of
+    ``sum(move**4) / sum(move**2)``, the typical size of a move. The result decreases if more than 4
+    % of the rows of each class move, and is 0 if more than 8 % move. The number of rows that move
+    is computed as ``sum(move**2)**2 / sum(move**4)``.
 
     Parameters
     ----------
     moves : sequence of ndarray
-        For each class, the moves of its rows.
+        One array per class: the moves of its rows.
     sizes : sequence of float
-        For each class, its number of rows; with weights, the effective number.
+        One number per class: its number of rows, or with weights its effective number of rows.
 
     References
     ----------
@@ -207,11 +209,11 @@ def _areas_and_placements(
 ) -> tuple[Floats, Floats, Mask, Floats | None]:
     """Return the areas of k scores, the placements of the rows, their classes and their weights.
 
-    The placement of a row is the share of rows of the other class that it is ranked correctly
-    against. The first item has shape (k,), the second shape (k, n). With ``difference=True``, the
-    second item has shape (k - 1, n): the placements by the first score minus those by each other
-    score. The third item is true for positive rows. The last one is None without weights. Rows of
-    weight 0 are left out of the last three items.
+    The placement of a row is the share of rows of the other class against which it is ranked
+    correctly. The areas have shape (k,), and the placements shape (k, n). With ``difference=True``,
+    the second result has shape (k - 1, n): the placements by the first score minus those by each
+    other score. The third result is a mask that is True for positive rows. The last result is None
+    if there are no weights. Rows of weight 0 are left out of the last three results.
     """
     positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
     if weight is None:
@@ -233,7 +235,7 @@ def _areas_and_placements(
 
 
 def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
-    """Return whether two scores of shape (n,) put the rows in the same order, with the same ties.
+    """Return whether two scores give the rows the same order, with the same ties.
 
     Examples
     --------
@@ -250,7 +252,7 @@ def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
 
 
 def mid_ranks(values: npt.ArrayLike) -> Floats:
-    """Return the rank of each value, counted from 0.5; equal values share their mean rank.
+    """Return the rank of each value, counted from 0.5; equal values get their mean rank.
 
     Examples
     --------
@@ -266,14 +268,14 @@ def mid_ranks(values: npt.ArrayLike) -> Floats:
 def hanley_interval(
     area: float, positives: float, negatives: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return a score interval of an area under the ROC curve, from the sizes of the classes only.
+    """Return a score interval of an area under the ROC curve, for areas of 0 and 1.
 
-    It contains all areas ``a`` that a score test does not reject. The variance with ``m`` positive
-    and ``n`` negative rows is
-    ``a (1 - a) / (m n) * (1 + s (1 - a) / (2 - a) + s a / (1 + a))`` with
-    ``s = (m + n) / 2 - 1``, and the ends solve ``(area - a)**2 = z**2 variance(a)``. It is for
-    areas of 0 and 1, where DeLong's variance is 0. `positives` and `negatives` are numbers of rows,
-    with weights effective ones.
+    DeLong's variance is 0 for these areas. This interval needs only the area and the sizes of the
+    classes. It contains all areas ``a`` that a score test does not reject. For ``m`` positive and
+    ``n`` negative rows, the variance is ``a (1 - a) / (m n) * (1 + s (1 - a) / (2 - a) + s a / (1 +
+    a))`` with ``s = (m + n) / 2 - 1``. The ends solve ``(area - a)**2 = z**2 variance(a)``, where
+    ``z`` is the two-sided normal quantile of `confidence`. `positives` and `negatives` are the
+    numbers of rows, or with weights the effective numbers.
 
     References
     ----------
@@ -292,7 +294,7 @@ def hanley_interval(
 
     def is_rejected(a: float) -> bool:
         spread = 1 + rest * ((1 - a) / (2 - a) + a / (1 + a))
-        # "not <=" also rejects NaN
+        # "not <=" is also true for NaN.
         return not (area - a) ** 2 - z2 * a * (1 - a) / (positives * negatives) * spread <= 0
 
     low, high = (
@@ -302,10 +304,10 @@ def hanley_interval(
 
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
-    """Return, for each row, the share of the other class against which it is ranked correctly.
+    """Return for each row the share of the other class against which it is ranked correctly.
 
-    A positive row is ranked correctly against negative rows with a lower score. A tie counts half,
-    and rows count by their weight.
+    A positive row is ranked correctly against a negative row if its score is higher. A tie counts
+    half. Each row counts with its weight.
     """
     return _shares(*_twice_won(positive, score, weight), positive)
 
@@ -315,17 +317,18 @@ def _twice_won(
 ) -> tuple[Values, tuple[Any, Any]]:
     """Return twice the number of pairs that each row wins, and the sizes of both classes.
 
-    A pair is one positive and one negative row. Both of its rows win it where the positive row has
-    the higher score, and a tie counts half. Twice the number is an integer, so that nothing is
-    rounded. With weights, both results are sums of weights.
+    A pair is one positive and one negative row. Both of its rows win it if the positive row has the
+    higher score. A tie counts half. Twice the number is returned because it is an integer, so that
+    nothing is rounded. With weights, the number of pairs and the sizes are sums of weights.
     """
     order, rows = np.argsort(score), len(score)
     ranked, labels = score[order], positive[order]
     ends = np.flatnonzero(ranked[1:] != ranked[:-1])
     is_tied = len(ends) < rows - 1
     bounds = np.concatenate(([0], ends + 1, [rows])) if is_tied else np.arange(rows + 1)
-    # The number of rows of each class before each run of equal scores, and in total. Computed in
-    # place where possible: allocating new arrays would take longer than the computation.
+    # Count the rows of each class before each run of equal scores, and in total. Results are
+    # written into existing arrays, because allocating new arrays would take longer than the
+    # computation.
     if weight is None:
         hits: Values = np.zeros(rows + 1, np.int64)
         np.cumsum(labels, out=hits[1:])
@@ -349,9 +352,9 @@ def _twice_won(
 
 
 def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
-    """Return the share of pairs that each row wins, given the two results of `_twice_won`.
+    """Return the share of pairs that each row wins, from the two results of `_twice_won`.
 
-    `won` is twice the number of pairs that each row wins, and `totals` are the sizes of both
+    `won` is twice the number of pairs that each row wins, and `totals` has the sizes of both
     classes. A pair is one positive and one negative row.
     """
     hits, misses = totals
@@ -373,9 +376,9 @@ def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
 def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:
     """Return the covariance matrix of the areas of k scores, from the placements of the rows.
 
-    `placed` has shape (k, n): the share of rows of the other class that each row is ranked
-    correctly against. The area of a score is the mean placement in either class. The result, of
-    shape (k, k), is the sum of the covariance matrices of these means in the two classes.
+    `placed` has shape (k, n). It is the share of rows of the other class against which each row is
+    ranked correctly. The area of a score is the mean placement in each class. The result has shape
+    (k, k). It is the sum of the covariance matrices of these means in the two classes.
     """
     total = np.zeros((len(placed), len(placed)))
     for rows in (positive, ~positive):
@@ -390,7 +393,7 @@ def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats
                 n = 1 / float(np.dot(shares, shares))
                 centred = values - (values @ shares)[:, None]
                 centred *= shares
-        if not n > 1:  # one row has all the weight
+        if not n > 1:  # a single row has all the weight
             return np.full(total.shape, np.nan)
         total += np.einsum("ir,jr->ij", centred, centred) * (n / (n - 1))
     return total
@@ -400,9 +403,8 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
     """Return the area under the ROC curve, and the influence of each row on it.
 
     The influence of a row is the derivative of the area with respect to the row's weight, times
-    that weight. The sum of the squared influences is DeLong's variance, but without its factor
-    ``m / (m - 1)`` for each class of ``m`` rows. A row's influence on the mean of several areas is
-    the mean of its influences on them. Arguments and influences have shape (n,).
+    that weight. The sum of the squared influences is DeLong's variance without its factor ``m / (m
+    - 1)`` for each class of ``m`` rows. All arguments and the influences have shape (n,).
 
     Examples
     --------
@@ -420,7 +422,8 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 class PrecisionCurve(NamedTuple):
     """Rows sorted by descending score, from which average precision is computed.
 
-    `ends` are the positions of the last row of each run of equal scores that contains a positive.
+    `ends` has the position of the last row of each run of equal scores, for all runs that contain a
+    positive row.
     """
 
     order: Codes
@@ -429,7 +432,7 @@ class PrecisionCurve(NamedTuple):
     ends: Codes
 
     def value(self) -> float:
-        """Return the average precision, ``sum((R_i - R_(i-1)) P_i)``; NaN without positives.
+        """Return the average precision, ``sum((R_i - R_(i-1)) P_i)``; NaN if no row is positive.
 
         ``R_i`` and ``P_i`` are recall and precision at the i-th threshold.
         """
@@ -438,7 +441,8 @@ class PrecisionCurve(NamedTuple):
     def values(self, counts: Values) -> Floats:
         """Return the average precision of each of b resamples, shape (b,).
 
-        `counts`, of shape (b, n), is how often each sorted row was drawn in each resample.
+        `counts`, of shape (b, n), has the number of times that each sorted row was drawn in each
+        resample.
         """
         weighted, kind = (counts, np.int32) if self.weight is None else (counts * self.weight, None)
         if not len(self.ends):
@@ -455,14 +459,15 @@ class PrecisionCurve(NamedTuple):
     def influence(self) -> Floats:
         """Return the influence of each sorted row on the average precision.
 
-        The influence is the derivative with respect to the row's weight, times that weight.
+        The influence is the derivative of the average precision with respect to the row's weight,
+        times that weight.
         """
         weight = np.ones(len(self.positive)) if self.weight is None else self.weight
         hits, ranked = np.cumsum(weight * self.positive)[self.ends], np.cumsum(weight)[self.ends]
         precision, steps = hits / ranked, np.diff(hits, prepend=0.0)
         total = hits[-1]
         value = float((steps * precision).sum()) / total
-        # a row counts at all thresholds up to its score
+        # A row counts at all thresholds that are at most equal to its score.
         runs = np.searchsorted(self.ends, np.arange(len(self.positive)))
         gain, loss = (
             np.append(np.cumsum(each[::-1])[::-1], 0.0)
@@ -476,7 +481,7 @@ class PrecisionCurve(NamedTuple):
 def precision_curve(
     true: npt.ArrayLike, score: npt.ArrayLike, weight: Floats | None = None
 ) -> PrecisionCurve:
-    """Sort rows by descending score, to compute the average precision and that of resamples.
+    """Sort rows by descending score, to compute the average precision of them or of resamples.
 
     Parameters
     ----------

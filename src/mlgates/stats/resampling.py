@@ -1,6 +1,7 @@
-"""Bootstrap intervals, from resampled counts where possible, from resampled rows otherwise.
+"""Bootstrap intervals, computed by resampling counts where possible, and rows otherwise.
 
-All draws come from a generator with a fixed seed, in batches of bounded memory.
+Random numbers come from a generator with a fixed seed. Resamples are drawn in batches, so that the
+memory is bounded.
 """
 
 import math
@@ -17,34 +18,36 @@ __all__ = ["MANY", "RESAMPLES", "SEED", "THIN", "bca_interval", "row_counts", "r
 
 Statistic = Callable[[Floats], Floats]
 
-#: Seed of all resampling, so that the same rows give the same interval.
+#: Seed of all resampling. It is fixed, so that the same rows give the same interval.
 SEED = 0
-#: Number of draws for an interval.
+#: Number of resamples for an interval.
 RESAMPLES = 2_000
-#: Rows are resampled within each class where one has fewer rows than this, so that every draw
-#: contains it.
+#: If a class has fewer rows than this, rows are resampled within each class, so that every resample
+#: contains all classes.
 THIN = 30
-#: Numbers in one batch.
+#: Largest number of values in one batch of resamples.
 _BATCH = 1 << 21
-#: The jackknife is skipped beyond this many cells: one row hardly matters there.
+#: The jackknife is skipped for tables with more cells than this, because leaving out one row hardly
+#: changes their result.
 _MOST_CELLS = 4_096
-#: From this many rows on, the count of each row is drawn from a Poisson distribution. Sums over
-#: rows are then nearly normal, and metrics of few sums draw the sums.
+#: With at least this many rows, the count of each row in a resample is drawn from a Poisson
+#: distribution. Sums over rows are then nearly normal, so metrics that depend on a few sums draw
+#: these sums instead of rows.
 MANY = 10_000
-#: Largest share of draws that may be undefined.
+#: Largest share of resamples for which the statistic may be undefined.
 _UNDEFINED = 0.1
-#: The number of times that a row is drawn, indexed by 16 random bits.
+#: Poisson distribution of mean 1: how often a row is drawn, indexed by a random integer of 16 bits.
 _POISSON = np.searchsorted(
     special.pdtr(np.arange(9), 1.0), (np.arange(1 << 16) + 0.5) / (1 << 16)
 ).astype(np.uint8)
 
 
 class Resampled(NamedTuple):
-    """A bootstrap interval, and the method that gave it.
+    """A bootstrap interval, and the name of the method that computed it.
 
-    `how` is "BCa" or "percentile" if there is an interval. `interval` is None if `how` is
-    "degenerate" (the statistic is the same for all resamples) or "undefined" (too many resamples
-    have no value).
+    `how` is "BCa" or "percentile" if there is an interval. Otherwise `interval` is None, and `how`
+    gives the reason: "degenerate" if the statistic is the same for all resamples, "undefined" if it
+    is undefined for too many of them.
     """
 
     interval: tuple[float, float] | None
@@ -60,32 +63,32 @@ def bca_interval(
 ) -> Resampled:
     """Return Efron's bias-corrected and accelerated (BCa) bootstrap interval.
 
-    The ends are the quantiles of the draws at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, for the
-    two normal quantiles ``z`` of the confidence level. ``z0`` is the normal quantile of the share
-    of draws below `value`; a draw equal to `value` counts half. The acceleration is
-    ``a = sum(d**3) / (6 sum(d**2)**1.5)``, where ``d`` are the differences between the mean of
-    `left_out` and each of its items.
+    The ends are the quantiles of `draws` at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``. ``Phi`` is
+    the normal distribution function, and ``z`` are the two normal quantiles of the confidence
+    level. ``z0`` is the normal quantile of the share of `draws` below `value`; a draw equal to
+    `value` counts half. The acceleration is ``a = sum(d**3) / (6 sum(d**2)**1.5)``, where ``d`` are
+    the differences between the mean of `left_out` and each of its elements.
 
     Parameters
     ----------
     value : float
-        The statistic of all rows.
+        The statistic computed from all rows.
     draws : array_like of shape (b,)
-        The statistic of each resample; NaN where it is undefined.
+        The statistic computed from each resample; NaN where it is undefined.
     left_out : array_like or None
-        One value per row, or per block of rows: the statistic without these rows. None for plain
-        quantiles of the draws.
+        The statistic computed without one row, for each row, or without one block of rows, for each
+        block. If None, the ends are the plain quantiles of `draws`.
     confidence : float
         Level of the two-sided interval.
     times : array_like
-        How often each item of `left_out` counts, for rows that have the same value.
+        How many rows each element of `left_out` represents. Default 1.
 
     Returns
     -------
     Resampled
-        ``how`` is "percentile" if there is no correction: without `left_out`, or if all draws lie
-        on one side of the value. There is no interval if all draws are equal ("degenerate") or if
-        more than 10 % of them are undefined ("undefined").
+        ``how`` is "percentile" if the quantiles are not corrected: `left_out` is None, or all draws
+        are on one side of `value`, or the formula above is undefined. There is no interval if all
+        draws are equal ("degenerate") or more than 10 % of them are NaN ("undefined").
 
     References
     ----------
@@ -113,7 +116,8 @@ def bca_interval(
     up_to = np.searchsorted(defined, value + rounding, "right")
     z0 = float(special.ndtri((below + up_to) / (2 * len(defined))))
     if left_out is not None and math.isfinite(z0):
-        # a sixth of the skewness of the jackknife influences; 0 where all are equal
+        # The acceleration is a sixth of the skewness of the jackknife influences. It is 0 if all of
+        # them are equal.
         values = np.asarray(left_out, np.float64)
         weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
         used = ~np.isnan(values) & (weight > 0)
@@ -132,22 +136,23 @@ def bca_interval(
 def cells_interval(
     statistic: Statistic, cells: Floats, confidence: float = 0.95, resamples: int = RESAMPLES
 ) -> Resampled:
-    """Return the BCa bootstrap interval of a function of a table of counts.
+    """Return the BCa bootstrap interval of a statistic that is computed from a table of counts.
 
-    The counts are drawn from the multinomial distribution. This is the same as to count resampled
-    rows, but the time does not depend on the number of rows.
+    The tables of the resamples are drawn from the multinomial distribution. This is equivalent to
+    resampling rows and counting them, but the time does not depend on the number of rows.
 
     Parameters
     ----------
     statistic : callable
-        Takes m tables, shape ``(m, *cells.shape)``, and returns m values; NaN if undefined.
+        Computes the statistic of m tables at once: takes an array of shape ``(m, *cells.shape)``
+        and returns m values, NaN where undefined.
     cells : ndarray
-        The observed counts, of any shape. With weights they are sums of weights, scaled to the
-        effective number of rows in total.
+        The observed table of counts, of any shape. For weighted rows, sums of weights, scaled so
+        that their total is the effective number of rows.
     confidence : float
         Level of the two-sided interval.
     resamples : int
-        Number of multinomial draws.
+        Number of resamples.
 
     References
     ----------
@@ -179,7 +184,7 @@ def cells_interval(
 
 
 def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
-    """Yield resamples of a table of counts by multinomial draws, in batches.
+    """Yield resamples of a table of counts, drawn from the multinomial distribution, in batches.
 
     A batch of b resamples has shape ``(b, *cells.shape)``.
     """
@@ -194,11 +199,12 @@ def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Flo
 
 
 def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
-    """Yield draws of a table of counts from a Dirichlet distribution, in batches.
+    """Yield resamples of a table of counts, drawn from a Dirichlet distribution, in batches.
 
-    Two rows are added to the table first, spread equally over all cells. With the four cells of two
-    classes this is the posterior distribution under Jeffreys' prior, one half for each cell. It is
-    used for tables whose multinomial draws would all give the same value.
+    A batch of b resamples has shape ``(b, *cells.shape)``. Before, two rows in total are added to
+    the table, spread equally over all cells. For a table of four cells (two classes), this is the
+    posterior distribution under Jeffreys' prior, which adds one half to each cell. The function is
+    used for tables from which all multinomial draws would be the same.
 
     References
     ----------
@@ -218,10 +224,11 @@ def row_counts(
 ) -> Iterator[Values]:
     """Yield how often each of n rows is drawn in each resample, in batches of shape ``(b, n)``.
 
-    `strata` has one code per row, such as its class. If it is given, each resample has as many rows
-    of each code as the sample. If it is not given and there are at least 10,000 rows, each count is
-    drawn from the Poisson distribution of mean 1, which is the limit of the multinomial one. The
-    size of a resample then varies, with the standard deviation ``sqrt(n)``.
+    A batch has b resamples. `strata` has one code per row, for example its class. If it is given,
+    each resample has as many rows of each code as the sample. If it is None and there are at least
+    10,000 rows, each count is drawn from the Poisson distribution of mean 1, the limit of the
+    multinomial distribution. The size of a resample then varies, with standard deviation
+    ``sqrt(n)``.
 
     References
     ----------
@@ -243,9 +250,10 @@ def row_indices(
     rng: np.random.Generator,
     strata: Values | None = None,
 ) -> Iterator[Counts]:
-    """Yield row numbers drawn with replacement, in batches of b resamples of shape ``(b, n)``.
+    """Yield positions of rows drawn with replacement, in batches of shape ``(b, n)``.
 
-    `strata` is one code per row; if given, each resample keeps the number of rows of each stratum.
+    A batch has b resamples of n rows. `strata` has one code per row. If it is given, each resample
+    has as many rows of each code as the sample.
     """
     if strata is None:
         for size in _sizes(resamples, n):
@@ -261,7 +269,7 @@ def row_indices(
 
 
 def _sizes(resamples: int, width: int) -> Iterator[int]:
-    """Yield the number of resamples in each batch, so that a batch needs a bounded memory.
+    """Yield the number of resamples in each batch, so that the memory of a batch is bounded.
 
     `width` is the number of values in one resample.
     """

@@ -11,35 +11,36 @@ __all__ = ["RankedQueries"]
 
 
 class RankedQueries:
-    """Documents of several queries, ranked by their scores within each query.
+    """The documents of several queries, ranked by score within each query.
 
-    Documents with equal scores have no order. A measure is then its mean over all orders of these
+    If several documents have the same score, each measure is its mean over all orders of these
     documents [1]_, as in scikit-learn's ``ndcg_score``.
 
-    A document is relevant if its relevance is above 0. All measures are NaN for queries without a
-    relevant document.
+    A document is relevant if its relevance is above 0. All measures are NaN for a query that has no
+    relevant document. Each method returns one value per query.
 
     Parameters
     ----------
     query : array_like of int, shape (n,)
-        The query of each document, a number that is not negative.
+        The query of each document, an integer of at least 0.
     relevance : array_like of shape (n,)
         Relevance of each document, at least 0.
     score : array_like of shape (n,)
-        Scores; documents with higher scores are ranked first.
+        Score of each document. Documents with higher scores are ranked first.
 
     Attributes
     ----------
     order : ndarray of int, shape (n,)
-        Position of each ranked document in the arrays that were given: the documents of the first
-        query from the highest score to the lowest, then those of the second query.
+        Positions of the ranked documents in the given arrays. The documents of the first query come
+        first, from the highest score to the lowest, then those of the second query, and so on.
     starts : ndarray of int, shape (q,)
-        Position in `order` of the first document of each query. The queries are in ascending
-        order, as in all results.
+        Position in `order` of the first document of each query. Here and in all results, queries
+        are in ascending order.
     sizes : ndarray of int, shape (q,)
         Number of documents of each query.
     ties : ndarray of int, shape (t,)
-        Position in `order` of the first of all documents of a query with the same score.
+        For each group of documents of a query with the same score, the position in `order` of the
+        first of them.
     relevant : ndarray of shape (q,)
         Number of relevant documents of each query.
 
@@ -76,37 +77,37 @@ class RankedQueries:
         self.relevant: Floats = self._by_query(self._is_relevant)
 
     def ranks_like(self, other: "RankedQueries") -> bool:
-        """Return whether another ranking has all documents of each query in the same order.
+        """Return whether another ranking has the documents of each query in the same order.
 
-        The result may be False for two equal rankings with ties.
+        If there are ties, the result can be False although both rankings are equal.
         """
         same_ties = np.array_equal(self.ties, other.ties)
         return same_ties and np.array_equal(self.order, other.order)
 
     @cached_property
     def varied(self) -> Mask:
-        """Whether each query has documents of different relevance."""
+        """For each query, whether its documents differ in relevance."""
         if not len(self.starts):
             return np.zeros(0, np.bool_)
         least = np.minimum.reduceat(self._gain, self.starts)
         return np.asarray(least < np.maximum.reduceat(self._gain, self.starts))
 
     def found_varies(self, k: int) -> Mask:
-        """Return whether an order can change the precision and the recall, by query.
+        """Return for each query whether its precision and recall depend on the order of documents.
 
-        It can't if a query has no more than `k` documents.
+        They do not if the query has at most `k` documents.
         """
         return np.asarray(self._fewest_found(k) < np.minimum(self.relevant, k))
 
     def hit_varies(self, k: int) -> Mask:
-        """Return whether the first `k` documents may be all irrelevant or not, by query."""
+        """Return for each query whether the result of ``hit(k)`` depends on its order."""
         return np.asarray((self._fewest_found(k) == 0) & (self.relevant > 0))
 
     def ndcg(self, k: int) -> Floats:
         """Return the normalized discounted cumulative gain of the first `k` documents.
 
-        The gain of a document at rank r, from 1, is ``relevance / log2(r + 1)``. The sum of the
-        gains is divided by the largest sum that any order of the documents has.
+        The gain of a document at rank ``r`` is ``relevance / log2(r + 1)``; ranks count from 1. The
+        sum of the gains is divided by the largest sum that an order of the documents can give.
 
         References
         ----------
@@ -118,18 +119,19 @@ class RankedQueries:
         return self._divided(gains, self._by_query(self._ideal * discount))
 
     def average_precision(self, k: int) -> Floats:
-        """Return the mean precision at the ranks of the relevant documents among the first `k`.
+        """Return the average precision of the first `k` documents.
 
-        The sum of these precisions is divided by the number of relevant documents, or by `k` if
-        there are more than `k`.
+        This is the sum of the precisions at the ranks of the relevant documents among the first
+        `k`, divided by the number of relevant documents, or by `k` if there are more than `k`.
         """
-        # of a document at place j (from 0) among s tied documents, r of which are relevant
+        # Each document has place j, from 0, among s documents with its score; r of these are
+        # relevant.
         r, s = (np.repeat(each, self._tied) for each in (self._relevant_ties, self._tied))
         j = np.arange(len(self._rank)) - np.repeat(self.ties, self._tied)
         before = np.cumsum(self._relevant_ties) - self._relevant_ties
         at_start = np.cumsum(self.relevant) - self.relevant
         before = np.repeat(before, self._tied) - at_start[self._query]
-        # expected number of relevant documents up to here, if this one is relevant
+        # Expected number of relevant documents up to this one, if this one is relevant.
         found = before + 1 + j * (r - 1) / np.maximum(s - 1, 1)
         precision = np.where(self._rank < k, r / s * found / (self._rank + 1), 0.0)
         return self._divided(self._by_query(precision), np.minimum(self.relevant, k))
@@ -139,20 +141,21 @@ class RankedQueries:
         return self._divided(self._found(k), np.where(self.relevant > 0, k, 0))
 
     def recall(self, k: int) -> Floats:
-        """Return the share of the relevant documents of a query that are among the first `k`."""
+        """Return the share of a query's relevant documents that are among the first `k`."""
         return self._divided(self._found(k), self.relevant)
 
     def hit(self, k: int) -> Floats:
-        """Return 1 if a relevant document is among the first `k`, and 0 otherwise.
+        """Return for each query 1 if a relevant document is among the first `k`, and 0 otherwise.
 
-        If only some of several documents with the same score are among the first `k`, the result is
-        the probability that a relevant one is among them.
+        If only some of the documents with the same score can be among the first `k`, the result is
+        the probability of a relevant document over all orders of these documents.
         """
-        from scipy import special  # not loaded by suites without rankings
+        from scipy import special  # only suites with rankings load it
 
         drawn = np.clip(k - self._rank[self.ties], 0, self._tied)
         none = np.where((drawn > 0) & (self._relevant_ties > 0), 0.0, 1.0)
-        # of s documents, r of them relevant, m are drawn: none of the r with C(s - r, m) / C(s, m)
+        # If m of s documents are drawn at random and r of the s are relevant, the probability that
+        # none of the drawn documents is relevant is C(s - r, m) / C(s, m).
         irrelevant = self._tied - self._relevant_ties
         some = np.flatnonzero((none == 0) & (drawn <= irrelevant))
         s, rest, m = self._tied[some], irrelevant[some], drawn[some]
@@ -164,12 +167,12 @@ class RankedQueries:
 
     @cached_property
     def _relevant_ties(self) -> Floats:
-        """Number of relevant documents of each tie."""
+        """Number of relevant documents in each group of documents with the same score."""
         return self._sums(self._is_relevant, self.ties)
 
     @cached_property
     def _ideal(self) -> Floats:
-        """The relevances from the largest to the smallest within each query."""
+        """The relevances of each query's documents, from the largest to the smallest."""
         return self._gain[_descending(self._query, self._gain)]
 
     def _fewest_found(self, k: int) -> Floats:
@@ -177,11 +180,11 @@ class RankedQueries:
         return np.maximum(np.minimum(k, self.sizes) - (self.sizes - self.relevant), 0.0)
 
     def _found(self, k: int) -> Floats:
-        """Return the number of relevant documents among the first `k` of each query."""
+        """Return for each query the number of relevant documents among the first `k`."""
         return self._by_query(np.where(self._rank < k, self._mean_of_ties(self._is_relevant), 0.0))
 
     def _mean_of_ties(self, values: Floats) -> Floats:
-        """Return for each document the mean of `values` over the documents with its score."""
+        """Return for each document the mean of `values` over all documents with the same score."""
         if len(self.ties) == len(values):
             return values
         return np.repeat(self._sums(values, self.ties) / self._tied, self._tied)
@@ -194,14 +197,15 @@ class RankedQueries:
         return np.add.reduceat(values, starts) if len(starts) else np.zeros(0)
 
     def _divided(self, numerator: Floats, denominator: Values) -> Floats:
-        """Divide; NaN where the query has no relevant document."""
+        """Divide two arrays; the result is NaN for a query without relevant documents."""
         return np.asarray(numerator / np.where(self.relevant > 0, denominator, np.nan))
 
 
 def _descending(query: Codes, values: Floats) -> Codes:
-    """Return the order of rows by query, and by descending value within each query.
+    """Return the order that sorts rows by query, and within each query by descending value.
 
-    The queries are sorted by 16 of their bits at a time, which is faster than comparing numbers.
+    The queries are sorted by 16 of their bits at a time, which is faster than sorting the numbers
+    directly.
     """
     order = np.argsort(-values)
     for shift in range(0, int(query.max(initial=0)).bit_length(), 16):

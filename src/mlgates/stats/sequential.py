@@ -1,9 +1,11 @@
-"""Tests that may be repeated at any time as data come in: e-values of counts, and a detector.
+"""Tests that may be repeated as data come in: e-values of counts, and detection of a change.
 
-Events are counted in looks. A look has the counts of all requests since the look before it. An
-e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true. The
-e-values here are valid over all looks together: the probability that any of them reaches ``1 /
-alpha`` is at most alpha. They are returned as logarithms, which never overflow.
+Each time the counts are evaluated is called a look. Counts are given by look: those of a look
+include all requests since the look before. An e-value is at least 0, and its expectation is at most
+1 if the null hypothesis is true. The e-values in this module are valid over all looks together: if
+the null hypothesis is true, the probability that the e-value reaches ``1 / alpha`` at any look is
+at most alpha. The functions return the natural logarithms of e-values, because these never
+overflow.
 """
 
 import math
@@ -27,17 +29,20 @@ __all__ = [
     "shiryaev_roberts",
 ]
 
-#: The two sides of a null hypothesis about a ratio or a rate.
+#: The side on which the alternative is: the ratio or rate is greater, or less, than that of the
+#: null hypothesis.
 Side = Literal["greater", "less"]
 
-# the mixture over log ratios: a cube, so that it is dense at 0 and finds small changes, too
+# The ratios of the mixture, on a logarithmic scale. They are cubes of evenly spaced numbers, so
+# many of them are close to 0, and small changes are found, too.
 _PLACES = (np.arange(32) + 0.5) / 32
 _LOG_RATIOS = 3 * _PLACES**3
 _WEIGHTS = _PLACES**2 * np.exp(-((_LOG_RATIOS / 0.7) ** 2) / 2)
 _LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
-#: Beyond this distance on the logit scale an e-value of up to 10**12 counts is at its limit.
+#: With up to 10**12 counts, an e-value no longer changes if a ratio is farther than this from the
+#: null hypothesis, on the logit scale.
 _FAR = 100.0
-#: A smaller mass of a tail is computed by a series.
+#: If the probability of a tail is smaller than this, it is computed by a series.
 _TINY = 1e-280
 
 
@@ -49,19 +54,19 @@ def ratio_log_e(
     *,
     side: Side,
 ) -> float:
-    r"""Return the log e-value against the hypothesis that a ratio of rates is at most `ratio`.
+    r"""Return the log e-value of a test of the ratio of two event rates.
 
-    The ratio is the event rate of the candidate divided by that of production. With
-    ``side="less"``, the hypothesis is that the ratio is at least `ratio`. Counts are given by look:
-    a look is a stretch of time in which the candidate gets one share of the traffic.
+    The ratio is the event rate of the candidate divided by that of production. The null hypothesis
+    is that it is at most `ratio`, or with ``side="less"`` that it is at least `ratio`. Counts are
+    given by look. A look is a period in which the candidate's share of the traffic is constant.
 
-    An event comes from the candidate or from production. If the candidate's share of the traffic is
-    :math:`\rho` and the ratio is :math:`r`, it comes from the candidate with probability
-    :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, also if the event rate of production changes.
-    The e-value is the mean of 32 likelihood ratios. Each of them compares a ratio :math:`r_j` with
-    `ratio`; all :math:`r_j` are greater than `ratio`, or less for ``side="less"``. The e-value is
-    valid at any number of looks if requests are routed at random. If the numbers of requests of
-    candidate and production are fixed in advance, it is conservative.
+    Let :math:`\rho` be the candidate's share of the traffic, and :math:`r` the ratio. An event then
+    comes from the candidate with probability :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, even
+    if the event rate of production changes. The e-value is a weighted mean of 32 likelihood ratios.
+    Each of them compares a ratio :math:`r_j` with `ratio`. All :math:`r_j` are greater than
+    `ratio`, or less for ``side="less"``. The e-value is valid for any number of looks if requests
+    are routed at random. It is conservative if the numbers of requests of candidate and production
+    are fixed in advance.
 
     Parameters
     ----------
@@ -69,16 +74,17 @@ def ratio_log_e(
         Number of events in each look, among the requests of the candidate and of production.
     share : array_like of shape (looks,)
         Probability, in each look, that a request was routed to the candidate. Looks with a share of
-        0 or 1 compare nothing and don't count.
+        0 or 1 are left out, because they compare nothing.
     ratio : float
         The ratio of the null hypothesis, greater than 0.
     side : {"greater", "less"}
-        "greater" tests that the ratio is at most `ratio`, "less" that it is at least `ratio`.
+        "greater" tests the hypothesis that the ratio is at most `ratio`, and "less" that it is at
+        least `ratio`. A large e-value is evidence against the hypothesis.
 
     Returns
     -------
     float
-        Natural logarithm of the e-value; 0 without events.
+        Natural logarithm of the e-value. It is 0 if there are no events.
 
     References
     ----------
@@ -99,12 +105,12 @@ def ratio_log_e(
 def ratio_estimate(
     candidate: npt.ArrayLike, production: npt.ArrayLike, share: npt.ArrayLike
 ) -> float:
-    """Return an estimate of the event rate of the candidate divided by that of production.
+    """Return an estimate of the candidate's event rate divided by production's event rate.
 
-    For a given ratio, the expected number of candidate events is computed in each look, from the
-    share of the traffic in this look, and added up. The result is the ratio for which this sum is
-    the number of candidate events that was counted. It would be wrong to divide the rates of all
-    looks together, because both the share and the event rate may change between looks.
+    For a given ratio, the expected number of events of the candidate is computed in each look from
+    its share of the traffic. The result is the ratio for which the sum of these numbers equals the
+    number of events that were counted. It would be wrong to add up the counts of all looks and to
+    divide the two rates, because the share and the event rate can change between looks.
 
     Parameters
     ----------
@@ -114,7 +120,8 @@ def ratio_estimate(
     Returns
     -------
     float
-        0 if only production had events, infinity if only the candidate had, NaN without events.
+        The ratio. It is 0 if only production had events, infinity if only the candidate had events,
+        and NaN if there were no events.
 
     Examples
     --------
@@ -147,25 +154,25 @@ def ratio_interval(
     lower: float,
     upper: float,
 ) -> tuple[float, float]:
-    """Return an interval of the ratio of event rates, valid at any number of looks.
+    """Return an interval of the ratio of event rates that is valid for any number of looks.
 
-    It contains the ratios that no e-value refutes.
+    The interval contains all ratios that are not refuted by the e-value of `ratio_log_e`.
 
     Parameters
     ----------
     candidate, production, share : array_like of shape (looks,)
         As in `ratio_log_e`.
     lower, upper : float
-        E-values, greater than 1, at which a ratio is refuted: `lower` for the lower end of the
-        interval, `upper` for its upper end. The interval has a confidence of
-        ``1 - 1 / lower - 1 / upper`` over all looks together.
+        A ratio is refuted if its e-value reaches `lower` (for the lower end of the interval) or
+        `upper` (for the upper end). Both are greater than 1. The interval has a confidence of ``1 -
+        1 / lower - 1 / upper`` over all looks together.
 
     Returns
     -------
     (float, float)
-        The largest ratio for which the e-value with ``side="greater"`` is at least `lower`, or 0;
-        and the smallest ratio for which the e-value with ``side="less"`` is at least `upper`, or
-        infinity.
+        The lower end is the largest ratio for which the e-value with ``side="greater"`` is at least
+        `lower`, or 0 if there is none. The upper end is the smallest ratio for which the e-value
+        with ``side="less"`` is at least `upper`, or infinity if there is none.
 
     References
     ----------
@@ -181,7 +188,7 @@ def ratio_interval(
     looks = _Looks(candidate, production, share)
     low, high = looks.bracket()
 
-    # both e-values are monotone in the ratio
+    # Both e-values are monotone functions of the ratio.
     def above(log_ratio: Floats) -> Floats:
         return math.log(lower) - _log_mean(looks.exponents(log_ratio, "greater"))
 
@@ -205,7 +212,7 @@ def ratio_scale_needed(
     side: Side,
     e_value: float,
 ) -> float | None:
-    """Return the factor by which all counts must grow to reach an e-value.
+    """Return the factor by which all counts must grow until `ratio_log_e` reaches an e-value.
 
     Parameters
     ----------
@@ -217,12 +224,13 @@ def ratio_scale_needed(
     Returns
     -------
     float or None
-        The smallest factor, at most 1 if the e-value is already reached; None if no factor is
-        enough.
+        The smallest factor. It is at most 1 if the e-value is already reached, and None if no
+        factor is enough.
 
     Notes
     -----
-    The log e-value is convex in the factor and 0 at 0, so it reaches a positive number once.
+    The log e-value is a convex function of the factor, and is 0 for a factor of 0. So it reaches a
+    positive number at exactly one factor, or at none.
 
     Examples
     --------
@@ -234,11 +242,11 @@ def ratio_scale_needed(
 
 
 def _scale_needed(slopes: Floats, e_value: float) -> float | None:
-    """Return the factor by which the counts must grow to reach an e-value.
+    """Return the factor by which all counts must grow to reach an e-value.
 
-    The e-value is the mean of 32 likelihood ratios. Their logarithms grow in proportion to the
-    counts; `slopes`, of shape (32,), are these logarithms for the present counts. The result is
-    None if no growth is enough.
+    The e-value is a weighted mean of 32 likelihood ratios, whose logarithms are proportional to the
+    counts. `slopes`, of shape (32,), has these logarithms for the present counts. The result is
+    None if no factor is enough.
     """
     wanted, rising = math.log(e_value), slopes > 0
     if not rising.any():
@@ -255,29 +263,30 @@ def beta_log_e(
     *,
     side: Side | Literal["both"] = "both",
 ) -> float:
-    r"""Return the log e-value against the hypothesis that two counts are split by a stated share.
+    r"""Return the log e-value of a test of whether two counts are split by a stated share.
 
-    The e-value is the mean likelihood ratio of other shares against the stated one. The other
-    shares have a beta distribution. For ``side="both"`` the whole distribution is used, for example
-    to test whether requests were routed as stated. For "greater" or "less", only its part above or
-    below `share` is used; with a prior of (1, 1), the test is then the count test of Lindon and
-    Malek, which compares the event rates of two groups of requests.
+    The null hypothesis is that each event belongs to the first count with probability `share`. The
+    e-value is the mean of the likelihood ratios of other shares against `share`. The other shares
+    have a beta distribution. With ``side="both"``, the whole distribution is used, for example to
+    test whether requests were routed as stated. With "greater" or "less", only its part above or
+    below `share` is used. With a prior of (1, 1), this is the count test of Lindon and Malek, which
+    compares the event rates of two groups of requests.
 
     Parameters
     ----------
     first, second : int
         The two counts.
     share : float
-        Stated share of `first`, between 0 and 1, both excluded.
+        Stated share of `first` in the sum of both counts, greater than 0 and less than 1.
     prior : (float, float)
         Parameters of the beta distribution, both positive.
     side : {"both", "greater", "less"}
-        "greater" and "less" take the part of the distribution above or below `share`.
+        "greater" and "less" use only the part of the distribution above or below `share`.
 
     Returns
     -------
     float
-        Natural logarithm of the e-value. Its error is below 0.01 at counts of 10**12.
+        Natural logarithm of the e-value. Its error is below 0.01 for counts of 10**12.
 
     References
     ----------
@@ -291,7 +300,7 @@ def beta_log_e(
     >>> round(math.exp(beta_log_e(30, 15, 0.5, side="greater")), 3)
     4.378
     """
-    if side == "less":  # exact also for a share near 0
+    if side == "less":  # stays exact if the share is near 0
         return _beta_log_e(second, first, 1 - share, share, prior[::-1], one_sided=True)
     return _beta_log_e(first, second, share, 1 - share, prior, one_sided=side == "greater")
 
@@ -299,10 +308,10 @@ def beta_log_e(
 def _beta_log_e(
     first: int, second: int, p: float, q: float, prior: tuple[float, float], *, one_sided: bool
 ) -> float:
-    """Return the log e-value against the share `p` of `first`; `q` is ``1 - p`` without rounding.
+    """Return the log e-value of a test of whether the share of `first` is `p`.
 
-    The other shares, those of the alternative, are on both sides of `p`, or with `one_sided` only
-    above it. `prior` has the parameters of their beta distribution.
+    `q` is ``1 - p`` without rounding. The other shares, those of the alternative, have a beta
+    distribution with the parameters `prior`. With `one_sided`, only its part above `p` is used.
     """
     a, b = first + prior[0], second + prior[1]
     log_p, log_q = math.log(p), math.log(q)
@@ -312,11 +321,11 @@ def _beta_log_e(
         return whole
 
     def log_above(x: float, y: float) -> float:
-        # the mass above p is that of the mirrored distribution below q
+        # The probability above p is the probability of the mirrored distribution below q.
         mass = float(special.betainc(y, x, q))
         if mass > _TINY:
             return math.log(mass)
-        # the first terms of its series, a geometric one far in the tail
+        # Use the first terms of the series of this probability, which is geometric far in the tail.
         edge = y * log_q + x * log_p - float(special.betaln(y, x))
         return edge - math.log(y - (x + y) * q)
 
@@ -324,18 +333,19 @@ def _beta_log_e(
 
 
 def rate_log_e(events: int, requests: int, limit: float) -> float:
-    """Return the log e-value that the rate of events is below a limit.
+    """Return the log e-value for the claim that the rate of events is below a limit.
 
-    The e-value is a weighted mean, over 32 rates smaller than `limit`, of the likelihood ratio of
-    that rate against `limit`. The 32 rates are between ``0.05 * limit`` and `limit`, and most of
-    them are near `limit`. Without an event, about ``5.83 / limit`` requests give an e-value of 20.
+    The null hypothesis is that the rate is at least `limit`. The e-value is a weighted mean of 32
+    likelihood ratios. Each of them compares a smaller rate with `limit`. The 32 rates are between
+    ``0.05 * limit`` and `limit`, and most of them are near `limit`. If there are no events, about
+    ``5.83 / limit`` requests give an e-value of 20.
 
     Parameters
     ----------
     events, requests : int
-        Number of requests with the event, and of all requests.
+        Number of requests with the event, and number of all requests.
     limit : float
-        The rate of the null hypothesis, between 0 and 1, both excluded.
+        The rate of the null hypothesis, greater than 0 and less than 1.
 
     Returns
     -------
@@ -351,7 +361,7 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
 
 
 def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: float) -> float | None:
-    """Return the factor by which both counts must grow for `rate_log_e` to reach an e-value.
+    """Return the factor by which both counts must grow until `rate_log_e` reaches an e-value.
 
     Parameters
     ----------
@@ -363,7 +373,7 @@ def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: floa
     Returns
     -------
     float or None
-        The least factor; None if no factor is enough.
+        The smallest factor. None if no factor is enough.
 
     Examples
     --------
@@ -374,38 +384,40 @@ def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: floa
 
 
 def _rate_exponents(events: int, requests: int, limit: float) -> Floats:
-    """Return the log likelihood ratios of 32 rates, each smaller than a limit, against the limit.
+    """Return the log likelihood ratios of 32 rates against a limit, shape (32,).
 
-    The 32 rates are ``limit / r`` for the fixed ratios ``r`` of this module, which are above 1. The
-    result has shape (32,). `events` of `requests` requests have the event.
+    The 32 rates are ``limit / r`` for the fixed ratios ``r`` of this module, which are above 1. So
+    each rate is below the limit. `events` of `requests` requests have the event.
     """
     others: Floats = np.log1p(-np.expm1(-_LOG_RATIOS) * limit / (1 - limit))
     return -events * _LOG_RATIOS + (requests - events) * others
 
 
 def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask, Floats]:
-    """Return the mean Shiryaev-Roberts statistic after each window, and whether it is an alarm.
+    """Return the mean Shiryaev-Roberts statistic after each window, and whether it raises an alarm.
 
-    Each stream has a statistic, which starts at 0. A p-value of the stream is converted to the
-    e-value ``e = p ** -0.5 / 2``, and the statistic becomes ``(statistic + 1) * e``. An alarm is
-    raised after a window if the mean statistic of all streams reaches the threshold; all statistics
-    then start again at 0. Without a change, the expected number of windows until an alarm is at
-    least `threshold`, for any dependence between the streams of a window.
+    The function detects a change in several streams of p-values, such as one stream for each
+    column. A window is a point in time with one p-value of each stream. Each stream has a
+    statistic, which starts at 0. In each window, the p-value ``p`` of the stream is converted to
+    the e-value ``e = p ** -0.5 / 2``, and the statistic becomes ``(statistic + 1) * e``. An alarm
+    is raised after a window if the mean of the statistics of all streams reaches `threshold`. All
+    statistics then start again at 0. If nothing changes, the expected number of windows until an
+    alarm is at least `threshold`, for any dependence between the streams in a window.
 
     Parameters
     ----------
     p_values : array_like of shape (windows, streams)
-        Unadjusted p-values in order of time. A NaN means that there is no p-value, and does not
-        change the statistic of the stream. A p-value of 0 counts as 1e-300.
+        Unadjusted p-values in order of time. NaN means that there is no p-value; the statistic of
+        the stream then stays the same. A p-value of 0 counts as 1e-300.
     threshold : float
         The smallest expected number of windows between false alarms.
 
     Returns
     -------
     means : ndarray of shape (windows,)
-        The mean statistic, before it starts again.
+        The mean of the statistics of all streams, before they start again.
     alarms : ndarray of bool of shape (windows,)
-        Whether the mean reached the threshold.
+        Whether the mean reached `threshold`.
     last : ndarray of shape (streams,)
         The statistic of each stream after the last window, before it starts again.
 
@@ -426,7 +438,7 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
     means = np.zeros(len(e_values))
     last = statistic = np.zeros(e_values.shape[1])
     for window, e in enumerate(e_values):
-        # a statistic that could overflow has raised an alarm long before
+        # The statistic does not overflow, because it raises an alarm long before.
         statistic = np.where(np.isnan(e), statistic, (statistic + 1) * e)
         last = statistic
         means[window] = statistic.mean() if len(statistic) else 0.0
@@ -436,7 +448,7 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
 
 
 class _Looks:
-    """The event counts of many looks; looks with the same share are added up.
+    """The event counts of several looks; the counts of looks with the same share are added.
 
     The share of a look is the probability that a request was routed to the candidate. Looks with a
     share of 0 or 1 are left out, because they compare nothing.
@@ -454,20 +466,20 @@ class _Looks:
         self.logit: Floats = special.logit(self.share)
 
     def bracket(self) -> tuple[float, float]:
-        """Return the limits of the search for an estimate or an interval end, as log ratios.
+        """Return the limits of the search for an estimate or an interval's end, as logs of ratios.
 
-        The likelihood hardly changes below the lower limit or above the upper one.
+        The likelihood hardly changes below the lower limit or above the upper limit.
         """
         if not len(self.logit):
             return -_FAR, _FAR
         return -float(self.logit.max()) - _FAR, -float(self.logit.min()) + _FAR
 
     def exponents(self, log_ratio: "float | Floats", side: Side) -> Floats:
-        """Return the log likelihood ratios of 32 ratios of rates against a null ratio.
+        """Return the log likelihood ratios of 32 ratios of event rates against a null ratio.
 
         `log_ratio` is the logarithm of the null ratio, or an array of such logarithms. The 32
-        ratios are greater or less than it, according to `side`. The result has the shape of
-        `log_ratio`, followed by 32.
+        ratios are greater than the null ratio, or less for ``side="less"``. The result has the
+        shape of `log_ratio`, with a last axis of length 32.
         """
         steps = _LOG_RATIOS if side == "greater" else -_LOG_RATIOS
         theta: Floats = special.expit(np.asarray(log_ratio)[..., None] + self.logit)
@@ -488,14 +500,14 @@ def _log_mean(exponents: Floats) -> Floats:
 
 
 def _root(function: Callable[[Floats], Floats], low: float, high: float) -> float:
-    """Return the root of an increasing function between two numbers, to 13 digits.
+    """Return the root of an increasing function between `low` and `high`, to 13 digits.
 
     `function` takes an array of points and returns its value at each point. It is negative at
     `low`, and 0 or positive at `high`.
     """
     while high - low > 1e-13 * max(1.0, abs(low), abs(high)):
         points = np.linspace(low, high, 17)
-        # the number of inner points at which the function is negative
+        # Number of inner points at which the function is negative.
         below = int(np.count_nonzero(function(points[1:-1]) < 0))
         low, high = float(points[below]), float(points[below + 1])
     return high

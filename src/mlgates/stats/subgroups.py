@@ -9,47 +9,48 @@ from mlgates.stats.arrays import Floats, Mask
 
 __all__ = ["excess_p_value", "worst_groups"]
 
-#: Most groups that are returned.
+#: Largest number of groups that are returned.
 _MOST = 3
-#: Conjunctions of one depth that are extended by a further condition.
+#: Number of groups with the same number of conditions that are extended by one more condition.
 _BEAM = 300
-#: Most conditions that are combined.
+#: Largest number of conditions that are combined with each other.
 _CONDITIONS = 1_000
-#: What each further condition must add to the log-likelihood ratio.
+#: Amount by which each further condition must at least increase the log-likelihood ratio.
 _COST = 2.0
 
 
 def worst_groups(
     masks: Sequence[Mask], wrong: Mask, depth: int, least: int
 ) -> list[tuple[int, ...]]:
-    """Return the groups of rows with the largest excess of errors, one after another.
+    """Return up to three groups of rows with the largest excess of errors.
 
-    A group consists of the rows for which all of up to `depth` conditions are true. Groups are
-    ranked by a log-likelihood ratio: of two error rates, inside and outside of the group, against
-    one rate for all rows. 2 is subtracted for each condition after the first. The second and third
-    group are ranked without the rows of the groups before them, so that a group does not rank high
-    only because it overlaps with an earlier one.
+    A group consists of the rows for which all of some conditions are true. It has at most `depth`
+    conditions. Groups are ranked by a log-likelihood ratio. It compares two hypotheses: different
+    error rates inside and outside of the group, and one error rate for all rows. 2 is subtracted
+    for each condition after the first. To find the second and third group, the rows of the groups
+    before are left out. Otherwise a group could rank high only because it overlaps with an earlier
+    one.
 
-    For a depth above 1, only the best 300 groups of each depth are extended by one more condition.
+    Only the best 300 groups with the same number of conditions are extended by one more condition.
     So with more than 300 conditions, not all combinations are tried.
 
     Parameters
     ----------
     masks : sequence of arrays of bool
-        For each condition, whether it is true in each row.
+        One array per condition: whether the condition is true in each row.
     wrong : array of bool
         Whether each row is an error.
     depth : int
         Largest number of conditions of a group.
     least : int
-        Smallest number of rows of a group that are in no earlier group.
+        A group must have at least this many rows that are in no earlier group.
 
     Returns
     -------
     list of tuple of int
-        At most three groups, as positions of their conditions in `masks`. Two of them share less
-        than half of the rows of the smaller one. Groups with a lower error rate than the other rows
-        are left out.
+        At most three groups. A group is a tuple of the positions of its conditions in `masks`. Two
+        groups share less than half of the rows of the smaller one. A group is returned only if its
+        error rate is higher than that of the other rows.
 
     Examples
     --------
@@ -75,7 +76,10 @@ def worst_groups(
 
 
 def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[int, ...]]:
-    """Return groups with a higher error rate than the other rows, the largest excess first."""
+    """Return the groups with a higher error rate than the other rows, the largest excess first.
+
+    `worst_groups` describes the search. `every` has one row per condition.
+    """
     n, errors = len(wrong), wrong.astype(np.float32)
     total = float(errors.sum())
     ratios = _excess(every @ errors, every.sum(1), total, n, least)
@@ -104,7 +108,7 @@ def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[in
 
 
 def _overlap(one: Mask, other: Mask) -> bool:
-    """Return whether two groups share at least half of the rows of the smaller one."""
+    """Return whether two groups share at least half of the rows of the smaller group."""
     sizes = np.count_nonzero(one), np.count_nonzero(other)
     return bool(2 * np.count_nonzero(one & other) >= min(sizes))
 
@@ -112,8 +116,8 @@ def _overlap(one: Mask, other: Mask) -> bool:
 def excess_p_value(inside_wrong: int, inside: int, wrong: int, n: int) -> float:
     """Return the one-sided p-value for the number of errors in a group of rows.
 
-    It is the probability that a group of `inside` rows has at least `inside_wrong` errors, if the
-    `wrong` errors were distributed at random over all `n` rows: the upper tail of the
+    It is the probability that a group of `inside` rows has at least `inside_wrong` errors if
+    `wrong` errors are distributed at random over all `n` rows. This is the upper tail of the
     hypergeometric distribution.
 
     Examples
@@ -127,10 +131,11 @@ def excess_p_value(inside_wrong: int, inside: int, wrong: int, n: int) -> float:
 
 
 def _excess(errors: Floats, rows: Floats, wrong: float, n: int, least: int) -> Floats:
-    """Return the log-likelihood ratio of each group, from its number of rows and errors.
+    """Return the log-likelihood ratio of each group, see `worst_groups`.
 
-    The ratio is 0 for a group with fewer than `least` rows, and for one with an error rate that is
-    not higher than in the other rows.
+    `errors` and `rows` are the numbers of errors and of rows of the groups. `wrong` and `n` are
+    those of all rows. The ratio is 0 for a group with fewer than `least` rows, and for a group
+    whose error rate is not higher than that of the other rows.
     """
     errors, rows = np.asarray(errors, np.float64), np.asarray(rows, np.float64)
     outside, others = n - rows, wrong - errors

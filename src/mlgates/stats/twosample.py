@@ -1,7 +1,8 @@
-"""p-values of Kolmogorov-Smirnov distances, and bounds of distances from counts at points.
+"""p-values of Kolmogorov-Smirnov (KS) distances, and bounds of distances from counts.
 
-With counts, the number of values between two points is known, but not their positions, so a
-distance has a lower and an upper bound. `mlgates.stats.buckets` computes distances of values.
+If values were only counted at some points, the number of values between two points is known, but
+not the values themselves. A distance then has a lower and an upper bound. `mlgates.stats.buckets`
+computes exact distances from the values.
 """
 
 import math
@@ -27,18 +28,21 @@ __all__ = [
 
 #: Interquartile range of the standard normal distribution.
 _NORMAL_IQR = 1.349
-#: Paths are counted up to this product of two sample sizes, which takes at most two milliseconds.
+#: A p-value is computed exactly, by counting paths, if the product of the two sample sizes is at
+#: most this. It takes at most two milliseconds.
 _COUNTABLE = 1_000_000
-#: Smaller p-values are those of the series, because 1 minus the share of paths has no digits left.
+#: Smaller p-values are computed by the series, because 1 minus the share of paths would have no
+#: correct digits.
 _COUNTED = 1e-8
-#: A series is truncated at a term of less than this share of its sum.
+#: A series is truncated at the first term that is less than this share of the sum.
 _LAST = 1e-17
-#: Products of counts below this, and their differences, fit into 64-bit integers.
+#: Products of counts that are below this, and differences of such products, fit into 64-bit
+#: integers.
 _WHOLE_PRODUCT = 1 << 62
 
 
 class Bounded(NamedTuple):
-    """An estimate of a distance, with its lower and upper bound; all three are NaN if undefined."""
+    """An estimate of a distance, its lower and its upper bound; all are NaN if it is undefined."""
 
     value: float
     low: float
@@ -46,7 +50,7 @@ class Bounded(NamedTuple):
 
 
 class PointCounts(NamedTuple):
-    """Cumulated counts of a sample at some points.
+    """Cumulative counts of a sample at some points.
 
     `low` has the number of values less than each point, and `high` the number of values less than
     or equal to it. `n` is the number of all values, `neg_inf` the number of values that are -inf,
@@ -64,18 +68,19 @@ _UNDEFINED = Bounded(math.nan, math.nan, math.nan)
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
-    """Return the p-value for the number of values beyond the extremes of another sample.
+    """Return a p-value for the number of values outside of the range of another sample.
 
-    Under equal distributions, the `k` largest of all ``n + m`` values are all from the sample of
-    `n` with probability ``prod (n - i) / (n + m - i)`` for ``i < k``. The same holds for the `k`
-    smallest. The p-value is twice the smaller one of the two probabilities, for `low` and for
-    `high`, and at most 1. It is conservative with ties.
+    If both distributions are equal, the `k` largest of all ``n + m`` values are all from the sample
+    of `n` values with probability ``prod (n - i) / (n + m - i)``, a product over ``i`` from 0 to
+    ``k - 1``. The `k` smallest are so with the same probability. The p-value is twice the smaller
+    one of the probabilities for ``k = low`` and for ``k = high``, but not more than 1. It is
+    conservative (too large) if values are tied.
 
     Parameters
     ----------
     low, high : int
-        The numbers of values of the sample of `n` that are below, and above, all `m` values of the
-        other sample.
+        Number of values of the sample of `n` values that are below all values of the other sample,
+        and number of values that are above all of them.
     n, m : int
         Sizes of the two samples.
 
@@ -97,8 +102,9 @@ def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
 def ks_chance(n: int, m: int, alpha: float) -> float:
     """Return the KS distance that two samples of one distribution exceed with probability `alpha`.
 
-    It is ``sqrt(-ln(alpha / 2) / 2 * (n + m) / (n * m))``, from the first term of the limiting
-    series. Values above 1 mean that no distance is significant. It is NaN if a sample is empty.
+    It is ``sqrt(-ln(alpha / 2) / 2 * (n + m) / (n * m))``, where `n` and `m` are the sizes of the
+    samples. The formula uses the first term of the series for large samples. A result above 1 means
+    that no distance is significant. It is NaN if a sample is empty.
 
     References
     ----------
@@ -118,18 +124,19 @@ def ks_chance(n: int, m: int, alpha: float) -> float:
 def ks_pvalue(distance: float, n: int, m: int) -> float:
     """Return the p-value of the two-sample Kolmogorov-Smirnov test.
 
-    It is the probability that two samples of one continuous distribution, of `n` and `m` values,
-    have this `distance` or a larger one. With ties it is conservative (too large). It is NaN if
-    the distance is NaN or a sample is empty.
+    It is the probability that two samples of `n` and `m` values from one continuous distribution
+    have a KS distance of at least `distance`. If values are tied, it is conservative (too large).
+    It is NaN if the distance is NaN or a sample is empty.
 
     Notes
     -----
-    Exact for equal sizes (a closed form) and for ``n * m`` up to 1,000,000 (by counting lattice
-    paths). Otherwise it is Smirnov's limiting series ``2 * sum (-1)**(i-1) * exp(-2 (i z)**2)`` at
-    ``z = sqrt(n m / (n + m)) * distance``, plus Hodges' correction for finite samples, minus half a
-    step of the possible distances. Measured against exact values, the series was within 0.004, and
-    within 5 % for p between 0.001 and 0.3 (`scipy.stats.ks_2samp` for the same sizes: 0.009 and
-    7 %). It is used instead of counting paths for p below 1e-8.
+    The result is exact for equal sizes (by a closed form) and for ``n * m`` up to 1,000,000 (by
+    counting lattice paths). Otherwise it is computed by Smirnov's series for large samples, ``2 *
+    sum (-1)**(i-1) * exp(-2 (i z)**2)`` with ``z = sqrt(n m / (n + m)) * distance``. Hodges'
+    correction for finite samples is added, and half a step of the possible distances is subtracted.
+    Compared with exact values, the error of the series was at most 0.004, and at most 5 % for p
+    between 0.001 and 0.3. (The errors of `scipy.stats.ks_2samp` for the same sizes were 0.009 and 7
+    %.) For p below 1e-8, the series is used instead of counting paths.
 
     References
     ----------
@@ -145,7 +152,7 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
         return math.nan
     small, large = sorted((n, m))
     common = math.gcd(n, m)
-    # A distance is a whole number of steps of 1 / lcm(n, m); rounding may have changed it.
+    # A distance is a multiple of 1 / lcm(n, m). Undo the rounding of the given distance.
     steps = round(distance * (n // common) * m)
     if steps == 0:
         return 1.0
@@ -159,7 +166,7 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
                 break
             sign = -sign
         return min(max(2 * total, 0.0), 1.0)
-    from scipy import special  # (imported here, since it is not needed above)
+    from scipy import special  # (imported here because the branches above do not need it)
 
     product = float(small) * large
     root = math.sqrt(product / (n + m))
@@ -171,11 +178,12 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
 def _counted_paths(steps: int, small: int, large: int) -> float:
     """Return the probability that the KS distance of two samples is at least a number of steps.
 
-    `small` and `large` are the sizes of the samples, and both have one continuous distribution.
-    Sorted together, their values form a path on a lattice: a step across for a value of the one
-    sample, a step up for a value of the other. The greatest distance of the path from the diagonal
-    is the KS distance, and `steps` is this distance in units of 1 / lcm(small, large). The result
-    is 1 minus the share of paths that stay nearer to the diagonal.
+    `steps` is the distance in units of 1 / lcm(small, large), where `small` and `large` are the
+    sizes of the samples. Both samples have the same continuous distribution. If their values are
+    sorted together, they form a path on a lattice: a step to the right for a value of one sample,
+    and a step up for a value of the other. The largest distance of the path from the diagonal is
+    the KS distance. The result is 1 minus the share of paths that stay closer to the diagonal than
+    `steps`.
     """
     common = math.gcd(small, large)
     down, across = small // common, large // common
@@ -201,13 +209,13 @@ def _counted_paths(steps: int, small: int, large: int) -> float:
 
 
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
-    """Return bounds of the KS distance of two samples, from counts at points only.
+    """Return bounds of the KS distance of two samples that were only counted at some points.
 
-    ``F`` and ``G`` are the distribution functions of the samples. The lower bound, which is also
-    the estimate, is the largest difference at a point, just below one, or at an infinity. Between
-    two points ``a`` and ``b``, ``F`` is at least ``F(a)`` and at most ``F(b-)``, its value just
-    below ``b``, and ``G`` has the same kind of bounds. The distance there is at most
-    ``max(F(b-) - G(a), G(b-) - F(a))``. The result is NaN if a sample is empty.
+    ``F`` and ``G`` are the distribution functions of the samples. The lower bound is the largest
+    difference between them at a point, just below a point, or at an infinity. It is also the
+    estimate. Between two points ``a`` and ``b``, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
+    its value just below ``b``. The same is true of ``G``. So the distance between ``a`` and ``b``
+    is at most ``max(F(b-) - G(a), G(b-) - F(a))``. The result is NaN if a sample is empty.
 
     Examples
     --------
@@ -219,7 +227,8 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
     n, m = reference.n, current.n
     if n == 0 or m == 0:
         return _UNDEFINED
-    # Computed in whole numbers, ``n * m * F``, so that a distance of 0.1 is not above 0.1.
+    # Compute with the integers ``n * m * F``, so that a distance of 0.1 is not above 0.1 because of
+    # rounding.
     kind = np.int64 if n * m < _WHOLE_PRODUCT else np.object_
     low_f, high_f, first_f, last_f = _times(m, reference, kind)
     low_g, high_g, first_g, last_g = _times(n, current, kind)
@@ -227,7 +236,8 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
     seen = int(np.abs(np.concatenate([low_f - low_g, high_f - high_g, ends])).max())
     start_f, stop_f = np.append(first_f, high_f), np.append(low_f, last_f)
     start_g, stop_g = np.append(first_g, high_g), np.append(low_g, last_g)
-    # If a sample has no value between two points, the distance there is that at the points.
+    # If a sample has no value between two points, the distance between them is not larger than that
+    # at the points.
     open_f, open_g = stop_f > start_f, stop_g > start_g
     gaps = np.maximum(stop_f - start_g, stop_g - start_f)[open_f & open_g]
     most = int(gaps.max(initial=seen))
@@ -236,10 +246,10 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
 
 
 def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any, Any]:
-    """Return four counts of a sample, multiplied by `size` and as integers of type `kind`.
+    """Return four counts of a sample, multiplied by `size`, as integers of type `kind`.
 
-    `side` has the counts of the sample. The four results are the numbers of values below each
-    point, up to each point, at -inf, and below inf.
+    `side` has the counts of the sample. The four results are the numbers of values less than each
+    point, of values up to each point, of values that are -inf, and of values that are not inf.
     """
     ends = np.array([side.neg_inf, side.n - side.pos_inf], kind) * size
     return side.low.astype(kind) * size, side.high.astype(kind) * size, ends[0], ends[1]
@@ -248,12 +258,11 @@ def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any
 def wasserstein_between(
     points: Values, reference: PointCounts, current: PointCounts, beyond: float = 0.0
 ) -> Bounded:
-    """Return bounds of the Wasserstein distance of two samples, of which only counts are known.
+    """Return bounds of the Wasserstein distance of two samples that were counted at some points.
 
-    Both samples are counted at the same points.
-
-    The distance is ``integral |F - G|``. The estimate assumes that both functions rise linearly
-    between two points; the bounds need no assumption.
+    Both samples must be counted at the same points. The distance is ``integral |F - G|``, where
+    ``F`` and ``G`` are the distribution functions of the samples. The estimate assumes that both
+    functions rise linearly between two points. The bounds need no assumption.
 
     Parameters
     ----------
@@ -262,8 +271,9 @@ def wasserstein_between(
     reference, current : PointCounts
         Counts of both samples.
     beyond : float
-        Sum of the distances by which values of the current sample are below the first point or
-        above the last one. If it is NaN or infinite, the result is undefined.
+        Sum of distances: of each value of the current sample below the first point from that point,
+        and of each value above the last point from that point. If it is NaN or infinite, the result
+        is NaN.
 
     Examples
     --------
@@ -279,9 +289,10 @@ def wasserstein_between(
         with np.errstate(over="ignore"):
             width = np.diff(points)
     else:
-        # Differences of integers are computed exactly and then rounded.
+        # Compute differences of integers exactly, and then round them.
         width = np.diff(points.astype(np.uint64)).astype(np.float64)
-    # The distribution functions just after the start of each gap and just before its end.
+    # Values of the distribution functions at the start of each interval between points, and just
+    # before its end.
     (start_f, stop_f), (start_g, stop_g) = (
         (side.high[:-1] / side.n, side.low[1:] / side.n) for side in (reference, current)
     )
@@ -291,7 +302,7 @@ def wasserstein_between(
     mean = np.where(crossing, (a * a + b * b) / np.where(crossing, 2 * size, 1.0), size / 2)
     least = np.maximum(np.maximum(start_f - stop_g, start_g - stop_f), 0.0)
     most = np.maximum(stop_f - start_g, stop_g - start_f)
-    # Scaled by a power of two, which rounds only numbers that would be subnormal.
+    # Scale by a power of two. This rounds only numbers that would be subnormal.
     power = math.frexp(width.max(initial=0.0))[1] - 1
     unit, scaled = math.ldexp(1.0, power), np.ldexp(width, -power)
     areas = (float(scaled @ height) * unit for height in (mean, least, most))
@@ -302,10 +313,10 @@ def wasserstein_between(
 def spread(x: Bucketed) -> float:
     """Return a robust scale of a sample: the interquartile range divided by 1.349.
 
-    For a normal distribution this is the standard deviation, but it is robust against outliers. If
-    the quartiles are equal, the result is the standard deviation (with divisor n). It is NaN if the
-    sample is empty, or if a value that it depends on is infinite. The quartiles are order
-    statistics (inverted distribution function).
+    For a normal distribution this equals the standard deviation, but outliers have little influence
+    on it. If the quartiles are equal, the result is the standard deviation (with divisor n). It is
+    NaN if the sample is empty, or if a value from which it is computed is infinite. Quartiles are
+    values of the sample (inverted distribution function).
 
     References
     ----------
@@ -330,12 +341,13 @@ def spread(x: Bucketed) -> float:
     least, greatest = x.at(np.array([1, n])).tolist()
     if not (math.isfinite(least) and math.isfinite(greatest)):
         return math.nan
-    # The standard deviation, from deviations from the value that half of the sample is equal to.
+    # Compute the standard deviation from the differences between the values and the median, to
+    # which at least half of the values are equal.
     values, middle, scale = np.sort(x.values), x.at(np.array([n // 2 + 1])), 1.0
     if max(-least, greatest) > LARGE:
         with np.errstate(under="ignore"):
             values, middle, scale = values * SCALE, middle * SCALE, SCALE
     away = np.where(values < middle, -1.0, 1.0) * distance(values, middle)
-    # Divided by the largest deviation, so that squares neither overflow nor underflow.
+    # Divide by the largest difference, so that squares neither overflow nor underflow.
     top = float(np.abs(away).max())
     return top * float((away / (top or 1.0)).std()) / scale
