@@ -1,1 +1,1 @@
-"""The language of row conditions: parsed text, evaluated on Arrow columns."""
+"""The language of row conditions: parsers, and evaluation on Arrow columns."""

@@ -1,4 +1,4 @@
-"""Conditions on the rows of a table: parsed once, then evaluated on any batch of rows."""
+"""Conditions on the rows of a table, which are parsed once and evaluated on any batch of rows."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -32,7 +32,7 @@ __all__ = ["Condition", "column_text"]
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on the columns of a row, evaluated as true, false or missing.
+    """A condition on the columns of a table, which is true, false or missing for each row.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Condition:
     Raises
     ------
     OptionError
-        When the text is not a condition.
+        If the text is not a condition.
 
     Examples
     --------
@@ -70,12 +70,13 @@ class Condition:
     ) -> pa.Array:
         """Return for each row whether the condition is true.
 
-        The result is null if it depends on a missing value.
+        The result is one bool per row, or null where it depends on a missing value.
 
         Parameters
         ----------
         columns : mapping of str to pyarrow.Array or pyarrow.ChunkedArray
-            Plain values without a dictionary; null and NaN are missing.
+            The columns by name, in plain types and not dictionary-encoded. Null and NaN are
+            missing.
         rows : int
             Length of the columns.
         halves : collection of str
@@ -85,7 +86,8 @@ class Condition:
         Raises
         ------
         EvidenceError
-            When types don't fit the operators, or whole numbers overflow 64 bits.
+            If an operator does not support the types of its operands, or if integers overflow 64
+            bits.
         """
         cells = _Cells()
         cells.halves = halves
@@ -106,9 +108,9 @@ class Condition:
 
 
 def column_text(name: str) -> str | None:
-    """Return the name of a column as conditions write it, in backticks if needed.
+    """Return the name of a column as it is written in a condition, in backticks if needed.
 
-    The result is None if a condition can't name the column.
+    The result is None if a condition can't contain the name.
 
     Examples
     --------
@@ -124,15 +126,18 @@ def column_text(name: str) -> str | None:
 
 
 class _Cells(dict[str, pa.Array]):
-    """The columns by name; `halves` has the names of those that were float16 originally."""
+    """A dict of the columns by name.
+
+    `halves` has the names of the columns that were float16 in the user's table.
+    """
 
     halves: Collection[str] = ()
 
     def as_compared(self, operand: Node, constants: Iterable[Value]) -> list[Value]:
-        """Return the constants that an operand is compared with.
+        """Return the constants with which an operand is compared.
 
-        If the operand is a column that was float16, constants with decimal places are rounded to
-        the nearest float16. Otherwise the constants are unchanged.
+        If the operand is a column that was float16 in the user's table, constants with decimal
+        places are rounded to float16. Otherwise the constants are unchanged.
         """
         is_half = isinstance(operand, Column) and operand.name in self.halves
         return [values.nearest_half(each) if is_half else each for each in constants]
@@ -156,10 +161,11 @@ def _columns(node: Node) -> Iterator[str]:
 
 
 def _evaluate(node: Node, cells: _Cells) -> Value:
-    """Compute the value of a node for all rows: an Arrow array, or one constant for all rows.
+    """Compute the value of a node for all rows.
 
-    `cells` has the columns by name. A constant is None if it is missing. Raises EvidenceError for
-    operators that do not fit the types, and for overflow.
+    The result is an Arrow array, or one constant for all rows (None for a missing value). `cells`
+    has the columns by name. EvidenceError is raised for operators that do not support the types,
+    and for integer overflow.
     """
     try:
         return _evaluated(node, cells)

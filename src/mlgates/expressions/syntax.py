@@ -1,4 +1,4 @@
-"""The language of conditions: its tokens, its parser, and the nodes of a parsed condition."""
+"""The language of conditions: tokens, parser, and the tree of a parsed condition."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
 MAX_TERMS = 100
 
-#: Kinds that are known before any table is: of columns they are not.
+#: Kinds of values. None is the kind of a column, because it is not known before the table is read.
 Kind = Literal["number", "text", "bool", "date", "timestamp"] | None
 
 _TOKEN = re.compile(
@@ -48,7 +48,7 @@ _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false
 _FUNCTIONS = ("abs", "len", "lower")
 _LITERALS = ("date", "timestamp")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-#: What to write in place of what other languages have.
+#: Spellings of other languages, and what to write instead.
 _SPELLINGS = {
     "=": "==", "<>": "!=", "&": "and", "&&": "and", "|": "or", "||": "or", "~": "not",
     "!": "not", "AND": "and", "OR": "or", "NOT": "not", "IN": "in", "IS": "is", "True": "true",
@@ -65,16 +65,18 @@ _DAY_NS = 86_400 * 10**9
 
 
 class Rounded(Fraction):
-    """A number that was written with a decimal point or an exponent.
+    """A number that is written with a decimal point or an exponent in a condition.
 
-    When it is compared with a column of floats, it is first rounded to the type of the column.
+    If such a number is compared with a column of floats, it is first rounded to the type of the
+    column.
     """
 
 
 class Moment(NamedTuple):
-    """A timestamp as nanoseconds since 1970.
+    """A timestamp, as a number of nanoseconds since 1970.
 
-    The time is in UTC if the timestamp has a time zone (`aware`), else local time.
+    If `aware` is True, the timestamp has a time zone, and the number is in UTC. Else it is in local
+    time.
     """
 
     nanoseconds: int
@@ -85,7 +87,7 @@ class Moment(NamedTuple):
 class Column:
     """A node for the value of a column in each row.
 
-    `kind` is None, because the type of a column is not known when the condition is parsed.
+    `kind` is always None, because the type of a column is not known when a condition is parsed.
     """
 
     name: str
@@ -98,9 +100,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A node for a value that is written in the condition; numbers are exact.
+    """A node for a constant that is written in the condition.
 
-    `kind` is its type, such as "number", and `text` is the value as it was written.
+    `value` is the constant; numbers are exact. `kind` is its type, such as "number", and `text` is
+    the constant as it was written.
     """
 
     value: Fraction | str | bool | date | Moment
@@ -113,7 +116,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """A node for the unary minus."""
+    """A node for a negative sign, as in ``-x``."""
 
     operand: "Node"
     kind: Kind = "number"
@@ -124,7 +127,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """A node for one of the operators ``+ - * / %`` with two numbers."""
+    """A node for one of the operators ``+ - * / %`` and its two operands."""
 
     operator: str
     left: "Node"
@@ -137,7 +140,7 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A node for a chain of comparisons, such as ``a < b <= c``; all of them must be true."""
+    """A node for one or more comparisons in a row, such as ``a < b <= c``; all must be true."""
 
     operators: tuple[str, ...]
     operands: tuple["Node", ...]
@@ -151,7 +154,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """A node for ``x in (...)``: whether a value equals one of several constants."""
+    """A node for ``x in (...)``, which is true if a value equals one of several constants."""
 
     operand: "Node"
     values: tuple[Constant, ...]
@@ -163,7 +166,7 @@ class IsIn:
 
 @dataclass(frozen=True, slots=True)
 class IsMissing:
-    """A node for ``x is missing``: whether a value is null or NaN."""
+    """A node for ``x is missing``, which is true if a value is null or NaN."""
 
     operand: "Node"
     kind: Kind = "bool"
@@ -174,7 +177,7 @@ class IsMissing:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """A node for the opposite of a condition; the opposite of missing is missing."""
+    """A node for ``not``: true becomes false, false becomes true, and missing stays missing."""
 
     operand: "Node"
     kind: Kind = "bool"
@@ -233,7 +236,7 @@ Node = (
 
 
 def _operand_text(node: Node) -> str:
-    """Return the text of an operand, in parentheses if it consists of several nodes."""
+    """Return the text of an operand, in parentheses if it consists of several parts."""
     return str(node) if isinstance(node, Column | Constant | Call) else f"({node})"
 
 
@@ -261,7 +264,8 @@ def parse_condition(text: str) -> Node:
     Raises
     ------
     OptionError
-        With the place in the text, and the right spelling of what other languages write.
+        If the text is not a condition. The message has the position in the text. If the text is
+        written as in another language, the message has the right spelling.
 
     Examples
     --------
@@ -294,7 +298,7 @@ class _Parser:
         self._depth = 0
 
     def condition(self) -> Node:
-        """Parse the whole text and return the top node."""
+        """Parse the whole text, and return the top node of the tree."""
         if self._token.kind == "end":
             self._refuse("expected a condition, got an empty text", self._token)
         node = self._or()
@@ -325,9 +329,9 @@ class _Parser:
         return self._tokens[self._at]
 
     def _takes(self, *texts: str) -> str | None:
-        """Consume the next token and return its text if it is one of these signs or keywords.
+        """Read the next token if it is one of the given signs or keywords, and return its text.
 
-        Otherwise the token is left, and None is returned.
+        If it is another token, it is not read, and the result is None.
         """
         token = self._token
         if token.kind in ("sign", "name") and token.text in texts:
@@ -340,9 +344,9 @@ class _Parser:
             self._unexpected(self._token, f"expected {text!r}")
 
     def _refuse(self, problem: str, token: _Token | None, hint: str = "") -> NoReturn:
-        """Raise OptionError for a problem at a token, or for the whole text if `token` is None.
+        """Raise OptionError for a problem at a token of the text.
 
-        `hint` is added at the end of the message.
+        If `token` is None, the problem is about the whole text. `hint` is the end of the message.
         """
         place = token.place if token else 0
         start = max(place - 30, 0)
@@ -353,9 +357,9 @@ class _Parser:
         raise OptionError(problem + where + hint)
 
     def _unexpected(self, token: _Token, expected: str = "") -> NoReturn:
-        """Raise OptionError for an unexpected token, and say what to write instead if possible.
+        """Raise OptionError for an unexpected token; if possible, say what to write instead.
 
-        `expected` is the first clause of the message, such as "expected ')'".
+        `expected` is the first part of the message, such as "expected ')'".
         """
         got = f"unexpected {token.text!r}" if token.kind != "end" else "the text ends"
         hint = ""
@@ -374,7 +378,7 @@ class _Parser:
 
     @contextmanager
     def _nested(self) -> Iterator[None]:
-        """Enter one more level of nesting; raise OptionError if there are too many levels."""
+        """Enter one more level of nesting; raise OptionError if there are more than 50 levels."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._refuse(f"a condition can be nested at most {MAX_DEPTH} levels deep", self._token)
@@ -515,7 +519,7 @@ class _Parser:
         return self._named(token)
 
     def _named(self, token: _Token) -> Node:
-        """Parse what begins with a name: true or false, a function call, a time, or a column."""
+        """Parse what begins with a name: a column, a function call, a time, true or false."""
         name = token.text
         if name in ("true", "false"):
             return Constant(name == "true", "bool", name)

@@ -1,6 +1,6 @@
-"""The operators of conditions, applied to columns and constants without rounding errors.
+"""Operators of row conditions, applied to columns and constants without rounding errors.
 
-A missing value (null or NaN) gives a missing result, unless the result is certain without it.
+If a value is missing (null or NaN), the result is missing, unless it does not depend on this value.
 """
 
 import math
@@ -34,8 +34,8 @@ __all__ = [
     "without_nan",
 ]
 
-#: A column's values as a `pyarrow.Array`, or one constant: a Fraction, str, bool, date or Moment,
-#: or None for missing.
+#: The values of a column as a `pyarrow.Array`, or one constant: a Fraction, str, bool, date or
+#: Moment, or None for a missing value.
 Value = Any
 
 ZERO = Fraction(0)
@@ -52,7 +52,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _CHECKED = {"+": pc.add_checked, "-": pc.subtract_checked, "*": pc.multiply_checked}
 _PLAIN = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
 _EXACT_IN_FLOAT = 2**53
-#: The largest power of ten that is an exact double.
+#: 10 to this power is the largest power of ten that is exact as a double.
 _EXACT_POWERS = 22
 _INT64 = range(-(2**63), 2**63)
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -61,11 +61,11 @@ _WIDEST = 76
 
 
 class TypeMismatchError(Exception):
-    """An operator of a condition got a value of a type that it does not accept."""
+    """An operator of a condition got a value of a type that it does not support."""
 
 
 def described(value: Value) -> str:
-    """Return the type of a value for a message, such as "a value of type int64" or "a text"."""
+    """Return the type of a value for messages, such as "a value of type int64" or "a text"."""
     if isinstance(value, pa.Array):
         return f"a value of type {value.type}"
     kinds: dict[type, str] = {Fraction: "a number", str: "a text", bool: "true or false"}
@@ -75,7 +75,10 @@ def described(value: Value) -> str:
 
 
 def _kind(value: Value) -> str:
-    """Return the kind of a value, such as "number" or "time", which decides how it is compared."""
+    """Return the kind of a value, such as "number" or "time".
+
+    Values can be compared only with values of the same kind.
+    """
     if not isinstance(value, pa.Array):
         kinds: dict[type, str] = {Fraction: "number", Rounded: "number", str: "text", bool: "bool"}
         kinds |= {date: "time", Moment: "time", type(None): "null"}
@@ -95,7 +98,7 @@ def _kind(value: Value) -> str:
 
 
 def without_nan(array: pa.Array) -> pa.Array:
-    """Return an array with null in place of NaN; the values are not copied."""
+    """Return an array in which NaN is replaced by null; the values are not copied."""
     if not pa.types.is_floating(array.type):
         return array
     number = pc.invert(pc.is_nan(array))
@@ -111,17 +114,25 @@ def without_nan(array: pa.Array) -> pa.Array:
 
 
 def every(conditions: Sequence[Value]) -> Value:
-    """Combine conditions by "and": false if one is false, else missing if one is missing."""
+    """Combine conditions by "and".
+
+    For each row, the result is false if one condition is false. Else it is missing if one is
+    missing, and otherwise true.
+    """
     return reduce(_and, conditions)
 
 
 def some(conditions: Sequence[Value]) -> Value:
-    """Combine conditions by "or": true if one is true, else missing if one is missing."""
+    """Combine conditions by "or".
+
+    For each row, the result is true if one condition is true. Else it is missing if one is missing,
+    and otherwise false.
+    """
     return reduce(_or, conditions)
 
 
 def invert(condition: Value) -> Value:
-    """Negate a condition; missing stays missing."""
+    """Negate a condition: true becomes false, false becomes true, and missing stays missing."""
     _need_bool(condition)
     if isinstance(condition, pa.Array):
         return pc.invert(condition.cast(pa.bool_()))
@@ -164,10 +175,11 @@ def _as_bools(*conditions: Value) -> list[Any]:
 
 
 def compare(sign: str, left: Value, right: Value) -> Value:
-    """Compare two values by a sign such as ``<=``; missing where one of them is missing.
+    """Compare two values with a sign such as ``<=``; the result is missing if a value is missing.
 
-    Numbers are compared exactly. A constant such as ``0.1`` means the nearest value in the type of
-    a column of floats, and a decimal is compared with a float by its nearest double.
+    Numbers are compared exactly. When a column of floats is compared with a constant such as
+    ``0.1``, the constant is first rounded to the type of the column. When a decimal is compared
+    with a float, the double nearest to the decimal is used.
     """
     kinds = {_kind(left), _kind(right)}
     if "null" in kinds:
@@ -231,7 +243,7 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     if not whole:
         if sign in ("==", "!="):
             return _constant_where_valid(left, value=sign == "!=")
-        # less than 2.5 means at most 2, at least 2.5 means more than 2
+        # Less than 2.5 means at most 2, and at least 2.5 means more than 2.
         sign = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}[sign]
     number = math.floor(constant)
     if pa.types.is_integer(left.type):
@@ -243,12 +255,12 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     if low <= number <= high:
         exact = Decimal(number) if pa.types.is_decimal(left.type) else number
         return _COMPARE[sign][0](left, scalar(exact, left.type))
-    # all values lie on one side of a number that the type can't hold
+    # The type can't store the number, so all values are on one side of it.
     return _constant_where_valid(left, value=_COMPARE[sign][1](0, number))
 
 
 def nearest_half(value: Value) -> Value:
-    """Return the float16 nearest to a number with decimal places; any other value unchanged."""
+    """Return the float16 nearest to a number with decimal places; return other values unchanged."""
     if not isinstance(value, Rounded) and not (isinstance(value, Fraction) and value % 1):
         return value
     with np.errstate(over="ignore"):
@@ -269,7 +281,7 @@ def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     if Fraction(nearest) != constant and (whole or abs(constant) > largest):
         if sign in ("==", "!="):
             return _constant_where_valid(left, value=sign == "!=")
-        # no value of the type lies between the constant and its nearest value
+        # There is no value of the type between the constant and the nearest value.
         if Fraction(nearest) > constant:
             sign = {"<": "<", "<=": "<", ">": ">=", ">=": ">="}[sign]
         else:
@@ -294,12 +306,15 @@ def _compare_whole_with_floats(sign: str, whole: pa.Array, floats: pa.Array) -> 
 
 
 def _constant_where_valid(array: pa.Array, *, value: bool) -> pa.Array:
-    """Return `value` for each row of an array that is not missing, null for the others."""
+    """Return an array with `value` in each row that is not missing, and null in the others."""
     return pc.if_else(pc.is_valid(array), *(scalar(x, pa.bool_()) for x in (value, None)))
 
 
 def is_in(value: Value, constants: Sequence[Any]) -> Value:
-    """Return whether a value equals one of the constants; missing where the value is missing."""
+    """Return whether a value equals one of the constants.
+
+    The result is missing if the value is missing.
+    """
     if isinstance(value, pa.Array) and _kind(value) == "text" and len(constants) > 1:
         if wrong := next((each for each in constants if not isinstance(each, str)), None):
             return compare("==", value, wrong)  # raises
@@ -312,7 +327,7 @@ def is_in(value: Value, constants: Sequence[Any]) -> Value:
 
 
 def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
-    """Compare dates, timestamps, durations or times of day exactly, also if their units differ."""
+    """Compare dates, timestamps, durations or times of day exactly, even if their units differ."""
     if not isinstance(right, pa.Array):
         unit = "day" if pa.types.is_date32(left.type) else left.type.unit
         _need_same_zone(_zone(left), _zone(right))
@@ -331,7 +346,7 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
     finest = min(per for _, per in sides)
     try:
         scaled = [pc.multiply_checked(ticks, per // finest) for ticks, per in sides]
-    except pa.ArrowInvalid:  # beyond the range of nanoseconds
+    except pa.ArrowInvalid:  # out of the range of nanoseconds
         wide = pa.decimal128(38, 0)
         scaled = [
             pc.multiply(
@@ -344,14 +359,17 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
 
 
 def _ticks(array: pa.Array) -> pa.Array:
-    """Return times as integers in their own unit; times of 64 bits are not copied."""
+    """Return times as integers in their own unit; 64-bit times are not copied."""
     if pa.types.is_date32(array.type) or pa.types.is_time32(array.type):
         return array.view(pa.int32()).cast(pa.int64())
     return array.view(pa.int64())
 
 
 def _zone(value: Any) -> bool | None:
-    """Return whether a timestamp or date has a time zone; None for durations and times of day."""
+    """Return whether a timestamp or date has a time zone.
+
+    The result is None for durations and times of day.
+    """
     if isinstance(value, pa.Array):
         if pa.types.is_timestamp(value.type):
             return value.type.tz is not None
@@ -366,7 +384,7 @@ def _need_same_zone(left: object, right: object) -> None:
 
 
 def _in_ticks(moment: date | Moment, unit: str) -> Fraction:
-    """Return a date or timestamp constant as a number of units since 1970."""
+    """Convert a date or timestamp constant to a number of units since 1970; `unit` is the unit."""
     if isinstance(moment, Moment):
         ticks = Fraction(moment.nanoseconds, 10**9)
     else:
@@ -380,10 +398,10 @@ def _in_ticks(moment: date | Moment, unit: str) -> Fraction:
 def arithmetic(sign: str, left: Value, right: Value) -> Value:
     """Compute ``+``, ``-``, ``*``, ``/`` or ``%`` of two values.
 
-    The result is missing where an operand is missing, and for a division by zero. Integers are
-    computed in 64 bits, and overflow raises ArrowInvalid. Decimals are exact. ``/`` gives the
-    double nearest to the quotient. The result of ``%`` has the sign of the divisor. If an operand
-    is a float, everything is computed in doubles.
+    The result is missing if an operand is missing, or if the divisor is zero. Integers are computed
+    with 64 bits; ArrowInvalid is raised if they overflow. Decimals are computed exactly. The result
+    of ``/`` is the double nearest to the quotient. The result of ``%`` has the sign of the divisor.
+    If an operand is a float, all operands are converted to doubles.
     """
     for operand in (left, right):
         if _kind(operand) not in ("number", "null"):
@@ -412,7 +430,11 @@ def arithmetic(sign: str, left: Value, right: Value) -> Value:
 
 
 def call(function: str, value: Value) -> Value:
-    """Return ``abs`` of a number, ``len`` of a text in characters, or ``lower`` of a text."""
+    """Apply one of the functions of conditions: ``abs``, ``len`` or ``lower``.
+
+    ``abs`` takes a number. ``len`` returns the number of characters of a text, and ``lower`` the
+    text in lower case.
+    """
     if function == "abs":
         if _kind(value) not in ("number", "null"):
             msg = f"`abs` takes numbers, got {described(value)}"
@@ -445,7 +467,10 @@ def _is_float(value: Value) -> bool:
 
 
 def _decimal_digits(value: Fraction) -> int | None:
-    """Return how many decimal places a number has; None if they never end, or are more than 38."""
+    """Return how many decimal places a number has.
+
+    The result is None if it has more than 38, or infinitely many.
+    """
     places = next((n for n in range(39) if 10**n % value.denominator == 0), None)
     return places if places is not None and abs(value) < 10**38 else None
 
@@ -476,7 +501,7 @@ def _as_floats(value: Value) -> Any:
         return scalar(float(value), pa.float64())
     if not pa.types.is_decimal(value.type):
         return value.cast(pa.float64(), safe=False)
-    # Arrow's cast of a decimal is not always the nearest double
+    # Arrow's cast of a decimal does not always give the nearest double.
     scale, units = value.type.scale, _unscaled(value, value.type.scale)
     if scale <= _EXACT_POWERS and _is_exact_in_float(units):
         return pc.divide(units.cast(pa.float64()), float(10**scale))
@@ -493,11 +518,11 @@ def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
             answer = from_numpy(np.remainder(*sides))
     else:
         answer = (_PLAIN | {"/": pc.divide})[sign](left, right)
-    return without_nan(answer)  # inf - inf and the like
+    return without_nan(answer)  # such as inf - inf
 
 
 def _filled(floats: Any) -> Any:
-    """Return floats with NaN in place of missing values, for numpy."""
+    """Convert floats to a numpy array in which missing values are NaN."""
     if isinstance(floats, pa.Array):
         return filled(floats, math.nan)
     return math.nan if floats.as_py() is None else floats.as_py()
@@ -520,7 +545,10 @@ def _remainder(left: Any, right: Any) -> pa.Array:
 
 
 def _quotient(left: Any, right: Any) -> pa.Array:
-    """Divide integers or decimals, rounded to the nearest double; missing for a divisor of 0."""
+    """Divide integers or decimals, and round the quotient to the nearest double.
+
+    The result is missing if the divisor is 0.
+    """
     scale = max(_scale(left), _scale(right))
     sides: list[Any] = []
     for side in (left, right):
@@ -585,7 +613,8 @@ def _digits(value: Any) -> int:
 def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
     """Convert numbers to decimals with `scale` decimal places, in the narrowest type that fits.
 
-    `digits` is the number of digits before the point; by default that of the largest value.
+    `digits` is the number of digits before the decimal point. By default it is that of the largest
+    number.
     """
     kind = _decimal_type((_digits(value) if digits is None else digits) + scale, scale)
     if isinstance(value, Fraction):
@@ -596,11 +625,11 @@ def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
 
 
 def _common_decimals(left: Any, right: Any, *, whole: bool) -> tuple[Any, Any]:
-    """Convert the two operands to Arrow decimals.
+    """Convert the two operands of an operator to Arrow decimals.
 
-    Without `whole`, each operand keeps its own number of decimal places. With `whole`, both get the
-    same number of decimal places, the larger of the two, and the same number of digits. The
-    integers that Arrow stores for them can then be compared or divided.
+    If `whole` is False, each operand keeps its own number of decimal places. If it is True, both
+    get the larger number of decimal places and the same number of digits. The integers that Arrow
+    stores for them can then be compared or divided.
     """
     if not whole:
         return _as_decimal(left, _scale(left)), _as_decimal(right, _scale(right))
@@ -645,7 +674,7 @@ def _floor_remainder(top: Decimal, bottom: Decimal) -> Decimal:
 
 
 def _unscaled(array: pa.Array, scale: int) -> pa.Array:
-    """Multiply decimals by ``10**scale``, so that they become whole numbers; nothing is copied."""
+    """Multiply decimals by ``10**scale``, so that they become integers; nothing is copied."""
     if scale == 0:
         return array
     make = pa.decimal128 if array.type.bit_width == 128 else pa.decimal256

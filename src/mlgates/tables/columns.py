@@ -1,6 +1,7 @@
-"""Read one value per row from any container, and check that several of them have the same rows.
+"""Read one value per row from any container, and check that several inputs have the same rows.
 
-Arrays of shape ``(n, 1)`` are flattened; nothing else is reshaped or cast. Iterators are refused.
+Arrays of shape ``(n, 1)`` are flattened. Other values are not reshaped or cast. Iterators are
+refused.
 """
 
 from collections import Counter
@@ -36,7 +37,7 @@ __all__ = [
     "rows_of",
 ]
 
-#: Kinds of columns whose values count as numbers; True counts as 1.
+#: Kinds of columns whose values count as numbers. True counts as 1.
 NUMBERS = frozenset({"bool", "int", "float", "decimal"})
 _ONE_EACH = "give one value per row: a 1-D array, a Series, an Arrow array or a list"
 
@@ -45,24 +46,24 @@ _ONE_EACH = "give one value per row: a 1-D array, a Series, an Arrow array or a 
 class RowAxis:
     """The number of rows of one input such as `y_true`, and their pandas index.
 
-    It is used to check that several inputs have the same rows. `title` names the input in messages.
+    With these, several inputs can be checked for having the same rows.
     """
 
-    #: name for messages, like "`y_true`"
+    #: Name of the input in messages, such as "`y_true`".
     title: str
-    #: number of rows, including missing values
+    #: Number of rows, including those with missing values.
     rows: int
-    #: pandas index of the rows, or None
+    #: Pandas index of the rows, or None.
     index: Any
 
 
 @dataclass(frozen=True, eq=False)
 class Column(RowAxis):
-    """An input that has one value per row, such as `y_true`, as an Arrow array.
+    """An input with one value per row, such as `y_true`, as an Arrow array.
 
-    `array` has the values in plain types, and `field` describes their type. `declares` is true if
-    the type of the input lists its categories (a pandas categorical or a polars Enum), so that
-    categories without rows count too.
+    `array` has the values in plain types, and `field` describes their type. `declares` is True if
+    the type of the input lists its categories (a pandas categorical or a polars Enum). Categories
+    that do not occur then count, too.
     """
 
     array: pa.ChunkedArray
@@ -71,7 +72,7 @@ class Column(RowAxis):
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
-        """Mask of the rows with null or NaN; None if no value is missing."""
+        """Mask of the rows whose value is null or NaN; None if no value is missing."""
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):
@@ -82,7 +83,7 @@ class Column(RowAxis):
 
     @cached_property
     def floats(self) -> npt.NDArray[np.float64]:
-        """The values converted to float64, with NaN for missing values."""
+        """The values as float64; missing values are NaN."""
         plain = encoding.decode(self.array)
         if stored_kind(self.field, self.array) == "decimal":
             found = np.full(len(plain), np.nan)
@@ -98,8 +99,8 @@ class Column(RowAxis):
 def as_column(title: str, value: object) -> Column:
     """Read one value per row from an array, a Series, a list, or a table with one column.
 
-    `title` names the values in messages. Raises EvidenceError for anything else, and for values
-    that can't be read.
+    EvidenceError is raised for anything else, and for values that can't be read. `title` is the
+    name of the input in messages.
 
     Examples
     --------
@@ -112,14 +113,14 @@ def as_column(title: str, value: object) -> Column:
     index, values = index_of(value), _to_single_column(title, value)
     dtype: Any = getattr(values, "dtype", None)
     categories = getattr(getattr(dtype, "categories", None), "dtype", None)
-    if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):  # of `pandas.cut`: by name
+    if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):  # result of `pandas.cut`
         names = np.array(values.astype(str), object)
         names[np.asarray(values.isna())] = None
         values = names
     elif containers.is_instance_of(categories, "pandas", "IntervalDtype"):
         values = getattr(values, "cat", values).rename_categories(str)
     elif type(values) is np.ndarray and dtype.kind == "U" and dtype.isnative and values.nbytes:
-        # encoded by their bytes, which is eight times as fast as one by one
+        # Encode texts by their bytes, which is eight times as fast as encoding them one by one.
         buffer = pa.py_buffer(np.ascontiguousarray(values))
         cells = pa.Array.from_buffers(pa.binary(dtype.itemsize), len(values), [None, buffer])
         encoded = cells.dictionary_encode()
@@ -139,7 +140,7 @@ def as_column(title: str, value: object) -> Column:
         raise EvidenceError(msg)
     if field.problem is not None:
         numbers = _unify_numbers(values) if field.type.startswith("mixed") else None
-        if numbers is None:  # (named by its title, not as a column)
+        if numbers is None:  # (the message has the title, not a column's name)
             msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
             raise EvidenceError(msg)
         return Column(title, len(numbers), index, *containers.from_sequence(title, numbers))
@@ -152,9 +153,9 @@ def as_column(title: str, value: object) -> Column:
 
 
 def _to_single_column(title: str, value: Any) -> Any:
-    """Convert a value to a container of one value per row, which `from_sequence` accepts.
+    """Convert an input to a container of one value per row, as `from_sequence` accepts it.
 
-    Raises EvidenceError if the value has no such form. `title` names the value in messages.
+    EvidenceError is raised if this is impossible. `title` is the name of the input in messages.
     """
     kind, type_name = containers.kind_of(value), type(value).__name__
     if kind == "path" and not isinstance(value, str):
@@ -183,7 +184,7 @@ def _to_single_column(title: str, value: Any) -> Any:
     if msg:
         raise EvidenceError(msg)
     if kind == "sequence":
-        rows = (list, tuple, np.ndarray)  # of one value each
+        rows = (list, tuple, np.ndarray)  # each row has one value
         if value and all(isinstance(row, rows) and np.shape(row) == (1,) for row in value):
             return [row[0] for row in value]
         return list(value)
@@ -206,7 +207,7 @@ def _to_single_column(title: str, value: Any) -> Any:
 
 
 def _unify_numbers(values: Any) -> list[Any] | None:
-    """Convert numbers of different Python types to one type; return None if not all are numbers.
+    """Convert numbers of different Python types to one type; return None for other values.
 
     Bools become 0 and 1.
     """
@@ -231,11 +232,11 @@ def _unify_numbers(values: Any) -> list[Any] | None:
 def as_array(title: str, value: Any) -> npt.NDArray[Any]:
     """Convert a value to a numpy array; a masked array is returned unchanged.
 
-    Raises EvidenceError if numpy can't convert it. `title` names the value in messages.
+    EvidenceError is raised if numpy can't convert it. `title` is the name of the value in messages.
     """
     if isinstance(value, np.ma.MaskedArray):
         return value
-    # such as a tensor on another device, or one that requires a gradient
+    # This fails, for example, for a tensor that is on another device or requires a gradient.
     with suppress_errors() as caught:
         return np.asarray(value)
     kind = type(value).__name__
@@ -244,23 +245,23 @@ def as_array(title: str, value: Any) -> npt.NDArray[Any]:
 
 
 def is_table(value: Any) -> bool:
-    """Return whether a value is a table with named columns; an array without names is not."""
+    """Return whether a value is a table with named columns, and not an array without names."""
     kind = containers.kind_of(value)
     if kind == "sequence":
         return bool(value) and all(isinstance(row, Mapping) for row in value)
     if kind == "numpy":
         return bool(value.dtype.names)
-    # a stream with columns is a frame of another library
+    # A stream that has columns is a frame of another library.
     return kind in ("pandas", "polars", "lazy", "arrow", "duckdb", "mapping") or (
         kind == "stream" and hasattr(value, "columns")
     )
 
 
 def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
-    """Return the columns of a table by name, as objects of the table's own library.
+    """Return a dict of the columns of a table, as objects of the table's own library.
 
-    All columns are returned unless `names` are given. Raises EvidenceError if a name occurs twice.
-    `title` names the table in messages.
+    By default all columns are returned, else those in `names`. EvidenceError is raised if a name
+    occurs twice. `title` is the name of the table in messages.
     """
     if containers.kind_of(table) == "lazy":
         table = collected(table)
@@ -278,7 +279,7 @@ def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> di
 
 
 def index_of(value: Any) -> Any:
-    """Return the index of a pandas Series or DataFrame; None for anything else."""
+    """Return the index of a pandas Series or DataFrame; None for other values."""
     pandas = containers.kind_of(value) == "pandas" or containers.is_instance_of(
         value, "pandas", "Series"
     )
@@ -286,7 +287,7 @@ def index_of(value: Any) -> Any:
 
 
 def require_same_rows(*parts: RowAxis) -> None:
-    """Raise EvidenceError unless all inputs have the same number of rows and the same pandas index.
+    """Raise EvidenceError if inputs differ in their number of rows or in their pandas index.
 
     Inputs without a pandas index are compared by their number of rows only.
 
@@ -320,7 +321,7 @@ def require_same_rows(*parts: RowAxis) -> None:
 
 
 def rows_of(value: object) -> int | None:
-    """Return the number of rows of a table or array; None for a value without rows, like a model.
+    """Return the number of rows of a table or array; None for other values, such as models.
 
     Examples
     --------
@@ -332,7 +333,7 @@ def rows_of(value: object) -> int | None:
     if isinstance(value, Mapping):
         sizes = [rows_of(item) for item in value.values()]
         known = [size for size in sizes if size is not None]
-        return min(known, default=None if sizes else 0)  # without columns there are no rows
+        return min(known, default=None if sizes else 0)  # no columns: no rows
     if isinstance(value, Source):
         return value.rows
     shape = getattr(value, "shape", None)
@@ -345,13 +346,13 @@ def rows_of(value: object) -> int | None:
 
 
 def in_memory(table: Any, source: Callable[[], Source]) -> Any:
-    """Return features in a form that models take: as given, or as an Arrow table.
+    """Return features in a form that models take.
 
-    Models can't take files, DuckDB relations and streams. For these, `source` is called and the
-    table that it returns is read into memory.
+    Models can't take files, DuckDB relations and streams. For these, `source` is called, and the
+    table that it returns is read into an Arrow table. Other features are returned unchanged.
     """
     kind = containers.kind_of(table)
     read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
-    # frames of other libraries are passed on unchanged
+    # Frames of other libraries are returned unchanged.
     read = read or (kind == "stream" and not hasattr(table, "__array__"))
     return source().whole() if read else table

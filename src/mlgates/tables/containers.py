@@ -1,8 +1,8 @@
 """Find out what kind of container a value is, and convert single columns of it to Arrow.
 
-Containers are recognised by the names of their classes, so that pandas, polars and others are never
-imported here. Columns are converted one by one: a column that can't be converted is unreadable, and
-the others are not affected.
+Containers are recognised by the names of their classes, so that this module never imports pandas,
+polars and other packages. Columns are converted one by one. If one of them can't be converted, it
+is unreadable, and the others are not affected.
 """
 
 import sys
@@ -24,7 +24,7 @@ __all__ = ["is_instance_of", "kind_of"]
 Kind = Literal[
     # tables in memory
     "pandas", "polars", "arrow", "numpy", "mapping", "sequence", "sparse",
-    # tables that are read, or computed, when they are needed
+    # tables that are not in memory; their rows are read or computed when needed
     "lazy", "duckdb", "spark", "reader", "stream", "path",
     # one column
     "pandas column", "polars column", "arrow column",
@@ -50,7 +50,7 @@ _KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name 
 
 
 def kind_of(value: object) -> Kind:
-    """Return the kind of a container, such as "pandas"; a subclass has the kind of its base class.
+    """Return the kind of a container, such as "pandas"; subclasses have the kind of their base.
 
     Examples
     --------
@@ -71,9 +71,9 @@ def kind_of(value: object) -> Kind:
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Return whether a value is an instance of a class, given by the names of package and class.
+    """Return whether a value is an instance of the class `name` of the package `module`.
 
-    The package is not imported.
+    Subclasses count, too. The package is not imported.
     """
     return any(
         base.__name__ == name and base.__module__.partition(".")[0] == module
@@ -82,7 +82,7 @@ def is_instance_of(value: object, module: str, name: str) -> bool:
 
 
 def name_of(value: object) -> str:
-    """Return the name of a value's type with its package, such as ``pandas.DataFrame``."""
+    """Return the name of a value's type, with its package, such as ``pandas.DataFrame``."""
     if value is None:
         return "None"
     package = type(value).__module__.partition(".")[0]
@@ -133,9 +133,9 @@ def columns_in(table: Any) -> Iterable[Any]:
 
 
 def from_sequence(name: str, values: Any) -> ArrowColumn:
-    """Convert one column (an array, a Series, a list or a range) to Arrow.
+    """Convert one column to Arrow: an array, a Series, a list or a range.
 
-    Raises EvidenceError for anything else. `name` is the name of the column.
+    EvidenceError is raised for any other value. `name` is the name of the column.
 
     Examples
     --------
@@ -164,9 +164,10 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
-    """Convert a one-dimensional numpy array to Arrow; NaN stays NaN, and masked cells become null.
+    """Convert a one-dimensional numpy array to Arrow.
 
-    The memory of a contiguous array of numbers is shared.
+    NaN stays NaN, and masked values become null. A contiguous array of numbers is not copied: the
+    result shares its memory.
 
     Examples
     --------
@@ -182,7 +183,7 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
     if dtype.kind in "OT":
         cells = values.astype(object)
         return from_objects(name, cells if mask is None else np.where(mask, None, cells))
-    try:  # convert to native byte order and to a unit that Arrow has
+    try:  # native byte order, and a unit that Arrow has
         native = values if dtype.isnative else values.astype(dtype.newbyteorder("="))
         native = in_arrow_units(native) if dtype.kind in "mM" else native
         return from_arrow(name, pa.array(native, mask=mask, from_pandas=False))
@@ -196,7 +197,8 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
 def from_pandas(name: str, series: Any) -> ArrowColumn:
     """Convert a pandas Series of any dtype to Arrow; its index is ignored.
 
-    NaN in numpy floats stays NaN; NA, None, NaT, and NaN among objects become null.
+    NaN in a numpy array of floats stays NaN. NA, None and NaT become null, and so does NaN in an
+    array of objects.
     """
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -215,9 +217,10 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 
 
 def matrix_of(frame: Any) -> Any | None:
-    """Return the one array in which a pandas frame stores all its numbers; None if there is none.
+    """Return the single numpy array in which a pandas frame stores its numbers, or None.
 
-    Reading this array is much faster than taking the columns of the frame one by one.
+    The result is None if the frame is not stored in this way. Reading this array is much faster
+    than reading the columns of the frame one by one.
     """
     types = set(frame.dtypes)
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
@@ -227,18 +230,19 @@ def matrix_of(frame: Any) -> Any | None:
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
-    """Convert a polars Series to Arrow; only texts are copied.
+    """Convert a polars Series to Arrow.
 
-    Columns of Python objects are converted by the types of their cells.
+    Only texts are copied. A column of Python objects is converted according to the types of its
+    values.
     """
     dtype = str(series.dtype)
-    if dtype == "Object":  # Arrow would read the addresses of the objects
+    if dtype == "Object":  # Arrow would read their addresses
         return from_objects(name, series.to_list())
-    if dtype in {"Int128", "UInt128"}:  # of one type in all batches, whatever their values
+    if dtype in {"Int128", "UInt128"}:  # the same type in all batches
         array, field = from_arrow(name, pa.array(series.to_list(), pa.decimal256(76, 0)))
         return ArrowColumn(array, replace(field, type=dtype.lower()))
     try:
-        # As a frame, because polars 1.20 exports a single series incorrectly.
+        # Export the series in a frame, because polars 1.20 exports a single series incorrectly.
         table = pa.table(series.to_frame())
         return from_arrow(name, table.column(0), table.field(0).metadata)
     except UNCONVERTIBLE:
@@ -254,10 +258,10 @@ def _from_categorical(name: str, series: Any) -> ArrowColumn:
     categories = series.cat.categories
     values, field = from_sequence(name, categories)
     if field.kind == "unreadable":
-        names = [*values.to_pylist(), None]  # code -1 is a missing cell
+        names = [*values.to_pylist(), None]  # code -1 is missing
         cells = [names[code] for code in codes]
         return unreadable(name, f"category of {field.type}", str(field.problem), cells)
-    # pandas gives the categories of an all-missing column the type float or object
+    # If all values are missing, pandas gives the categories the type float or object.
     if len(categories) == 0 and categories.dtype.kind in "fO":
         values = pa.chunked_array([pa.nulls(0)])
     array = pa.DictionaryArray.from_arrays(

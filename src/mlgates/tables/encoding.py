@@ -1,4 +1,4 @@
-"""Convert Arrow columns to numpy arrays or to one dictionary, and add up their bytes."""
+"""Convert Arrow columns to numpy arrays or to dictionary encoding, and add up their bytes."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -29,23 +29,24 @@ __all__ = [
     "to_whole_numbers",
 ]
 
-#: Number of bytes of text whose sum fits into 32 bits: 255 * 2**24 < 2**32.
+#: The sum of so many bytes fits into 32 bits, because 255 * 2**24 < 2**32.
 _BLOCK = 1 << 24
 _LENGTH = 1 << 32
-#: Mean length from which texts are added up one by one.
+#: If the mean length of texts is above this, their bytes are added up text by text.
 _LONG = 1 << 12
-#: The largest whole number, and the largest power of ten, up to which all are exact doubles.
+#: All whole numbers up to `_WHOLE` are exact as doubles, and so are all powers of ten up to the
+#: next number.
 _WHOLE = 1 << 53
 _POWERS = 22
-#: Decimals of up to this many digits have distinct nearest doubles.
+#: Distinct decimals of up to this many digits have distinct nearest doubles.
 _DIGITS = 15
 
 
 def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
-    """Raise EvidenceError unless all texts of a column are valid UTF-8.
+    """Raise EvidenceError if a text of a column is not valid UTF-8.
 
-    Arrow reads texts without checking their bytes, which may be Latin-1. `title` names the column
-    in the message, and `first_row` is the number of its first row in the table.
+    Arrow reads texts without checking their bytes, which could be Latin-1, for example. `title` is
+    the name of the column in messages, and `first_row` is the number of its first row in the table.
     """
     for chunk in array.chunks:
         try:
@@ -72,7 +73,7 @@ def _is_utf8(cell: bytes) -> bool:
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without dictionary encoding; other columns are returned unchanged."""
+    """Return a column without dictionary encoding; a column that has none is returned unchanged."""
     if not pa.types.is_dictionary(array.type):
         return array
     return pa.chunked_array(
@@ -83,9 +84,9 @@ def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
 def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
     """Dictionary-encode a column: one dictionary of distinct values, with 32-bit indices.
 
-    The dictionaries of a column that is already encoded may differ between chunks, repeat values,
-    and contain null. In the result, the dictionary contains no null and missing cells have null
-    indices. Values of a given dictionary that occur in no row are kept.
+    In the result, the dictionary contains no null, and missing values have null indices. A column
+    that is already encoded is encoded again, because its dictionaries can differ between chunks,
+    repeat values, and contain null. Values of its dictionaries that occur in no row are kept.
 
     Examples
     --------
@@ -118,15 +119,16 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask, one bool per row, that is true for nulls; columns of any type are accepted."""
+    """Return a mask, one bool per row, that is True for nulls; a column can have any type."""
     if pa.types.is_union(array.type):
-        # Unions have no validity bitmap, and older Arrow does not look into their children.
+        # Unions have no validity bitmap, and older versions of Arrow do not find nulls in their
+        # children.
         return np.array([cell is None for cell in array.to_pylist()], np.bool_)
     return np.asarray(to_numpy(pc.is_null(array)), np.bool_)
 
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Convert a column of bools, integers or floats to numpy, leaving out nulls.
+    """Convert a column of bools, integers or floats to numpy; nulls are left out.
 
     If possible, nothing is copied.
     """
@@ -137,15 +139,15 @@ def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
-    """Convert a column of floats to a numpy array with one value per row, NaN for nulls."""
+    """Convert a column of floats to a numpy array with one value per row; nulls become NaN."""
     return filled(array, np.nan)
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Convert decimals to the nearest doubles, leaving out nulls.
+    """Convert decimals to the nearest doubles; nulls are left out.
 
     Arrow's own cast multiplies by a rounded power of ten. It can convert 0.3 with one decimal place
-    and 0.3 with two places to different doubles.
+    and 0.30 with two decimal places to different doubles.
 
     Examples
     --------
@@ -163,7 +165,7 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
             units, upper = words[::2], words[1::2]
             fits = units.min() >= -_WHOLE and units.max() <= _WHOLE
             if fits and np.array_equal(upper, units >> 63):
-                # Both operands are exact, so the division rounds once, to the nearest double.
+                # Both operands are exact, so only the division rounds, to the nearest double.
                 parts.append(np.asarray(units / float(10**scale)))
                 continue
         doubles = present.cast(pa.large_string()).cast(pa.float64())
@@ -172,10 +174,10 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
-    """Return whether distinct decimals are still distinct after they are rounded to doubles.
+    """Return whether distinct decimals are still distinct after rounding to doubles.
 
-    If the type has no decimal places, each number must also be exactly equal to its double. Small
-    numbers always are; larger numbers are rounded and compared.
+    If the type has no decimal places, each number must also equal its double exactly. Numbers of
+    few digits always pass. Other numbers are rounded and compared.
 
     Examples
     --------
@@ -186,7 +188,7 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
     scale, ends = decimals.type.scale, pc.min_max(decimals).values()
     known = [end.as_py() for end in ends if end.is_valid]
     most = Decimal((0, (1,), _DIGITS - scale)) if scale > 0 else Decimal(_WHOLE)
-    # Comparing and copying don't depend on the user's decimal context.
+    # Use only comparisons and copies, because these don't depend on the user's decimal context.
     if all(end.copy_abs() <= most for end in known):
         return True
     distinct = decimals.drop_null().unique()
@@ -198,7 +200,7 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert times to integers: dates to days, other times to multiples of their unit.
+    """Convert times to integers: dates to days, other times to numbers of their unit.
 
     Integers are returned unchanged.
     """
@@ -209,16 +211,16 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of all bytes of the texts of a column, plus 2**32 times the number of bytes.
+    """Return the sum of all bytes of a column's texts, plus 2**32 times the number of bytes.
 
-    Nulls are left out. The sum is a part of the checksum of a column.
+    Nulls are left out. The result is a part of the checksum of a column.
     """
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
         chunk = as_bytes(part)
         data = offsets_and_bytes(chunk)[1]
         if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
-            # Arrow allows any bytes in null cells; they are not part of the values.
+            # Remove nulls, because the bytes of a null in Arrow can be any.
             data = offsets_and_bytes(chunk.drop_null())[1]
         total += len(data) * _LENGTH
         for start in range(0, len(data), _BLOCK):
@@ -227,16 +229,16 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return a weight for each text: its sum of bytes plus 2**32 times its length, modulo 2**64.
+    """Return for each text the sum of its bytes plus 2**32 times its length, modulo 2**64.
 
-    Each result is what `bytes_sum` returns for a column of this text alone. `dictionary` has the
-    texts, without nulls.
+    This is what `bytes_sum` returns for a column of this single text. `dictionary` has the texts,
+    without nulls.
     """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
     lengths = np.diff(offsets).astype(np.uint64)
     ends = offsets - offsets[0]
-    if len(data) > _LONG * len(lengths):  # without eight bytes of memory for each byte
+    if len(data) > _LONG * len(lengths):  # needs less memory
         texts = (data[start:end] for start, end in pairwise(ends))
         sums = np.fromiter((np.add.reduce(text, dtype=np.uint64) for text in texts), np.uint64)
         return np.asarray(sums + lengths * np.uint64(_LENGTH))
@@ -246,7 +248,7 @@ def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def as_bytes(array: pa.Array) -> pa.Array:
-    """Convert fixed-size binary to variable-size binary; other columns are returned unchanged."""
+    """Convert fixed-size binary to variable-size binary; other arrays are returned unchanged."""
     fixed = pa.types.is_fixed_size_binary(array.type)
     return array.cast(pa.binary()) if fixed else array
 
@@ -254,8 +256,8 @@ def as_bytes(array: pa.Array) -> pa.Array:
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Return the offsets of the texts of a chunk, and the bytes of all its texts.
 
-    The number of offsets is the number of texts plus 1. Text i has the bytes from ``offsets[i] -
-    offsets[0]`` to ``offsets[i + 1] - offsets[0]``, without the last one.
+    There is one offset more than there are texts. The bytes of text i begin at ``offsets[i] -
+    offsets[0]`` and end before ``offsets[i + 1] - offsets[0]``.
     """
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)

@@ -1,9 +1,9 @@
-"""Convert values that users write in options (limits, sets, categories) to a column's type.
+"""Convert the values that users write in options (limits, allowed values) to a column's type.
 
-A written number means the value that the column would store for it: ``0.1`` is the nearest float32
-in a column of float32, and one tenth in a column of decimals. From there on all comparisons are
-exact. In double precision they would be wrong for integers beyond 2**53, for decimals, and for
-times in nanoseconds.
+A number in an option means the value that the column would store for this number: ``0.1`` is the
+nearest float32 for a column of float32, and one tenth for a column of decimals. After this
+conversion, all comparisons are exact. In double precision, comparisons would be wrong for integers
+beyond 2**53, for decimals, and for times in nanoseconds.
 """
 
 import math
@@ -36,23 +36,23 @@ __all__ = [
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
 _EPOCH = date(1970, 1, 1).toordinal()
-#: Precise enough for every decimal of Arrow.
+#: A decimal context with enough digits for every decimal of Arrow.
 _WIDE = Context(prec=100)
 
 Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return a value as the number that a column of an Arrow type would store, as a Fraction.
+    """Return the number that a column of an Arrow type would store for a value, as a Fraction.
 
-    For a floating type, it is the value of this type that is nearest. For a decimal type, a float
-    is read as Python prints it, so that ``0.1`` is exactly one tenth. A date is a number of days,
-    and another time a number of the units of `type_`, such as milliseconds. An infinite value is
+    For a floating type, this is the nearest value of the type. For a decimal type, a float is read
+    as Python prints it, so that ``0.1`` is exactly one tenth. A date becomes a number of days, and
+    another time a number of the units of `type_`, such as milliseconds. An infinite value is
     returned as a float.
 
-    Returns None if the value is missing (NaN, NaT) or can't equal a value of this type, such as a
-    text in a column of integers. Raises EvidenceError if only the value or only the type has a
-    time zone.
+    The result is None if the value is missing (NaN, NaT), or if no value of this type can equal it,
+    such as a text for a column of integers. EvidenceError is raised if only the value or only the
+    type has a time zone.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
 
 
 def _dtype_of(type_: pa.DataType) -> np.dtype[Any]:
-    """Return numpy's type of an Arrow type of numbers; Arrow's own method may load pandas."""
+    """Return the numpy dtype of an Arrow type of numbers. (Arrow's own method may load pandas.)"""
     if pa.types.is_floating(type_):
         return np.dtype(f"f{type_.bit_width // 8}")
     kind = "u" if pa.types.is_unsigned_integer(type_) else "i"
@@ -111,7 +111,10 @@ def _to_fraction(value: Real | Decimal, *, as_text: bool) -> Exact | None:
 
 
 def _nearest(number: Fraction, dtype: np.dtype[Any]) -> Fraction:
-    """Round to the nearest number of a floating dtype; a number beyond its range is not changed."""
+    """Return the number of a floating dtype that is nearest to a fraction.
+
+    A fraction beyond the dtype's range is returned unchanged.
+    """
     try:
         with np.errstate(over="ignore", under="ignore"):
             nearest = float(dtype.type(float(number)))
@@ -121,9 +124,10 @@ def _nearest(number: Fraction, dtype: np.dtype[Any]) -> Fraction:
 
 
 def _instant(value: object, zone: str | None) -> int | None:
-    """Convert a date or datetime to nanoseconds since 1970-01-01; None for other values.
+    """Convert a date or datetime to nanoseconds since 1970-01-01; return None for other values.
 
-    `zone` is the time zone of the column. Raises EvidenceError if only one of them has a time zone.
+    `zone` is the time zone of the column. EvidenceError is raised if only the column or only the
+    value has a time zone.
     """
     if isinstance(value, np.datetime64):
         count, offset = _numpy_nanoseconds(value), None
@@ -171,7 +175,9 @@ def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
 
 
 def ceil_float(value: Exact) -> float:
-    """Round up to a double, so that ``x < value`` is the same as ``x < ceil_float(value)``.
+    """Return the smallest double that is at least `value`.
+
+    For a double ``x``, ``x < value`` is the same as ``x < ceil_float(value)``.
 
     Examples
     --------
@@ -182,7 +188,10 @@ def ceil_float(value: Exact) -> float:
 
 
 def floor_float(value: Exact) -> float:
-    """Round down to a double, so that ``x > value`` is the same as ``x > floor_float(value)``."""
+    """Return the largest double that is at most `value`.
+
+    For a double ``x``, ``x > value`` is the same as ``x > floor_float(value)``.
+    """
     if isinstance(value, float):
         return value
     try:
@@ -193,7 +202,7 @@ def floor_float(value: Exact) -> float:
 
 
 def to_decimal(units: int, scale: int) -> Decimal:
-    """Return ``units / 10**scale`` as a Decimal, independent of the current decimal context."""
+    """Return ``units / 10**scale`` as a Decimal; the current decimal context has no effect."""
     return Decimal(units).scaleb(-scale, _WIDE)
 
 
@@ -206,9 +215,10 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
 def same_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> pa.Array:
-    """Convert the values that a column of a type can contain to an Arrow array of this type.
+    """Convert the values that a column can contain to an Arrow array of the column's type.
 
-    The rules are those of `stored_values`. For a floating type, zero becomes both 0.0 and -0.0.
+    Other values are left out. `stored_values` has the rules. For a floating type, zero becomes both
+    0.0 and -0.0.
 
     Examples
     --------
@@ -224,13 +234,13 @@ def same_values(
 def stored_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """Convert the values that a column of a type can contain; return them and their positions.
+    """Convert the values that a column can contain; return them and their positions in `values`.
 
-    The first item is an Arrow array of the type. The second item has the position in `values` of
-    each of its elements. Values that no cell can equal are left out. Numbers are converted as
-    `exact` does; a bool is not a number, and a text equals only texts. `given` is the original type
-    of the column, by default `type_`. It differs for float16, which is converted to float32 when
-    the column is read.
+    The first result is an Arrow array of the type `type_`, and the second has the position in
+    `values` of each of its elements. Values that no value of the column can equal are left out.
+    Numbers are converted as in `exact`. A bool is not a number, and a text equals only texts.
+    `given` is the type of the column in the user's table, by default `type_`. It differs for
+    float16, which is converted to float32 when the column is read.
 
     Examples
     --------
@@ -246,10 +256,10 @@ def stored_values(
 
 
 def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Callable[[Any], object]]:
-    """Return the Arrow type that values are converted to first, and the function that does it.
+    """Return the Arrow type to which values are converted first, and the function that converts.
 
-    The function converts one value. It returns None for a value that no cell of the column can
-    equal. `type_` is the type of the column, and `given` is its type before it was read.
+    The function converts one value. It returns None for a value that no value of the column can
+    equal. `type_` is the type of the column, and `given` is its type in the user's table.
     """
     kinds = pa.types
     if kinds.is_string(type_) or kinds.is_large_string(type_):

@@ -1,8 +1,8 @@
 """Names and types of columns, and their conversion to a few plain Arrow types.
 
-The rest of mlgates handles few Arrow types. Views become large strings, run ends are decoded,
-extension types are replaced by their storage, half floats are widened. A column of any other type
-is unreadable: each cell that has a value is replaced by the name of its type.
+The rest of mlgates handles few Arrow types. String views become large strings, run-end encoding is
+decoded, extension types are replaced by their storage, and half floats become float32. A column of
+any other type is "unreadable": each of its values is replaced by the name of the value's type.
 """
 
 import re
@@ -29,7 +29,8 @@ __all__ = [
     "stored_kind",
 ]
 
-# Extension types whose storage (a count of periods, two ends, unknown bytes) is not the value.
+# Extension types that can't be replaced by their storage: a number of periods, two ends of an
+# interval, or unknown bytes.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
 _EXTENSION_NAME = b"ARROW:extension:name"
 _TYPE_IDS = {
@@ -47,7 +48,7 @@ _TYPE_IDS = {
     "DENSE_UNION SPARSE_UNION",
     "null": "NA",
 }
-#: Users' names of types that Arrow calls otherwise.
+#: Names that users write for types, where Arrow's name differs.
 _TYPE_NAMES = {
     "double": "float64",
     "float": "float32",
@@ -75,19 +76,19 @@ class Field:
     name : str
         Name of the column.
     kind : str
-        Kind of its values: a key of `_TYPE_IDS` such as "int", "null" for a column of nulls without
-        a type, or "unreadable".
+        Kind of the column's values, such as "int" (a key of `_TYPE_IDS`). "null" is a column of
+        nulls without a type. "unreadable" is a column that can't be read.
     type : str
-        Arrow's name of the type that the column had when it was given. For an unreadable column,
-        the types of its cells.
+        Arrow's name of the type that the column has in the user's table. For an unreadable column,
+        the types of its values.
     encoded : bool
         Whether the column is dictionary-encoded (categorical).
     unit : str or None
         "s", "ms", "us" or "ns" for times, timestamps and durations, else None.
     zone : str or None
-        Time zone of timestamps, None if they have none.
+        Time zone of timestamps. None if they have none, and for other kinds.
     problem : str or None
-        For an unreadable column, why it is unreadable and what to do.
+        For an unreadable column, why it can't be read and what to do. Else None.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Field:
 
     @property
     def type_name(self) -> str:
-        """The type under the name that users write, followed by Arrow's name if that differs.
+        """The name that users write for the type, followed by Arrow's name if that differs.
 
         Examples
         --------
@@ -123,16 +124,16 @@ TableSchema = Mapping[str, Field]
 
 
 class ArrowColumn(NamedTuple):
-    """A column converted to plain Arrow types, and its name and type."""
+    """A column in plain Arrow types (`array`), and its name and type (`field`)."""
 
     array: pa.ChunkedArray
     field: Field
 
 
 def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
-    """Raise EvidenceError unless there is at least one column name and all are distinct strings.
+    """Raise EvidenceError if there are no column names, or if they are not distinct strings.
 
-    `remedy` is the advice for names that are not strings.
+    `remedy` is the advice that the message gives for names that are not strings.
     """
     names = list(names)
     if not names:
@@ -154,9 +155,9 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
 
 
 def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
-    """Build the error for columns that a table does not have; it suggests a similar name."""
+    """Return an EvidenceError for columns that a table lacks; it suggests a similar name."""
     names = list(names)
-    short = [name for name in names[:1_000] if len(name) <= 200]  # comparing long names takes long
+    short = [name for name in names[:1_000] if len(name) <= 200]  # long names take long
     near = did_you_mean(absent[0], short) if len(absent) == 1 else ""
     return EvidenceError(
         f"the table has no column {few(absent)}{near or f'; it has {few(names, 20)}'}"
@@ -164,7 +165,7 @@ def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
 
 
 def few(names: Iterable[object], most: int = 5) -> str:
-    """Format the first names of a list for a message, and how many are left out.
+    """Format the first `most` names of a list for a message, and the number of the other names.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def few(names: Iterable[object], most: int = 5) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a string is valid Unicode; Arrow can't store lone surrogates."""
+    """Return whether a string is valid Unicode (without lone surrogates), which Arrow requires."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -188,10 +189,11 @@ def is_unicode(text: str) -> bool:
 def field_of(
     name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
 ) -> Field:
-    """Describe a column of an Arrow type; the kind of an unsupported type is "unreadable".
+    """Return the name and type of a column, as a `Field`, from its Arrow type.
 
-    `metadata` is the metadata of the Arrow field. It has the name of the column's extension type if
-    that type is not registered in this process.
+    If the type is not supported, the kind is "unreadable". `metadata` is the metadata of the Arrow
+    field. If the column's extension type is not registered in this process, its name is in the
+    metadata.
 
     Examples
     --------
@@ -216,7 +218,7 @@ def field_of(
             break
     kind = _KINDS.get(inner.id, "unreadable")
     if kind == "decimal" and inner.scale <= 0:
-        kind = "int"  # the form of integers beyond 64 bits, such as sums of DuckDB
+        kind = "int"  # integers beyond 64 bits, such as sums of DuckDB
     if opaque in _OPAQUE:
         kind, label = "unreadable", opaque
     if kind == "unreadable":
@@ -234,8 +236,8 @@ def field_of(
 def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
     """Return the kind of the values that Arrow stores for a column.
 
-    It is the kind of the field, except for integers beyond 64 bits: Arrow stores them as decimals,
-    and "decimal" is returned.
+    This is the kind of the field, except for integers beyond 64 bits. Arrow stores these as
+    decimals, so the result is "decimal".
 
     Examples
     --------
@@ -251,24 +253,25 @@ def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
 def from_arrow(
     name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
 ) -> ArrowColumn:
-    """Convert an Arrow array to plain types, and describe it.
+    """Convert an Arrow array to plain types, and return it with its name and type.
 
-    `metadata` is that of the Arrow field, see `field_of`.
+    `metadata` is the metadata of the Arrow field, see `field_of`.
     """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     try:
         return ArrowColumn(normalise(chunked, field), field)
-    except pa.ArrowInvalid:  # a date64 that is no midnight, or beyond the range of days
+    except pa.ArrowInvalid:  # a date64 with a time of day, or out of range
         problem = f"column {name!r} holds values outside the range of its type {field.type}"
         cells = _type_names(chunked, field.type).to_pylist()
         return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
-    """Convert a column to plain types chunk by chunk; chunks that already have one are not copied.
+    """Convert a column to plain types, chunk by chunk.
 
-    In an unreadable column each cell that has a value becomes the name of the type.
+    Chunks that already have a plain type are not copied. In an unreadable column, each value is
+    replaced by the name of the type.
     """
     if field.kind == "unreadable":
         return _type_names(array, field.type)
@@ -281,17 +284,21 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Build an unreadable column, in which each cell with a value has the name of its type instead.
+    """Create an unreadable column, in which each value is replaced by the name of its type.
 
-    `cells` has this name for each cell, None for a missing one. `label` is the text to show as the
-    type of the whole column. `problem` is a sentence with the cause and the remedy.
+    `cells` has this name for each row, or None if the value is missing. `label` is the type of the
+    whole column, for messages. `problem` is a sentence that says why the column can't be read and
+    what to do.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Return the message for a column of an unsupported type, which says what to do."""
+    """Return a message that a column has an unsupported type, and what to do.
+
+    `name` is the column and `label` its type.
+    """
     return (
         f"column {name!r} has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
@@ -299,7 +306,7 @@ def no_plain_form(name: str, label: str) -> str:
 
 
 def is_unsupported(field: Field) -> bool:
-    """Return whether a column is unreadable because of its type, not because of some values.
+    """Return whether a column can't be read because of its type, and not because of some values.
 
     Examples
     --------
@@ -309,7 +316,7 @@ def is_unsupported(field: Field) -> bool:
     return field.problem == no_plain_form(field.name, field.type)
 
 
-#: Plain types of the types for which a cast is enough.
+#: Types that are converted to plain types by a cast, and these plain types.
 _CASTS = {
     pa.lib.Type_STRING_VIEW: pa.large_string(),
     pa.lib.Type_BINARY_VIEW: pa.large_binary(),
@@ -319,13 +326,13 @@ _CASTS = {
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
-    """Return the plain type to cast a type to; None for dictionary, run-end and extension types."""
+    """Return the plain type to which a type is cast; None if a cast is not enough."""
     encoded = arrow_type.id in (pa.lib.Type_DICTIONARY, pa.lib.Type_RUN_END_ENCODED)
     if encoded or isinstance(arrow_type, pa.BaseExtensionType):
         return None
     is_decimal = _KINDS.get(arrow_type.id) == "decimal"
     if is_decimal and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
-        # Arrow's own functions refuse a negative scale.
+        # Arrow's functions refuse decimals with a negative scale.
         scale = max(arrow_type.scale, 0)
         precision = min(arrow_type.precision + scale - arrow_type.scale, 76)
         make = pa.decimal128 if precision <= 38 else pa.decimal256
@@ -334,7 +341,7 @@ def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Convert one chunk to plain types; a dictionary-encoded chunk stays so."""
+    """Convert one chunk to plain types; a dictionary-encoded chunk stays dictionary-encoded."""
     if isinstance(array.type, pa.BaseExtensionType):
         if array.type.extension_name == "arrow.bool8":
             return array.storage.cast(pa.bool_())
@@ -347,7 +354,7 @@ def _plain(array: pa.Array) -> pa.Array:
     if not pa.types.is_dictionary(array.type):
         return array.cast(_plain_type(array.type))
     codes, values, ordered = array.indices, array.dictionary, array.type.ordered
-    if values.null_count:  # missing cells become missing codes instead of codes of a null
+    if values.null_count:  # a missing value gets no code, not the code of a null
         valid = values.is_valid().to_numpy(zero_copy_only=False)
         codes = pa.array(np.cumsum(valid) - 1, codes.type, mask=~valid).take(codes)
         values = values.drop_null()
@@ -359,5 +366,5 @@ def _plain(array: pa.Array) -> pa.Array:
 
 
 def _type_names(array: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
-    """Return an array with the text `label` in each cell that has a value, and null elsewhere."""
+    """Return an array that has the text `label` in place of each value; nulls stay null."""
     return pc.if_else(array.is_valid(), pa.scalar(label), pa.scalar(None, pa.string()))

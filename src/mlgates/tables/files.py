@@ -29,16 +29,17 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     Parameters
     ----------
     paths : path or sequence of paths
-        A file that ends in ``.csv`` or ``.tsv``, compressed or not, is read whole. Its types are
-        inferred from all rows: numbers, true and false, ISO dates and times, else text. Integers
-        with leading zeros, such as postal codes, are text. Empty cells are missing, and so are
-        ``NA``, ``N/A``, ``NaN`` and ``NULL`` in columns that are not text. Everything else is
-        Parquet, and streamed.
+        Files, or folders of Parquet files. A file whose name ends in ``.csv`` or ``.tsv``,
+        compressed or not, is read into memory. The types of its columns are inferred from all rows:
+        numbers, true and false, ISO dates and times, else text. Integers with leading zeros, such
+        as postal codes, are text. Empty cells are missing values, and so are ``NA``, ``N/A``,
+        ``NaN`` and ``NULL`` in columns that are not text. Any other file must be Parquet, and is
+        read in batches.
 
     Raises
     ------
     EvidenceError
-        If a file can't be read, or the files differ in their columns.
+        If a file can't be read, or if the files have different columns.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
 
 def _open_path(path: Path) -> Source:
     """Open a Parquet file, or a folder of Parquet files, as a `Source`."""
-    first, *more = str(path).split("\n")  # a string that is no path may be data
+    first, *more = str(path).split("\n")  # a string with several lines may be data
     shown = f"{first + '...' if more else first!r:.200}"
     try:
         if path.is_dir():
@@ -94,7 +95,7 @@ def _open_path(path: Path) -> Source:
 
 
 def _delimiter(path: Path) -> str | None:
-    """Return the delimiter of a CSV or TSV file, by its name; None for other files and folders."""
+    """Return the delimiter of a CSV or TSV file, known from its name; None for other files."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
@@ -113,7 +114,7 @@ def _read_csv(path: Path, delimiter: str) -> Source:
         msg = f"the CSV file {str(path)!r} can't be read: {why}"
         raise EvidenceError(msg) from error
     for place, field in enumerate(table.schema):
-        if pa.types.is_binary(field.type):  # what the reader makes of text that is not UTF-8
+        if pa.types.is_binary(field.type):  # the reader's type for text that is not UTF-8
             msg = (
                 f"column {field.name!r} of the CSV file {str(path)!r} holds text that is not "
                 "valid UTF-8; decode it with its own encoding, such as Latin-1, and give the table"
@@ -127,7 +128,7 @@ def _read_csv(path: Path, delimiter: str) -> Source:
 
 
 def _keep_leading_zeros(table: pa.Table, path: Path, parse: csv.ParseOptions) -> pa.Table:
-    """Replace columns of integers that were written with leading zeros, like 01234, by texts.
+    """Replace columns of integers by texts if integers were written with leading zeros, like 01234.
 
     The file is read again for these columns. Other columns of `table` are unchanged.
     """

@@ -30,7 +30,7 @@ from mlgates.tables.source import Source, joined
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"-?[0-9]{1,38}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-# Formats of tables whose files also hold rows that are no longer part of the table.
+# Formats of tables whose files can also contain rows that are no longer part of the table.
 _FORMATS = {
     "_delta_log": ("a Delta table", "polars.scan_delta(path)"),
     "metadata": ("an Iceberg table", "polars.scan_iceberg(path)"),
@@ -43,8 +43,8 @@ _FORMATS = {
 class _Part:
     """One Parquet file of a folder.
 
-    `shown` is its path below the folder, for messages. `rows` is its number of rows. `keys` has the
-    keys and values in the names of its parent folders, such as ``year=2025``.
+    `shown` is its path below the folder, for messages. `rows` is its number of rows. `keys` is a
+    dict of the keys and values in the names of its parent folders, such as ``year=2025``.
     """
 
     path: Path
@@ -57,14 +57,15 @@ class _Part:
 def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) -> Source:
     """Open all Parquet files below a folder, in the order of their paths, as one `Source`.
 
-    A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's form,
-    in which ``%20`` is a space). A key is an integer if all of its values are, or a date if all are
-    ISO dates, else a text; `types` gives another type. If the files also have a column with the
-    name of a key, all values of this column must equal the value in the name of the folder.
+    If the path of a file contains a folder named ``key=value``, all rows of the file have this
+    value in a column ``key``. (This is Hive's form, in which ``%20`` is a space.) The type of the
+    column is integer if all values of the key are integers, date if all are ISO dates, and else
+    text. `types` can give other types. If the files also have a column with the name of a key, all
+    values of this column must equal the value in the name of the folder.
 
-    Files and folders with names that begin with a dot or an underscore are ignored, except folders
+    Files and folders whose names begin with a dot or an underscore are ignored, except folders
     ``_key=value``. EvidenceError is raised if any other file is not a Parquet file or can't be
-    read; it is not left out, because the rows in it may have drifted.
+    read. Such a file is not ignored, because its rows could be those that break a rule.
 
     Examples
     --------
@@ -92,7 +93,8 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
 def check_format(path: Path) -> None:
     """Raise EvidenceError if a file or folder belongs to a Delta, Iceberg, Hudi or similar table.
 
-    The files of such a table may have deleted rows; only its log says which rows are current.
+    The files of such a table can contain deleted rows. Only the table's log says which rows are
+    valid.
     """
     folder = (path if path.is_dir() else path.parent).resolve()
     _check_format(folder)
@@ -121,7 +123,7 @@ def _is_iceberg(metadata: Path) -> bool:
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the Parquet files below a folder in the order of their paths.
 
-    Each file comes with its path inside the folder.
+    Each file comes with its path relative to the folder.
     """
     waiting = [(folder, "", True)]
     while waiting:
@@ -149,10 +151,10 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_hidden(path: Path, shown: str) -> bool:
-    """Return whether a file or folder is left out; raise EvidenceError for a link to a folder.
+    """Return whether a file or folder is ignored; raise EvidenceError for a link to a folder.
 
-    It is left out if its name begins with a dot or an underscore, except for folders
-    ``_key=value``. `shown` is its path below the folder that is read, for the error.
+    Names that begin with a dot or an underscore are ignored, except those of folders
+    ``_key=value``. `shown` is the path below the folder that is read, for messages.
     """
     is_folder = path.is_dir()
     if path.name.startswith(".") or (
@@ -166,9 +168,10 @@ def _is_hidden(path: Path, shown: str) -> bool:
 
 
 def _keys_of(shown: str) -> dict[str, str | None]:
-    """Return the keys and values in the names of a file's parent folders, such as ``year=2025``.
+    """Return a dict of the keys and values in the names of a file's parent folders.
 
-    `shown` is the path of the file below the folder that is read.
+    An example of such a name is ``year=2025``. `shown` is the path of the file below the folder
+    that is read.
     """
     keys: dict[str, str | None] = {}
     for part in shown.split("/")[:-1]:
@@ -189,10 +192,10 @@ def _keys_of(shown: str) -> dict[str, str | None]:
 
 
 def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
-    """Build the `Source` of all files of a folder.
+    """Return the `Source` of all files of a folder.
 
-    Keys in folder names become columns. `types` has the types of such columns by name; the type of
-    any other key is inferred from its values.
+    Keys in folder names become columns. `types` has the types of such columns by name. For other
+    keys, the type is inferred from the values.
     """
     first = parts[0]
     stored, keys = first.columns.fields, list(first.keys)
@@ -219,7 +222,7 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     check_names([*stored, *cells])
 
     def tables(names: list[str]) -> Iterator[pa.Table]:
-        # A file yields no rows without a column of its own.
+        # Read at least one column of the file, because otherwise no rows would be returned.
         own = [name for name in names if name in stored] or list(stored)[:1]
         checked = [name for name in own if name in first.keys]
         for position, part in enumerate(parts):
@@ -243,9 +246,9 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
 
 
 def _parsed_keys(values: list[str | None], wanted: pa.DataType | None) -> pa.Array:
-    """Convert the values of a key, one per file, to an Arrow type that fits all of them.
+    """Convert the values of a key, one per file, to an Arrow array of a type that fits all of them.
 
-    `wanted` is the type to try first, if any.
+    `wanted` is the type to try first; None if there is none.
     """
     texts = pa.array(values, pa.large_string())
     known = [value for value in values if value is not None]
@@ -267,9 +270,10 @@ def _parsed_keys(values: list[str | None], wanted: pa.DataType | None) -> pa.Arr
 
 
 def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
-    """Raise EvidenceError unless all values of a column equal the one in the folder's name.
+    """Raise EvidenceError if values of a column differ from the value in the folder's name.
 
-    `part` is a file, and `name` is the key in the names of its folders.
+    `part` is a file, `name` is the key in the name of its folder, and `column` is the column with
+    this name.
     """
     text = part.keys[name]
     values = encoding.decode(column).unique().to_pylist()
@@ -300,7 +304,7 @@ def _matches_name(value: Any, text: str | None) -> bool:
             return Decimal(text) == value
         if isinstance(value, float):
             return float(text) == value
-        if isinstance(value, date):  # also a datetime
+        if isinstance(value, date):  # or a datetime
             return type(value).fromisoformat(text) == value
     except (ValueError, InvalidOperation, TypeError):
         return False

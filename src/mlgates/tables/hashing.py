@@ -1,4 +1,4 @@
-"""Hashes of texts, and hashes of rows: equal rows have equal hashes, also in different tables."""
+"""Hashes of texts and of rows: equal rows have equal hashes, even in different tables."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,26 +18,27 @@ from mlgates.tables.field import Field, stored_kind
 __all__ = ["RowHashes", "mixed", "row_hashes", "text_hashes"]
 
 Words = npt.NDArray[np.uint64]
-#: Two hashes of 64 bits for each row, as rows of an array of shape (2, n).
+#: Two hashes of 64 bits for each of n rows: an array of shape (2, n).
 RowHashes = Words
 
-#: Rows hashed at a time; they fit into the cache of a processor.
+#: Number of rows that are hashed at a time. They fit into the processor's cache.
 _BLOCK = 1 << 14
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _STEP = 0x9E3779B97F4A7C15
 _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
 _MASK = (1 << 64) - 1
-#: Odd factors of the two hashes of a text.
+#: Factors of the two hashes of a text. They are odd numbers.
 _FACTORS = _STEP, 0xD6E8FEB86659FD93
-#: Bytes up to which all texts are hashed together.
+#: The first so many bytes of all texts are hashed together.
 _COMMON = 32
-#: Masks for words of which 0, 1, ..., 8 bytes belong to the text.
+#: Masks that keep 0, 1, ..., 8 bytes of a word of eight bytes.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
 _DAY = 86_400
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _TWO_63 = 2.0**63
-#: What distinguishes values of different kinds that have the same bits.
+#: A number for each kind of value, so that values of different kinds with the same bits get
+#: different hashes.
 _TAGS = {
     "number": 1, "fraction": 2, "large": 3, "bool": 4, "string": 5, "binary": 6, "naive": 7,
     "zoned": 8, "duration": 9, "time": 10, "missing": 11,
@@ -50,21 +51,22 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     Parameters
     ----------
     columns : sequence of (pyarrow.ChunkedArray, Field)
-        Plain columns of equal length.
+        Columns of equal length in plain Arrow types, see `mlgates.tables.field`.
 
     Returns
     -------
     numpy.ndarray of uint64, shape (2, n)
-        Equal rows have equal hashes; rows are equal if all values are equal. Numbers of different
-        types can be equal, such as 1, 1.0 and Decimal("1.00"); a decimal with a fraction equals the
-        nearest double. Times are equal if they mean the same moment,
-        whatever their unit. A date equals its midnight without a time zone, and null equals NaN.
-        Different rows have the same pair of hashes with a probability of about 2**-128.
+        The two hashes of each row. Rows are equal if all their values are equal, and equal rows
+        have equal hashes. Numbers of different types can be equal, such as 1, 1.0 and
+        Decimal("1.00"). A decimal with a fraction equals the nearest double. Times are equal if
+        they mean the same moment, even if their units differ. A date equals its midnight without a
+        time zone. Null equals NaN. Two different rows have the same pair of hashes with a
+        probability of about 2**-128.
 
     Raises
     ------
     EvidenceError
-        For a column that is nested or can't be read.
+        If a column is nested or can't be read.
 
     Examples
     --------
@@ -88,9 +90,9 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
 
 
 def mixed(words: Words) -> Words:
-    """Mix the bits of each word, so that similar words differ in many bits; overwrite `words`.
+    """Mix the bits of each integer in `words`, in place, and return `words`.
 
-    Different words stay different.
+    Similar integers become very different. Different integers stay different.
     """
     words ^= words >> _SHIFTS[0]
     words *= _FIRST
@@ -101,11 +103,10 @@ def mixed(words: Words) -> Words:
 
 
 def _words(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
-    """Return three arrays with one 64-bit integer per row: two words and a tag.
+    """Return three 64-bit integers for each row: a word for each of the two hashes, and a tag.
 
-    The words are computed from the value of the cell; the first is used for the first hash of a
-    row, and the second for the second hash. The tag is a number for the kind of the value. It makes
-    the hashes of values of different kinds differ, such as those of 1 and "1".
+    The words are computed from the value of the row. The tag is a number for the kind of the value.
+    Because of the tag, values of different kinds, such as 1 and "1", have different hashes.
     """
     kind, array = field.kind, encoding.decode(array)
     if kind in ("nested", "unreadable"):
@@ -137,8 +138,8 @@ def _tags(rows: int, kind: str) -> Words:
 def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
     """Return a 64-bit word for each number, bool or time, and a tag for its kind.
 
-    The hash of a cell is computed from both: numbers that are equal have equal words and tags, and
-    values of different kinds have different tags.
+    The hash of a value is computed from the word and the tag. Equal numbers have equal words and
+    tags. Values of different kinds have different tags.
     """
     if field.kind == "float":
         return _floats(encoding.to_floats(array).astype(np.float64, copy=False))
@@ -178,8 +179,8 @@ def _joined(array: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
 def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
     """Return a 64-bit word for each float, and a tag for its kind.
 
-    The hash of a float is computed from both. The word of a whole number is the integer that equals
-    it. The word of any other float consists of the bits of the float.
+    The hash of a float is computed from the word and the tag. The word of a whole number is this
+    number as an integer. The word of any other float consists of the float's bits.
     """
     words, tag = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
     number, fraction = np.uint64(_TAGS["number"]), np.uint64(_TAGS["fraction"])
@@ -206,15 +207,14 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
 def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
     """Return a 64-bit word for each decimal, and a tag for its kind.
 
-    The tag is the number in `_TAGS` for "number", "large" (from 2**63), "fraction" or "missing".
-    The hash of a decimal is computed from the word and the tag.
-
-    The word of a whole number is the integer; any other decimal has the word of its nearest double.
+    The hash of a decimal is computed from the word and the tag. The word of a whole number is this
+    number as an integer. Any other decimal has the word of its nearest double. The tag is the
+    number in `_TAGS` for "number", "large" (from 2**63), "fraction" or "missing".
     """
     filled = pc.fill_null(array, scalar(Decimal(0), array.type))
     doubles = encoding.to_doubles(filled)
     words, tag = _floats(doubles)
-    # whole numbers that may be no exact doubles
+    # Whole numbers from 2**53 may have no exact double.
     beyond = np.flatnonzero((tag != _TAGS["fraction"]) & (np.abs(doubles) >= 2**53))
     for row in beyond.tolist():
         number = int(filled[row].as_py())
@@ -224,7 +224,9 @@ def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
 
 
 def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
-    """Return a hash of 64 bits for each text; `side` 0 and 1 are two independent hash functions.
+    """Return a hash of 64 bits for each text.
+
+    `side` is 0 or 1, and selects one of two independent hash functions.
 
     Examples
     --------
@@ -237,7 +239,8 @@ def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
         offsets, data = offsets_and_bytes(chunk)
         starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
         lengths = np.diff(offsets).astype(np.int64, copy=False)
-        # `words[i]` are the eight bytes from byte i on, as one number, with zeros after the last
+        # `words[i]` is the number formed by the eight bytes from byte i on. Zeros follow the last
+        # byte.
         padded = np.concatenate([data, np.zeros(8, np.uint8)])
         words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
         for row in range(0, len(chunk), _BLOCK):
@@ -259,12 +262,12 @@ def _hashes_of_block(
     total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)
     for at in range(0, int(lengths.max(initial=0)), 8):
-        if at >= _COMMON:  # only the longer texts have more words
+        if at >= _COMMON:  # only longer texts have more words
             rows = np.flatnonzero(lengths > at)
         word = words[np.minimum(starts[rows] + at, len(words) - 1)]
         word &= _KEEP[np.clip(lengths[rows] - at, 0, 8)]
-        # Each position has its own odd factor. Nothing is added after the end of a text, so that
-        # its hash does not depend on the length of other texts.
+        # Each position has its own odd factor. Nothing is added after the end of a text, so its
+        # hash does not depend on the lengths of other texts.
         word *= np.uint64(factor * (at + 1) & _MASK)
         total[rows] += mixed(word)
     return total

@@ -1,9 +1,10 @@
-"""Convert columns of Python objects to Arrow, if the types of all cells belong together.
+"""Convert columns of Python objects to Arrow, according to the types of all their values.
 
-Arrow alone infers the type from the first cells and converts the following cells to it: True
-becomes 1.0 after a float, a timestamp loses its time of day after a date, and nanoseconds are cut
-off. Here the types of all cells are compared first. Types that can be stored together are a family,
-such as all types of integers. A column that mixes families is unreadable, and is never converted.
+Arrow itself infers the type from the first values, and converts the following values to it. Then
+True becomes 1.0 after a float, a timestamp loses its time of day after a date, and nanoseconds are
+cut off. This module compares the types of all values first. Types that can be stored together are
+called a family; an example is all types of integers. A column with values of several families is
+unreadable, and is not converted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,8 @@ from mlgates.tables.field import ArrowColumn, from_arrow, unreadable
 
 __all__ = ["nests_too_deep"]
 
-#: Errors that Arrow, and libraries that export to it, raise for values they can't convert.
+#: Exceptions that Arrow, and libraries that export to Arrow, raise for values that they can't
+#: convert.
 UNCONVERTIBLE = (
     pa.ArrowException,
     TypeError,
@@ -32,19 +34,21 @@ UNCONVERTIBLE = (
     OSError,
 )
 
-#: types of integers beyond 64 bits
+#: Types that store integers beyond 64 bits.
 _BEYOND_64_BITS = (pa.decimal128(38, 0), pa.decimal256(76, 0))
 _INT32 = np.iinfo(np.int32)
-# Arrow recurses into lists in C: deeper lists, and lists that contain themselves, would crash it.
+# Deepest nesting of lists that is converted. Deeper lists, and lists that contain themselves, would
+# crash Arrow, whose C++ code is recursive.
 _DEEPEST = 100
 _NESTS: tuple[type, ...] = (list, tuple, dict, set, frozenset, np.ndarray, type({}.values()))
-# For each kind of dtype, numpy's units that Arrow lacks and the finer unit that replaces them.
-# (Timedeltas in months have no fixed number of seconds.)
+# For each kind of dtype, numpy's units that Arrow lacks, and the finer units that replace them.
+# (Timedeltas in months are not included, because a month has no fixed number of seconds.)
 _FINER = {
     "M": {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"},
     "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
 }
-# Subclasses come first: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
+# Subclasses must come first: a bool is an int, a numpy.timedelta64 is an integer, and a datetime is
+# a date.
 _FAMILIES: dict[str, tuple[type, ...]] = {
     "datetime64": (np.datetime64,),
     "timedelta64": (np.timedelta64,),
@@ -66,11 +70,11 @@ _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 
 
 def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
-    """Convert a column of Python objects to Arrow, according to the types of all its cells.
+    """Convert a column of Python objects to Arrow, according to the types of all its values.
 
-    None, ``pandas.NA``, ``NaT`` and NaN become null; `keep_nan` keeps the NaN of a column that
-    holds only floats. The column is unreadable if its cells are of several families of types, or
-    of a type that Arrow lacks.
+    None, ``pandas.NA``, ``NaT`` and NaN become null. With `keep_nan`, the NaNs of a column that has
+    only floats stay NaN. The column is unreadable if its values are of several families of types
+    (such as numbers and texts), or of a type that Arrow lacks.
 
     Examples
     --------
@@ -88,7 +92,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     if floats and all(v != v for v in [v for v in values if type(v) in floats]):  # noqa: PLR0124
         types -= floats
     if not all(t is type(None) or issubclass(t, float) for t in (seen - types) | floats):
-        values = _none_if_missing(values)  # Arrow reads None and Python's own NaN as missing
+        values = _none_if_missing(values)  # Arrow reads only None and Python's NaN as missing
     families = {_family(t) for t in types}
     if "int" in families and families in ({"int", "float"}, {"int", "decimal"}):
         families -= {"int"}
@@ -105,7 +109,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
             problem = "holds text that is not valid Unicode (lone surrogates); clean it first"
         except UNCONVERTIBLE:
             problem = f"holds values of type {label} that Arrow can't represent; convert them first"
-        else:  # (Decimals are decimals, also if all of this sample are whole numbers)
+        else:  # (a Decimal stays a decimal even if it is a whole number)
             return ArrowColumn(array, replace(field, kind=family) if family == "decimal" else field)
     elif len(names) == 1:
         problem = f"holds Python objects of type {label}; convert them to numbers or text first"
@@ -117,7 +121,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a cell is None, NA, NaT or NaN; it never raises.
+    """Return whether a value is None, NA, NaT or NaN; the function never raises.
 
     Examples
     --------
@@ -128,16 +132,16 @@ def is_missing(value: object) -> bool:
         return True
     if isinstance(value, Decimal):
         return value.is_nan()
-    # only NaN and NaT differ from themselves
+    # Only NaN and NaT are not equal to themselves.
     return isinstance(value, _HAVING_NAN) and bool(value != value)  # noqa: PLR0124
 
 
 class _UnreadableError(Exception):
-    """No Arrow type can store the cells of a column.
+    """No Arrow type can store the values of a column.
 
-    It is raised with two arguments. The first is the problem, as the end of a sentence that begins
-    with the column: "holds integers of more than 76 digits; convert them to text or float". The
-    second is the text to show as the type of the column, such as "int".
+    The exception has two arguments. The first is the problem, as the end of a sentence that begins
+    with the column's name, such as "holds integers of more than 76 digits; convert them to text or
+    float". The second is the type of the column for messages, such as "int".
     """
 
 
@@ -146,7 +150,7 @@ def _family(cell_type: type) -> str | None:
 
 
 def _none_if_missing(values: Sequence[Any]) -> Sequence[Any]:
-    """Return the cells with None in place of every missing one (NA, NaT, NaN)."""
+    """Return the values, with None in place of each missing value (NA, NaT, NaN)."""
     types = set(map(type, values))
     absent = {t for t in types if t.__name__ in _MISSING_NAMES}
     doubtful = {t for t in types - absent if issubclass(t, _HAVING_NAN)}
@@ -159,7 +163,7 @@ def _none_if_missing(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _converted(family: str, values: Sequence[Any]) -> Any:
-    """Convert cells of one family of types, such as "int", to an Arrow array."""
+    """Convert values of one family of types, such as "int", to an Arrow array."""
     if family == "null":
         return pa.nulls(len(values))
     if family in ("int", "float", "decimal"):
@@ -185,7 +189,7 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
 def _numbers(family: str, values: Any) -> Any:
     """Convert numbers to an Arrow array.
 
-    Integers get the first of the types int64, uint64 and decimals that can store all of them.
+    The type of integers is the first of int64, uint64 and decimals that can store all of them.
     """
     if family == "float":
         try:
@@ -219,7 +223,7 @@ def _numbers(family: str, values: Any) -> Any:
 
 
 def _float_type(values: Sequence[Any]) -> pa.DataType:
-    """Return the type of numpy's floats if all numbers have the same one, otherwise double."""
+    """Return the numpy float type that all values have; double if their types differ."""
     types = set(map(type, values))
     narrow = types & {np.float16, np.float32}
     if len(narrow) != 1:
@@ -232,7 +236,7 @@ def _float_type(values: Sequence[Any]) -> pa.DataType:
 def _times(family: str, cells: Sequence[Any]) -> Any:
     """Convert datetimes, times of day or timedeltas to an Arrow array.
 
-    The unit is nanoseconds if any cell has nanoseconds, else microseconds.
+    The unit is nanoseconds if at least one value has nanoseconds, else microseconds.
     """
     if family == "time":
         if any(cell is not None and cell.tzinfo is not None for cell in cells):
@@ -241,7 +245,7 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
             )
             raise _UnreadableError(problem, "time with zone")
         return pa.array(cells)
-    # pandas' Timestamp and Timedelta have nanoseconds
+    # pandas' Timestamp and Timedelta can have nanoseconds.
     fine = any(getattr(c, "nanosecond", 0) or getattr(c, "nanoseconds", 0) for c in cells)
     unit = "ns" if fine else "us"
     if family == "duration":
@@ -250,7 +254,7 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
     if None in zones and len(zones) > 1:
         problem = "mixes timestamps with and without a time zone; give all of them one, or none"
         raise _UnreadableError(problem, "mixed (naive datetime, aware datetime)")
-    # pytz has one zone object for winter and another for summer time, with the same name.
+    # pytz has different objects for winter and summer time of one zone. Their names are equal.
     (zone, *others) = {getattr(zone, "zone", None) or zone for zone in zones}
     if zone is not None:
         if others or not isinstance(zone, str | timezone | ZoneInfo):
@@ -261,11 +265,12 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
 
 
 def _numpy_times(cells: Sequence[Any]) -> Any:
-    """Convert numpy datetimes or timedeltas to an Arrow array in the finest unit among them."""
+    """Convert numpy datetimes or timedeltas to an Arrow array; its unit is the finest of theirs."""
     empty = type(next(cell for cell in cells if cell is not None))("NaT")
     array = np.array([empty if cell is None else cell for cell in cells])
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
-    # Compared in the coarser unit: in the finer one both sides would overflow alike.
+    # Compare in the coarser unit. In the finer unit, both sides would overflow in the same way, and
+    # would be equal.
     if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
         problem = (
             "holds times whose range exceeds 64 bits in their finest unit; remove the "
@@ -278,8 +283,8 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
 def in_arrow_units(values: Any) -> Any:
     """Convert numpy datetimes or timedeltas to a unit that Arrow has, without loss of precision.
 
-    Raises OverflowError for values outside the range of that unit: numpy and Arrow would wrap
-    around without an error.
+    OverflowError is raised for values outside of the range of that unit. Without this check, numpy
+    and Arrow would return wrong values and raise no error.
     """
     unit, count = np.datetime_data(values.dtype)
     finer = _FINER[values.dtype.kind].get(unit, unit)
@@ -295,7 +300,7 @@ def in_arrow_units(values: Any) -> Any:
 
 
 def nests_too_deep(cells: Iterable[Any]) -> bool:
-    """Return whether lists and dicts in the cells are nested 100 deep, or contain themselves."""
+    """Return whether lists or dicts in a column are nested 100 deep, or contain themselves."""
     level = [cell for cell in cells if isinstance(cell, _NESTS)]
     for _ in range(_DEEPEST):
         kinds = set(map(type, chain.from_iterable(map(_inside, level))))
@@ -308,7 +313,7 @@ def nests_too_deep(cells: Iterable[Any]) -> bool:
 
 
 def _inside(cell: Any) -> Iterable[Any]:
-    len(cell)  # raises here where Arrow would ignore the exception
+    len(cell)  # raises here; Arrow would ignore the exception
     if isinstance(cell, np.ndarray):
         return cell.ravel().tolist() if cell.dtype.hasobject else ()
     return cell.values() if isinstance(cell, dict) else cell

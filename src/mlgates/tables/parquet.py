@@ -20,15 +20,16 @@ from mlgates.tables.source import BATCH_BYTES, BATCH_ROWS, Source, at_least_one,
 
 _BUFFER_BYTES = 1 << 20
 _MAGIC = b"PAR1"
-#: the size of the shortest file: both magics and the length of the footer
+#: Size of the shortest Parquet file in bytes: 4 at the start, 4 at the end, and 4 for the length of
+#: the footer.
 _LEAST_BYTES = 12
-#: so many rows at a time where the bytes of single rows are unknown and may be many
+#: Number of rows to read at a time if single rows may be large, and their size is not known.
 _FEW_ROWS = 512
-#: a file with at most so many cells is read without threads
+#: A file with at most so many values is read without threads.
 _FEW_CELLS = 1 << 16
-#: no row is read that takes more
+#: A row of more bytes than this is refused.
 _MOST_ROW_BYTES = 1 << 30
-#: bytes of one value in memory, by physical type; of decimals those of Arrow
+#: Number of bytes of one value in memory, by physical type. For decimals, the size in Arrow.
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _DICTIONARY = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 
@@ -59,9 +60,9 @@ NOT_PARQUET = "is not a Parquet file"
 
 
 def problem_of(path: Path) -> str:
-    """Return why a file can't be read as Parquet, as the end of a sentence; "" if it can.
+    """Return why a file can't be read as Parquet, as the end of a sentence.
 
-    Raises OSError if the file can't be opened.
+    The result is "" if it can be read. OSError is raised if the file can't be opened.
     """
     with path.open("rb") as stream:
         head = stream.read(4)
@@ -78,15 +79,15 @@ def problem_of(path: Path) -> str:
 
 
 class Columns(NamedTuple):
-    """The columns of a file: its schema in Arrow, and the field of each column."""
+    """The columns of a file: the Arrow schema, and the `Field` of each column."""
 
     schema: pa.Schema
     fields: dict[str, Field]
 
     def like(self, schema: pa.Schema) -> "Columns":
-        """Return the columns of a schema; if the schemas are equal, it is this object.
+        """Return the columns of a schema, or this object if it has an equal schema.
 
-        This saves time, because files of a folder mostly have equal schemas.
+        This saves time, because the files of a folder mostly have equal schemas.
         """
         if schema.equals(self.schema, check_metadata=True):
             return self
@@ -102,7 +103,7 @@ NO_COLUMNS = Columns(pa.schema([]), {})
 def described(path: Path, like: Columns = NO_COLUMNS) -> tuple[Columns, int]:
     """Read the columns and the number of rows of a file from its footer.
 
-    The result is `like`, the columns of another file, if they are equal.
+    If the columns equal `like`, the columns of another file, `like` is returned in their place.
     """
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -110,10 +111,10 @@ def described(path: Path, like: Columns = NO_COLUMNS) -> tuple[Columns, int]:
 
 
 def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, as tables in plain types; at least one table is yielded.
+    """Yield the rows of a file in order, as tables in plain types.
 
-    `names` are the columns to read, and `known` are all columns. Each table has at most
-    `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
+    `names` are the columns to read, and `known` are all columns of the file. At least one table is
+    yielded. Each table has at most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
     wanted = {name: known.fields[name] for name in names}
     with _opened(path) as file:
@@ -122,7 +123,7 @@ def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table
         if any(present.get(name) != field for name, field in wanted.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read the file again"
             raise EvidenceError(msg)
-        # Without columns the file would yield no rows.
+        # Read at least one column, because otherwise no rows would be returned.
         columns = names or schema.names[:1]
         pieces = _pieces(_Layout.of(path, file, columns), columns)
         yield from map(
@@ -131,10 +132,10 @@ def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table
 
 
 def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
-    """Return the columns described by `fields` in plain types.
+    """Return the columns of `fields` in plain types, and drop all other columns.
 
-    All other columns are dropped: if a column named ``a.b`` is requested, Arrow also reads the
-    field ``b`` of a struct column ``a``.
+    There can be others: if a column named ``a.b`` is requested, Arrow also reads the field ``b`` of
+    a struct column ``a``.
     """
     if not fields:
         return table.select([])
@@ -144,9 +145,10 @@ def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
 
 @contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
-    """Open a file for reading with little memory; turn errors of the reader into EvidenceError."""
+    """Open a file for reading with little memory; raise errors of the reader as EvidenceError."""
     try:
-        # In nanoseconds, INT96 timestamps after 2262 would overflow.
+        # Read INT96 timestamps in microseconds, because those after 2262 would overflow in
+        # nanoseconds.
         with pq.ParquetFile(
             path,
             pre_buffer=False,
@@ -166,10 +168,10 @@ def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
 
 
 class _Leaf(NamedTuple):
-    """A leaf column of the file: its position, its path, and its bytes per value.
+    """A column of the file, or a part of a nested column: position, path, and bytes per value.
 
-    `width` is None if the size of values varies. `is_flat` is false for values inside lists or
-    structs.
+    `width` is the number of bytes, or None if it varies. `is_flat` is False for values inside of
+    lists or structs.
     """
 
     position: int
@@ -181,9 +183,9 @@ class _Leaf(NamedTuple):
 class _Plan(NamedTuple):
     """How to read one row group: how many rows at a time, and which columns to keep encoded.
 
-    `rows` is the number of rows of the group, and `at_a_time` the number to read at once. `packed`
-    are the paths of the columns to keep dictionary-encoded. `largest` is an upper bound of the
-    bytes that the group takes in memory.
+    `rows` is the number of rows of the group, and `at_a_time` the number of rows to read at once.
+    `packed` has the paths of the columns to keep dictionary-encoded. `largest` is an upper bound of
+    the bytes that the group takes in memory.
     """
 
     rows: int
@@ -196,16 +198,17 @@ class _Plan(NamedTuple):
 class _Layout:
     """The columns to read from a file, and how to read its row groups with bounded memory.
 
-    The size of a column in the file says little about its size in memory: one long text that is
-    repeated a million times takes a few bytes in the file, where it is stored once in a dictionary.
-    Columns of such texts are therefore kept encoded if they are many times larger in memory, and
-    the number of rows to read at a time is computed from the longest text.
+    The size of a column in the file says little about its size in memory. If a long text is
+    repeated a million times, the file stores it once in a dictionary, but in memory it would be
+    stored a million times. Columns of texts are therefore kept dictionary-encoded if they would be
+    many times larger in memory. The number of rows to read at a time is computed from the longest
+    text.
     """
 
     path: Path
     file: pq.ParquetFile
     leaves: list[_Leaf]
-    #: Arrow types by name of column
+    #: Arrow types of the columns, by name.
     types: dict[str, pa.DataType]
 
     @classmethod
@@ -226,7 +229,7 @@ class _Layout:
         return cls(path, file, leaves, types)
 
     def plan(self, group: int) -> _Plan:
-        """Decide how to read a row group, given by its number."""
+        """Return the plan for reading a row group; `group` is its number."""
         row_group = self.file.metadata.row_group(group)
         rows = row_group.num_rows
         most, packed, row_bytes, largest = BATCH_ROWS, set(), 0.0, 0.0
@@ -241,7 +244,7 @@ class _Layout:
                 size = at_most = chunk.num_values * leaf.width
             else:
                 size = chunk.total_uncompressed_size
-                at_most = chunk.num_values * size  # no value is longer than the chunk
+                at_most = chunk.num_values * size  # a value is at most as long as the chunk
                 if at_most > BATCH_BYTES:
                     few, is_packed = self._rows_of_texts(group, leaf, chunk, values_per_row)
                     most = min(most, few)
@@ -251,7 +254,7 @@ class _Layout:
             largest += at_most
             row_bytes += size / rows
             if size > 8 * BATCH_BYTES:
-                most = min(most, _FEW_ROWS)  # single rows may hold most of it
+                most = min(most, _FEW_ROWS)  # a single row may have most of the bytes
         if row_bytes > _MOST_ROW_BYTES:
             msg = (
                 f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
@@ -266,25 +269,25 @@ class _Layout:
     ) -> tuple[int, bool]:
         """Return how many rows of a text column to read at a time, and whether to keep it encoded.
 
-        `chunk` is the metadata of the column in row group number `group`. `values_per_row` is the
-        mean number of texts in a row, which is above 1 for lists. The second item is True if the
-        column must stay dictionary-encoded.
+        `group` is the number of the row group, and `chunk` is the metadata of the column in it.
+        `values_per_row` is the mean number of texts in a row, which is above 1 for lists. The
+        second result is True if the column must stay dictionary-encoded.
         """
         size, encodings = chunk.total_uncompressed_size, set(chunk.encodings)
         if encodings & _DICTIONARY:
             if leaf.is_flat and size <= 4 * chunk.num_values:
-                return BATCH_ROWS, True  # nearly nothing but codes, which are quick to read
+                return BATCH_ROWS, True  # nearly only codes, which are read quickly
             longest = self._longest(group, leaf) or size
             rows = int(BATCH_BYTES / (longest * values_per_row))
             if leaf.is_flat and rows < _FEW_ROWS:
                 return BATCH_ROWS, True
             return max(1, rows), False
-        if "DELTA_BYTE_ARRAY" in encodings:  # a value may repeat all of the one before
+        if "DELTA_BYTE_ARRAY" in encodings:  # a value can include the one before
             return max(_FEW_ROWS // 8, int(BATCH_BYTES / (size * values_per_row))), False
         return BATCH_ROWS, False
 
     def _longest(self, group: int, leaf: _Leaf) -> int:
-        """Return the length in bytes of the longest text in the dictionary of a column chunk."""
+        """Return the length in bytes of the longest text in a dictionary of one row group."""
         with _opened(self.path, metadata=self.file.metadata, read_dictionary=[leaf.path]) as file:
             batch = next(file.iter_batches(1, row_groups=[group], columns=[leaf.path]))
         lengths = [_longest_of(array) for array in batch.columns]
@@ -294,7 +297,7 @@ class _Layout:
 def _longest_of(array: pa.Array) -> int:
     """Return the length in bytes of the longest text in the dictionaries of an array.
 
-    Dictionaries inside structs, lists and maps are included.
+    Dictionaries inside of structs, lists and maps are included.
     """
     if pa.types.is_dictionary(array.type):
         return pc.max(pc.binary_length(array.dictionary)).as_py() or 0
@@ -331,9 +334,9 @@ def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
 def _read(
     layout: _Layout, columns: list[str], groups: list[int], rows: int, packed: frozenset[str]
 ) -> Iterator[pa.Table]:
-    """Yield the rows of some row groups in tables of at most `rows` rows.
+    """Yield the rows of some row groups, in tables of at most `rows` rows.
 
-    Columns in `packed` are read as dictionaries.
+    Columns in `packed` stay dictionary-encoded.
     """
     if not groups:
         return
@@ -342,7 +345,7 @@ def _read(
         if packed:
             options = {"metadata": file.metadata, "read_dictionary": sorted(packed)}
             file = stack.enter_context(_opened(layout.path, **options))
-        # Threads take longer to start than a small file to read.
+        # For a small file, starting threads takes longer than reading it.
         threads = file.metadata.num_rows * len(layout.leaves) > _FEW_CELLS
         batches = file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=threads)
         for batch in batches:
@@ -352,7 +355,7 @@ def _read(
 def _unpacked(
     table: pa.Table, packed: frozenset[str], types: Mapping[str, pa.DataType]
 ) -> Iterator[pa.Table]:
-    """Yield a table in parts of about `BATCH_BYTES` bytes, after decoding the columns in `packed`.
+    """Decode the columns in `packed`, and yield the table in parts of about `BATCH_BYTES` bytes.
 
     A column that takes more than `BATCH_BYTES` bytes when decoded stays encoded. The parts are then
     larger. `types` has the types of the columns by name.
@@ -383,9 +386,9 @@ def _unpacked(
 
 
 def _cuts(each: npt.NDArray[np.float64], most: int) -> list[int]:
-    """Return where to cut rows into parts of at most `most` bytes, given the bytes of each row.
+    """Divide rows into parts of at most `most` bytes, and return the end of each part.
 
-    A part has at least one row. The result is the end of each part.
+    `each` has the number of bytes of each row. A part has at least one row.
     """
     sums, ends = np.cumsum(each), []
     end = 0

@@ -1,4 +1,4 @@
-"""Read-only copies of tables, arrays and other containers, which are given to user code."""
+"""Read-only copies of tables, arrays and other containers, for calls of user code."""
 
 import copy
 import sys
@@ -16,10 +16,10 @@ __all__ = ["read_only"]
 def read_only(value: Any) -> Any:
     """Return a copy of a value through which user code can't change the caller's data.
 
-    numpy arrays become read-only views, and containers are copied around such views. Immutable
-    values, and those that are not data (models), are returned unchanged. Python objects in the
-    cells of an array are not copied. Raises EvidenceError for generators and other values that can
-    be read only once, because the next gate would get nothing.
+    A numpy array becomes a read-only view. A container becomes a new container with such views.
+    Immutable values, and values that are not data (such as models), are returned unchanged. Python
+    objects in an array are not copied. EvidenceError is raised for generators and other values that
+    can be read only once, because the next gate would get nothing.
     """
     if isinstance(value, Iterator):
         kind = type(value).__name__
@@ -28,7 +28,7 @@ def read_only(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: read_only(item) for key, item in value.items()}
     if isinstance(value, tuple) or type(value) is list:
-        # there may be millions of plain items
+        # Skip plain items, because there may be millions of them.
         plain = (int, float, str, bool)
         items = (item if type(item) in plain else read_only(item) for item in value)
         if type(value) in (list, tuple):
@@ -36,7 +36,7 @@ def read_only(value: Any) -> Any:
         return value._make(items) if hasattr(value, "_make") else value
     kind = kind_of(value)
     if kind == "numpy":
-        # a view of a masked array would share its writable mask
+        # Copy a masked array, because a view of it would share its mask, which can be changed.
         view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
         view.flags.writeable = False
         return view
@@ -51,12 +51,12 @@ def read_only(value: Any) -> Any:
 
 
 def _read_only_pandas(value: Any) -> Any:
-    """Return a copy of a frame or series, with read-only views of its numpy arrays."""
+    """Return a copy of a frame or series that consists of read-only views of its numpy arrays."""
     pandas = sys.modules["pandas"]
     index = value.index.copy()  # shares the labels, but not the names
 
     def column_of(series: Any) -> Any:
-        # objects are copied, because pandas 2 can't compare texts in a read-only array
+        # Copy columns of objects, because pandas 2 can't compare texts in a read-only array.
         if not isinstance(series.dtype, np.dtype) or series.dtype == object:
             return series.copy()
         return pandas.Series(

@@ -1,6 +1,6 @@
-"""Select, copy, alter and compare rows of features, in whatever container a model takes.
+"""Select, copy, change and compare rows of features, in any container that a model takes.
 
-pandas and polars are used but never imported.
+This module uses pandas and polars, but never imports them.
 """
 
 import copy
@@ -21,9 +21,9 @@ from mlgates.tables.source import Source, as_source, collected
 
 __all__ = ["UNSEEN", "Rows", "rows_like", "run_query", "take_rows"]
 
-#: a text that no model has seen as a category
+#: A text that does not occur as a category in any training data.
 UNSEEN = "mlgates: a category never seen"
-#: the name of a column that no model has seen
+#: Name of a column that does not occur in any training data.
 EXTRA = "mlgates: an extra column"
 _WITH_ROWS = frozenset(
     {"pandas", "pandas column", "polars", "polars column", "arrow", "arrow column", "sequence"}
@@ -31,9 +31,9 @@ _WITH_ROWS = frozenset(
 
 
 class Rows:
-    """Rows of features in the container that a model takes, or one raw request of any type.
+    """Rows of features in the container that a model takes, or one request to an application.
 
-    A raw request counts as one row and has no columns.
+    A request can be a value of any type. It counts as one row and has no columns.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Rows:
         self._request = request
         self._kind = "other" if request else kind_of(value)
         self._is_lazy = self._kind == "lazy"
-        if self._is_lazy:  # so that the query runs once
+        if self._is_lazy:  # the query runs only once
             self._kind, self._cells = "polars", collected(value)
             self.value = self._cells.lazy()
         #: number of rows
@@ -59,9 +59,10 @@ class Rows:
         else:
             self._keys = [] if request else names_of_columns(self._cells) or []
         by_number = self._kind == "sparse" or (self._kind == "numpy" and value.ndim == 2)
-        #: whether columns have names, so that their order is irrelevant
+        #: Whether columns have names, so that their order does not matter.
         self.named = bool(self._keys) and not by_number and not isinstance(first, list | tuple)
-        #: names of the columns, or their numbers; empty if rows have no columns
+        #: Names of the columns, or their numbers if they have no names. Empty if rows have no
+        #: columns.
         self.names = tuple(str(key) for key in self._keys)
 
     def require_distinct_names(self) -> None:
@@ -72,24 +73,24 @@ class Rows:
             raise EvidenceError(msg)
 
     def take(self, where: Any) -> Any:
-        """Return the rows at the positions `where`, in a container of the same kind."""
+        """Return the rows at the positions `where`, in a container of the same type."""
         return self._like(_take(self._cells, where))
 
     def _like(self, cells: Any) -> Any:
         return cells.lazy() if self._is_lazy else cells
 
     def copy(self) -> Any:
-        """Return a copy of the container that shares no mutable data with it."""
+        """Return a copy of the container that shares no changeable data with it."""
         return _copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return in which respects another container differs, such as ("index", "cells")."""
+        """Return what is different in another container, such as ("index", "cells")."""
         if self._request:
             return () if _same(self.value, other) else ("cells",)
         return _differences(self.value, other)
 
     def is_text(self, i: int) -> bool:
-        """Return whether column number `i` has a text type, or only text values."""
+        """Return whether column number `i` has a text type, or only texts as values."""
         if self._kind == "sparse":
             return False
         column = self._column(i)
@@ -115,7 +116,7 @@ class Rows:
         return bool(known) and all(isinstance(cell, str) for cell in known)
 
     def _column(self, i: int) -> Any:
-        """Return the cells of column number `i` as a container of one column."""
+        """Return the values of column number `i` as a container of one column."""
         if self._kind != "sequence":
             cells = column_at(self._cells, i)
             return cells.astype(np.float64) if self._kind == "sparse" else cells
@@ -123,10 +124,10 @@ class Rows:
         return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
     def constant(self, i: int, cell: str | None) -> Any:
-        """Return the rows with column number `i` set to one text, or to null, in all rows.
+        """Return a copy of the rows in which column number `i` has the same value in all rows.
 
-        `cell` is the text, or None for null. The result is None if the column can't hold that
-        value.
+        `cell` is this value: a text, or None for null. The result is None if the column can't have
+        this value.
         """
         if not self._keys:
             return None
@@ -150,7 +151,8 @@ class Rows:
                 return _structured(type(value), {**{k: value[k] for k in self._keys}, key: cells})
             if cells.dtype.kind in "OU" and cells.dtype.kind != value.dtype.kind:
                 return None  # all columns would become texts or objects
-            # integers become floats, as in an array that had a gap; texts become wider
+            # Integers become floats, as in an array with a missing value. The type of texts becomes
+            # wider.
             rows = value.astype(np.result_type(value.dtype, cells))
             rows = rows.tolil() if kind == "sparse" else rows
             rows[:, [i]] = cells.reshape(-1, 1)
@@ -169,7 +171,10 @@ class Rows:
         return self.value[:, kept]
 
     def extended(self) -> Any:
-        """Return the rows with one more column at the end: a copy of the first under a new name."""
+        """Return the rows with one more column at the end.
+
+        The new column is a copy of the first one, with the name `EXTRA`.
+        """
         key, kind, value = self._keys[0], self._kind, self._cells
         if kind == "sequence":
             is_dict = isinstance(value[0], dict)
@@ -192,16 +197,17 @@ class Rows:
         return value.tocsc()[:, at].asformat(value.format) if kind == "sparse" else value[:, at]
 
     def as_texts(self, i: int) -> Any:
-        """Return the rows with the numbers of column `i` as texts, such as "0.5".
+        """Return a copy in which the numbers of column number `i` are texts, such as "0.5".
 
-        In an array all columns become texts. The result is None if the column has no numbers.
+        In an array, all columns become texts. The result is None if the column has no numbers.
         """
         kind, value = self._kind, self._cells
         if kind == "sparse":
             return None
         by_number = kind == "numpy" and not self.named
         cells = value if by_number else self._column(i)
-        # cells of a list can be lists of different lengths, of which numpy makes no array
+        # The items of a list can be lists of different lengths, which numpy can't convert to an
+        # array.
         items = (
             list(cells) if isinstance(cells, list | tuple) else np.asarray(cells).ravel().tolist()
         )
@@ -234,7 +240,8 @@ class Rows:
     def reordered(self, order: Sequence[int]) -> Any:
         """Return the rows with their columns in another order.
 
-        Rows without column names are returned unchanged.
+        `order` has the positions of the columns in the new order. Rows without column names are
+        returned unchanged.
         """
         if not self.named:
             return self.value
@@ -250,11 +257,11 @@ class Rows:
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
-    """Wrap a container of rows, so that rows can be taken from it.
+    """Return a `Rows` object for a container of rows, or for a single request.
 
-    With `request`, the value is a single request as an application receives it, of any type; it is
-    kept as it is. Otherwise files, DuckDB relations and streams are read into an Arrow table.
-    Raises EvidenceError for values without rows.
+    With `request`, the value is a single request as an application receives it. It can have any
+    type and is kept unchanged. Otherwise files, DuckDB relations and streams are read into an Arrow
+    table, and EvidenceError is raised for a value without rows.
     """
     if request:
         return Rows(value, request=True)
@@ -265,9 +272,9 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
 def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
     """Return some rows of a table; `where` has their numbers in ascending order.
 
-    The result has the type of the table if that is in memory; a pandas frame also keeps its index.
-    Otherwise the rows are read in batches from `source`, the `Source` of the table, into an Arrow
-    table.
+    If the table is in memory, the result has the same type; a pandas frame also keeps its index.
+    Otherwise the rows are read in batches from `source`, which is the `Source` of the table, and
+    the result is an Arrow table.
 
     Examples
     --------
@@ -282,10 +289,10 @@ def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
 
 
 def run_query(table: Any) -> Any:
-    """Return the result of a lazy table in memory, and any other table unchanged.
+    """Run the query of a lazy table, and return its result in memory.
 
-    Row numbers are valid only within one result, because a second run of the query may return the
-    rows in another order.
+    Other tables are returned unchanged. The query must be run only once, because a second run may
+    return the rows in another order, and row numbers would then be wrong.
 
     Examples
     --------
@@ -299,7 +306,7 @@ def run_query(table: Any) -> Any:
 
 
 def _length(value: Any) -> int:
-    """Return the number of rows of a container in memory; raise EvidenceError if it has none."""
+    """Return the number of rows of a container; raise EvidenceError if it has no rows."""
     kind = kind_of(value)
     if kind == "mapping":
         sizes = {_length(column) for column in value.values()}
@@ -335,7 +342,7 @@ def _take(value: Any, where: Any) -> Any:
         return pa.chunked_array(value).take(pa.array(where, type=pa.int64()))
     at = np.asarray(where, dtype=np.intp)
     if kind == "pandas":
-        # copied, because pandas 2 warns when users write to a part of another frame
+        # Copy, because pandas 2 warns if users write to a part of another frame.
         return value.iloc[at].copy()
     if kind == "sparse":
         return value.tocsr()[at].asformat(value.format)
@@ -343,9 +350,9 @@ def _take(value: Any, where: Any) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """Copy a container with all objects in it.
+    """Return a copy of a container and of all objects in it.
 
-    Immutable containers, and objects that can't be copied, are shared with the original.
+    Immutable containers, and objects that can't be copied, are not copied.
     """
     kind = kind_of(value)
     if kind in ("arrow", "arrow column"):
@@ -367,15 +374,15 @@ def _copy(value: Any) -> Any:
         rows.columns = rows.columns.copy()
         rows.index = rows.index.copy()
         return rows
-    with suppress_errors():  # locks, open files, errors of a user's class
+    with suppress_errors():  # locks, open files, users' classes that raise
         return copy.deepcopy(value)
     return copy.copy(value)
 
 
 def _differences(left: Any, right: Any) -> tuple[str, ...]:
-    """Return the respects in which two containers differ, such as ("columns", "index").
+    """Return what differs between two containers, such as ("columns", "index").
 
-    "cells" is included only if the containers agree in everything else.
+    "cells" is in the result only if everything else is equal.
     """
     if type(left) is not type(right):
         return ("type",)
@@ -393,7 +400,7 @@ def _differences(left: Any, right: Any) -> tuple[str, ...]:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return by name everything in a container that a model could change, such as its index."""
+    """Return a dict of everything in a container that a model could change, such as its index."""
     kind = kind_of(value)
     if kind in ("numpy", "sparse"):
         cells = value if kind == "numpy" else value.tocoo()
@@ -417,7 +424,7 @@ def _parts(value: Any) -> dict[str, Any]:
 
 
 def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
-    """Build a structured array, of the class `kind`, that has the given columns."""
+    """Return a structured array with the given columns; `kind` is the class of the array."""
     dtype = [(name, cells.dtype) for name, cells in columns.items()]
     rows: Any = np.empty(len(next(iter(columns.values()))), dtype=dtype).view(kind)
     for name, cells in columns.items():
@@ -426,7 +433,7 @@ def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
 
 
 def _with_cell(row: Any, key: Any, cell: object) -> Any:
-    """Return a copy of a row, a dict or a sequence, in which one cell is replaced."""
+    """Return a copy of a row (a dict or a sequence) in which one value is replaced."""
     if isinstance(row, dict):
         return {**row, key: cell}
     cells = [*row[:key], cell, *row[key + 1 :]]
@@ -434,9 +441,9 @@ def _with_cell(row: Any, key: Any, cell: object) -> Any:
 
 
 def _constant_like(column: Any, cell: str | None) -> Any:
-    """Return a column of the same type and length as `column` in which all cells are the given one.
+    """Return a column like `column` (same type and length) with the value `cell` in all rows.
 
-    Raises TypeError, ValueError or ArrowException if the type can't hold the cell.
+    TypeError, ValueError or ArrowException is raised if the type can't have this value.
     """
     kind, n = kind_of(column), len(column)
     if kind == "sequence":
@@ -466,7 +473,10 @@ def _constant_like(column: Any, cell: str | None) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Return whether two values are equal, including everything inside them; NaN equals NaN."""
+    """Return whether two values are equal, including all values inside them.
+
+    NaN equals NaN.
+    """
     if left is right or type(left) is not type(right):
         return left is right
     if isinstance(left, np.ndarray):
@@ -483,14 +493,14 @@ def _same(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(_same, left, right))
     kind = kind_of(left)
     if kind in ("pandas", "pandas column", "polars", "polars column", "arrow", "arrow column"):
-        with suppress_errors():  # cells that pandas can't compare
+        with suppress_errors():  # values that pandas can't compare
             if left.equals(right):
                 return True
         columns = range(left.shape[1]) if kind == "pandas" else ()
         pairs = ((left.iloc[:, i].to_numpy(), right.iloc[:, i].to_numpy()) for i in columns)
         return kind == "pandas" and all(_same(cells, others) for cells, others in pairs)
     with suppress_errors():
-        # objects of a class without `==` of its own are compared by their attributes
+        # Compare objects by their attributes if their class does not define `==`.
         if getattr(type(left), "__eq__", None) is _IDENTITY:
             return _same(getattr(left, "__dict__", None), getattr(right, "__dict__", None))
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124

@@ -1,4 +1,4 @@
-"""A random sample of a table's rows that depends on their values and a seed, not on their order."""
+"""Draw a random sample of a table's rows that does not depend on the order of the rows."""
 
 from collections.abc import Sequence
 
@@ -14,23 +14,25 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def sampled(source: Source, columns: Sequence[str], rows: int, most: int, seed: int) -> pa.Table:
-    """Return some columns of a table: of all rows, or of a random sample without replacement.
+    """Return some columns of a table, for all rows or for a random sample of rows.
 
-    A table of more than `most` rows is read twice: once for a hash of each row, and once for the
-    rows of the sample. Only the hashes and the sample are then in memory, not the table.
+    The sample is drawn without replacement. It depends on the values of the rows and on the seed,
+    not on the order of the rows. A table of more than `most` rows is read twice: first to compute a
+    hash of each row, and then to read the rows of the sample. Only the hashes and the sample are
+    kept in memory.
 
     Parameters
     ----------
     source : Source
         The table.
     columns : sequence of str
-        Names of columns that are not nested.
+        Names of the columns to return. They must not be nested.
     rows : int
         Number of rows of the table.
     most : int
         Largest number of rows to return.
     seed : int
-        Seed of the sample.
+        Seed of the random numbers.
 
     Examples
     --------
@@ -53,7 +55,7 @@ def sampled(source: Source, columns: Sequence[str], rows: int, most: int, seed: 
     hashes = np.concatenate(parts)
     order = np.argsort(hashes)
     ordered = hashes[order]
-    # Equal rows are numbered, so that each has a key of its own.
+    # Number equal rows, so that each row has its own key.
     first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
     number = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
     keys = mixed(ordered + mixed(number.astype(np.uint64) * _STEP + np.uint64(seed % (1 << 64))))

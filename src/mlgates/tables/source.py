@@ -1,8 +1,8 @@
 """Read tables of any kind as batches of Arrow data, any number of times.
 
-Lazy tables (polars LazyFrames, DuckDB relations) are described without running their query over
-rows. They are read in batches, and only the requested columns, so that they need not fit into
-memory. Errors of their engines become `EvidenceError`.
+The schema of a lazy table (a polars LazyFrame or a DuckDB relation) is found without running its
+query. Only the requested columns are read, in batches, so that the table need not fit into memory.
+An error of the engine becomes an `EvidenceError`.
 """
 
 import os
@@ -36,7 +36,8 @@ from mlgates.tables.objects import UNCONVERTIBLE
 
 __all__ = ["Source", "as_source"]
 
-#: the most rows of a batch, and about the most bytes, of a table that is not in memory
+#: Largest number of rows, and approximately largest number of bytes, of a batch of a table that is
+#: not in memory.
 BATCH_ROWS = 131_072
 BATCH_BYTES = 1 << 25
 _ACCEPTED = (
@@ -57,7 +58,7 @@ _REMEDIES: dict[containers.Kind, str] = {
     "mapping": "write {str(name): values for name, values in table.items()}",
     "sequence": "write [{str(name): value for name, value in row.items()} for row in rows]",
 }
-# Advice for objects that are almost tables: package, class, advice.
+# Objects that are almost tables, with advice for users: package, class, advice.
 _NEARLY = (
     ("pandas", "Series", "a Series is one column: call .to_frame()"),
     ("polars", "Series", "a Series is one column: call .to_frame()"),
@@ -72,15 +73,16 @@ _NEARLY = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
-    """A table that can be read any number of times; made by `as_source`.
+    """A table that can be read any number of times; `as_source` creates it.
 
-    `origin` names the kind of container. `rows` is the number of rows, None if it is not known
-    before the table is read. `read` takes names of columns and yields batches of them. `native` is
-    the user's own object if the table is in memory, else None.
+    `origin` is the name of the container's type. `rows` is the number of rows, or None if it is not
+    known before the table is read. `schema` has the name and type of each column. `read` is a
+    function that takes names of columns and yields batches of these columns. `native` is the user's
+    object if the table is in memory, else None.
 
-    `inferred` has the names of columns with types that were inferred from texts, such as the names
-    of folders. `retype` takes other types for these columns by name, and returns the table with
-    these types; it is None if there are no such columns.
+    `inferred` has the names of the columns whose types were inferred from texts, such as the names
+    of folders. `retype` is a function that takes other types for these columns, by name, and
+    returns the table with these types. It is None if there are no such columns.
 
     Examples
     --------
@@ -103,8 +105,8 @@ class Source:
         """Yield the table in batches, in the order of its rows and in plain Arrow types.
 
         `columns` are the columns to read, by default all. There is at least one batch; a table in
-        memory is one batch. Raises EvidenceError if the table lacks a column or can't be read, or
-        if a text is not valid UTF-8.
+        memory is one batch. EvidenceError is raised if the table lacks a column or can't be read,
+        or if a text is not valid UTF-8.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
@@ -114,18 +116,19 @@ class Source:
         return _check_texts(self.read(names), texts) if texts else self.read(names)
 
     def whole(self) -> Any:
-        """Return the table for user code: the user's own object, or an Arrow table.
+        """Return the whole table, for user code.
 
-        The user's object is returned if the table is in memory.
+        This is the user's object if the table is in memory, else an Arrow table.
         """
         return self.arrow() if self.native is None else self.native
 
     def arrow(
         self, columns: Iterable[str] | None = None, rows: npt.NDArray[np.int64] | None = None
     ) -> pa.Table:
-        """Read some columns, by default all, into one Arrow table in plain types.
+        """Read columns of the table into one Arrow table in plain types.
 
-        `rows` are the numbers of the rows to read, in ascending order; by default all are read.
+        `columns` are the names of the columns, by default all. `rows` are the numbers of the rows
+        to read, in ascending order, by default all.
         """
         batches = self.batches(columns)
         if rows is not None:
@@ -133,7 +136,7 @@ class Source:
         return pa.concat_tables(map(self._decoded, batches))
 
     def _decoded(self, batch: pa.Table) -> pa.Table:
-        """Decode the dictionary-encoded columns of a batch, except those that are categories."""
+        """Decode the dictionary-encoded columns of a batch, except categorical columns."""
         for i, (name, array) in enumerate(zip(batch.column_names, batch.columns, strict=True)):
             if pa.types.is_dictionary(array.type) and not self.schema[name].encoded:
                 batch = batch.set_column(i, name, decode(array))
@@ -148,10 +151,10 @@ class Source:
 def as_source(table: Any) -> Source:
     """Return a `Source` that reads a table of any kind that mlgates accepts.
 
-    Besides the containers in `_ACCEPTED`, structured arrays, frames that narwhals supports, and
-    sources are accepted; a source is returned unchanged. A column that can't be read has the kind
-    ``"unreadable"``. Raises EvidenceError for any other value, and unless the column names are
-    distinct strings. Memory is shared with the table where Arrow has the type of its values.
+    Accepted are the containers in `_ACCEPTED`, structured arrays, frames that narwhals supports,
+    and a `Source`, which is returned unchanged. EvidenceError is raised for any other value, and if
+    the column names are not distinct strings. A column that can't be read has the kind
+    ``"unreadable"``. Values are not copied if Arrow has their type.
 
     Examples
     --------
@@ -175,7 +178,7 @@ def as_source(table: Any) -> Source:
         from mlgates.tables.files import open_files
 
         return open_files(table)
-    if kind in ("reader", "stream"):  # it may not be readable twice
+    if kind in ("reader", "stream"):  # perhaps not readable twice
         try:
             table = table.read_all() if kind == "reader" else pa.table(table)
         except UNCONVERTIBLE as error:
@@ -204,7 +207,10 @@ def as_source(table: Any) -> Source:
 
 
 def _open_spark(frame: Any) -> Source:
-    """Describe a Spark DataFrame, which is counted by Spark; its rows are never collected."""
+    """Return the `Source` of a Spark DataFrame.
+
+    Spark's workers count its rows; the rows are never collected on the driver.
+    """
     if not hasattr(frame, "toArrow"):
         msg = "got a pandas-on-Spark DataFrame or one of an old Spark; call .to_spark(), or give a "
         msg += "pyspark.sql.DataFrame of Spark 4 or later"
@@ -228,7 +234,7 @@ def _refuse_rows(columns: object) -> NoReturn:
 
 
 def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
-    """Convert each column of a table in memory to Arrow; `kind` is the kind of its container."""
+    """Convert each column of a table in memory to Arrow; `kind` is that of its container."""
     remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
         odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
@@ -260,7 +266,7 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
     matrix = matrix if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
     by_column = matrix.T
     if matrix.strides[0] != matrix.itemsize and not np.ma.isMaskedArray(matrix):
-        # transposed in blocks that fit the cache, which is three times as fast
+        # Transpose in blocks that fit into the processor's cache, which is three times as fast.
         by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
@@ -268,11 +274,11 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
 
 
 def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> Iterable[ArrowColumn]:
-    """Convert a list of records (dicts), which need not all have the same keys, to Arrow columns.
+    """Convert a list of records (dicts) to Arrow columns; records can have different keys.
 
-    A record without a key has a missing value in that column. The time grows with the number of
-    cells that are present, also if there are many rare keys. `remedy` is the advice for keys that
-    are not strings, for the error.
+    If a record lacks a key, its value in that column is missing. The time is proportional to the
+    number of values that are present, even if there are many rare keys. `remedy` is the advice that
+    the error message gives for keys that are not strings.
     """
     columns: dict[Any, tuple[list[int], list[Any]]] = {}
     for i, record in enumerate(records):
@@ -282,7 +288,7 @@ def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> It
             values.append(value)
     check_names(columns, remedy)
     for name, (rows, values) in columns.items():
-        if 2 * len(rows) > len(records):  # few gaps
+        if 2 * len(rows) > len(records):  # few missing values
             cells = values if len(rows) == len(records) else [row.get(name) for row in records]
             yield containers.from_sequence(name, cells)
             continue
@@ -293,7 +299,7 @@ def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> It
 
 
 def _open_lazy(frame: Any) -> Source:
-    """Build the `Source` of a polars LazyFrame."""
+    """Return the `Source` of a polars LazyFrame."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
@@ -328,7 +334,7 @@ def _arrow_of(frame: Any) -> pa.Table:
 
 
 def _open_relation(relation: Any) -> Source:
-    """Build the `Source` of a DuckDB relation; each reading runs the query of the relation."""
+    """Return the `Source` of a DuckDB relation, whose query is run each time it is read."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
@@ -348,7 +354,7 @@ def _open_relation(relation: Any) -> Source:
 
 
 def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator[pa.Table]:
-    """Yield the rows of some batches that have one of the given row numbers.
+    """Yield those rows of some batches whose row numbers are in `rows`.
 
     Rows are numbered from 0 through all batches, and `rows` is in ascending order. Each batch gives
     one table, which may be empty.
@@ -361,13 +367,13 @@ def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator
 
 
 def _rows_at_a_time(fields: Iterable[Field]) -> int:
-    """Return how many rows to request from an engine at a time: few if single rows may be large."""
+    """Return the number of rows to request from an engine at a time; few if rows may be large."""
     sizes = {field.kind in ("string", "binary", "nested", "unreadable") for field in fields}
     return _BLOCK_ROWS if True in sizes else BATCH_ROWS
 
 
 def _reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
-    # the second method is the one before DuckDB 1.4
+    # The second name is that of DuckDB before 1.4.
     for method in ("to_arrow_reader", "fetch_arrow_reader"):
         if hasattr(relation, method):
             return getattr(relation, method)(rows)
@@ -375,9 +381,10 @@ def _reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
 
 
 def through_narwhals(table: Any) -> pa.Table | None:
-    """Convert a frame of any library that narwhals supports to Arrow; None if that is impossible.
+    """Convert a frame of a library that narwhals supports to Arrow; return None if that fails.
 
-    It serves frames that are not recognised here, such as those of Modin, cuDF and Dask.
+    This is for frames that mlgates does not recognise itself, such as those of Modin, cuDF and
+    Dask.
     """
     try:
         import narwhals as nw
@@ -395,9 +402,9 @@ def through_narwhals(table: Any) -> pa.Table | None:
 
 @contextmanager
 def _engine_errors(name: str) -> Iterator[None]:
-    """Turn any error of a query engine into EvidenceError.
+    """Raise any error of a query engine as an EvidenceError.
 
-    The message of the error is left out, because it may contain data. `name` is the engine.
+    `name` is the name of the engine. The engine's message is left out, because it may contain data.
     """
     with suppress_errors() as caught:
         yield
@@ -409,9 +416,9 @@ def _engine_errors(name: str) -> Iterator[None]:
 
 
 def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
-    """Yield the batches unchanged; raise EvidenceError for a text in them that is not valid UTF-8.
+    """Yield the batches unchanged; raise EvidenceError if a text in them is not valid UTF-8.
 
-    `texts` are the names of the columns to check.
+    `texts` has the names of the columns that are checked.
     """
     rows = 0
     for batch in batches:
@@ -425,7 +432,7 @@ def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.T
 def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Join small tables, such as those of many files, into tables of about the size of a batch.
 
-    Fewer batches are faster, because each batch costs time whatever its size.
+    Fewer batches are read faster, because each batch takes some time of its own.
     """
     held: list[pa.Table] = []
     rows, size = 0, 0.0
@@ -443,7 +450,7 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return how many bytes each row of a column takes in memory without dictionary encoding."""
+    """Return the number of bytes that each row of a column takes in memory when decoded."""
     type_ = column.type
     parts = []
     for chunk in column.chunks:
@@ -471,22 +478,22 @@ def _has_lengths(type_: pa.DataType) -> bool:
 def _concatenated(tables: list[pa.Table]) -> pa.Table:
     if len(tables) == 1:
         return tables.pop()
-    with suppress(pa.ArrowNotImplementedError):  # of unions
+    with suppress(pa.ArrowNotImplementedError):  # not possible for unions
         return pa.concat_tables(tables).combine_chunks()
     return pa.concat_tables(tables)
 
 
 def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield each batch as a table; if there is no batch, yield one empty table."""
+    """Yield each batch as a table; if there are no batches, yield one empty table."""
     return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
 
 
 def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
-    """Yield the given tables; if there is none, yield the empty table that `make` returns."""
+    """Yield the given tables; if there are none, yield the empty table that `make` returns."""
     is_empty = True
     for table in tables:
         is_empty = False
         yield table
         del table  # so that it is not held while the next one is read
-    if is_empty:  # only now, because Arrow loads pandas to make an empty table
+    if is_empty:  # call `make` only if needed, because it loads pandas
         yield make()
