@@ -14,13 +14,13 @@ import pyarrow as pa
 __all__ = ["DTYPES", "array_of", "filled", "from_numpy", "scalar"]
 
 _NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
-#: Dtypes of numbers, listed because older versions of Arrow load pandas to convert them.
+#: Numpy dtypes of Arrow's types of numbers. Older versions of Arrow load pandas to find them.
 DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
 _TYPES = {dtype: type_ for type_, dtype in DTYPES.items()}
 
 
 def from_numpy(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None) -> pa.Array:
-    """Convert bools or numbers to an Arrow array, with null where `mask` is true.
+    """Convert bools or numbers to an Arrow array, with null where `mask` is True.
 
     If possible, nothing is copied.
 

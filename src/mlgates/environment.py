@@ -1,4 +1,4 @@
-"""The code and the packages of this process: commit, uncommitted changes, versions, platform."""
+"""The environment of this process: git commit, uncommitted changes, versions, platform."""
 
 import os
 import subprocess
@@ -12,21 +12,21 @@ from mlgates.jsonfile import read_bounded
 
 __all__ = ["environment"]
 
-#: packages with a version that is not, or not always, a plain attribute
+#: Packages whose version is not always a plain attribute.
 _LAZY = ("numpy", "pyarrow", "pandas", "polars", "scipy", "sklearn", "fairlearn")
 _SHA = frozenset("0123456789abcdef")
-_MOST_BYTES = 64 * 2**20  # of packed-refs, the largest file that is read
+_MOST_BYTES = 64 * 2**20  # largest size of a file that is read, such as packed-refs
 _MOST_VERSIONS = 500
-_LONGEST = 100  # characters of a name or a version
-_TIMEOUT = 2.0  # seconds for git
+_LONGEST = 100  # largest number of characters of a name or version
+_TIMEOUT = 2.0  # time limit of git in seconds
 
 
 def environment() -> dict[str, object]:
-    """Return the commit, whether files differ from it, the versions of packages, and the platform.
+    """Return the git commit, whether files differ from it, versions of packages, and the platform.
 
-    The commit and the changes are those of the git repository of the working folder, read once for
-    each folder in a process; they are None if they can't be found. The versions are those of
-    Python, mlgates, and the top-level modules that are imported and have one.
+    The commit and the changes are those of the git repository of the working folder. They are read
+    once for each folder in a process. They are None if they can't be found. The versions are those
+    of Python, of mlgates, and of all imported top-level modules that have a version.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def environment() -> dict[str, object]:
 
 
 def _versions() -> dict[str, str]:
-    """Return the version of Python, of mlgates, and of each imported package that states one."""
+    """Return the version of Python, of mlgates, and of each imported package that has one."""
     import mlgates
 
     found: dict[str, object] = {}
@@ -55,7 +55,7 @@ def _versions() -> dict[str, str]:
         if "." in name or name in sys.stdlib_module_names:
             continue
         with suppress_errors():  # anything can be in `sys.modules`
-            # an attribute that a module computes when it is read may warn, import, or raise
+            # Reading an attribute that a module computes can warn, import packages, or raise.
             if name in _LAZY:
                 found[name] = module.__version__
             else:
@@ -71,16 +71,17 @@ def _versions() -> dict[str, str]:
 
 @cache
 def is_dirty(folder: str) -> bool | None:
-    """Return whether files of a folder's git repository differ from the commit; None if unknown.
+    """Return whether files of a folder's git repository have uncommitted changes; None if unknown.
 
-    Files that git does not track are not considered. The result is None if there is no commit; if
-    git is not installed, fails, or takes more than two seconds; or if git reports another commit
-    than the function `commit` (for example because the variable ``GIT_DIR`` is set).
+    Files that git does not track are ignored. The result is None if there is no commit, or if git
+    is not installed, fails, or takes more than two seconds. It is also None if git reports another
+    commit than the function `commit`, for example because the variable ``GIT_DIR`` is set.
     """
     known = commit(folder)
     if known is None:
         return None
-    # no file of the repository is changed, and no program of its settings watches its files
+    # With these options, git changes no file of the repository, and does not run the file monitor
+    # that the repository's settings can name.
     command = ["git", "-C", folder, "--no-optional-locks", "-c", "core.fsmonitor=false"]
     command += ["status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     with suppress_errors():
@@ -100,9 +101,9 @@ def is_dirty(folder: str) -> bool | None:
 
 @cache
 def commit(folder: str) -> str | None:
-    """Return the commit that is checked out in a folder's git repository; None if there is none.
+    """Return the hash of the commit that is checked out in a git repository; None if there is none.
 
-    It is read from the files in ``.git``, so that git need not be installed.
+    The hash is read from the files in ``.git``, so git need not be installed.
     """
     try:
         here = Path(folder).resolve(strict=True)
@@ -111,7 +112,7 @@ def commit(folder: str) -> str | None:
     for parent in (here, *here.parents):
         git = parent / ".git"
         try:
-            if git.is_file():  # a worktree or submodule: a file with the path
+            if git.is_file():  # a file with the path, in worktrees and submodules
                 git = (parent / _text_of(git).removeprefix("gitdir:").strip()).resolve()
             if git.is_dir():
                 return _head(git)

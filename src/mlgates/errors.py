@@ -1,4 +1,4 @@
-"""The exceptions of mlgates: a base class, and one class for each kind of error."""
+"""The exceptions of mlgates: a base class, and a class for each kind of error."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,28 +11,30 @@ __all__ = ["EvidenceError", "GateFailure", "MlgatesError", "OptionError", "suppr
 
 
 class MlgatesError(Exception):
-    """Base class of all exceptions that mlgates raises itself."""
+    """Base class of all exceptions that mlgates defines."""
 
 
 class OptionError(MlgatesError, ValueError):
-    """An option of a gate or suite is invalid; raised when the gate or suite is created."""
+    """An option of a gate or suite is invalid. Raised when the gate or suite is created."""
 
 
 class EvidenceError(MlgatesError, ValueError):
-    """A value that was given to a run, or read from a file, is invalid.
+    """An input of a run (a table, labels, a model, ...) or the content of a file is invalid.
 
-    In a run, the gates that need the value get the verdict ERROR. Outside of a run, as in
-    ``Report.load``, the exception is raised. It is also raised for an unknown *name* of evidence.
+    In a run, the gates that need the input get the verdict ERROR, and nothing is raised. The
+    exception is raised outside of a run, for example by ``Report.load``, and for an unknown name of
+    an input.
     """
 
 
 class GateFailure(MlgatesError, AssertionError):
-    """A report or result did not pass; raised by its method ``raise_for_verdict``.
+    """A report or result did not pass. Raised by its method ``raise_for_verdict``.
 
     Parameters
     ----------
     report : Report or GateResult
-        Kept in the attribute ``report``. The message of the exception is its printed table.
+        The report or result. It is stored in the attribute ``report``, and the message of the
+        exception is its printed table.
     """
 
     report: "Report | GateResult"
@@ -48,13 +50,13 @@ class GateFailure(MlgatesError, AssertionError):
 class suppress_errors:  # noqa: N801  (used like `contextlib.suppress`)
     """Suppress every exception except ``KeyboardInterrupt`` and ``GeneratorExit``.
 
-    Code of users and of compiled libraries also raises exceptions that are no ``Exception``:
+    User code and compiled libraries also raise exceptions that are not subclasses of ``Exception``:
     ``SystemExit``, ``asyncio.CancelledError``, skips of pytest, panics of Rust.
 
     Attributes
     ----------
     error : BaseException or None
-        The exception that the block raised and that was suppressed.
+        The exception that was suppressed. None if the block raised none.
 
     Examples
     --------

@@ -1,7 +1,8 @@
 """Read and write strict JSON, in files that are written completely or not at all.
 
-JSON has no infinity, and many readers round integers beyond 2**53. So infinities are written as the
-strings "Infinity" and "-Infinity", larger integers as strings of digits, undefined values as null.
+JSON has no infinity, and many JSON readers round integers beyond 2**53. So infinities are written
+as the strings "Infinity" and "-Infinity", integers beyond 2**53 as strings of digits, and undefined
+values as null.
 """
 
 import errno
@@ -52,9 +53,9 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 def plain(value: object, *, quote: bool = False) -> object:
     """Convert a value to JSON types; raise TypeError for NaN and for other types.
 
-    JSON has no infinity and no exact large integers, so both become strings. With `quote`, a string
-    of the value itself that looks like such a number gets a quote in front, and `unquoted` removes
-    it. Use it for values that may be a number or a string.
+    Infinities and integers beyond 2**53 become strings. With `quote`, a string in the value that
+    looks like such a number gets a quote (') in front, and `unquoted` removes it again. Use `quote`
+    for values that can be either numbers or strings.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def plain(value: object, *, quote: bool = False) -> object:
 def unquoted(value: Any) -> Any:
     """Return the original value, given the result of ``plain(original, quote=True)``.
 
-    A quote at the start of a string is removed if the rest would be read as a number.
+    The quote at the start of a string is removed if the rest of the string looks like a number.
     """
     if isinstance(value, Mapping):
         return {key: unquoted(item) for key, item in value.items()}
@@ -96,14 +97,14 @@ def unquoted(value: Any) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Return whether a string is the form of a number in JSON, such as "-Infinity"."""
+    """Return whether a string is one that `plain` writes for a number, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
     return text in ("Infinity", "-Infinity")
 
 
 def number(value: object) -> float | None:
-    """Read a number that `plain` has converted to JSON; null gives None."""
+    """Return the number that `plain` converted to a JSON value; None for null."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and is_numeral(value):
@@ -113,9 +114,10 @@ def number(value: object) -> float | None:
 
 
 def dumps(value: object, *, indent: int | None = 1) -> str:
-    """Return a value as strict JSON text, in ASCII, so that it reads the same in any encoding.
+    """Return a value as strict JSON text.
 
-    With ``indent=None`` the text is one line.
+    The text has only ASCII characters, so it is the same in any encoding. With ``indent=None`` it
+    is one line.
     """
     return json.dumps(plain(value), allow_nan=False, indent=indent)
 
@@ -146,21 +148,21 @@ def loads(text: str) -> object:
     Raises
     ------
     EvidenceError
-        For invalid JSON, NaN and Infinity tokens, numbers too large for a float, duplicate keys,
-        and more than 100 nested levels.
+        If the text is not valid JSON, or contains NaN or Infinity, a number too large for a float,
+        duplicate keys, or more than 100 nested levels.
     """
     try:
         value = _parsed(text, float)
         levels = _levels(value)
         if any(end in values for values in levels for end in (math.inf, -math.inf)):
-            # The slow parser raises and names the token.
+            # The slow parser raises an exception that names the token.
             _parsed(text, _finite)
     except RecursionError:
         msg = "not readable as JSON: nested too deeply"
         raise EvidenceError(msg) from None
     except EvidenceError:
         raise
-    except ValueError as error:  # JSONDecodeError, and integers of more digits than Python reads
+    except ValueError as error:  # JSONDecodeError, or an integer of too many digits
         msg = f"not readable as JSON: {error}"
         raise EvidenceError(msg) from error
     return value
@@ -176,9 +178,9 @@ def _parsed(text: str, parse_float: Callable[[str], float]) -> object:
 
 
 def _levels(value: object) -> list[Collection[Any]]:
-    """Return the contents of each list and object inside a JSON value, one entry for each.
+    """Return all lists, and the values of all objects, that a JSON value contains.
 
-    Raises RecursionError if they are nested too deeply.
+    RecursionError is raised if they are nested too deeply.
     """
     found: list[Collection[Any]] = []
     level: list[Collection[Any]] = [(value,)]
@@ -192,7 +194,7 @@ def _levels(value: object) -> list[Collection[Any]]:
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
-    """Read a value from a UTF-8 file of strict JSON; raise EvidenceError if it can't be read."""
+    """Read a value from a strict JSON file in UTF-8; raise EvidenceError if this fails."""
     try:
         return loads(read_bounded(path, max_bytes).decode("utf-8"))
     except OSError as error:
@@ -201,29 +203,29 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 text"
         raise EvidenceError(msg) from error
-    except ValueError as error:  # an EvidenceError, or an impossible path
+    except ValueError as error:  # an EvidenceError, or an invalid path
         msg = f"{path}: {error}"
         raise EvidenceError(msg) from error
 
 
 def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    """Return the content of a regular file that has at most `max_bytes` bytes.
+    """Return the content of a regular file of at most `max_bytes` bytes.
 
     Raises
     ------
     OSError
         If the file can't be read.
     EvidenceError
-        If it is longer, or if it is a folder, or a pipe or a device, which may never end.
+        If the file is longer, or is a folder, pipe or device. (Pipes and devices may never end.)
     """
-    # without O_NONBLOCK, opening a pipe waits for a writer
+    # Without O_NONBLOCK, opening a pipe would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             msg = f"not a file but {_kind_of(found.st_mode)}"
             raise EvidenceError(msg)
-        # the size is not reliable: files in /proc have none, and a file can grow
+        # The size of the file is not reliable: it is 0 for files in /proc, and a file can grow.
         content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             size = max(found.st_size, len(content))
@@ -239,16 +241,16 @@ def _kind_of(mode: int) -> str:
 
 
 def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file so that readers see either the old file or the complete new one.
+    """Write a file so that readers always see either the old or the complete new content.
 
-    The content, a string in UTF-8 or bytes, is written to a temporary file in the same folder,
-    which then replaces the file. The file keeps its permissions, and a symbolic link still points
-    to it. Temporary files of writers that were killed are removed.
+    The content (bytes, or a string that is encoded in UTF-8) is written to a temporary file in the
+    same folder, which then replaces the file. The file keeps its permissions. If the path is a
+    symbolic link, the link is kept. Temporary files of processes that were killed are removed.
 
     Raises
     ------
     OSError
-        If the file can't be written; the old file is then unchanged.
+        If the file can't be written. The old file is then unchanged.
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
@@ -258,8 +260,8 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
         mode = target.stat().st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, f"not a file but {_kind_of(mode)}", os.fspath(path))
-    # in the same folder, because os.replace is atomic only within one file system
-    # (a file name may have 255 bytes, and a character up to four)
+    # The temporary file is in the same folder, because os.replace is atomic only within one file
+    # system. Its name is cut, because a file name can have 255 bytes, and a character up to four.
     prefix = f".{target.name[:50]}."
     _remove_dead_drafts(target.parent, prefix)
     with _draft(target.parent, prefix) as (draft, descriptor):
@@ -273,19 +275,19 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 
 def append_line(path: str | os.PathLike[str], line: str) -> None:
-    """Append one line to a text file, which is created if it doesn't exist.
+    """Append one line to a text file; the file is created if it does not exist.
 
-    Writers in several processes wait for each other, by a lock on the file. If the file does not
-    end with a line break, because a writer was killed in the middle of a line, that part of a line
-    is kept and the new line begins after it on a line of its own.
+    The file is locked, so that several processes can write to it. If a process was killed while it
+    wrote a line, the file does not end with a line break. In this case, a line break is added
+    before the new line.
 
     Raises
     ------
     OSError
-        If the file can't be written; it is then unchanged.
+        If the file can't be written. It is then unchanged.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    # without O_NONBLOCK, opening a pipe waits for a reader
+    # Without O_NONBLOCK, opening a pipe would wait for a reader.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, 0o666)
     try:
@@ -311,9 +313,9 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 @contextmanager
 def locked_folder(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock the folder of a file for the block; other processes and threads wait for their turn.
+    """Lock the folder of a file in a block of code, so that other processes and threads wait.
 
-    Nothing is locked on Windows, and on file systems without locks.
+    Nothing is locked on Windows, and on file systems that have no locks.
 
     Raises
     ------
@@ -333,15 +335,16 @@ def locked_folder(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
-    """Create and lock a temporary file in a folder; yield its path and its file descriptor.
+    """Create and lock a temporary file in a folder, and yield its path and file descriptor.
 
-    At the end the file is removed, unless it was moved away. Its name begins with `prefix`.
+    The file's name begins with `prefix`. At the end of the block, the file is removed if it is
+    still there.
     """
     while True:
         draft = folder / f"{prefix}{secrets.token_hex(8)}"
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         _lock(descriptor, wait=True)
-        # before it was locked, another writer may have removed it
+        # Another process may have removed the file before it was locked.
         if draft.exists():
             break
         os.close(descriptor)
@@ -354,7 +357,7 @@ def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
 
 
 def _remove_dead_drafts(folder: Path, prefix: str) -> None:
-    """Remove temporary files of writers that were killed: those that no process has locked."""
+    """Remove temporary files of killed processes: those that no process has locked."""
     with suppress(OSError):
         for draft in folder.iterdir():
             if draft.name.startswith(prefix) and _TOKEN.fullmatch(draft.name[len(prefix) :]):
@@ -370,32 +373,32 @@ def _remove_dead_drafts(folder: Path, prefix: str) -> None:
 def _lock(descriptor: int, *, wait: bool) -> bool:
     """Lock an open file until it is closed; return whether this succeeded.
 
-    If another process has the lock, the function waits for it with ``wait=True`` and returns False
-    at once otherwise. It also returns False on file systems without locks. On Windows nothing is
+    If another process has locked the file, the function waits with ``wait=True``, and else returns
+    False at once. It also returns False on file systems that have no locks. On Windows nothing is
     locked, and the result is True.
     """
     if sys.platform == "win32":
-        return True  # there an open file can't be removed
+        return True  # an open file can't be removed there
     import fcntl
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # also on file systems without locks
+    except OSError:  # or the file system has no locks
         return False
     return True
 
 
 def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, object]:
-    """Return a JSON object that must have the given format and version.
+    """Check that a JSON object has the given format and version, and return it.
 
-    `form` and `version` are the expected values of its keys `format` and `version`. Raises
-    EvidenceError if it has others. `what` names the object in messages.
+    `form` and `version` are the expected values of the object's keys `format` and `version`.
+    EvidenceError is raised for other values. `what` is the name of the object in messages.
     """
     found = mapping(data, what)
     if found.get("format") != form:
         msg = f"`format` must be {form!r}, got {found.get('format')!r}"
         raise EvidenceError(msg)
-    if repr(found.get("version")) != str(version):  # (true and 1.0 equal 1)
+    if repr(found.get("version")) != str(version):  # (in Python, True == 1.0 == 1)
         msg = f"`version` must be {version} for this mlgates, got {found.get('version')!r}"
         raise EvidenceError(msg)
     return found
@@ -404,9 +407,10 @@ def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, 
 def fields(
     data: object, keys: frozenset[str], what: str, optional: frozenset[str] = frozenset()
 ) -> Mapping[str, object]:
-    """Check that a JSON object has all these keys, and no others except `optional`; return it.
+    """Check the keys of a JSON object, and return the object.
 
-    `what` names the object in messages.
+    The object must have all of `keys`, may have those in `optional`, and must have no others.
+    `what` is the name of the object in messages.
     """
     found = mapping(data, what)
     missing = sorted(keys - set(found))
@@ -420,7 +424,7 @@ def fields(
 
 
 def text(value: object, what: str) -> str:
-    """Check that a JSON value is a string and return it; `what` is its key for the message."""
+    """Check that a JSON value is a string, and return it; `what` is its key, for the message."""
     if not isinstance(value, str):
         msg = f"`{what}` must be a string, got {value!r}"
         raise EvidenceError(msg)
@@ -428,7 +432,7 @@ def text(value: object, what: str) -> str:
 
 
 def items(value: object, what: str) -> list[object]:
-    """Check that a JSON value is a list and return its items; `what` is its key for the message."""
+    """Check that a JSON value is a list, and return it; `what` is its key, for the message."""
     if not isinstance(value, list | tuple):
         msg = f"`{what}` must be a list, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -436,7 +440,7 @@ def items(value: object, what: str) -> list[object]:
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
-    """Check that a JSON value is an object and return it; `what` is its key for the message."""
+    """Check that a JSON value is an object, and return it; `what` is its key, for the message."""
     if not isinstance(value, Mapping):
         msg = f"`{what}` must be an object, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -444,7 +448,7 @@ def mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def whole(value: object, what: str) -> int:
-    """Check that a JSON value is an integer of at least 0 and return it; `what` is its key."""
+    """Check that a JSON value is an integer of at least 0, and return it; `what` is its key."""
     found: object = number(value)
     if not isinstance(found, int) or found < 0:
         msg = f"`{what}` must be a whole number of at least 0, got {value!r}"

@@ -1,4 +1,4 @@
-"""Make texts from data safe to print: on one line, distinct, and without commands to CI servers."""
+"""Make texts from data safe to print: one line, distinct, and no commands for CI servers."""
 
 import re
 import unicodedata
@@ -6,17 +6,18 @@ from collections.abc import Iterable
 
 __all__ = ["clean", "distinct", "shorten", "visible", "without_commands"]
 
-_NAME = 500  # characters of a name
-# CI servers read these in any line of a log (##[error], ##vso[...], ##teamcity[...]) ...
+_NAME = 500  # largest number of characters of a name
+# Commands that CI servers find anywhere in a line of a log: ##[error], ##vso[...], ##teamcity[...].
 _COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
-# ... and these at the start of a line (::error::, and Buildkite's ---, +++, ~~~, ^^^)
+# Commands that CI servers find at the start of a line: ::error::, and Buildkite's ---, +++, ~~~,
+# ^^^.
 _LINE_COMMAND = re.compile(r"^(\s*)(?=::|---|\+\+\+|~~~|\^\^\^)(.)")
 
 
 def clean(text: str, most: int = _NAME) -> str:
-    r"""Return a text on one line, with unprintable characters escaped.
+    r"""Return a text as one line in which unprintable characters are escaped.
 
-    If it has more than `most` characters, the middle is left out.
+    If the text has more than `most` characters, its middle is left out.
 
     Examples
     --------
@@ -25,7 +26,7 @@ def clean(text: str, most: int = _NAME) -> str:
     >>> clean("fairness:demographic_parity_ratio", 22)
     'fairness:dem...y_ratio'
     """
-    # an escape is never shorter than its character, so the ends are enough
+    # An escape is at least as long as its character, so only both ends of a long text are needed.
     ends = [text] if len(text) <= 2 * most else [text[:most], text[-most:]]
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for end in ends for c in end
@@ -48,16 +49,16 @@ def shorten(text: str, most: int) -> str:
 
 
 def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
-    r"""Return for each name the text to print, such that no two of these texts look alike.
+    r"""Return for each name a text to print, so that no two texts look the same.
 
     Parameters
     ----------
     names : iterable of str
-        Names to be shown together; repeated ones are the same name.
+        Names that are shown together. Repeated names count once.
     most : int
         Largest number of characters of a text. A longer name is shortened. If names differ only in
-        the part that would be left out, this part is shown. Names that still look alike are
-        numbered.
+        the part that would be left out, this part is shown. Names that still look the same get a
+        number.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
     for name, short in shown.items():
         alike.setdefault(short, []).append(name)
     for group in (group for group in alike.values() if len(group) > 1):
-        first, last = min(group), max(group)  # what these have in common, all have
+        first, last = min(group), max(group)  # what both have in common, all have
         ends = enumerate(zip(first, last, strict=False))
         start = next((i for i, (a, b) in ends if a != b), 0)
         for name in group:
@@ -91,7 +92,10 @@ def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
 
 
 def visible(name: str, most: int = _NAME) -> str:
-    """Return a name on one line in which all characters, and spaces at its ends, are visible."""
+    """Return a name as one line in which all characters are visible.
+
+    Spaces at its ends are escaped, and an empty name becomes "(empty)".
+    """
     if name.startswith(" "):
         name = rf"\x20{name[1:]}"
     if name.endswith(" "):
@@ -100,7 +104,7 @@ def visible(name: str, most: int = _NAME) -> str:
 
 
 def without_commands(line: str) -> str:
-    r"""Change a line of a log so that CI servers find no commands in it.
+    r"""Escape characters in a line of a log so that CI servers find no commands in it.
 
     Examples
     --------

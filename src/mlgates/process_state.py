@@ -1,10 +1,12 @@
-"""Record which global state of the process a block of code changes, and restore it.
+"""Record and restore global state of the process that a block of code changes.
 
-Global state is, for example, the random generators, the environment and the warning filters.
+Examples of global state are the random number generators, the environment variables and the warning
+filters.
 
-No other module of the library reads or writes this state. A lock lets only one block be watched at
-a time. All threads share the state, so two blocks at once would each record the other's changes. A
-change by any other thread of the program is still recorded as one of the block.
+No other module of the library reads or writes this state. All threads share the state, so two
+blocks at the same time would each record the changes of the other. A lock therefore allows only one
+block at a time. A change by another thread of the user's program is recorded as a change of the
+block.
 """
 
 import decimal
@@ -35,28 +37,30 @@ _LOCK = [threading.RLock()]
 
 @dataclass
 class Watch:
-    """The side effects of a block of code that `watched` has recorded.
+    """The side effects of a block of code, recorded by `watched`.
 
-    `changed` names the kinds of global state that the block changed, such as "environment".
-    `printed` is the number of characters that it wrote to the standard streams.
+    `changed` has the names of the kinds of global state that the block changed, such as
+    "environment". `printed` is the number of characters that the block wrote to the standard
+    streams.
     """
 
-    changed: tuple[str, ...] = ()  # names of the state that was changed, and restored
+    changed: tuple[str, ...] = ()  # kinds of state that were changed, and restored
     printed: int = 0  # characters written to the standard streams, which were not shown
 
 
 def after_fork() -> None:
     """Replace the lock in a forked process.
 
-    The thread that may have held the lock does not exist there.
+    Another thread of the parent process may hold the lock, and this thread does not exist in the
+    fork.
     """
     _LOCK[0] = threading.RLock()
 
 
 def unset_variables(names: Iterable[str]) -> list[str]:
-    """Return which of these environment variables are not set to a value.
+    """Return those of the given environment variables that are not set.
 
-    "random", a value of PYTHONHASHSEED, counts as not set.
+    PYTHONHASHSEED also counts as not set if its value is "random".
     """
     return [name for name in names if os.environ.get(name, "") in ("", "random")]
 
@@ -88,15 +92,15 @@ def restored() -> Iterator[None]:
 
 @contextmanager
 def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Watch]:
-    """Record which global state of the process a block changes, and restore it at the end.
+    """Record which global state a block of code changes, and restore it at the end.
 
-    The state of the global random number generators is restored, too, so a model that uses them
-    would give the same answers in each block. With `advance_rng`, they are advanced before the
-    block, which makes its answers differ.
+    The state of the global random number generators is restored, too. So a model that uses them
+    would give the same answers in each block. With `advance_rng`, the generators are advanced
+    before the block, so that such a model gives other answers.
 
-    With `threads`, the block may use threads, and warnings are ignored in it. Otherwise threads
-    that change the warning filters and restore them would disturb each other, and a warning could
-    be raised as an error.
+    Use `threads` if the block uses threads. Warnings are then ignored in the block. Otherwise,
+    threads that change and restore the warning filters would disturb each other, and a warning
+    could be raised as an error.
 
     Examples
     --------
@@ -133,7 +137,7 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
             if threads:
                 warnings.showwarning = show
             after = _snapshot()
-            # an imported module may add filters, once
+            # A module that is imported in the block may add filters.
             allowed = threads or len(sys.modules) > modules
             for name, now in after.items():
                 if _comparable(now) != _comparable(before[name]):
@@ -146,10 +150,10 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
 
 
 class _SilentStream(io.TextIOBase):
-    """A stream that replaces a standard stream in a block of code, and only counts characters.
+    """A stream that replaces a standard stream in a block of code, and counts the characters.
 
-    The original is `stream`. Threads that ran before the block began, with the identifiers
-    `others`, still write to the original.
+    `stream` is the original stream. `others` has the identifiers of the threads that ran before the
+    block began. These threads still write to the original.
     """
 
     def __init__(self, stream: Any, others: frozenset[int | None]) -> None:
@@ -179,13 +183,13 @@ class _SilentStream(io.TextIOBase):
 
     @property
     def buffer(self) -> "_SilentStream":
-        return self  # `write` takes bytes too
+        return self  # `write` also takes bytes
 
 
 def _snapshot() -> dict[str, Any]:
-    """Return all watched state of the process by name, as values that `_restore` can set again."""
+    """Return a dict of all recorded state of the process, with values that `_restore` can set."""
     root, context, folder = logging.getLogger(), decimal.getcontext().copy(), None
-    context.clear_flags()  # they record earlier operations
+    context.clear_flags()  # flags are set by earlier operations
     with suppress(OSError):
         folder = os.getcwd()  # noqa: PTH109
     return {
@@ -205,17 +209,17 @@ def _snapshot() -> dict[str, Any]:
 
 
 def _comparable(state: Any) -> object:
-    """Return a state in a form that ``==`` can compare, with arrays as bytes."""
+    """Convert a state to a value that can be compared with ``==``: arrays become bytes."""
     if isinstance(state, dict):
         return {key: _comparable(value) for key, value in state.items()}
     return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 def _restore(name: str, state: Any) -> None:
-    """Set one kind of global state, given by its name, to the value that `_snapshot` recorded.
+    """Set one kind of global state to the value that `_snapshot` recorded; `name` is the kind.
 
-    The error state of numpy and the decimal context are left out here: context managers restore
-    them.
+    The error state of numpy and the decimal context are not set here, because context managers
+    restore them.
     """
     match name:
         case "numpy random state":
@@ -232,7 +236,7 @@ def _restore(name: str, state: Any) -> None:
             locale.setlocale(locale.LC_ALL, state)
         case "warnings filters":
             warnings.filters, filters = state
-            warnings.resetwarnings()  # invalidates the caches that modules keep of the filters
+            warnings.resetwarnings()  # modules cache the filters; this clears the caches
             warnings.filters[:] = filters  # type: ignore[index]
         case "module search path":
             sys.path[:] = state

@@ -1,4 +1,4 @@
-"""Show the progress of long runs: a bar of ``tqdm`` in a terminal, plain lines elsewhere."""
+"""Show the progress of long runs: a ``tqdm`` bar in a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ __all__ = ["Progress", "show_progress"]
 
 
 class Progress:
-    """Progress of a run; this base class shows nothing."""
+    """The progress of a run. This base class shows nothing; subclasses show it."""
 
     def begin(self, name: str) -> None:
-        """Show that the gate with this name begins."""
+        """Show that the gate with this name is being run."""
 
     def describe(self, text: str) -> None:
-        """Show what is being done, in the description of a bar."""
+        """Show what is being done, as the description of a bar."""
 
     def step(self) -> None:
-        """Count one step as done, such as one gate or one call."""
+        """Count one step, such as one gate or one call, as done."""
 
 
 class _Bar(Progress):
-    """Progress as a bar of ``tqdm``."""
+    """Shows the progress as a ``tqdm`` bar."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
@@ -40,7 +40,7 @@ class _Bar(Progress):
 
 
 class _Lines(Progress):
-    """Progress as one line on standard error for each gate, without control characters."""
+    """Shows the progress as one line per gate on standard error, without control characters."""
 
     def __init__(self, steps: int) -> None:
         self._steps, self._begun = steps, 0
@@ -56,20 +56,20 @@ class _Lines(Progress):
 def show_progress(
     steps: int | None, *, unit: str = "gate", shown: bool = True
 ) -> Iterator[Progress]:
-    """Show the progress of `steps` steps on standard error.
+    """Show the progress of a block of code on standard error; yield the object to report steps to.
 
-    In a terminal or a notebook this is a bar, if ``tqdm`` is installed. Elsewhere, such as in the
-    log of a CI server, it is one line for each gate; steps of another unit show nothing. Nothing is
-    shown in pytest, which captures the terminal.
+    In a terminal or a notebook, a bar is shown if ``tqdm`` is installed. Elsewhere, such as in the
+    log of a CI server, one line is shown for each gate, and nothing for steps of another unit.
+    Nothing is shown in pytest, which captures the output.
 
     Parameters
     ----------
     steps : int, optional
-        Number of steps, if it is known.
+        Number of steps. None if it is not known.
     unit : str
-        What a step is: "gate" or, for example, "call".
+        What a step is, such as "gate" or "call".
     shown : bool
-        Whether to show anything.
+        If False, nothing is shown.
     """
     if not shown or "pytest" in sys.modules or sys.stderr is None:
         yield Progress()

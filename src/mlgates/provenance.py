@@ -1,4 +1,4 @@
-"""What identifies a run: code, environment, time, data, models, seeds and suite."""
+"""The provenance of a run: code, environment, time, data, models, seeds and suite."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ __all__ = ["identities", "provenance"]
 def identities(evidence: Evidence) -> dict[str, object]:
     """Return the class, parameters and content hash of each model that a gate of the run uses.
 
-    It is called before the gates are run, because some models change when they are called.
+    Call this function before the gates are run, because some models change when they are called.
     """
     models = (name for name, each in NAMES.items() if each.kind == "model")
     return {name: identify(evidence[name]) for name in models if evidence.uses(name)}
@@ -30,22 +30,22 @@ def provenance(
     seeds: Mapping[str, int] | None = None,
     models: dict[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return what identifies a run (code, environment, data, models, suite), as plain values.
+    """Return the provenance of a run (code, environment, data, models, suite) as plain values.
 
     Parameters
     ----------
     evidence : Evidence
-        The evidence of the run; tables that were scanned are not read again.
+        The inputs of the run. Tables that were already scanned are not read again.
     suite : str
-        The repr of the suite.
+        The suite, as text (its `repr`).
     started : datetime
         Start of the run, with a time zone.
     seconds : float
         Duration of the run.
     seeds : mapping of str to int, optional
-        The seed of each gate that drew random numbers, by the name of the gate.
+        Seed of each gate that drew random numbers, by the name of the gate.
     models : dict, optional
-        The result of `identities` before the run.
+        The result of `identities`, called before the run.
     """
     try:
         now: str | None = evidence.now.isoformat()

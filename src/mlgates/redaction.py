@@ -1,4 +1,4 @@
-"""Write messages of exceptions for reports, without values of the data and without secrets."""
+"""Turn exceptions into messages for reports, without values of the data and without secrets."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from mlgates.options import did_you_mean
 __all__ = ["describe", "without_secrets"]
 
 _LOG = logging.getLogger("mlgates")
-# these words are never part of another word; "key" is, as in "monkey"
+# These words are not a part of any other word. ("key" is a part of "monkey", for example.)
 _SECRET_WORD = (
     r"(?:pass(?:word|wd|phrase)|pgpass|secret|credential|(?:api|access|private)[_-]?key)s?"
 )
@@ -26,7 +26,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
     (
-        # tokens of well-known forms: JWT, AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI
+        # Tokens of known forms: JWT, AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI.
         re.compile(
             r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
             r"|\b(?:gh[opusr]_|github_pat_|glpat-|xox[abprs]-|sk-(?=\D*\d))[\w-]{20,}"
@@ -41,34 +41,36 @@ _VALUES = (
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
     (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
 )
-# an apostrophe inside a word is no quote; a quotation without end reaches to the end of the text
+# An apostrophe inside of a word is not a quote. A quotation without an end goes to the end of the
+# text.
 _QUOTED = re.compile(
     r"(?<!\w)([bru]{0,2})"
     r"(?:'((?:[^'\\]|\\.|'(?=\w))*)(?:'|\\?$)|\"((?:[^\"\\]|\\.|\"(?=\w))*)(?:\"|\\?$))"
 )
 _NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
-# these quote names, attributes and types of the program, not values
+# Messages of these exceptions quote names, attributes and types of the program, not values.
 _OF_CODE = (AttributeError, ImportError, NameError, TypeError)
 _READ = 2_000
 _READ_ONLY = "; the arguments are read-only: change a copy (`X = X.copy()`)"
-_DEEPEST = 5  # causes of an error that are searched
+_DEEPEST = 5  # largest number of causes of an error that are searched
 _LONGEST = 300
 
 
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
-    """Return an exception's type and a short message in which values of the data are hidden.
+    """Return an exception's type and a short message without values of the data, as text.
 
-    The message of an exception of mlgates itself contains no values of the data, so only addresses
-    and secrets are hidden in it. If it quotes the message of the exception that caused it, values
-    in that message are hidden as well. The complete exception is logged at the level DEBUG of the
-    logger "mlgates".
+    Values, addresses and secrets are replaced by placeholders such as ``<text>``. The messages of
+    mlgates itself do not contain values of the data, so only addresses and secrets are hidden in
+    them. If such a message quotes the message of the exception that caused it, values are hidden in
+    the quoted part. The complete exception is logged with the level DEBUG by the logger "mlgates".
 
     Parameters
     ----------
     error : BaseException
         The exception.
     known : collection of str
-        Names that may be shown, such as those of columns. A KeyError also suggests similar names.
+        Names that may be shown, such as those of columns. For a KeyError, a similar one of these
+        names is suggested.
 
     Examples
     --------
@@ -99,7 +101,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
         key = error.args[0] if isinstance(error, KeyError) and error.args else None
-        # the key can be a value of the data, so only similar names are shown
+        # The key can be a value of the data, so show only similar names.
         short = isinstance(key, str) and len(key) <= _LONGEST and len(known) <= _LONGEST
         if short and key not in known and (near := did_you_mean(key, known)):
             message += f", an unknown name{near}"
@@ -107,7 +109,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
         message = f"{message[:_LONGEST]}..."
     origin: BaseException | None = error
     with suppress_errors():  # an exception whose text raises
-        for _ in range(_DEEPEST):  # pandas changes the message of numpy's error
+        for _ in range(_DEEPEST):  # pandas wraps numpy's error in its own
             if isinstance(origin, ValueError) and "read-only" in str(origin)[:_READ]:
                 return message if _READ_ONLY in message else message + _READ_ONLY
             origin = None if origin is None else origin.__cause__ or origin.__context__
@@ -117,8 +119,8 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
 def without_secrets(value: object, name: str = "") -> object:
     """Replace URLs, e-mail addresses and secrets in plain values, such as metadata.
 
-    `name` is the key of the value. If it names a secret, as "api_key", "dbPassword" and
-    "credentials" do, the value is hidden, and so is everything in it.
+    `name` is the key of the value. If it is the name of a secret, such as "api_key", "dbPassword"
+    or "credentials", the whole value is hidden.
 
     Examples
     --------

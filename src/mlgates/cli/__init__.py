@@ -1,4 +1,4 @@
-"""The command `mlgates`, which calls the library from shells and pipelines."""
+"""The command `mlgates`, for use of the library in shells and pipelines."""
 
 from mlgates.cli.commands import main
 

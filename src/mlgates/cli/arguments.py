@@ -1,4 +1,4 @@
-"""The arguments of the command line."""
+"""Define and parse the arguments of the command line."""
 
 import argparse
 import os
@@ -14,19 +14,19 @@ from mlgates.evidence_names import NAMES
 
 USAGE = 64  # EX_USAGE of sysexits.h; the 2 of argparse is the exit code of ERROR here
 FORMS = ("text", "markdown", "html", "junit", "json")
-# Evidence that can be given as a file, or as the name of a column in one.
+# Evidence that can be given as a file, or as the name of a column of a file.
 _GIVEN = [each for each in NAMES.values() if each.on_command_line]
 TABLES = tuple(each.name for each in _GIVEN if each.kind in ("table", "features"))
 COLUMNS = tuple(each.name for each in _GIVEN if each.kind in ("rows", "log") and not each.several)
 OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUMNS))
-# evidence of several columns, with its help
+# Evidence that consists of several columns, and its help text.
 _SEVERAL = {
     "sensitive_features": "a column that defines groups; may be given several times",
     "y_interval": "a column with ends of predicted intervals; first the lower, then the upper one",
     "production_interval": "the same for the model in production",
 }
 
-#: Options of `mlgates canary` that are options of `Canary`, with their help.
+#: Options of `mlgates canary` that are options of `Canary`, and their help texts.
 CANARY = {
     "max_increase": "largest increase of the rate of events, relative to production; default 0.5",
     "max_decrease": "largest decrease of the rate of wanted events, relative to production",
@@ -44,7 +44,10 @@ _INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that refuses abbreviated options and exits with code 64 for a wrong command line."""
+    """A parser that refuses abbreviated options.
+
+    The exit code is 64 if the command line is wrong.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
@@ -54,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Look up and print the version of mlgates, then exit."""
+    """An action that prints the version of mlgates and exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         import mlgates
@@ -66,8 +69,9 @@ class _Version(argparse.Action):
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; exit with code 64 if it is wrong.
 
-    The value of an option that names a table is one path, or a list of several paths. ``summary``
-    is the path of the file to which the report is appended; it is None without this option.
+    In the result, the value of an option that names a table is a path, or a list of several paths.
+    ``summary`` is the path of the file to which the report is appended, or None without this
+    option.
     """
     top = parser()
     given = top.parse_args(arguments)
@@ -89,11 +93,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _files(paths: Sequence[str]) -> Path | list[Path]:
-    """Return the file that paths and patterns name; a list if there are several files."""
+    """Return the path of the file to which paths and patterns refer, or a list of several paths."""
     files: list[Path] = []
     for path in paths:
         if has_magic(path) and not Path(path).exists():
-            # a pattern without a match stays a path, so that each gate reports it
+            # Use a pattern without a match as a path, so that the gates report it.
             matches = iglob(path, recursive=True)  # noqa: PTH207  (that of Path is relative)
             files += sorted(map(Path, matches)) or [Path(path)]
         else:
@@ -221,7 +225,7 @@ def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
-    """Add the options for what a command writes besides its output."""
+    """Add the options for files that a command writes in addition to its output."""
     text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
     command.add_argument(
         "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
@@ -237,7 +241,7 @@ def _add_summary(command: argparse.ArgumentParser, what: str) -> None:
 def _named(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign):
-        # the text may be a secret
+        # Do not show the text, because it may be a secret.
         msg = "must be a name and a text, such as version=7"
         raise argparse.ArgumentTypeError(msg)
     return name, value
@@ -248,7 +252,10 @@ def _names(text: str) -> list[str]:
 
 
 def _label(text: str) -> bool | int | str:
-    """Convert a label: `1` is an integer, `true` is a bool, `yes` and `'1'` are texts."""
+    """Convert a label to a value.
+
+    `1` is an integer, `true` is a bool, `yes` and `'1'` are texts.
+    """
     if _INTEGER.fullmatch(text):
         return int(text)
     if text.lower() in ("true", "false"):

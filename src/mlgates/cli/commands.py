@@ -1,4 +1,4 @@
-"""Run the commands, handle output that can't be written, and return the exit code."""
+"""Run a command, write its output, and return the exit code."""
 
 import os
 import sys
@@ -27,18 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        The arguments after the name of the command; by default those of the process.
+        The arguments after the name of the command. By default those of the process.
 
     Returns
     -------
     int
-        0 for PASS, 1 for FAIL, 2 for ERROR and when the command itself failed, 3 for
-        INCONCLUSIVE, 130 when interrupted.
+        0 for PASS, 1 for FAIL, 2 for ERROR or if the command itself failed, 3 for INCONCLUSIVE, 130
+        if interrupted.
 
     Raises
     ------
     SystemExit
-        With code 64 for a wrong command line, and 0 after ``--help`` or ``--version``.
+        With exit code 64 for a wrong command line, and with 0 after ``--help`` or ``--version``.
     """
     for stream in (sys.stdout, sys.stderr):  # escape characters that the encoding lacks
         if reconfigure := getattr(stream, "reconfigure", None):
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write_workflows() -> None:
-    """Write the workflows for GitHub into the working folder; never replace a file."""
+    """Write the workflows for GitHub Actions into the working folder; existing files are kept."""
     folder = Path(".github", "workflows")
     templates = sorted(Path(__file__).with_name("workflows").glob("*.yml"))
     for template in templates:
@@ -138,7 +138,7 @@ def _write_workflows() -> None:
 
 
 def _compare(given: "Namespace") -> int:
-    """Compare two reports, write the comparison, and return the exit code."""
+    """Compare two reports, print or write the comparison, and return the exit code."""
     from mlgates import jsonfile
     from mlgates.comparison import compare
 
@@ -166,9 +166,10 @@ def _write_report(
 ) -> int:
     """Write a report to all targets and return the exit code of its verdict.
 
-    A target is a path (None for standard output) and a form (None for the form of the path's
-    suffix). Text on a terminal has colours. The report is also appended to the file `summary`, in
-    Markdown. If a target can't be written, the exit code of a report that passed is that of ERROR.
+    A target is a pair of a path and a form. If the path is None, the report is written to standard
+    output. If the form is None, it follows from the suffix of the path. Text on a terminal has
+    colours. The report is also appended to the file `summary`, in Markdown. If a target can't be
+    written, a report that passed gets the exit code of ERROR.
     """
     from mlgates import jsonfile
     from mlgates.render import render
@@ -192,7 +193,7 @@ def _write_report(
 
 
 def _print(text: str) -> None:
-    """Write a text to standard output; ignore a closed pipe, raise other OSErrors."""
+    """Write a text to standard output; a closed pipe is ignored, other OSErrors are raised."""
     stream: IO[str] | None = sys.stdout
     if stream is None:  # closed before the command started
         return
@@ -200,7 +201,7 @@ def _print(text: str) -> None:
         stream.write(text if text.endswith("\n") else f"{text}\n")
         stream.flush()
     except OSError as error:
-        # Python flushes again at exit and would replace the exit code by that failure.
+        # At exit, Python flushes the stream again. If this failed, the exit code would be replaced.
         with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
         if not isinstance(error, BrokenPipeError):
@@ -208,7 +209,7 @@ def _print(text: str) -> None:
 
 
 def _print_error(problem: Exception | str, path: Path | None = None) -> None:
-    """Write a problem to standard error; `path` is the file that could not be written."""
+    """Write an error message to standard error; `path` is a file that could not be written."""
     if isinstance(problem, OSError) and problem.strerror:
         problem = f"{problem.filename or path or 'standard output'}: {problem.strerror}"
     with suppress(OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""Write the rows that break the rules of the gates of a report to one file."""
+"""Write the rows that break the rules of a report's gates to one file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,18 @@ from mlgates.verdict import Verdict
 
 __all__ = ["GATE_COLUMN", "write_offending"]
 
-#: The first column of the file; the others are those of the data.
+#: Name of the first column of the file. The other columns are those of the data.
 GATE_COLUMN = "mlgates_gate"
 
 
 def write_offending(
     suite: GateSuite, report: Report, evidence: Mapping[str, Any], path: Path
 ) -> list[str]:
-    """Write the offending rows of gates with FAIL or ERROR; return why some can't be found.
+    """Write the rows that break the rules of gates with the verdict FAIL or ERROR to a file.
 
-    The file is Parquet, or CSV if its suffix is .csv. If no row breaks a rule, it is written
-    without rows. Its first column has the name of the gate.
+    The file is CSV if its suffix is .csv, and Parquet otherwise. Its first column has the name of
+    the gate. If no row breaks a rule, the file has no rows. For gates whose rows can't be found,
+    the function returns the reasons.
     """
     given = {name: value for name, value in evidence.items() if value is not None}
     data = given.pop("data")
@@ -53,7 +54,7 @@ def write_offending(
         if path.suffix == ".csv":
             from pyarrow import csv
 
-            # before version 19, Arrow repeats the header after an empty first chunk
+            # Before version 19, Arrow repeats the header after an empty first chunk.
             csv.write_csv(table.combine_chunks(), sink)
         else:
             from pyarrow import parquet
@@ -67,5 +68,5 @@ def write_offending(
 
 
 def _named(rows: pa.Table, gate: str) -> pa.Table:
-    """Return the rows with an additional first column, which has the name of the gate."""
+    """Return the rows with a new first column that has the name of the gate."""
     return rows.add_column(0, GATE_COLUMN, pa.array([gate] * len(rows), pa.string()))

@@ -1,4 +1,4 @@
-"""Load suites from Python or TOML files."""
+"""Load a suite from a Python or TOML file."""
 
 import sys
 import traceback
@@ -15,15 +15,15 @@ _MAX_BYTES = 2**20
 
 
 def load(where: str) -> GateSuite:
-    """Return the suite of ``gates.toml``, ``gates.py`` or ``gates.py:NAME``.
+    """Return the suite in a file, such as ``gates.toml``, ``gates.py`` or ``gates.py:NAME``.
 
     Raises
     ------
     EvidenceError
-        When the file doesn't exist, can't be read, or raises when it is run.
+        If the file does not exist, can't be read, or raises an exception when it is run.
     OptionError
-        When the file defines no suite, does not define the suite NAME, or defines several and no
-        name was given.
+        If the file defines no suite or does not define the suite NAME, or if it defines several and
+        no name was given.
     """
     file, _, chosen = where.rpartition(":")
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)
@@ -60,14 +60,14 @@ def load(where: str) -> GateSuite:
 
 
 def _read_toml(path: Path) -> GateSuite:
-    """Return the suite in a TOML file, which must be UTF-8 and not larger than `_MAX_BYTES`."""
+    """Return the suite in a TOML file, which must be UTF-8 and have at most `_MAX_BYTES` bytes."""
     text = None
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_BYTES + 1)
         problem = f"larger than {_MAX_BYTES:,} bytes"
         if len(raw) <= _MAX_BYTES:
-            text = raw.decode("utf-8-sig")  # editors of Windows write a byte order mark
+            text = raw.decode("utf-8-sig")  # Windows editors write a byte order mark
     except OSError as error:
         problem = error.strerror or type(error).__name__
     except UnicodeDecodeError:
@@ -104,7 +104,8 @@ def _run(path: Path) -> dict[str, object]:
         msg = f"{path}: {at}{type(error).__name__}: {error}"
         raise EvidenceError(msg) from error
     finally:
-        # Last from now on: a pandas.py of this folder must not replace pandas in later imports.
+        # Move the folder to the end of the path: a file pandas.py in it must not replace pandas in
+        # later imports.
         with suppress(ValueError):
             sys.path.remove(folder)
         if folder not in sys.path:

@@ -1,5 +1,5 @@
-"""Track a model in production over time, and decide whether a new one replaces it.
+"""Monitor a model in production over time, and decide whether a new model replaces it.
 
-`Monitor` and `History` judge and keep one window of data after another. `Traffic`, `assign` and
-`Rollout` divide requests between two models.
+`Monitor` runs a suite on one window of data after another, and `History` stores the reports.
+`assign` and `Rollout` divide requests between two models, and `Traffic` counts them.
 """

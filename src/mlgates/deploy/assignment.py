@@ -1,4 +1,4 @@
-"""`assign`: choose which users, or other units, a candidate serves, by a stable hash."""
+"""`assign`: choose by a stable hash which users, or other units, get the candidate."""
 
 import hashlib
 
@@ -10,20 +10,20 @@ _OWNER = "assign"
 
 
 def assign(unit: str | int, *, share: float, salt: str) -> bool:
-    """Return whether a unit is assigned to the candidate.
+    """Return whether a unit, such as a user, is assigned to the candidate.
 
-    The answer depends only on the arguments: it is the same in every process and on every machine.
-    A unit that is assigned at a share of 1 % is also assigned at every larger share.
+    The result depends only on the arguments, so it is the same in every process and on every
+    machine. A unit that is assigned at a share of 1 % is also assigned at every larger share.
 
     Parameters
     ----------
     unit : str or int
-        What is assigned, such as a user; ``42`` and ``"42"`` are the same unit.
+        Identifier of the unit, such as a user name. ``42`` and ``"42"`` are the same unit.
     share : float
-        Share of the units to assign, from 0 to 1.
+        Share of the units that are assigned to the candidate, from 0 to 1.
     salt : str
-        Name of the rollout, such as the candidate's version. Another salt assigns other units, so
-        that it is not always the same users who get the candidate first.
+        Name of the rollout, such as the candidate's version. With another salt, other units are
+        assigned. So the users who get a candidate first are not always the same.
 
     Returns
     -------
@@ -33,12 +33,12 @@ def assign(unit: str | int, *, share: float, salt: str) -> bool:
     Raises
     ------
     OptionError
-        For another type of unit, a share that is not from 0 to 1, or an empty salt.
+        If `unit` has another type, `share` is not from 0 to 1, or `salt` is empty.
 
     Notes
     -----
-    The first 53 bits of the SHA-256 of salt and unit are a fraction, which is compared with the
-    share.
+    The first 53 bits of the SHA-256 of salt and unit are used as a fraction from 0 to 1. The unit
+    is assigned to the candidate if this fraction is less than the share.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def assign(unit: str | int, *, share: float, salt: str) -> bool:
     if not isinstance(plain, str | int) or plain == "":
         raise options.refuse(_OWNER, "unit", "a non-empty string or an integer", unit)
     rho = options.share(_OWNER, "share", share)
-    # the length keeps "a" + "bc" apart from "ab" + "c"
+    # The length is included, so that "a" + "bc" differs from "ab" + "c".
     salted = f"{len(options.text(_OWNER, 'salt', salt))}:{salt}{plain}"
     digest = hashlib.sha256(salted.encode("utf-8", "surrogatepass")).digest()
     return (int.from_bytes(digest[:8]) >> 11) / 2**53 < rho

@@ -26,11 +26,11 @@ _KEYS = frozenset({"format", "version", "at", "report"})
 
 @final
 class History:
-    """Reports over time, appended to a file: one line of JSON per report.
+    """The reports of a suite over time, in a file with one line of JSON per report.
 
-    Each report belongs to a window, which is identified by the time `at`, usually its start. A
-    second report of the same window adds its gates to those of the first, and replaces gates of
-    the same name: labels, for example, often arrive later than data.
+    Each report belongs to a window, such as a day. A window is identified by a time `at`, usually
+    its start. A second report of the same window adds its results to those of the first, and
+    replaces the results of gates of the same name. This is useful if labels arrive later than data.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ class History:
 
     Notes
     -----
-    Processes can append to one file at the same time: `append` locks the file and writes the whole
-    line before it returns. On file systems without locks, use one writer per file. If a writer is
-    killed, its line may be torn (only partly written). Such a line is skipped with a warning,
-    `skipped` has its line number, and all other lines are read.
+    Several processes can append to the same file: `append` locks the file, and writes the whole
+    line before it returns. On file systems that have no locks, only one process may write to a
+    file. If a process is killed while it writes, its line can be incomplete. Such a line is skipped
+    with a warning, and `skipped` has its number. All other lines are read.
 
-    Reading keeps the reports in memory, and reads only the lines that are new since the last time.
+    Reports that were read are kept in memory. Later, only new lines are read.
 
     Examples
     --------
@@ -88,21 +88,20 @@ class History:
         return self._path
 
     def append(self, report: Report, *, at: datetime) -> None:
-        """Append the report of a window to the file.
+        """Append a report to the file, as the report of a window.
 
         Parameters
         ----------
         report : Report
-            The report.
-        at : datetime
-            The time that identifies the window, with a time zone.
+            The report of a run of the suite. at : datetime The time that identifies the window,
+            with a time zone.
 
         Raises
         ------
         OptionError
             If `report` is not a `Report`, or `at` has no time zone.
         OSError
-            If the file can't be written; it is then unchanged.
+            If the file can't be written. It is then unchanged.
         """
         owner = "History.append"
         if not isinstance(report, Report):
@@ -123,7 +122,7 @@ class History:
 
     @property
     def skipped(self) -> tuple[int, ...]:
-        """The numbers, from 1, of lines that were skipped because they were only partly written."""
+        """Numbers, from 1, of the lines that were skipped because they are incomplete."""
         self._read()
         return (*self._broken, *self._torn)
 
@@ -137,14 +136,14 @@ class History:
     def __getitem__(self, place: slice) -> list[Report]: ...
 
     def __getitem__(self, place: int | slice) -> Report | list[Report]:
-        """Return the report of a window by its index in order of time; -1 is the latest.
+        """Return the report of the window with this index, in order of time; -1 is the latest.
 
         A slice returns a list of reports.
 
         Raises
         ------
         IndexError
-            If there are fewer windows.
+            If there is no window with this index.
         """
         return list(self)[place]
 
@@ -152,7 +151,7 @@ class History:
         return iter([self._reports[at] for at in self.times])
 
     def at(self, at: datetime) -> Report | None:
-        """Return the report that was appended with exactly this time; None if there is none."""
+        """Return the report of the window with exactly this time; None if there is none."""
         self._read()
         return self._reports.get(aware("at", at))
 
@@ -162,7 +161,7 @@ class History:
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas DataFrame with one row for each check of each window.
 
-        The column ``at`` has the time of the window; the others are those of
+        The column ``at`` has the time of the window. The other columns are those of
         ``Report.to_frame()``.
         """
         import pandas as pd
@@ -179,9 +178,9 @@ class History:
         return pd.concat(frames, ignore_index=True)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page with the trend of each check: its values, limits and verdicts.
+        """Write an HTML page with the trend of each check: its values, limits and verdicts.
 
-        The page loads nothing else and has no scripts. Checks that are not a PASS in the latest
+        The page loads no other files and has no scripts. Checks that did not pass in the latest
         window come first.
 
         Raises
@@ -195,7 +194,7 @@ class History:
         jsonfile.write_atomic(path, page)
 
     def _read(self) -> None:
-        """Read the lines added since the last read, or all lines if the file was replaced."""
+        """Read the lines that are new since the last call; all lines if the file was replaced."""
         try:
             file = self._path.open("rb")
         except FileNotFoundError:
@@ -210,7 +209,7 @@ class History:
             before, self._torn = len(self._broken), ()
             file.seek(self._offset)
             for line in file:
-                if not line.endswith(b"\n"):  # being written, or its writer was killed
+                if not line.endswith(b"\n"):  # being written, or incomplete
                     self._torn = (self._lines + 1,)
                     break
                 self._lines += 1
@@ -224,10 +223,10 @@ class History:
             )
 
     def _add(self, line: bytes) -> None:
-        """Add the report on a line to the reports in memory.
+        """Add the report in a line of the file to the reports in memory.
 
-        A line that is not valid JSON was only partly written: it is skipped, and its number is
-        noted. A line that is valid JSON, but no report, raises EvidenceError.
+        A line that is not valid JSON is incomplete. It is skipped, and its number is stored in
+        `skipped`. EvidenceError is raised for a line that is valid JSON but not a report.
         """
         try:
             data = jsonfile.loads(line.decode())
@@ -247,9 +246,9 @@ class History:
 
 
 def aware(option: str, value: object) -> datetime:
-    """Convert a time to UTC; OptionError for a value that is not a time with a time zone.
+    """Convert a time to UTC; raise OptionError if it is not a time with a time zone.
 
-    `option` is the name of the option in the error.
+    `option` is the name of the option in the error message.
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
@@ -263,7 +262,7 @@ def _parsed(data: object) -> tuple[datetime, Report]:
 
 
 def _merged(earlier: Report, later: Report) -> Report:
-    """Merge two reports of one window; a gate that is in both gets its result in `later`."""
+    """Merge two reports of the same window; if a gate is in both, its result in `later` is used."""
     results = {result.name: result for result in (*earlier, *later)}
     provenance = {**earlier.provenance, **later.provenance}
     for section in ("tables", "values", "models", "seeds"):

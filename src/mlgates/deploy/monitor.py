@@ -1,4 +1,4 @@
-"""`Monitor`: a suite run on each window of production data, with few false alarms over time."""
+"""`Monitor`: run a suite on each window of production data, with few false alarms over time."""
 
 import math
 import os
@@ -29,55 +29,61 @@ _ENOUGH = 20  # times as many rows in the reference as in a window, for slow cha
 
 @final
 class Monitor:
-    """Run a suite on each window of production data, and keep the reports.
+    """Run a suite on each window of production data, and store the reports.
 
-    A suite that raises a false alarm in one of 20 runs does so every hour if it is run every three
-    minutes. A monitor limits false alarms over time: without any change, at most one FAIL is
-    expected in `alarm_every` windows, for the gates that decide by significance or by an interval.
+    A window is a period of production data, such as a day. If a suite has a false alarm in one of
+    20 runs, and is run every three minutes, there is a false alarm every hour. A monitor limits the
+    rate of false alarms: if nothing changes, at most one FAIL is expected in `alarm_every` windows.
+    This applies to the gates that decide by significance or by an interval.
 
     Parameters
     ----------
     suite : GateSuite
-        The gates. No gate may be named "monitor".
+        The suite to run. None of its gates may be named "monitor".
     reference : table, path, Baseline or Profile, optional
-        The reference of all windows.
+        The reference with which all windows are compared.
     history : History, str or Path
-        Where reports are appended.
+        The history to which reports are appended, or the path of its file.
     alarm_every : int
-        Number of windows in which at most one false alarm is expected: with 1,000 and one window
-        per hour, at most one in about 42 days.
+        Number of windows in which at most one false alarm is expected. For example, 1,000 with one
+        window per hour means at most one false alarm in about 42 days.
 
     Raises
     ------
     OptionError
-        For an invalid option.
+        If an option is invalid.
 
     Notes
     -----
-    With ``A = alarm_every`` and G gates that decide by significance or an interval, each gate is
-    run at the level ``alpha = 1 / (2 A G)``:
+    Let ``A`` be `alarm_every`, and ``G`` the number of gates that decide by significance or by an
+    interval. Each of these gates may have a false FAIL in a window with a probability of at most
+    ``alpha = 1 / (2 A G)``:
 
-    - A gate that decides by significance FAILs at the lesser of its own level and alpha.
-    - A gate that decides by an interval, with k checks, FAILs only if the interval at the higher
-      confidence ``1 - 2 alpha / k`` excludes the limit too; otherwise the check is INCONCLUSIVE.
-      For PASS, the gate keeps its own confidence. An interval from resamples is not computed again:
-      it is widened by the ratio of the normal quantiles of both levels.
-    - A gate that decides by the estimate has no known rate of false alarms. The result "monitor"
-      names such gates.
+    - A gate that decides by significance uses alpha as its level, or its own level if that is
+      smaller.
+    - For a gate that decides by an interval and has k checks, a check is FAIL only if the interval
+      at the higher confidence ``1 - 2 alpha / k`` also excludes the limit. Otherwise the check is
+      INCONCLUSIVE. For PASS, the gate's own confidence is used. A bootstrap interval is not
+      computed again, but widened by the ratio of the normal quantiles of both levels.
+    - The rate of false alarms of a gate that decides by the estimate is not known. The result
+      "monitor" lists these gates.
 
     These rules use half of the allowed false alarms. The other half is for slow changes, which are
-    too small to be seen in a single window: the result "monitor" sums the evidence of all windows
-    by the Shiryaev-Roberts statistic [1]_. Each column or metric with a p-value has a number R,
-    which is 0 at first. With the p-value p of a window, ``R`` becomes ``(R + 1) / (2 sqrt(p))``.
-    When the mean of all R reaches ``2 A``, an alarm is raised and every R is set to 0 again.
-    Without a change, at least 2 A windows are expected until an alarm. The alarm is a FAIL if a
-    column or metric with an R of at least 2 A is also beyond its limit in this window; otherwise it
-    is only mentioned in the reason. For a comparison with a reference, the reference must have at
-    least 20 times as many rows as the window. The sampling error of a smaller reference is the same
-    in all windows, and would look like a slow change.
+    too small to be detected in a single window. The result "monitor" detects them with the
+    Shiryaev-Roberts statistic [1]_, which adds up evidence over all windows. Each column or metric
+    with a p-value has a number ``R``, which is 0 at first. With the p-value ``p`` of a window,
+    ``R`` becomes ``(R + 1) / (2 sqrt(p))``. If the mean of all ``R`` reaches ``2 A``, an alarm is
+    raised, and every ``R`` is set to 0 again. If nothing changes, at least ``2 A`` windows are
+    expected until an alarm. The alarm is a FAIL if a column or metric with an ``R`` of at least ``2
+    A`` is also beyond its limit in this window. Otherwise the alarm is only mentioned in the
+    reason.
 
-    Windows are assumed to be disjoint. A window without labels leaves the gates that need `y_true`
-    SKIPped; run the monitor again for the same `at` when the labels are there.
+    For a comparison with a reference, the reference must have at least 20 times as many rows as the
+    window. The sampling error of a smaller reference would be the same in all windows, and would
+    look like a slow change.
+
+    Windows must not overlap. If a window has no labels yet, the gates that need `y_true` have the
+    verdict SKIP. Run the monitor again with the same `at` when the labels have arrived.
 
     References
     ----------
@@ -128,7 +134,7 @@ class Monitor:
 
     @property
     def alpha(self) -> float:
-        """Allowed probability of a false FAIL of one gate in one window: ``1 / (2 A G)``."""
+        """Allowed probability of a false FAIL of one gate in one window, see the notes."""
         covered = sum(_rule(gate) != "estimate" for gate in self.suite)
         return 1 / (2 * self.alarm_every * max(covered, 1))
 
@@ -144,24 +150,24 @@ class Monitor:
         Parameters
         ----------
         at : datetime
-            The time that identifies the window, with a time zone, usually its start. For a window
-            that is in the history already, only the gates that have their evidence are run, and
-            their results are added to its report.
+            The time that identifies the window, usually its start. It must have a time zone. If the
+            history already has a report of this window, only the gates whose inputs are given are
+            run, and their results are added to this report.
         metadata : Mapping, optional
             As in ``GateSuite.run``.
         **evidence
-            As in ``GateSuite.run``: ``data=``, ``y_true=``, ... `now` is by default `at`, so that a
-            window can be judged again later.
+            The inputs, as in ``GateSuite.run``: ``data=``, ``y_true=``, ... By default, `now` is
+            `at`, so that a window can be judged again later.
 
         Returns
         -------
         Report
-            The results of the suite, and one more named "monitor".
+            The results of the suite, and a result named "monitor" for slow changes.
 
         Raises
         ------
         EvidenceError
-            For an unknown name of evidence, or a history that can't be read.
+            If the name of an input is unknown, or the history can't be read.
         OptionError
             If `at` has no time zone.
         OSError
@@ -178,7 +184,7 @@ class Monitor:
         for name, gate in zip(suite.names, suite, strict=True):
             absent = gate.missing_evidence(offered)
             if known is not None and absent and name in {result.name for result in known}:
-                names.remove(name)  # judged before, without this evidence
+                names.remove(name)  # judged before; its input is not given now
             elif "y_true" in absent:
                 names.remove(name)
                 said = (
@@ -205,20 +211,23 @@ class Monitor:
         return report
 
     def _strict(self, gate: Gate) -> Gate:
-        """Return the gate; if it decides by significance, its level is at most `alpha`."""
+        """Return a gate whose level is at most `alpha`, if it decides by significance.
+
+        Other gates are returned unchanged.
+        """
         if _rule(gate) != "significance":
             return gate
         own: Any = gate
         return cast("Gate", replace(own, significance=min(own.significance, self.alpha)))
 
     def _confirmed(self, gate: Gate, result: GateResult, given: Mapping[str, Any]) -> GateResult:
-        """Return the result, with INCONCLUSIVE for each FAIL that may be a false alarm.
+        """Return the result, in which each FAIL that may be a false alarm is INCONCLUSIVE.
 
-        This concerns gates that decide by an interval. A FAIL is kept only if the interval at a
-        higher confidence, which follows from `alpha` and the number of checks, also excludes the
-        limit. The gate is run again on the evidence `given` for this interval; an interval from
-        resamples is widened instead. A FAIL is also kept if that run is an ERROR, for example
-        because a stream can be read only once.
+        The results of gates that do not decide by an interval are returned unchanged. A FAIL is
+        kept only if the interval at a higher confidence also excludes the limit. This confidence
+        follows from `alpha` and the number of checks. To compute the interval, the gate is run
+        again with the inputs `given`. A bootstrap interval is widened instead. A FAIL is also kept
+        if the second run has the verdict ERROR, for example because a stream can be read only once.
         """
         failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
         if _rule(gate) != "interval" or not failed:
@@ -257,7 +266,7 @@ class Monitor:
         the results of gates that are not run again; it is None for a new window.
         """
         earlier = () if known is None else known.results
-        window = (*earlier, *results)  # a result of this run replaces an earlier one
+        window = (*earlier, *results)  # results of this run replace earlier ones
         checks = {_title(result, check): check for result in window for check in result.checks}
         rules = {name: _rule(gate) for name, gate in zip(self.suite.names, self.suite, strict=True)}
         p_values: dict[str, float] = {} if known is None else _p_values(known)
@@ -336,7 +345,7 @@ class Monitor:
 
 
 def _rule(gate: Gate) -> str:
-    """Return the gate's `decide_by`, or "estimate" if the gate has no level that can be set.
+    """Return the option `decide_by` of a gate, or "estimate" if it has no level that can be set.
 
     The level is the option `significance` for a gate that decides by significance, and `confidence`
     for one that decides by an interval.
@@ -358,7 +367,7 @@ def _list(names: Sequence[str]) -> str:
 def _p_values(report: Report) -> dict[str, float]:
     """Return the p-values stored in the result "monitor" of a report; {} if there are none.
 
-    The keys name the gate, the column or metric, and the slice.
+    A key has the names of the gate, of the column or metric, and of the slice.
     """
     for result in report:
         if result.name == _NAME:
@@ -371,8 +380,9 @@ def _p_values(report: Report) -> dict[str, float]:
 def _widened(check: Check, confidence: float) -> tuple[float, float]:
     """Return the interval of a check, widened to another level of confidence.
 
-    Both ends move away from the value by the ratio of the normal quantiles of the two levels, as is
-    right for a normal distribution. The interval is infinite if the check has none.
+    The distances of both ends from the value are multiplied by the ratio of the normal quantiles of
+    the two levels. This is exact for a normal distribution. If the check has no interval, the
+    result is infinite.
     """
     if check.interval is None or check.value is None or check.confidence is None:
         return -math.inf, math.inf

@@ -1,4 +1,4 @@
-"""`Rollout`: decide stage by stage how much traffic a candidate gets."""
+"""`Rollout`: decide in stages how much traffic a new model (the candidate) gets."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ FORMAT = "mlgates.rollout"
 VERSION = 1
 _OWNER = "Rollout"
 _ACTIONS = ("advance", "hold", "roll_back", "done")
-#: details of checks that the record keeps
+#: Details of checks that are stored in the record of a rollout.
 _KEPT = ("e_worse", "e_worse_stages", "e_not_worse", "counts", "requests")
 
 Action = Literal["advance", "hold", "roll_back", "done"]
@@ -34,25 +34,25 @@ Action = Literal["advance", "hold", "roll_back", "done"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutState:
-    """The state of a rollout between two steps, as `Rollout.start` and `Rollout.step` return it.
+    """The state of a rollout between two steps; `Rollout.start` and `Rollout.step` return it.
 
     Parameters
     ----------
     candidate, production : str
-        The new version, and the version that a roll-back returns to.
+        Names of the new version, and of the version that gets all traffic after a roll-back.
     stages : tuple of float
-        The shares of the rollout.
+        The candidate's shares of the traffic in the stages, from 0 to 1.
     stage : int
-        Position of the current stage in `stages`, from 0.
+        Position of the current stage in `stages`, counted from 0.
     began, at : datetime
         Time when the current stage began, and time of the last step.
     ended : {"roll_back", "done"}, optional
-        The last action, after which nothing changes any more.
+        The action that ended the rollout. None if it has not ended.
     starts : tuple of Traffic
-        For each stage that began, the sums of all traffic before it.
+        For each stage that has begun, the sums of all traffic before it.
     record : tuple of mappings
-        What happened at each step: time, stage, share, action, verdict, reason, what was measured,
-        and the version in production before and after.
+        One mapping per step: time, stage, share, action, verdict, reason, what was measured, and
+        the version in production before and after.
     """
 
     candidate: str
@@ -93,12 +93,12 @@ class RolloutState:
 
     @classmethod
     def from_dict(cls, data: object) -> "Self":
-        """Return the state from the values that `to_dict` returned.
+        """Create a state from the values that `to_dict` returned.
 
         Raises
         ------
         EvidenceError
-            For another format or version, and for an impossible state.
+            If the values have another format or version, or describe an impossible state.
         """
         given = jsonfile.versioned(data, "rollout", FORMAT, VERSION)
         names = frozenset({"format", "version", *(each.name for each in fields(cls))})
@@ -132,18 +132,18 @@ class RolloutState:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state to a JSON file; readers see the old file or the whole new one.
+        """Write the state to a JSON file.
 
-        A file that exists is only replaced if it has an earlier state of the same rollout, or
-        the state of another rollout that has ended. So if two processes take a step from the same
-        state, only the first can save its answer. The folder is locked during the call, except on
-        Windows.
+        Readers see either the old or the complete new content. An existing file is replaced only if
+        it has an earlier state of the same rollout, or the state of another rollout that has ended.
+        So if two processes call `Rollout.step` with the same state, only the first can save its
+        result. The folder is locked during the call, except on Windows.
 
         Raises
         ------
         EvidenceError
-            If the file has a step that this state does not have, the state of another rollout that
-            has not ended, or no valid state.
+            If the existing file has a step that this state lacks, has the state of another rollout
+            that has not ended, or is not a valid state.
         OSError
             If the file can't be written; an existing file is then unchanged.
         """
@@ -153,9 +153,9 @@ class RolloutState:
             jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page with the share over time, and the action and reason of each step.
+        """Write an HTML page with the share over time, and the action and reason of each step.
 
-        The page loads nothing else and has no scripts. It shows the latest 400 steps.
+        The page loads no other files and has no scripts. It shows the latest 400 steps.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class RolloutState:
         jsonfile.write_atomic(path, page)
 
     def _check_follows(self, found: "RolloutState", path: str | os.PathLike[str]) -> None:
-        """Raise EvidenceError if saving this state would lose the state `found` in the file."""
+        """Raise EvidenceError if this state does not follow the state `found` in the file."""
         same = all(
             getattr(self, name) == getattr(found, name)
             for name in ("candidate", "production", "stages")
@@ -188,13 +188,13 @@ class RolloutState:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Self":
-        """Return the state that `save` wrote.
+        """Read a state from a file that `save` wrote.
 
         Raises
         ------
         EvidenceError
-            If the file does not exist, is not strict JSON, is of another format or version, or has
-            an impossible state.
+            If the file does not exist, is not strict JSON, has another format or version, or
+            describes an impossible state.
         """
         data = jsonfile.read(path)
         try:
@@ -207,19 +207,21 @@ class RolloutState:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutStep:
-    """The decision of one step of a rollout.
+    """The decision of `Rollout.step`: what to do now, and why.
 
     Parameters
     ----------
     action : {"advance", "hold", "roll_back", "done"}
-        What to do: give the candidate the next share, wait, take all traffic from it, or make it
-        the production version.
+        What to do with the candidate. "advance": give it the next share of the traffic. "hold":
+        keep its share. "roll_back": give all traffic to the production version. "done": make it the
+        production version.
     reason : str
-        Why, in a sentence.
+        Why, as a sentence.
     state : RolloutState
-        The state for the next step.
+        The state to store, and to pass to the next call of `Rollout.step`.
     report : Report or None
-        The report of the suite; None after the end, when it is not run.
+        The report of the suite. None if the rollout had already ended, because the suite is then
+        not run.
     """
 
     action: Action
@@ -236,52 +238,59 @@ class RolloutStep:
 @final
 @dataclass(frozen=True, slots=True)
 class Rollout(options.OptionsByName):
-    """Decide stage by stage how much traffic a candidate gets, from the verdicts of a suite.
+    """Decide in stages how much traffic a new model gets, from the verdicts of a suite.
 
-    The object only decides. Your code calls `step` with the time and the traffic, routes the share
-    of requests that the answer names to the candidate, and stores the state.
+    The new model is called the candidate. This class only decides. Your code calls `step` regularly
+    with the time and the traffic, routes the returned share of requests to the candidate, and
+    stores the returned state.
 
     Parameters
     ----------
     suite : GateSuite
-        The gates that decide; at least one is a `Canary`. Advisory gates don't count.
+        The gates that decide. At least one must be a `Canary`. Advisory gates do not count.
     candidate : str
-        The new version.
+        Name of the new version.
     production : str
-        The version in production, to go back to.
+        Name of the version in production, which gets all traffic after a roll-back.
     stages : sequence of float
-        Rising shares of the candidate.
+        Shares of the traffic that the candidate gets in each stage, in ascending order.
     min_requests : int
-        Requests of the candidate that each stage needs before it ends. Requests that were routed by
-        the share of an earlier stage don't count, even if they are added to the traffic later.
+        Smallest number of requests that the candidate must get in a stage before the stage can end.
+        Requests that were routed with the share of an earlier stage do not count, even if they are
+        added to the traffic later.
     min_time : str, timedelta or float
-        Shortest time of a stage, such as "10min"; a number is in seconds.
+        Shortest time of a stage, such as "10min". A number is in seconds.
     max_time : str, timedelta or float
-        Time that a stage may last; `at_deadline` says what follows if it has not ended by then.
+        Longest time of a stage. `at_deadline` is the action if the stage has not ended by then.
     at_deadline : {"roll_back", "hold"}
-        What to do when a stage has lasted `max_time` and has not ended. This option does not apply
-        to a FAIL, which rolls back at any time, or an ERROR, which rolls back after `max_time`.
+        The action if a stage has lasted `max_time` and has not ended. It does not apply to FAIL and
+        ERROR: after a FAIL there is always a roll-back, and after an ERROR there is one as soon as
+        `max_time` is over.
     advance_on : {"pass", "not_fail"}
-        "pass": a stage ends with a PASS. "not_fail": a stage also ends with INCONCLUSIVE, when it
-        has its `min_requests` and `min_time`. This is for early stages, which have too few requests
-        for a PASS. The step to a share of 1, and the end of the last stage, always need a PASS.
+        "pass": a stage ends if the suite has PASS. "not_fail": a stage also ends with INCONCLUSIVE,
+        as soon as it has `min_requests` and `min_time`. This is for early stages, which have too
+        few requests for a PASS. A step to a share of 1, and the end of the last stage, always need
+        a PASS.
 
     Notes
     -----
-    FAIL rolls back at once. ERROR holds, and rolls back after `max_time`. PASS advances when the
-    stage has its `min_requests` and `min_time`. Advancing to a share of 1 is also the action
-    ``"advance"``; the next step is then ``"done"`` without waiting, unless the suite gives FAIL or
-    ERROR. After ``"roll_back"`` and ``"done"`` nothing changes any more.
+    If the suite has the verdict FAIL, the action is ``"roll_back"``. For ERROR it is ``"hold"``,
+    and ``"roll_back"`` after `max_time`. For PASS it is ``"advance"`` as soon as the stage has
+    `min_requests` and `min_time`, and in the last stage ``"done"``. In all other cases it is
+    ``"hold"``, and after `max_time` the action `at_deadline`. A step to a share of 1 is also
+    ``"advance"``. The step after that is ``"done"`` without waiting, except if the suite has FAIL
+    or ERROR. After ``"roll_back"`` and ``"done"``, the state does not change.
 
-    Each step judges the traffic of the whole rollout, not only that of the current stage. For a
-    roll-back, `Canary` computes an e-value (evidence that the candidate is worse) from the traffic
-    since the start of each stage, and uses their mean. The mean is valid, because a mean of
-    e-values is an e-value, and it finds harm that begins in a late stage sooner.
+    In each step, the suite judges the traffic of the whole rollout, not only that of the current
+    stage. An e-value measures the evidence that the candidate is worse. `Canary` computes an
+    e-value from the traffic since the start of each stage, and uses their mean. A mean of e-values
+    is a valid e-value. It detects a problem that begins in a late stage sooner than a single
+    e-value from all traffic.
 
-    A stage of 1 % needs a median of 200,000 requests for a PASS if 2 % of requests are errors, and
+    With a share of 1 %, a PASS needs 200,000 requests (median) if 2 % of requests are errors, and
     680,000 if 0.5 % are. So begin with a larger share, or use ``advance_on="not_fail"``.
 
-    Drift of the data alone is no reason to roll back, so leave `Drift` out of the suite.
+    Drift of the data is not a reason to roll back, so leave `Drift` out of the suite.
 
     Examples
     --------
@@ -331,7 +340,7 @@ class Rollout(options.OptionsByName):
         if not stages or not 0 < stages[0] < 1 or list(stages) != sorted(set(stages)):
             raise options.refuse(_OWNER, "stages", allowed, stages)
         object.__setattr__(self, "stages", stages)
-        # an advance without a new request would let one look end every stage
+        # If no request were needed, one look at the traffic could end all stages.
         options.count(_OWNER, "min_requests", self.min_requests, at_least=1)
         options.duration(_OWNER, "min_time", self.min_time, zero=True)
         options.duration(_OWNER, "max_time", self.max_time)
@@ -341,7 +350,7 @@ class Rollout(options.OptionsByName):
         options.choice(_OWNER, "advance_on", self.advance_on, ("pass", "not_fail"))
 
     def start(self, *, now: datetime) -> RolloutState:
-        """Return the state of the first stage.
+        """Return the state at the start of the first stage.
 
         Parameters
         ----------
@@ -351,7 +360,7 @@ class Rollout(options.OptionsByName):
         Raises
         ------
         OptionError
-            If `production` was not given: there would be no version to go back to.
+            If the rollout has no `production`, because there would be no version for a roll-back.
         EvidenceError
             If `now` has no time zone.
         """
@@ -372,22 +381,22 @@ class Rollout(options.OptionsByName):
     def step(
         self, state: RolloutState, *, traffic: Traffic, now: datetime, **evidence: Any
     ) -> RolloutStep:
-        """Return what to do now.
+        """Run the suite on the traffic, and return what to do now.
 
-        The same arguments always give the same decision. Store the `state` of the answer before you
+        The same arguments always give the same decision. Store the `state` of the result before you
         change the routing, so that your program can continue from it after a restart.
 
         Parameters
         ----------
         state : RolloutState
-            The state of `start` or of the last step.
+            The state that `start`, or the last call of `step`, returned.
         traffic : Traffic
-            The counts since the rollout began: one look (a stretch of time) after another, each
-            with the share that it had.
+            The counts since the rollout began, as one look after another. A look is a period in
+            which the candidate's share was constant.
         now : datetime
             The present time, with a time zone.
         **evidence
-            Further evidence that gates of the suite need, by name.
+            Other inputs that gates of the suite need, by name.
 
         Returns
         -------
@@ -440,7 +449,7 @@ class Rollout(options.OptionsByName):
     def _checked(self, state: object, traffic: object, now: object) -> datetime:
         """Check the arguments of `step`, and return the time `now` in UTC.
 
-        Raises EvidenceError for a value of a wrong type, a state of another rollout, and a time
+        EvidenceError is raised for a value of a wrong type, a state of another rollout, and a time
         before that of the last step.
         """
         at = _aware(now)
@@ -469,7 +478,7 @@ class Rollout(options.OptionsByName):
     def _decide(
         self, state: RolloutState, report: Report, traffic: Traffic, at: datetime
     ) -> tuple[Action, str]:
-        """Return what to do at the time `at`, and the reason as a sentence."""
+        """Return the action at the time `at`, and the reason as a sentence."""
         verdict, waited = report.verdict, (at - state.began).total_seconds()
         late = waited >= seconds(self.max_time)
         since = f"{format_number(waited, 's')} after the stage began"
@@ -485,7 +494,7 @@ class Rollout(options.OptionsByName):
         last = state.stage == len(state.stages) - 1
         if state.share == 1:
             return "done", "all traffic goes to the candidate, and no gate failed"
-        # a late look of an earlier stage shows nothing about the share of this one
+        # Requests of an earlier stage that are added late do not count for this stage.
         above = state.stages[state.stage - 1] if state.stage else 0.0
         new = _requests(traffic, above) - _requests(state.starts[-1], above)
         missing = []
@@ -512,16 +521,16 @@ class Rollout(options.OptionsByName):
 
 
 def _requests(traffic: Traffic, above: float) -> int:
-    """Return the requests of the candidate in looks with a share above `above` and below 1.
+    """Return the candidate's number of requests in looks with a share above `above` and below 1.
 
-    A look is a stretch of time with one share, as in `Traffic`.
+    A look is a period with a constant share, as in `Traffic`.
     """
     looks = [look for look in traffic.looks if look.is_comparison and look.share > above]
     return sum((look.of(REQUESTS) or (0, 0))[0] for look in looks)
 
 
 def _measured(report: Report) -> list[dict[str, object]]:
-    """Return what each check of a report measured, as a dict for `RolloutState.record`."""
+    """Return for each check of a report what it measured, as a dict for `RolloutState.record`."""
     return [
         {
             "gate": result.name,
@@ -546,7 +555,10 @@ def _aware(now: object) -> datetime:
 
 
 def _entry(value: object) -> Details:
-    """Return an entry of `RolloutState.record`; raise EvidenceError if it lacks something."""
+    """Check an entry of `RolloutState.record`, and return it.
+
+    EvidenceError is raised if the entry is invalid.
+    """
     entry = mapping(value, "record")
     whole(entry.get("stage"), "record: stage")
     _share(entry.get("share"))

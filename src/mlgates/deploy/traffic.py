@@ -1,7 +1,7 @@
-"""`Traffic`: counts of requests and events of a candidate and of production.
+"""`Traffic`: counts of requests and events of a candidate model and of the production model.
 
-The counts come in looks. A look is a stretch of time in which the share of the candidate did not
-change, such as five minutes.
+Counts are grouped by look. A look is a period of time, such as five minutes, in which the
+candidate's share of the traffic did not change.
 """
 
 import os
@@ -26,7 +26,7 @@ VERSION = 1
 MAX_BYTES = 64 * 2**20
 REQUESTS = "requests"
 _ARMS = ("candidate", "production")
-_MOST = 2**53  # counts are exact as floats
+_MOST = 2**53  # counts up to this are exact as floats
 _LONGEST = 200
 _DIGITS = re.compile(r"([0-9]+)", re.ASCII)
 _LOOK = frozenset({"look", "share", "candidate", "production", "left_out"})
@@ -34,26 +34,29 @@ _LOOK = frozenset({"look", "share", "candidate", "production", "left_out"})
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Counts of one look: a stretch of time in which the candidate's share did not change."""
+    """Counts of one look: a period in which the candidate's share of the traffic did not change."""
 
-    #: Probability that a unit was routed to the candidate.
+    #: Probability that a request or unit was routed to the candidate.
     share: float
-    #: Name, count of the candidate and count of production: first requests, then events by name.
+    #: Tuples of a name, the candidate's count and production's count. The first is for "requests",
+    #: the others are for events, sorted by name.
     counts: tuple[tuple[str, int, int], ...]
-    #: Name of the look. Looks with one name are the same look; a look without one is always new.
+    #: Name of the look. Looks with the same name are the same look. A look without a name differs
+    #: from all others.
     identity: str | None = None
-    #: Rows of a log that were not counted, because the model or share of their unit had changed.
+    #: Number of rows of the log that were not counted, because the model or share of their unit had
+    #: changed.
     left_out: int = 0
 
     @property
     def is_comparison(self) -> bool:
-        """Whether both models could get requests: the share is above 0 and below 1."""
+        """Whether both models could get requests, because the share is above 0 and below 1."""
         return 0 < self.share < 1
 
     def of(self, name: str) -> tuple[int, int] | None:
-        """Return the counts of an event, or of requests, for the candidate and for production.
+        """Return the counts of an event (or of "requests") for the candidate and for production.
 
-        The result is None if the look did not count `name`.
+        The result is None if `name` was not counted in this look.
         """
         return next(((c, p) for known, c, p in self.counts if known == name), None)
 
@@ -61,19 +64,21 @@ class Look:
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Traffic:
-    """Counts of requests and of events in traffic that is split between two models.
+    """Counts of requests and events in traffic that is divided between two models.
 
-    The counts come in looks: a look is a stretch of time in which the candidate's share did not
-    change. Start with ``Traffic()`` and `add` one look after another, or count a log with
-    `from_log`. A traffic never changes: each method returns a new one. Two are equal if they have
-    the same looks, in any order.
+    The models are called the candidate and production. Counts are grouped by look. A look is a
+    period in which the candidate's share of the traffic did not change. Start with ``Traffic()``
+    and `add` one look after another, or count the rows of a log with `from_log`. Objects are
+    immutable: methods return a new `Traffic`. Two objects are equal if they have the same looks, in
+    any order.
 
     Parameters
     ----------
     looks : sequence of Look
-        The looks, as `add` makes them.
+        The looks. Use `add` to create them.
     unit : str, optional
-        Name of the column of users, or other units, if `from_log` counted these and not requests.
+        Name of the log's column of units, such as users, if `from_log` counted units instead of
+        requests.
 
     Examples
     --------
@@ -89,8 +94,8 @@ class Traffic:
 
     looks: tuple[Look, ...] = ()
     unit: str | None = None
-    #: For each stage of a rollout with a share below 1, the sums of all traffic before it began, or
-    #: None if it has not begun. `Rollout` sets this for `Canary`.
+    #: For each stage of a rollout with a share below 1: the sums of all traffic before the stage
+    #: began, or None if it has not begun. `Rollout` sets this attribute for `Canary`.
     stage_starts: tuple["Traffic | None", ...] = ()
 
     @property
@@ -101,10 +106,10 @@ class Traffic:
 
     @property
     def left_out(self) -> int:
-        """Number of rows of a log that `from_log` left out.
+        """Number of rows of the log that `from_log` left out.
 
-        A unit, such as a user, counts for the model of its first row. Its rows for the other model
-        are left out, and so are its rows with an event after the share had changed.
+        A unit, such as a user, counts for the model of its first row. Its rows with the other model
+        are left out, and also its rows with an event after the share had changed.
         """
         return sum(look.left_out for look in self.looks)
 
@@ -116,18 +121,20 @@ class Traffic:
         share: float,
         look: str | None = None,
     ) -> "Self":
-        """Return the traffic with the counts of one more look.
+        """Return a copy with the counts of one more look.
 
         Parameters
         ----------
         candidate, production : mapping of str to int
-            Counts since the last look: the number of ``"requests"``, and of each event. Both models
-            need the same events. Count an event at most once per request.
+            Counts of each model since the last look: the number of ``"requests"``, and the number
+            of each event. Both models must have the same events. Count an event at most once per
+            request.
         share : float
-            Probability that a request was routed to the candidate during the look; it must not
-            change within a look.
+            Probability that a request was routed to the candidate. It must not change within a
+            look.
         look : str, optional
-            Name of the look, such as its time. A look that was added before is not counted again.
+            Name of the look, such as its time. If a look of this name was added before, it is not
+            counted again. By default the look has no name, and is always counted.
 
         Returns
         -------
@@ -136,25 +143,24 @@ class Traffic:
         Raises
         ------
         EvidenceError
-            For counts that are not whole numbers of at least 0, more events than requests, an event
-            that only one of the models has, a share that is not from 0 to 1, and a look that was
-            added before with other counts or another share.
+            If a count is not a whole number of at least 0, there are more events than requests,
+            only one of the models has an event, the share is not from 0 to 1, or a look of the same
+            name was added before with other counts or another share.
         """
         joined = _joined(self.looks, [_look(candidate, production, share, look)])
         return replace(self, looks=joined)
 
     def merge(self, other: "Traffic") -> "Self":
-        """Return a traffic with the looks of both traffics; a look that both have is counted once.
+        """Return a `Traffic` with the looks of both objects; a look that both have is counted once.
 
         The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are always
-        counted as different looks. If units such as users were counted, no unit may be in both
-        traffics.
+        different looks. If units such as users were counted, no unit may occur in both objects.
 
         Raises
         ------
         EvidenceError
             If a look of the same name has other counts or another share in `other`, or if one
-            traffic counts units and the other requests.
+            object counts units and the other requests.
         """
         given: object = other
         if not isinstance(given, Traffic):
@@ -180,31 +186,32 @@ class Traffic:
         unit: str | None = None,
         look: str | None = None,
     ) -> "Self":
-        """Count requests and events in a log, which has one row per request in order of time.
+        """Count requests and events in a log with one row per request, in order of time.
 
         Parameters
         ----------
         log : table
             Any table that ``data=`` of a run takes.
         arm : str
-            The column that says which model got the request.
+            Name of the column that says which model got the request.
         candidate, production : str, int or bool
-            The values of that column for each of the two models. Rows with another value, or with
-            none, are not counted.
+            The values of this column for the two models. Rows with another value, or a missing
+            value, are not counted.
         share : float or str
-            Probability that a request was routed to the candidate, or the column with it.
+            Probability that a request was routed to the candidate, or the name of the column that
+            contains it.
         events : mapping of str to str
-            For each event the name of a column of bools, or a condition such as
-            ``"latency > 0.25"``, in the language of :doc:`/reference/conditions`.
+            For each event, the name of a column of bools, or a condition such as ``"latency >
+            0.25"``, in the language of :doc:`/reference/conditions`.
         unit : str, optional
-            The column of what was assigned to a model, such as the user. Units are then counted and
-            not requests: a unit once, in the look (see `look`) of its first row, and an event once
-            per unit, in the look in which it first happened to the unit. The log must start with
-            the rollout.
+            Name of the column of the units that are assigned to a model, such as users. Units are
+            then counted instead of requests. A unit is counted once, in the look (see `look`) of
+            its first row. An event is counted once per unit, in the look in which it first happened
+            to the unit. The log must begin at the start of the rollout.
         look : str, optional
-            The column with the name of each row's look, such as the hour. A look is a stretch of
-            time in which the share did not change. By default all rows with the same share are one
-            look without a name.
+            Name of the column that contains the name of each row's look, such as the hour. A look
+            is a period in which the share did not change. By default, all rows with the same share
+            are one look without a name.
 
         Returns
         -------
@@ -213,18 +220,19 @@ class Traffic:
         Raises
         ------
         EvidenceError
-            If the log is no table or lacks a column. If a row of either model has no share, look
-            or unit, or does not say whether an event happened. If a share changes within a look. If
-            no row has the value `candidate`, or `production`, but rows have other values.
+            If the log is not a table, or lacks a column. If, in a row of one of the models, the
+            share, look or unit is missing, or it is not known whether an event happened. If the
+            share changes within a look. If no row has the value `candidate`, or `production`, but
+            rows have other values.
         OptionError
-            For invalid names and conditions.
+            If a name or a condition is invalid.
 
         Notes
         -----
         A unit is counted for the model of its first row. Its rows with the other model are left
-        out. So are its events at a share that differs from that of its first row, because a change
-        of the share moves units from one model to the other. `Canary` reports how many rows were
-        left out.
+        out. Its events at another share than that of its first row are also left out, because a
+        change of the share moves units from one model to the other. `Canary` reports how many rows
+        were left out.
 
         Examples
         --------
@@ -258,7 +266,7 @@ class Traffic:
         return cls(_joined((), looks), unit)
 
     def summed(self) -> "Self":
-        """Return the traffic with all looks of one share added up to one look without a name."""
+        """Return a copy in which all looks with the same share are one look without a name."""
         sums: dict[float, dict[str, tuple[int, int]]] = {}
         for look in self.looks:
             known = sums.setdefault(look.share, {})
@@ -288,12 +296,12 @@ class Traffic:
 
     @classmethod
     def from_dict(cls, data: object) -> "Self":
-        """Return the traffic from the values that `to_dict` returned, checked as in `add`.
+        """Create a `Traffic` from the values that `to_dict` returned, checked as in `add`.
 
         Raises
         ------
         EvidenceError
-            For another format or version, and for impossible counts.
+            If the values have another format or version, or impossible counts.
         """
         given = jsonfile.versioned(data, "traffic", FORMAT, VERSION)
         given = fields(
@@ -319,7 +327,7 @@ class Traffic:
         return cls(_joined((), looks), unit)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the traffic to a JSON file; readers see the old file or the whole new one.
+        """Write the traffic to a JSON file; readers see either the old or the complete new content.
 
         Raises
         ------
@@ -330,13 +338,13 @@ class Traffic:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Self":
-        """Return the traffic that `save` wrote.
+        """Read a `Traffic` from a file that `save` wrote.
 
         Raises
         ------
         EvidenceError
-            If the file does not exist, is larger than 64 MiB, is not strict JSON, is of another
-            format or version, or has impossible counts.
+            If the file does not exist, is larger than 64 MiB, is not strict JSON, or has another
+            format, another version or impossible counts.
         """
         data = jsonfile.read(path, max_bytes=MAX_BYTES)
         try:
@@ -363,16 +371,16 @@ class Traffic:
 
 
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
-    """Return all looks of two traffics in order of their names, with one look for each name.
+    """Return all given looks, sorted by name, with one look for each name.
 
-    Raises EvidenceError if two looks with the same name have different counts or shares.
+    EvidenceError is raised if two looks with the same name have different counts or shares.
     """
     known = {look.identity: look for look in looks if look.identity is not None}
     joined = list(looks)
     for look in more:
         before = look if look.identity is None else known.setdefault(look.identity, look)
         if before is look:
-            # looks without a name stay in the order in which they were added, before the others
+            # Looks without a name come first, in the order in which they were added.
             insort(joined, look, key=_place)
         elif before != look:
             raise _changed(before, look)
@@ -382,10 +390,10 @@ def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
 def _look(
     candidate: object, production: object, share: object, identity: object, *, summed: bool = False
 ) -> Look:
-    """Return a look with these counts; EvidenceError if they are not valid.
+    """Return a look with the given counts; raise EvidenceError if they are invalid.
 
-    `identity` is the name of the look. With ``summed=True``, an event may have more counts than
-    there are requests in the look, because the requests may have been counted in an earlier look.
+    `identity` is the name of the look. With ``summed=True``, the look may have more events than
+    requests, because the requests may have been counted in an earlier look.
     """
     owner = "Traffic"
     arms: list[dict[str, int]] = []
@@ -409,7 +417,7 @@ def _look(
             identity = options.text(owner, "look", identity)
             if len(identity) > _LONGEST:
                 raise options.refuse(owner, "look", f"of at most {_LONGEST} characters", identity)
-    except OptionError as error:  # counts are evidence, not options
+    except OptionError as error:  # counts are an input, not an option
         raise EvidenceError(str(error)) from None
     alone = sorted(arms[0].keys() ^ arms[1].keys())
     if alone:
@@ -427,7 +435,7 @@ def _look(
 
 
 def _check_sums(looks: list[Look]) -> None:
-    """Raise EvidenceError if an event was counted more often than requests, over all looks."""
+    """Raise EvidenceError if an event has more counts than requests, in all looks together."""
     sums: dict[str, list[int]] = {}
     for look in looks:
         for name, *counts in look.counts:
@@ -444,7 +452,7 @@ def _too_many(event: str, arm: str, counted: int, requests: int) -> EvidenceErro
 
 
 def _changed(before: Look, look: Look) -> EvidenceError:
-    """Return the error for two looks with the same name; it names their first difference."""
+    """Return an error for two looks with the same name; its message has their first difference."""
     said = f"Traffic: look {look.identity!r} was added before with"
     if before.share != look.share:
         return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")

@@ -1,7 +1,7 @@
-"""Count requests, or users and other units, in a log with one row per request.
+"""Count requests, or units such as users, in a log with one row per request.
 
-An arm is one of the two models: 0 is the candidate, 1 is production. A look is a stretch of time in
-which the share of the candidate did not change.
+An arm is one of the two models: 0 is the candidate, 1 is production. A look is a period of time in
+which the candidate's share of the traffic did not change.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ _NUMBERS = frozenset({"int", "float", "decimal"})
 
 
 class CountedLook(NamedTuple):
-    """Counts of one look, a stretch of time with one share of the candidate.
+    """Counts of one look, a period in which the candidate's share of the traffic is constant.
 
-    `identity` is the name of the look. `counts` has a tuple for the candidate and one for
-    production: first the number of requests or units, then that of each event. `left_out` is the
-    number of rows of the log that were not counted.
+    `identity` is the name of the look. `counts` has a tuple for the candidate and a tuple for
+    production. Each begins with the number of requests or units, followed by the number of each
+    event. `left_out` is the number of rows of the log that were not counted.
     """
 
     identity: str | None
@@ -44,11 +44,11 @@ class CountedLook(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """The rows of the two models in a log or in a part of it.
+    """The rows of the two models in a log, or in a part of it.
 
-    `arm` is 0 for the candidate and 1 for production, and `look` is the index of the row's look (a
-    stretch of time with one share); both have shape (rows,). `events` says whether each event
-    happened, with shape (events, rows).
+    `arm` is 0 for the candidate and 1 for production. `look` is the number of the row's look (a
+    period with a constant share). Both have shape (rows,). `events` has shape (events, rows):
+    whether each event happened in each row.
     """
 
     arm: Codes
@@ -68,7 +68,7 @@ def count_log(
 ) -> list[CountedLook]:
     """Return the counts of each look in a log.
 
-    `arms` has the values of the column `arm` that name the candidate and production.
+    `arms` has the values of the column `arm` for the candidate and for production.
     `Traffic.from_log` describes the other arguments.
     """
     for option, name in (("arm", arm), ("unit", unit), ("look", look)):
@@ -146,15 +146,14 @@ def count_log(
 
 
 def _key(value: object) -> tuple[bool, object]:
-    """Return a key for dicts that differs for True and 1, which are equal in Python."""
+    """Return a key for dicts that is different for True and 1, which are equal in Python."""
     return isinstance(value, bool), value
 
 
 def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
-    """Return for each event the condition under which it happened in a row of the log.
+    """Return for each event the condition that is true if the event happened in a row of the log.
 
-    An event that was given as the name of a bool column gets the condition that this column is
-    true.
+    If an event was given as the name of a bool column, the condition is that this column is true.
     """
     allowed = "a mapping of event names to columns of bools or to conditions"
     given = options.mapping(_OWNER, "events", events, allowed)
@@ -188,15 +187,15 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
 
 
 def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
-    """Return the model of each row, and the set of values that name neither model.
+    """Return the model of each row, and the set of values that belong to neither model.
 
-    `wanted` has the values that name the candidate (0 in the result) and production (1). Rows with
+    `wanted` has the values of the candidate (0 in the result) and of production (1). Rows with
     another value have -1.
     """
     require_kind(view, COMPARABLE, "compared with the names of models")
     values = view.encoded.dictionary.to_pylist()
     places = {_key(value): place for place, value in enumerate(wanted)}
-    # one more, for missing values with the code -1
+    # The last element is for missing values, whose code is -1.
     of_value = np.array([*(places.get(_key(value), -1) for value in values), -1], np.intp)
     used = np.unique(view.codes)
     return of_value[view.codes], {values[i] for i in used if i >= 0 and of_value[i] < 0}
@@ -205,10 +204,10 @@ def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
 def _answers(
     event: str, rule: str, condition: Condition, views: Mapping[str, ColumnView], kept: Mask
 ) -> Mask:
-    """Return for each row of the two models whether an event happened.
+    """Return for each row of one of the two models whether an event happened.
 
-    `kept` says which rows of the log belong to one of the two models. Raises EvidenceError if the
-    condition is null in such a row; the message quotes `rule`, the condition as the user wrote it.
+    `kept` is a mask of these rows. EvidenceError is raised if the condition is null in one of them.
+    The message quotes `rule`, the condition as the user wrote it.
     """
     for name in condition.columns:
         if views[name].field.kind == "unreadable":
@@ -230,10 +229,10 @@ def _looks(
     look: str | None,
     looks: dict[tuple[str | None, float], int],
 ) -> Codes:
-    """Return for each row of the two models the position of its look in `looks`.
+    """Return for each row of one of the two models the number of its look.
 
-    `looks` maps the name and share of a look to its position; new looks are added to it. `kept`
-    says which rows belong to one of the two models.
+    `looks` is a dict of the number of each look; the keys are pairs of its name and share. New
+    looks are added to it. `kept` is a mask of the rows that belong to one of the two models.
     """
     identities: list[str | None] = [None]
     of_row = np.zeros(int(np.count_nonzero(kept)), np.intp)
@@ -266,18 +265,19 @@ def _looks(
 
 
 def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
-    """Count the rows with the indices `places` by look and model; return shape (looks, 2)."""
+    """Count the rows at the positions `places` by look and model; return shape (looks, 2)."""
     cells = 2 * rows.look[places] + rows.arm[places]
     return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)
 
 
 def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Counts], Counts]:
-    """Count each unit once, and its first event of each kind; also count the rows left out.
+    """Count each unit (such as a user) once, and its first event of each kind.
 
-    `unit` has the code of each row's unit, and `shares` the share of each look. The first result
-    has an array of shape (looks, 2) for the units and one for each event, with the counts by look
-    and model. The second result has the number of rows left out in each look: those for another
-    model than the first row of the unit, and those with an event after the share had changed.
+    `unit` has the code of each row's unit, and `shares` has the share of each look. The first
+    result is a list of arrays of shape (looks, 2): the numbers of units by look and model, and then
+    the numbers of each event. The second result is the number of rows that were left out in each
+    look. These are rows with another model than the first row of the unit, and rows with an event
+    after the share had changed.
     """
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
     counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]

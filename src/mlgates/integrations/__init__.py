@@ -1,7 +1,7 @@
 """Send reports to trackers and monitoring systems, and promote models in a registry.
 
-Each module is named after the package that it uses, and imports it when a function is called:
-`mlflow`, `wandb`, `prometheus` and `opentelemetry`.
+The modules are `mlflow`, `wandb`, `prometheus` and `opentelemetry`. Each uses the package of this
+name, and imports it when a function is called.
 """
 
 from mlgates.integrations._recording import NotRecordedWarning

@@ -1,4 +1,4 @@
-"""Import the package of an integration, and report its failures without changing a verdict."""
+"""Import the package of an integration, and turn its exceptions into warnings."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -16,19 +16,20 @@ __all__ = ["NotRecordedWarning", "attempt", "checked", "load", "run_verdicts"]
 
 
 class NotRecordedWarning(UserWarning):
-    """A report could not be recorded, or only in part; its verdict is unchanged."""
+    """A report was not recorded, or only in part. Its verdict is not affected."""
 
 
 def load(owner: str, module: str, package: str) -> Any:
-    """Import a module; if that fails, raise an ImportError that says what to install.
+    """Import a module; if this fails, raise an ImportError that says what to install.
 
     Parameters
     ----------
     owner : str
-        The function that needs the module, for the message.
+        Name of the function that needs the module, for the message.
     module, package : str
-        The module to import, and the name of the package that contains it. The message names the
-        extra of mlgates, which has the name of the module in which `owner` is.
+        Name of the module to import, and name of the package that contains it. The message has the
+        name of the extra of mlgates to install, which is the name of the module in which `owner`
+        is.
     """
     extra = owner.partition(".")[0]
     try:
@@ -39,9 +40,9 @@ def load(owner: str, module: str, package: str) -> Any:
 
 
 def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
-    """Call `write` and return True; if it raises, warn and return False.
+    """Call `write`, and return True; if it raises an exception, give a warning and return False.
 
-    A program that has its verdict must go on, and show it, if a tracker can't be reached.
+    A program must continue and show its verdict even if a tracker can't be reached.
     """
     with suppress_errors() as caught:
         write()
@@ -57,7 +58,7 @@ def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
 
 
 def checked(owner: str, report: object) -> Report:
-    """Return the report; OptionError for any other value."""
+    """Return the report; raise OptionError if it is not a `Report`."""
     if type(report) is not Report:
         raise options.refuse(owner, "report", "a Report", report)
     return report
@@ -66,19 +67,21 @@ def checked(owner: str, report: object) -> Report:
 def run_verdicts(
     report: Report, prefix: str, suite: str, recorded: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return two named verdicts: that of a suite, and the worst one of all suites of a run.
+    """Return a dict of two verdicts: that of a suite, and the worst of all suites of a run.
 
     Parameters
     ----------
     report : Report
         The report that is being recorded.
     prefix : str
-        Name of the worst verdict. With a separator at its end and the name of a suite after it, it
-        is the name of the verdict of this suite.
+        Name of the verdicts, with a separator at its end. The name of the suite's verdict is the
+        prefix followed by the suite. The name of the worst verdict is the prefix without the
+        separator.
     suite : str
-        Name of the suite, as the tracker accepts it.
+        Name of the suite, in a form that the tracker accepts.
     recorded : Mapping
-        What was recorded for the run before, by name. An earlier verdict of this suite is ignored.
+        What was recorded for the run before, by name. If it has a verdict of this suite, this is
+        ignored.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def run_verdicts(
     """
     own = prefix + suite
     others = [
-        # a value that is no verdict was written by someone else and shows nothing
+        # Another program wrote a value that is not a verdict, so it counts as ERROR.
         Verdict(str(value)) if value in set(Verdict) else Verdict.ERROR
         for key, value in recorded.items()
         if key.startswith(prefix) and key != own

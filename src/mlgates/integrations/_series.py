@@ -1,4 +1,4 @@
-"""The checks of a report as series: values that keep their names from one report to the next."""
+"""The checks of a report as time series, whose names are the same in all reports of a suite."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ __all__ = ["SAMPLES", "Sample", "Series", "accepted_name", "metric_names", "samp
 
 
 class Series(NamedTuple):
-    """What identifies a check in all reports of a suite, and the check itself."""
+    """A check of a report, and the names that identify it in all reports of the suite."""
 
     suite: str
     gate: str
@@ -27,7 +27,7 @@ class Series(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The parts of the name, without those that would only repeat the name of the gate.
+        """The parts of the series' name; parts that repeat the name of the gate are left out.
 
         Examples
         --------
@@ -45,7 +45,8 @@ class Series(NamedTuple):
 def series(report: Report) -> list[Series]:
     """Return the series of a report, one for each gate, subject, group and metric.
 
-    If several checks have the same gate, subject, group and metric, only the worst is returned.
+    If several checks have the same gate, subject, group and metric, only the worst of them is
+    returned.
     """
     found: dict[tuple[str, ...], Series] = {}
     for result in report:
@@ -57,18 +58,18 @@ def series(report: Report) -> list[Series]:
 
 
 def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[str]:
-    r"""Return a name for each series, made of the characters that a tracker accepts.
+    r"""Return a name for each series that has only characters that a tracker accepts.
 
-    Refused characters become ``_``. A name that had to be changed ends in a hash of the original
-    name. So two series never have the same name, and a series has the same name in each report.
+    Other characters become ``_``. A name that was changed ends in a hash of the original name. So
+    two series never have the same name, and a series has the same name in each report.
 
     Parameters
     ----------
     found : iterable of Series
         The series of one report.
     refused : str
-        Regular expression of a character that the tracker refuses. A slash inside a part is also
-        refused, because it separates the parts of a name.
+        Regular expression that matches a character that the tracker refuses. A slash inside of a
+        part is also replaced, because slashes separate the parts of a name.
     longest : int
         Largest number of characters of a name.
 
@@ -92,9 +93,9 @@ def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[st
 def accepted_name(
     parts: Sequence[str], refused: str, longest: int, identity: Sequence[str] = ()
 ) -> str:
-    r"""Return the parts of a name, joined by slashes, as `metric_names` does.
+    r"""Join the parts of a name by slashes, and replace characters as `metric_names` does.
 
-    The hash is computed from `identity`; by default from the parts.
+    The hash is computed from `identity`, by default from the parts.
 
     Examples
     --------
@@ -102,7 +103,7 @@ def accepted_name(
     'credit__night_-f37cc5ce'
     """
     unsafe = re.compile(f"{refused}|/")
-    # a part of dots alone would be a folder where names become paths
+    # A part that consists of dots would be a folder if the name is used as a path.
     safe = [unsafe.sub("_", part) if part.strip(".") else "_" for part in parts]
     name = "/".join(safe)
     changed = safe != [*parts] or len(name) > longest
@@ -110,14 +111,14 @@ def accepted_name(
 
 
 class Sample(NamedTuple):
-    """A number for a monitoring system, identified by its name and labels."""
+    """A number for a monitoring system, with its name and labels."""
 
     name: str
     labels: tuple[str, ...]
     value: float
 
 
-#: For each name of a sample, what it is and the names of its labels.
+#: For each name of a sample, a description and the names of the labels.
 SAMPLES = {
     "suite_verdict": (
         "1 for the verdict of a suite, 0 for the other verdicts",
@@ -143,16 +144,16 @@ SAMPLES = {
 
 
 def samples(report: Report) -> Iterator[Sample]:
-    """Return the samples of a report; a check without a value has no sample for a value."""
+    """Yield the samples of a report; a check without a value has no sample for its value."""
 
     def sample(name: str, *labels: str, value: float) -> Sample:
-        # monitoring systems take UTF-8, which has no half of a surrogate pair
+        # Monitoring systems need UTF-8, which can't encode lone surrogates.
         safe = (label.encode("utf-8", "backslashreplace").decode() for label in labels)
         return Sample(name, tuple(safe), value)
 
     for verdict in Verdict:
         yield sample("suite_verdict", report.name, verdict, value=float(verdict is report.verdict))
-    with suppress(ValueError):  # a report made by hand may have no time
+    with suppress(ValueError):  # a report may have no time
         started = datetime.fromisoformat(str(report.provenance.get("started")))
         name = "suite_last_run_timestamp_seconds"
         yield sample(name, report.name, value=started.timestamp())

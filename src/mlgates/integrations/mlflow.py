@@ -1,4 +1,4 @@
-"""Log reports to MLflow, and move aliases of registered models if a report passed.
+"""Log reports to MLflow, and move an alias of a registered model if a report passed.
 
 Install MLflow with ``pip install "mlgates[mlflow]"``. It is imported when a function is called.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["log_report", "promote", "rollback"]
 
-# ":" is allowed as well, but not on Windows
+# MLflow also allows ":", but not on Windows.
 _REFUSED = r"[^\w.\- ]"
 _LONGEST_NAME, _LONGEST_SUITE, _LONGEST_TAG = 250, 200, 5_000
-_BATCH = 1_000  # metrics of one request
+_BATCH = 1_000  # largest number of metrics in one request
 
 
 def log_report(
@@ -34,15 +34,14 @@ def log_report(
 
     The run gets
 
-    - a metric for each check that has a value, such as ``credit/drift/psi/age``: the suite, the
-      gate, the subject, the metric and the group. Characters
-      that MLflow does not allow in names of metrics become ``_``, and such a name ends in a hash of
-      the original.
-    - the tags ``mlgates.verdict.SUITE``, the verdict of this suite, and ``mlgates.verdict``, the
-      worst verdict of all suites that were logged to the run.
+    - a metric for each check that has a value. Its name, such as ``credit/drift/psi/age``, consists
+      of the suite, the gate, the subject, the metric and the group. Characters that MLflow does not
+      allow become ``_``, and a name that was changed ends in a hash of the original name.
+    - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag
+      ``mlgates.verdict`` with the worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were
-      changed, ``names.json`` has the originals; so does the tag ``mlgates.names.SUITE`` if they
-      fit in a tag.
+      changed, the original names are in ``names.json``, and in the tag ``mlgates.names.SUITE`` if
+      they fit into a tag.
 
     If the run logged exactly one model, the metrics and verdicts are linked to this model, too.
 
@@ -51,15 +50,15 @@ def log_report(
     report : Report
         The report.
     run_id : str, optional
-        The run; by default the active run.
+        Identifier of the run. By default the active run.
     client : mlflow.MlflowClient, optional
         By default a client of the current tracking server.
 
     Returns
     -------
     bool
-        Whether everything was logged. If MLflow raises an exception, it becomes a
-        `NotRecordedWarning`: it neither ends the program nor changes the verdict.
+        Whether everything was logged. If MLflow raises an exception, the result is False, and a
+        `NotRecordedWarning` is given.
 
     Raises
     ------
@@ -91,7 +90,7 @@ def _log(mlflow: Any, client: Any, run_id: str, report: Report) -> None:
     models = run.outputs.model_outputs if run.outputs else []
     model_id = models[0].model_id if len(models) == 1 else None
 
-    # the verdicts first: a FAIL must not be missing because something else could not be logged
+    # Log the verdicts first: a FAIL must not be missing because something else could not be logged.
     for key, value in verdicts.items():
         client.set_tag(run_id, key, value)
     if model_id is not None:
@@ -122,34 +121,35 @@ def promote(
     *,
     client: "MlflowClient | None" = None,
 ) -> int | None:
-    """Move an alias of a registered model to a version, if the report passed.
+    """Move an alias of a registered model to a new version if the report on it passed.
 
-    Before the alias moves, the new version gets a tag with the version that has the alias now, for
+    If the report did not pass, GateFailure is raised, and nothing is changed. Otherwise the new
+    version first gets a tag with the number of the version that has the alias until now, for
     `rollback`. The tag is ``mlgates.replaces``; for another alias than "champion" it is
     ``mlgates.replaces.ALIAS``. If the version already has the alias, nothing is changed.
 
-    Don't run two promotions at the same time: MLflow can't compare and set an alias in one step, so
-    both would succeed and one would be lost. A concurrency group of the CI server, for example,
-    runs them one after another.
+    Don't run two promotions at the same time. MLflow can't compare and set an alias in one step, so
+    both would succeed and one would be lost. A concurrency group of the CI server, for example, can
+    run them one after another.
 
     Parameters
     ----------
     report : Report
-        The report on this version. If its metadata has ``model`` or ``version``, it must be equal
-        to the argument.
+        The report on this version. If its metadata has ``model`` or ``version``, the value must
+        equal the argument.
     model : str
         Name of the registered model.
     version : int or str
         The version that gets the alias.
     alias : str
-        The alias that names the version in production.
+        The alias of the version in production.
     client : mlflow.MlflowClient, optional
         By default a client of the current registry.
 
     Returns
     -------
     int or None
-        The version that was replaced; None if there was none.
+        The version that had the alias before. None if there was none.
 
     Raises
     ------
@@ -197,8 +197,8 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
     """Move an alias back to the version that had it before the last promotion.
 
     The version that loses the alias gets the tag ``mlgates.rolled_back`` (for another alias than
-    "champion", ``mlgates.rolled_back.ALIAS``), and no later rollback returns to it; `promote`
-    removes the tag.
+    "champion", ``mlgates.rolled_back.ALIAS``). Later rollbacks do not return to a version with this
+    tag. `promote` removes the tag.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
     Raises
     ------
     EvidenceError
-        If no version has the alias. If the version to return to is not known, has the alias
-        already, does not exist any more, or was rolled back itself.
+        If no version has the alias. If the version to return to is not known, already has the
+        alias, does not exist any more, or was itself rolled back.
     OptionError
         If an argument is invalid.
     ImportError
@@ -260,7 +260,7 @@ class _Registry:
         self.replaces, self.withdrawn = f"mlgates.replaces{suffix}", f"mlgates.rolled_back{suffix}"
 
     def aliases(self) -> dict[str, int]:
-        """Return the version of each alias; EvidenceError if the model does not exist."""
+        """Return the version of each alias; raise EvidenceError if there is no such model."""
         with self._refuse_missing(f"there is no model {self._model!r}"):
             found = self.client.get_registered_model(self._model)
         return {name: int(version) for name, version in found.aliases.items()}
@@ -270,7 +270,7 @@ class _Registry:
         return self.aliases().get(self._alias)
 
     def version(self, number: int) -> Any:
-        """Return a version of the model; EvidenceError if it does not exist."""
+        """Return a version of the model; raise EvidenceError if it does not exist."""
         with self._refuse_missing(f"{self._model!r} has no version {number}"):
             return self.client.get_model_version(self._model, str(number))
 

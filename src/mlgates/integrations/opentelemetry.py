@@ -1,7 +1,8 @@
-"""Record reports as metrics of OpenTelemetry.
+"""Record reports as OpenTelemetry metrics.
 
-Install its API with ``pip install "mlgates[opentelemetry]"``. It is imported when a function is
-called. The program chooses the SDK and the exporter; without them, nothing is recorded.
+Install the API of OpenTelemetry with ``pip install "mlgates[opentelemetry]"``. It is imported when
+a function is called. Your program chooses the SDK and the exporter. Without them, nothing is
+recorded.
 """
 
 import sys
@@ -18,27 +19,27 @@ __all__ = ["record"]
 
 
 def record(report: Report, meter_provider: "MeterProvider | None" = None) -> bool:
-    """Record the report of a suite by gauges of OpenTelemetry.
+    """Record the report of a suite as OpenTelemetry gauges.
 
     The gauges are ``mlgates.suite.verdict`` and ``mlgates.gate.verdict`` (1 for the verdict in the
-    attribute ``verdict``, 0 for the others), ``mlgates.check.value``, ``mlgates.check.limit`` and
-    ``mlgates.suite.last_run_timestamp`` (in seconds). If Prometheus reads them, they have the same
-    names as the metrics of `prometheus.collect`. A check without a value sets no
-    ``mlgates.check.value``; an infinite value is recorded as the largest float, 1.8e308.
+    attribute ``verdict``, 0 for all other verdicts), ``mlgates.check.value``,
+    ``mlgates.check.limit`` and ``mlgates.suite.last_run_timestamp`` (in seconds). If they are
+    exported to Prometheus, they have the same names as the metrics of `prometheus.collect`. A check
+    without a value has no ``mlgates.check.value``. An infinite value is recorded as the largest
+    float, 1.8e308.
 
     Parameters
     ----------
     report : Report
         The report.
     meter_provider : opentelemetry.metrics.MeterProvider, optional
-        By default the global provider of the process.
+        The provider of the meter. By default the global provider of the process.
 
     Returns
     -------
     bool
-        Whether the gauges were set. If OpenTelemetry raises an exception, it becomes a
-        `NotRecordedWarning`: it neither ends the program nor changes the verdict. Exporters work
-        later and log their own errors.
+        Whether the gauges were set. If OpenTelemetry raises an exception, the result is False, and
+        a `NotRecordedWarning` is given. Exporters run later and log their own errors.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def record(report: Report, meter_provider: "MeterProvider | None" = None) -> boo
             unit = "s" if full.endswith("_seconds") else ""
             gauges[name] = meter.create_gauge(full.removesuffix("_seconds"), unit, text)
         for name, labels, value in samples(report):
-            # the SDK ignores infinite values
+            # The SDK ignores infinite values, so replace them.
             finite = max(-sys.float_info.max, min(sys.float_info.max, value))
             gauges[name].set(finite, dict(zip(SAMPLES[name][1], labels, strict=True)))
 

@@ -1,7 +1,7 @@
-"""Export reports to Prometheus, by a file for node_exporter or by a registry that is scraped.
+"""Export reports to Prometheus, as a file for node_exporter or with a registry.
 
-Install its client with ``pip install "mlgates[prometheus]"``. It is imported when a function is
-called.
+Install the Prometheus client with ``pip install "mlgates[prometheus]"``. It is imported when a
+function is called.
 """
 
 import os
@@ -20,24 +20,24 @@ __all__ = ["collect", "write_textfile"]
 
 
 def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
-    """Write the report of a suite to a file for the textfile collector of node_exporter.
+    """Write the report of a suite as metrics to a file for the textfile collector of node_exporter.
 
-    Use it in batch jobs. The file is replaced in one step, so that no scrape sees a part of it. The
-    metrics are those of `collect`.
+    Use this function in batch jobs. The metrics are those of `collect`. The file is replaced in one
+    step, so a scrape never reads an incomplete file.
 
     Parameters
     ----------
     report : Report
         The report.
     path : str or Path
-        The file, one for each suite. It must be in the folder ``--collector.textfile.directory`` of
-        node_exporter, which must exist, and its name must end in ``.prom`` to be read.
+        The file; use one for each suite. node_exporter reads it if its name ends in ``.prom`` and
+        it is in the folder ``--collector.textfile.directory``. The folder must exist.
 
     Returns
     -------
     bool
-        Whether the file was written. If not, the exception becomes a `NotRecordedWarning`: it
-        neither ends the program nor changes the verdict.
+        Whether the file was written. If this raises an exception, the result is False, and a
+        `NotRecordedWarning` is given.
 
     Raises
     ------
@@ -59,28 +59,29 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
 
 
 def collect(report: Report, registry: "CollectorRegistry") -> bool:
-    """Let a registry export the report of a suite, until `collect` gets the next one.
+    """Export the report of a suite with a registry, until this is called with the next report.
 
-    Use it in services. The metrics are
+    Use this function in services. The metrics are
 
     - ``mlgates_suite_verdict`` and ``mlgates_gate_verdict``: 1 for the verdict in the label
-      ``verdict``, 0 for the others,
+      ``verdict``, 0 for all other verdicts,
     - ``mlgates_check_value`` and ``mlgates_check_limit``, by gate, subject, group and metric,
-    - ``mlgates_suite_last_run_timestamp_seconds``, to notice that a suite does not run any more.
+    - ``mlgates_suite_last_run_timestamp_seconds``, the time of the run.
 
-    Checks without a value have no ``mlgates_check_value``.
+    A check without a value has no ``mlgates_check_value``.
 
     Parameters
     ----------
     report : Report
         The report.
     registry : prometheus_client.CollectorRegistry
-        The registry that is scraped.
+        The registry that Prometheus scrapes.
 
     Returns
     -------
     bool
-        Whether the report is exported, as in `write_textfile`.
+        Whether the report will be exported. If this raises an exception, the result is False, and a
+        `NotRecordedWarning` is given.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def collect(report: Report, registry: "CollectorRegistry") -> bool:
 
 
 class _Collector:
-    """The last report of each suite, as a collector of a registry."""
+    """A collector that exports the last report of each suite."""
 
     def __init__(self, metric: Any, report: Report) -> None:
         self._metric = metric
@@ -114,17 +115,17 @@ class _Collector:
         self.add(report)
 
     def add(self, report: Report) -> None:
-        # replaced, not changed: another thread may be scraping
+        # Replace the dict instead of changing it, because another thread may be reading it.
         self._samples = {**self._samples, report.name: list(samples(report))}
 
     def describe(self) -> list[Any]:
-        """Return the metrics without values, by which a registry finds names that are in use."""
+        """Return the metrics without values; a registry uses them to find duplicate names."""
         return [
             self._metric(f"mlgates_{name}", text, "gauge") for name, (text, _) in SAMPLES.items()
         ]
 
     def collect(self) -> Iterator[Any]:
-        """Return the metrics with their values, when a registry is scraped."""
+        """Yield the metrics with their values; the registry calls this for each scrape."""
         metrics = {metric.name: metric for metric in self.describe()}
         for sample in (each for of_suite in self._samples.values() for each in of_suite):
             name = f"mlgates_{sample.name}"
@@ -133,5 +134,5 @@ class _Collector:
         return iter(metrics.values())
 
 
-#: The collector of each registry that has one.
+#: The collector of each registry to which reports were exported.
 _COLLECTORS: WeakKeyDictionary[Any, _Collector] = WeakKeyDictionary()

@@ -1,6 +1,6 @@
 """Log reports to Weights & Biases.
 
-Install its client with ``pip install "mlgates[wandb]"``. It is imported when a function is called.
+Install the client with ``pip install "mlgates[wandb]"``. It is imported when a function is called.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,41 +15,42 @@ if TYPE_CHECKING:
 
 __all__ = ["log_report"]
 
-# a dot would make a nested summary
+# A dot in a name would make a nested summary.
 _REFUSED, _LONGEST_NAME = r"[^A-Za-z0-9_\- ]", 250
-_LONGEST_SUITE = 60  # wandb makes an artifact of each table, with a name of at most 128 characters
+_LONGEST_SUITE = 60  # names of artifacts, which wandb makes of tables, have at most 128 characters
 _REFUSED_IN_ARTIFACT, _LONGEST_ARTIFACT = r"[^A-Za-z0-9_.\-]", 100
 _COLUMNS = ("gate", "subject", "group", "metric", "value", "limit", "verdict", "reason")
 
 
 def log_report(report: Report, run: "Run | None" = None) -> bool:
-    """Log the report of a suite to a run of Weights & Biases, online or offline.
+    """Log the report of a suite to a Weights & Biases run, online or offline.
 
     The run gets
 
-    - a number in its summary for each check that has a value, such as ``credit/drift/psi/age``: the
-      suite, the gate, the subject, the metric and the group. Characters other than letters, digits,
-      blanks, ``_`` and ``-`` become ``_``, and such a name ends in a hash of the original.
-    - in its summary, ``mlgates/verdict/SUITE``, the verdict of this suite, and ``mlgates/verdict``,
-      the worst verdict of all suites that were logged to the run.
-    - the table ``SUITE/checks``, with a row for each check and its original names,
+    - a number in its summary for each check that has a value. Its name, such as
+      ``credit/drift/psi/age``, consists of the suite, the gate, the subject, the metric and the
+      group. Characters other than letters, digits, blanks, ``_`` and ``-`` become ``_``, and a name
+      that was changed ends in a hash of the original name.
+    - in its summary, the verdict of this suite as ``mlgates/verdict/SUITE``, and the worst verdict
+      of all suites that were logged to the run as ``mlgates/verdict``.
+    - the table ``SUITE/checks``, with a row for each check and the original names.
     - the artifact ``mlgates-SUITE``, with ``report.json`` and ``report.html``. Its aliases are
       ``latest`` and the verdict.
 
-    The run's step does not advance.
+    The step counter of the run does not change.
 
     Parameters
     ----------
     report : Report
         The report.
     run : wandb.Run, optional
-        By default the active run.
+        The run. By default the active run.
 
     Returns
     -------
     bool
-        Whether everything was logged. If wandb raises an exception, it becomes a
-        `NotRecordedWarning`: it neither ends the program nor changes the verdict.
+        Whether everything was logged. If wandb raises an exception, the result is False, and a
+        `NotRecordedWarning` is given.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
 def _log(wandb: Any, run: Any, report: Report) -> None:
     found = series(report)
     suite = accepted_name([report.name], _REFUSED, _LONGEST_SUITE)
-    # the verdicts first: a FAIL must not be missing because something else could not be logged
+    # Log the verdicts first: a FAIL must not be missing because something else could not be logged.
     run.summary.update(run_verdicts(report, "mlgates/verdict/", suite, dict(run.summary)))
     names = metric_names(found, _REFUSED, _LONGEST_NAME)
     values = zip(names, (each.check.value for each in found), strict=True)

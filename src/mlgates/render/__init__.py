@@ -1,9 +1,9 @@
 """Render a report as text, Markdown, HTML, JUnit XML or JSON.
 
-Names, reasons and details can come from data. So `printable.clean` puts every text on one line and
-escapes its control characters. Each renderer also escapes the characters that have a meaning in its
-form: by Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`, and
-`printable.without_commands` in `text`.
+Names, reasons and details in a report can come from the user's data. So `printable.clean` puts
+every text on one line and escapes control characters. Each renderer also escapes the characters
+that have a meaning in its output: by Jinja2's autoescape in `html`, by `escape` in `markdown`, by
+ElementTree in `junit`, and by `printable.without_commands` in `text`.
 """
 
 from mlgates.errors import OptionError
@@ -16,18 +16,19 @@ FORMS = ("text", "markdown", "html", "junit", "json")
 
 
 def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> str:
-    """Render a report, or the result of one gate, in one of five forms.
+    """Return a report, or the result of one gate, as a text in one of five forms.
 
     Parameters
     ----------
     thing : Report or GateResult
         What to render.
     form : {"text", "markdown", "html", "junit", "json"}
-        Plain text for a terminal; Markdown for a pull request or a step summary; one HTML page
-        that loads nothing else; JUnit XML with one test case per check; JSON.
+        "text" is plain text for a terminal. "markdown" is for pull requests and step summaries.
+        "html" is one page that loads no other files. "junit" is JUnit XML with one test case per
+        check. "json" is JSON.
     colour : bool
-        Whether to colour the verdicts in "text" by ANSI escapes, for a terminal;
-        ``str(report)`` has no colours. The other forms ignore it.
+        Whether the verdicts in the form "text" are coloured with ANSI escape codes. Default False.
+        It has no effect on the other forms.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
     Raises
     ------
     OptionError
-        For an unknown form.
+        If `form` is unknown.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
 
 
 def split_code(text: str) -> list[tuple[str, bool]]:
-    """Split a sentence at its backticks; return each part and whether it is code.
+    """Split a sentence at its backticks, and return for each part its text and whether it is code.
 
     Examples
     --------
@@ -77,6 +78,6 @@ def split_code(text: str) -> list[tuple[str, bool]]:
     [('psi', True), (' of ', False), ('age', True)]
     """
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # a name contains a backtick, so they can't be paired
+    if len(parts) % 2 == 0:  # a name contains a backtick: no pairs
         return [(text, False)]
     return [(part, i % 2 == 1) for i, part in enumerate(parts) if part]

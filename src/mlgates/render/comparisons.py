@@ -1,4 +1,4 @@
-"""Render a `Comparison` as text and as Markdown: a list of changes for each area."""
+"""Render a `Comparison` of two reports as text and as Markdown."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,11 @@ from mlgates.render.rows import GLYPHS, number_of
 from mlgates.report import Report
 from mlgates.verdict import Verdict, format_number
 
-_MOST = 30  # changes of one area
+_MOST = 30  # largest number of changes in one table
 _NAME = 44  # characters of a name
 _VALUE = 32  # characters of a value
-_CONTEXT = 10  # characters around the part of a text that differs
-_MOST_PARAMS = 4  # that only one of two models has
+_CONTEXT = 10  # characters shown around the part of a text that differs
+_MOST_PARAMS = 4  # parameters shown if only one model has them
 _HASH = 12
 _HASHES = ("fingerprint", "sha256", "commit")
 _UNKNOWN = "not known"
@@ -69,7 +69,10 @@ def _run(report: Report) -> str:
 
 
 def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str, str]], int]]:
-    """Return the title of each table, its rows (name, old, new), and how many were left out."""
+    """Return for each table its title, its rows, and the number of rows that were left out.
+
+    A row is a tuple of a name, the old and the new value.
+    """
     known = [change for change in comparison.changes if change.what != "unknown"]
     groups = {area: [each for each in known if each.area == area] for area in AREAS}
     groups[_UNKNOWN] = [each for each in comparison.changes if each.what == "unknown"]
@@ -84,7 +87,10 @@ def _tables(comparison: Comparison) -> list[tuple[str, list[tuple[str, str, str]
 
 
 def _folded(changes: Sequence[Change]) -> tuple[list[tuple[str, str, str]], list[Change]]:
-    """Return one row for the parameters of each model of another kind, and the other changes."""
+    """Collect the changed parameters of each model whose class changed in one row.
+
+    Returns these rows, and the remaining changes.
+    """
     apart: dict[str, list[Change]] = {}
     for change in changes:
         owner, params, _ = change.name.partition(".params.")
@@ -101,7 +107,7 @@ def _folded(changes: Sequence[Change]) -> tuple[list[tuple[str, str, str]], list
 
 
 def _values(change: Change) -> tuple[str, str]:
-    """Return the old and the new value as texts."""
+    """Return the old and the new value of a change as texts."""
     old, new = change.old, change.new
     hashed = change.name.rpartition(".")[2] in _HASHES
     if isinstance(old, str) and isinstance(new, str) and len(max(old, new, key=len)) > _VALUE:
@@ -126,7 +132,7 @@ def _value(change: Change, value: object) -> str:
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
-    """Return the parts of two texts that differ, with some characters around them."""
+    """Return the parts in which two texts differ, with some characters around them."""
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
     first = max(0, start - _CONTEXT)
@@ -139,7 +145,7 @@ def _differing(old: str, new: str) -> tuple[str, str]:
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters at the start of two texts are equal."""
+    """Return the number of characters at the start of two texts that are equal."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 

@@ -1,7 +1,8 @@
-"""Collect the numbers and words of figures, for the pictures in HTML and the plots of `display`.
+"""Compute the content of figures, for the pictures in HTML and the plots of `display`.
 
-The details of a check may be loaded from a file and contain anything. Details that do not have the
-form in which the gates of this library write them give no figure; they never raise an exception.
+The details of a check can be loaded from a file, so they can contain any values. If they do not
+have the form that the gates of this library write, there is no figure. They never raise an
+exception.
 """
 
 import math
@@ -29,7 +30,7 @@ __all__ = [
 _MOST_BINS = 400
 _MOST_ROWS = 40
 _OTHER = "(other)"
-_WITHOUT_INTERVALS = ("performance", "regression")  # drawn even if no value has an interval
+_WITHOUT_INTERVALS = ("performance", "regression")  # have a figure even if no value has an interval
 _MOST_BARS = 24
 _TICKS = 8
 _CLOSE = 1e-9
@@ -37,9 +38,9 @@ _LARGEST, _TINIEST = 1e15, 1e-100
 
 
 class Cell(NamedTuple):
-    """The share of one bin or category in the reference and in the data.
+    """One bin or category, and its share in the reference and in the data.
 
-    `moved` says whether the two shares differ significantly.
+    `moved` is True if the two shares differ significantly.
     """
 
     label: str
@@ -56,9 +57,9 @@ class Line(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A labelled value, with its interval and number of rows `n`; None where they are not known.
+    """A value with a label, its interval, and its number of rows `n`; None if not known.
 
-    `note` is a remark for the table, and `beyond` says whether the value is beyond its limit.
+    `note` is a remark for the table. `beyond` is True if the value is beyond its limit.
     """
 
     label: str
@@ -70,11 +71,11 @@ class Span(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A point of a line: a value, and its place on the horizontal axis.
+    """A point of a line: a value, and its position on the horizontal axis.
 
-    `interval` is the interval of the value, and None if it has none. `limits` are the bounds that
-    hold at this place. `beyond` says whether the value is marked as bad, for example because it is
-    beyond a limit.
+    `place` is the position. `interval` is the interval of the value, or None if it has none.
+    `limits` are the limits of the value at this position. `beyond` is True if the value is marked
+    as bad, for example because it is beyond a limit.
     """
 
     label: str
@@ -89,8 +90,8 @@ class Point(NamedTuple):
 class Figure:
     """Base class of figures: a title, a description in words, and the numbers as a table.
 
-    `head` has the names of the columns of the table, and `rows` its rows. `note` says what is not
-    drawn, and is empty if everything is.
+    `head` has the names of the columns of the table, and `rows` has its rows. `note` says what is
+    not drawn. It is empty if everything is drawn.
     """
 
     title: str
@@ -109,7 +110,7 @@ class Cells(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans(Figure):
-    """Values with intervals, one per row, and vertical lines to compare them with."""
+    """Values with intervals, one per row, and vertical lines such as limits."""
 
     unit: str
     spans: tuple[Span, ...]
@@ -118,7 +119,7 @@ class Spans(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(Figure):
-    """Shares, drawn as one bar each, and their limit."""
+    """Shares, each drawn as a bar, and their limit."""
 
     levels: tuple[Span, ...]
     limit: Line | None
@@ -126,7 +127,7 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Figure):
-    """A value over time, or after each look at the traffic, in ascending order of `place`."""
+    """A value over time, as points in ascending order of `place`."""
 
     unit: str
     points: tuple[Point, ...]
@@ -134,10 +135,11 @@ class Trend(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability(Figure):
-    """A reliability curve: observed shares against mean probabilities, both from 0 to 1.
+    """A reliability curve: the observed share of positive rows for each mean probability.
 
-    The place of a point is the mean probability of a bin, and its value the observed share. It is
-    `beyond` if the interval of the share does not contain the probability.
+    Each point is a bin of predicted probabilities. Its `place` is their mean, and its `value` is
+    the observed share, both from 0 to 1. A point is `beyond` if the interval of the share does not
+    contain the mean probability.
     """
 
     points: tuple[Point, ...]
@@ -147,10 +149,10 @@ class Reliability(Figure):
 class Histogram(Figure):
     """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
-    `production` has the counts of the model in production, and is empty if there is none. `value`
-    is the measured quantile, and `label` its name. Its interval is from `low` to `high`, and `high`
-    is None if it has no upper end. `shown` is the range to draw, which covers the bins that are not
-    empty and all lines. `ticks` are round times in this range.
+    `production` has the counts of the model in production. It is empty if there is no such model.
+    `value` is the measured quantile, and `label` is its name. Its interval is from `low` to `high`;
+    `high` is None if the interval has no upper end. `shown` is the range to draw. It includes all
+    bins that are not empty, and all lines. `ticks` are round times in this range.
     """
 
     edges: tuple[float, ...]
@@ -168,8 +170,8 @@ class Histogram(Figure):
 def figures(result: GateResult) -> Iterator[Figure]:
     """Yield the figures of a gate's result, the worst check first.
 
-    A check with bins, groups or a histogram in its details has a figure of its own. Checks of one
-    metric with intervals share a figure, and so do the columns of `Completeness`.
+    A check with bins, groups or a histogram in its details has its own figure. Checks with
+    intervals of the same metric share a figure, and so do all columns of `Completeness`.
     """
     checks = sorted(result.checks, key=severity)
     if result.kind == "completeness":
@@ -183,7 +185,7 @@ def figures(result: GateResult) -> Iterator[Figure]:
 
 
 def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
-    """Yield the figure of missing cells: a bar per column, the largest first."""
+    """Yield the figure of missing values: one bar per column, the largest first."""
     judged = [
         (
             value,
@@ -222,9 +224,10 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
 
 
 def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
-    """Yield a figure for each metric and limit, with the values and intervals of its checks.
+    """Yield a figure for each metric and limit, with the values and intervals of the checks.
 
-    `kind` is the kind of the gate. Most kinds get a figure only if a value has an interval.
+    `kind` is the kind of the gate. For most kinds, there is a figure only if a value has an
+    interval.
     """
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
@@ -286,7 +289,7 @@ def _distributions(check: Check) -> Cells | None:
     shown = cells(check)
     if not shown:
         return None
-    if len(shown) > _MOST_ROWS:  # (a report of another origin: `Drift` keeps fewer)
+    if len(shown) > _MOST_ROWS:  # (`Drift` itself stores fewer)
         order = sorted(enumerate(shown), key=lambda at: -abs(at[1].current - at[1].reference))
         kept, others = order[: _MOST_ROWS - 1], [cell for _, cell in order[_MOST_ROWS - 1 :]]
         before = min(1.0, sum(cell.reference for cell in others))
@@ -311,7 +314,10 @@ def _distributions(check: Check) -> Cells | None:
 
 
 def cells(check: Check) -> tuple[Cell, ...]:
-    """Return the bins or categories in a check's details, in their order."""
+    """Return the bins or categories in a check's details, in their order.
+
+    The result is empty if the details have none.
+    """
     found = []
     for label, item in _entries(check, "cells", "cell"):
         reference, current = number(item.get("reference")), number(item.get("current"))
@@ -323,9 +329,10 @@ def cells(check: Check) -> tuple[Cell, ...]:
 
 
 def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Return the mappings in the list ``details[detail]`` of a check, each with its label.
+    """Return the mappings in the list ``details[detail]`` of a check, each with a label.
 
-    The label is the value of the key `name` in the mapping. Equal labels are made distinct.
+    The label is the value of the key `name` in the mapping. Equal labels are changed so that they
+    differ.
     """
     listed = check.details.get(detail)
     entries = []
@@ -338,12 +345,15 @@ def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[st
 
 
 def title(check: Check) -> str:
-    """Return the subject of a check with its group, as in ``"age [sex=f]"``."""
+    """Return the subject of a check and its group as text, as in ``"age [sex=f]"``."""
     return check.subject if check.group is None else f"{check.subject} [{check.group}]"
 
 
 def _groups(check: Check) -> Spans | None:
-    """Return the figure of the groups between which a check measured a gap; None without groups."""
+    """Return the figure of the groups between which a check measured a gap.
+
+    The result is None if the check has no groups.
+    """
     spans = []
     for label, item in _entries(check, "groups", "group"):
         value, low, high, n = (number(item.get(name)) for name in ("value", "low", "high", "n"))
@@ -359,13 +369,14 @@ def _groups(check: Check) -> Spans | None:
         check.limit,
     )
     if line is not None and limit is not None:
-        # a limit of the largest value is exceeded above the line, any other gap below it
+        # If the limit is for the largest value, values above the line are beyond it; for any other
+        # gap, values below it.
         above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
         for i, (_, value, *_) in enumerate(spans):
             over = 0.0 if value is None else value - line.value
             spans[i] = spans[i]._replace(beyond=(over if above else -over) > _CLOSE)
     at = line.value if line else 0.0
-    # those beyond the limit first, of which the farthest first
+    # Values beyond the limit come first, and the one farthest from it is the first of them.
     spans.sort(key=lambda span: -abs((span.value or 0.0) - at) if span.beyond else math.inf)
     rate, name = check.details.get("rate"), clean(check.metric)
     if isinstance(rate, str) and rate != check.metric:
@@ -374,9 +385,9 @@ def _groups(check: Check) -> Spans | None:
 
 
 def _columns(check: Check) -> Spans | None:
-    """Return the figure of the columns by which a classifier tells the data from the reference.
+    """Return the figure of the columns that a classifier uses to distinguish data and reference.
 
-    The result is None for the check of any gate that has no such columns.
+    The result is None for all other checks.
     """
     spans = []
     for label, item in _entries(check, "columns", "column"):
@@ -388,11 +399,12 @@ def _columns(check: Check) -> Spans | None:
 
 
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
-    """Return a line at the value of a group for which the gap would be exactly at its limit.
+    """Return a line at the value at which a group would make the gap equal to its limit.
 
-    `values` are those of all groups. A gap is their largest minus their smallest, their smallest
-    divided by their largest, or only the smallest or the largest. The check does not say which of
-    these it is, so each is compared with its value; the result is None if none is equal to it.
+    `values` are the values of all groups. The gap is one of four numbers: their largest minus their
+    smallest, their smallest divided by their largest, their smallest, or their largest. The check
+    does not say which. So each of these numbers is compared with the value of the check. The result
+    is None if none of them is equal to it.
     """
     limit, gap = check.limit, check.value
     if limit is None or gap is None or not values:
@@ -408,7 +420,7 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
 
 
 def _histogram(check: Check) -> Histogram | None:
-    """Return the histogram of a check; a value and a limit that are not times are left out."""
+    """Return the histogram of a check, or None. A value or limit that is not a time is left out."""
     bins = _bins(check.details.get("histogram"))
     others = _bins(check.details.get("histogram_production"))
     if bins is None:
@@ -453,9 +465,10 @@ def _histogram(check: Check) -> Histogram | None:
 
 
 def _looks(check: Check) -> Trend | None:
-    """Return the figure of a value that was computed again after each look at the traffic.
+    """Return the figure of a value that was computed several times as traffic came in.
 
-    A look is a stretch of time, as in `Traffic`. The result is None for any other check.
+    A look is a period of time, as in `Traffic`. The figure has one point per look. The result is
+    None for all other checks.
     """
     bounds = (check.limit.at_least, check.limit.at_most) if check.limit else ()
     limits = tuple(end for end in map(number, bounds) if end is not None)
@@ -468,7 +481,7 @@ def _looks(check: Check) -> Trend | None:
         rows.append((label, shown, ends))
         beyond = known is not None and check.limit is not None and not check.limit.holds(known)
         points.append(Point(label, place, known, interval, limits, beyond))
-    # early intervals are so long that nothing else could be seen
+    # Do not use early intervals for the range to draw, because they are very long.
     known_last = [p for p in points if p.value is not None][-1:]
     reach = [*limits, *(p.value for p in known_last if p.value is not None)]
     reach += [p.interval[1] for p in known_last if p.interval and p.interval[1] < math.inf]
@@ -496,7 +509,7 @@ def _looks(check: Check) -> Trend | None:
 
 
 def _reliability(check: Check) -> Reliability | None:
-    """Return the reliability curve of a check; None if its details have no such points."""
+    """Return the reliability curve of a check, or None if its details have no such curve."""
     points, rows = [], []
     for label, item in _entries(check, "reliability", "bin")[:_MOST_BINS]:
         place, share, n = (number(item.get(name)) for name in ("probability", "share", "n"))
@@ -525,16 +538,16 @@ def _reliability(check: Check) -> Reliability | None:
 
 
 def _ordered(low: object, high: object) -> tuple[float, float] | None:
-    """Return two ends as an interval, or None if they are not numbers in ascending order.
+    """Return two ends as an interval; None if they are not numbers in ascending order.
 
-    The upper end may be infinite.
+    The upper end can be infinite.
     """
     first, last = number(low), math.inf if high == math.inf else number(high)
     return (first, last) if first is not None and last is not None and first <= last else None
 
 
 def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the edges and counts of a histogram; None if the details hold no valid histogram."""
+    """Return the edges and counts of a histogram, or None if the details have none."""
     if not isinstance(item, Mapping):
         return None
     edges, counts = (
@@ -561,7 +574,7 @@ def _round_times(least: float, most: float) -> tuple[float, ...]:
     return tuple(times[:: len(times) // _TICKS + 1])
 
 
-#: The figure of a check, by the name of the detail that it is made from.
+#: The functions that return the figure of a check, by the name of the detail that they need.
 _OF_DETAIL = {
     "cells": _distributions,
     "columns": _columns,
@@ -573,7 +586,10 @@ _OF_DETAIL = {
 
 
 def number(value: object) -> float | None:
-    """Return a value as a float, or None if it can't be drawn; tiny values become 0."""
+    """Return a value as a float, or None if it can't be drawn.
+
+    Values that are almost 0 become 0.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
     return float(value) if abs(value) > _TINIEST else 0.0

@@ -1,10 +1,10 @@
-"""Render HTML: one self-contained page without scripts, or only its body for notebooks.
+"""Render a report as HTML: one page without scripts, or only its body for notebooks.
 
 Jinja2's autoescape escapes every text except the style sheet, which is a file of this package. The
 content-security policy of the page allows only this style sheet, by its hash. The styles apply only
-inside elements of the class "mlgates", so they do not change the rest of a notebook. The body
-inherits its text colour from the surrounding page. It also describes each picture in words, because
-some notebooks remove styles and pictures.
+inside of elements of the class "mlgates", so they do not change the rest of a notebook. The text
+has the colour of the surrounding page. Each picture is also described in words, because some
+notebooks remove styles and pictures.
 """
 
 import base64
@@ -27,17 +27,17 @@ from mlgates.verdict import Check, Verdict, format_number, worst_first
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_FIRST = 12  # rows of a gate before the others are folded, if these are more than _FEW
+_FIRST = 12  # rows of a gate that are not folded, if more than _FEW others are
 _FEW = 4
-_MOST = 1_000  # rows of a gate in all
-_DRAWN = 12  # pictures of a gate
-_BLOCKING = 8  # gates listed at the top
-_NAMED = 3  # checks listed there per gate
-_SUITE = 20_000  # characters of the suite's repr
+_MOST = 1_000  # largest number of rows of a gate
+_DRAWN = 12  # largest number of pictures of a gate
+_BLOCKING = 8  # blocking gates that are listed at the top
+_NAMED = 3  # checks that are listed there for each gate
+_SUITE = 20_000  # largest number of characters of the suite's repr
 
 
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
-    """Return a report as one self-contained page; with `fragment`, only its body and styles."""
+    """Return a report as one HTML page; with `fragment`, only the body and the styles."""
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
     names = rows.gate_names(results)
     gates = [_gate(each, names[each.name], place) for place, each in enumerate(results, 1)]
@@ -64,9 +64,9 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
 
 
 def filled(template: str, **variables: object) -> str:
-    """Return the page of a template, with every text escaped."""
+    """Fill a template with variables, escape every text, and return the page."""
     page = _environment().get_template(template).render(**variables)
-    # printed in the log of a CI server, "##[" and "##vso[" would be commands
+    # In the log of a CI server, "##[" and "##vso[" would be commands.
     return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
@@ -143,7 +143,7 @@ def _counts(checks: Sequence[Check]) -> list[str]:
 
 
 def _worst(result: GateResult, name: str) -> str:
-    """Return the worst checks in one line, with their values, limits and groups."""
+    """Return the worst checks of a gate as one line, with their values, limits and groups."""
     checks, verdict = sorted(result.checks, key=severity), result.verdict
     blocking = [check for check in checks if check.verdict is verdict]
     clauses = []
@@ -157,7 +157,7 @@ def _worst(result: GateResult, name: str) -> str:
 
 
 def _closest(result: GateResult, name: str) -> str:
-    """Return the value, interval and limit of the check that is closest to its limit."""
+    """Return one line for the check that is closest to its limit: value, interval and limit."""
     verdict = result.verdict  # computed from all checks
     checks = [check for check in result.checks if check.verdict is verdict and check.limit]
     nearest = rows.closest(checks)

@@ -1,17 +1,17 @@
 """Render JUnit XML for CI servers: one test suite per gate, one test case per check.
 
-A check with the verdict FAIL gets a ``failure`` element, and one with SKIP a ``skipped`` element.
-A check with ERROR or INCONCLUSIVE gets an ``error`` element, with the verdict as its ``type``. A
-check that doesn't count (because its gate is advisory, or because ``inconclusive="allow"``) is a
-passed test case with the property "aside".
-ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
+The verdict of a check becomes an element of its test case: ``failure`` for FAIL, ``skipped`` for
+SKIP, and ``error`` for ERROR and INCONCLUSIVE, with the verdict as its ``type``. A check that does
+not count (because its gate is advisory, or because of ``inconclusive="allow"``) is a passed test
+case with the property "aside". ElementTree escapes markup, and `clean` escapes characters that XML
+1.0 does not allow.
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from xml.etree import ElementTree as ET  # used for writing alone
+from xml.etree import ElementTree as ET  # only for writing
 
 from mlgates.jsonfile import plain
 from mlgates.printable import clean
@@ -55,11 +55,11 @@ def to_junit_xml(thing: Report | GateResult) -> str:
             metric = "" if check.metric == check.subject else f" {check.metric}"
             name = clean(f"{check.subject}{where}{metric}", _NAME)
             seen[name] += 1
-            if seen[name] > 1:  # readers take two cases of one name for two runs of one test
+            if seen[name] > 1:  # two cases of one name would look like two runs of one test
                 name = f"{name} ({seen[name]})"
             uncounted, limit = aside(result, check), check.limit
             case = ET.SubElement(suite, "testcase", name=name, classname=f"{owner}.{gate}")
-            # the time of a gate can't be divided among its checks
+            # The time of a gate can't be divided between its checks.
             case.set("time", f"{result.seconds if len(result.checks) == 1 else 0:.3f}")
             about = {
                 "verdict": str(check.verdict),
@@ -99,13 +99,13 @@ def to_junit_xml(thing: Report | GateResult) -> str:
     spent = seconds if isinstance(seconds, float) else sum(result.seconds for result in results)
     root.set("time", f"{spent:.3f}")
     ET.indent(root, " ")
-    # printed in the log of a CI server, "##[" and "##vso[" would be commands
+    # In the log of a CI server, "##[" and "##vso[" would be commands.
     text = re.sub("#(?=#)", "&#35;", ET.tostring(root, encoding="unicode"))
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:
-    """Add properties to a test suite or test case; numbers are written with all their digits."""
+    """Add properties to a test suite or test case; numbers are written with all digits."""
     properties = ET.SubElement(parent, "properties")
     for name, value in about.items():
         if value is not None and value != "":

@@ -1,9 +1,9 @@
-"""Render Markdown for pull requests and step summaries: a headline, a table, folded details.
+"""Render a report as Markdown: a headline, a table, and details that can be unfolded.
 
-`escape` is applied to every text from data, so that a name can't end a table cell, become a link or
-an image, mention a person, or start HTML. It writes HTML entities, which all Markdown processors
-understand, while only some of them understand backslashes. Folded details are written in HTML, in
-which Markdown is not interpreted.
+`escape` is applied to every text that comes from data. So a name can't end a table cell, become a
+link or an image, mention a person, or start HTML. `escape` writes HTML entities, because all
+Markdown processors support them. Only some of them support backslashes. Folded details are written
+in HTML, in which Markdown is not interpreted.
 """
 
 import re
@@ -21,11 +21,12 @@ from mlgates.render.rows import (
 )
 from mlgates.report import GateResult, Report
 
-# (an underscore between letters is none; most names of columns stay readable in the source)
+# (An underscore between letters is not escaped, because it has no meaning there. So most names of
+# columns stay readable in the source.)
 _SYNTAX = re.compile(r"[&<>|`*\[\]\\~$#!{}^\"']|_(?![^\W_])|(?<![^\W_])_|(?<==)=|(?<=\+)\+|(?<=-)-")
-# GitHub turns these into mentions, references or links even where they are escaped
+# GitHub turns these into mentions, references or links even if they are escaped.
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
-_BREAK = "\u200b"  # a space without width
+_BREAK = "\u200b"  # a space of no width
 
 
 def to_markdown(thing: Report | GateResult) -> str:
@@ -64,12 +65,12 @@ def _folded(summary: str, items: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a sentence in Markdown; text between backticks becomes code."""
+    """Convert a sentence to Markdown; text between backticks becomes code."""
     return "".join(_code(part) if code else escape(part) for part, code in split_code(text))
 
 
 def _code(text: str) -> str:
-    # a tag, because nothing can be escaped between backticks
+    # Use an HTML tag, because text between backticks can't be escaped.
     return f"<code>{escape(text)}</code>" if text else ""
 
 

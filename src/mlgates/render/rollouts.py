@@ -1,4 +1,4 @@
-"""Render the page of a `RolloutState`: the candidate's share over time, and each step."""
+"""Render a `RolloutState` as HTML: the candidate's share over time, and each step."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from mlgates.render.svg import draw
 from mlgates.render.trends import written
 from mlgates.verdict import Verdict, format_number
 
-_STEPS = 400  # that are shown, the latest ones
+_STEPS = 400  # largest number of steps shown: the latest ones
 _ENDS = {"roll_back": ("rolled back", Verdict.FAIL), "done": ("done", Verdict.PASS)}
 
 
@@ -23,14 +23,13 @@ def to_html(
     ended: str | None,
     record: Sequence[Mapping[str, Any]],
 ) -> str:
-    """Return a page with the share of the candidate over time, and the action of each step.
+    """Return an HTML page with the candidate's share of the traffic over time, and all steps.
 
     Parameters
     ----------
     candidate, production : str
-        The versions.
-    stages : sequence of float
-        The shares of the rollout.
+        Versions of the two models. stages : sequence of float The candidate's shares of the traffic
+        in the rollout, from 0 to 1.
     ended : {"roll_back", "done"}, optional
         The last action; None if the rollout goes on.
     record : sequence of mappings
@@ -73,8 +72,8 @@ def _shares(
 ) -> Trend:
     """Return the figure of the candidate's share over time.
 
-    `times` are the times of the steps in `record`, as text. A step that changes the share gives two
-    points at its time: the share before and after it.
+    `times` are the times of the steps in `record`, as text. A step that changes the share has two
+    points at its time: the share before it and the share after it.
     """
     points = []
     for at, entry in zip(times, record, strict=True):
@@ -101,7 +100,7 @@ def _shares(
 
 
 def _measured(check: Mapping[str, Any]) -> str:
-    """Return what a check measured, as in ``"errors rate_ratio 1 (at most 1.5)"``, or ``""``."""
+    """Return what a check measured, as in ``"errors rate_ratio 1 (at most 1.5)"``; may be empty."""
     value = check.get("value")
     if not isinstance(value, int | float):
         return ""

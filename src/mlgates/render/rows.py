@@ -1,7 +1,7 @@
-"""Compute what all forms of a report show: the headline, the rows of the table, the provenance.
+"""Compute what all forms of a report show: the headline, the table, the provenance.
 
-All texts returned are on one line without control characters. Each renderer escapes the characters
-that have a meaning in its own form.
+All returned texts are on one line and have no control characters. Each renderer escapes the
+characters that have a meaning in its output.
 """
 
 import json
@@ -32,10 +32,10 @@ GLYPHS = {
 }
 
 _MOST = 20  # rows of one gate
-_EXPLAINED = 5  # failed checks of one gate with a sentence each; the cells of others are enough
-_UNDECIDED = 4  # as many undecided checks become one row
-_NAMED = 8  # undecided checks listed in this row
-_MOVED = 3  # cells listed of those that changed
+_EXPLAINED = 5  # failed checks of one gate that get a sentence below their row
+_UNDECIDED = 4  # from this number on, undecided checks share one row
+_NAMED = 8  # undecided checks that this row lists
+_MOVED = 3  # changed bins that are listed
 _NOTE = 160  # characters of a gate's note, such as the list of columns that were not judged
 _REASON = 2_000
 _METADATA = 20  # entries of the metadata
@@ -45,9 +45,9 @@ _LONGEST_GATE = 2_000
 class Head(NamedTuple):
     """The parts of the first line of a report.
 
-    `aside` says what does not count, as in ``"1 advisory"``, or is empty. `summary` says how many
-    gates there are and block the release, as in ``"3 gates"`` or ``"1 of 3 gates blocks release"``;
-    it is empty for the result of one gate.
+    `aside` says how many results do not count, as in ``"1 advisory"``; it is empty if all count.
+    `summary` is the number of gates, or of gates that block the release, as in ``"3 gates"`` or
+    ``"1 of 3 gates blocks release"``. It is empty for the result of one gate.
     """
 
     name: str
@@ -62,19 +62,20 @@ class Row(NamedTuple):
     Attributes
     ----------
     verdict : Verdict or None
-        None for a row that gives the number of checks left out.
+        Verdict of the check. None for a row that only says how many checks are not shown.
     aside : {"", "advisory", "allowed"}
-        Why the check doesn't count; "" if it does.
+        Why the check does not count; "" if it counts.
     gate, subject, measured, limit : str
-        The cells of the row.
+        The texts in the columns of the row.
     reason : str
-        The sentence below the row; "" where the cells are enough.
+        The sentence below the row; "" if there is none.
     note : str
-        The bins that changed, and the columns or groups that were not judged.
+        A remark below the row: the bins that changed, and the columns or groups that were not
+        judged.
     n : int
-        Rows that the value was computed from; 0 for a row of several checks.
+        Number of data rows from which the value was computed; 0 for a row of several checks.
     interval : str
-        The interval of the value, as in ``"95 % interval 0.81 to 0.85"``; "" without one.
+        The interval of the value, as in ``"95 % interval 0.81 to 0.85"``; "" if there is none.
     """
 
     verdict: Verdict | None
@@ -101,9 +102,10 @@ def headline(thing: Report | GateResult) -> Head:
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results that block the release, then the others that count, then the rest.
+    """Return the results in the order in which a report shows them.
 
-    Each of the three parts has the worst result first.
+    The results that block the release come first, then the others that count, then those that do
+    not count. Within each of these, the worst verdict comes first.
     """
     blocking = {id(result): place for place, result in enumerate(report.failures)}
 
@@ -116,12 +118,15 @@ def ordered(report: Report) -> list[GateResult]:
 
 
 def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
-    """Return the name to show for each gate, by its name; very long names are shortened."""
+    """Return a dict of the name to show for each gate; very long names are shortened.
+
+    The keys are the full names.
+    """
     return distinct((result.name for result in results), _LONGEST_GATE)
 
 
 def rows(result: GateResult, gate: str) -> list[Row]:
-    """Return the rows of a gate for the table, worst first, with similar checks in one row.
+    """Return the rows of a gate for the table, the worst first; similar checks share one row.
 
     `gate` is the name that is shown for the gate.
     """
@@ -149,17 +154,17 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 
 
 def closest(checks: Sequence[Check]) -> Check | None:
-    """Return the check whose value is closest to its limit; None if no check has a distance.
+    """Return the check whose value is closest to its limit.
 
-    A check with the value 0 and a limit of at most 0 is left out, because such a value
-    is always equal to its limit.
+    A check with the value 0 and a limit of at most 0 is left out, because its value always equals
+    its limit. The result is None if no check remains that has a value and a limit.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)
 
 
 def value_in_line(row: Row) -> str:
-    """Return the subject, value, interval and limit of a row of the table in one line."""
+    """Return the subject, value, interval and limit of a table row in one line of text."""
     value = " ".join(
         filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
     )
@@ -169,10 +174,10 @@ def value_in_line(row: Row) -> str:
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     """Divide the checks of a result into three lists, each with the worst check first.
 
-    Each check of the first list gets a row. The second list has checks that are undecided, but not
-    by chance; all of them share one row. The third list has checks that passed without a hint;
-    they also share one row. If there are fewer than four checks for the second list, or fewer than
-    two for the third, they are put into the first list instead.
+    Each check of the first list gets a row of its own. The second list has checks that are
+    undecided for a reason other than chance; they share one row. The third list has checks that
+    passed and have no hint; they share one row. If the second list would have fewer than four
+    checks, or the third fewer than two, its checks are put into the first list.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
@@ -186,9 +191,9 @@ def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
 
 
 def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row:
-    """Return one row for many undecided checks: the reason of the first, and a list of the others.
+    """Return one row for many undecided checks, with the reason of the first and a list of others.
 
-    A check is listed by its slice, its subject, or both, as needed to tell it from the others.
+    The list has the slice of each check, its subject, or both, so that checks can be distinguished.
     """
     sliced = [check for check in checks if check.group is not None]
     subjects, metrics = {check.subject for check in sliced}, {check.metric for check in sliced}
@@ -207,12 +212,15 @@ def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row
 
 
 def check_rows(result: GateResult, checks: Sequence[Check], gate: str) -> list[Row]:
-    """Return a row for each check; different subjects or groups remain distinct when shortened."""
-    # the subject is left out if every check repeats the name of the gate
+    """Return a table row for each check.
+
+    Different subjects or groups stay different when they are shortened.
+    """
+    # Leave out the subject if it is the name of the gate in every check.
     names = {result.name, result.kind, result.name.partition(":")[2]}
     repeated = {check.subject for check in result.checks} <= names
     titles = [
-        # a gate that broke or was skipped has a check of the gate as a whole
+        # A gate that raised an exception or was skipped has one check, whose subject is the gate.
         check.group
         if repeated or (check.subject, check.metric) == (result.name, result.kind)
         else title(check)
@@ -253,7 +261,7 @@ def _row(result: GateResult, check: Check, gate: str, subject: str) -> Row:
 
 
 def measured(check: Check) -> str:
-    """Return what a check measured, as in ``"psi 0.31"``: its summary, or metric and value."""
+    """Return what a check measured, as in ``"psi 0.31"``: its summary, or its metric and value."""
     if check.limit is None:
         return ""
     if check.summary:
@@ -265,7 +273,7 @@ def measured(check: Check) -> str:
 
 
 def interval(check: Check) -> str:
-    """Return the interval of a value, as in ``"95 % interval 0.81 to 0.85"``; "" without one."""
+    """Return the interval of a check's value as text, or "" if it has none."""
     if check.interval is None or check.value is None:
         return ""
     low, high = (format_number(end, check.unit) for end in check.interval)
@@ -278,7 +286,10 @@ def interval(check: Check) -> str:
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:
-    """Return why a result or a check doesn't count: "advisory", "allowed", or "" if it does."""
+    """Return why a result or a check does not count: "advisory" or "allowed".
+
+    The result is "" if it counts.
+    """
     if result.advisory:
         return "advisory"
     allowed = check is not None and check.by_chance and result.inconclusive == "allow"
@@ -288,8 +299,8 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 def shorten_list(listed: str, most: int = _NOTE) -> str:
     """Shorten a list such as ``"`a` (dates), `b` (texts)"`` to about `most` characters.
 
-    Whole items are left out at the end, and their number is given. A list of one very long item is
-    shortened in the middle.
+    Items at the end are left out, and their number is given. If the list has one very long item,
+    its middle is left out.
     """
     if len(listed) <= most:
         return clean(listed)
@@ -299,9 +310,9 @@ def shorten_list(listed: str, most: int = _NOTE) -> str:
 
 
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
-    """Return clauses on the provenance: the tables, the time of the run, the commit.
+    """Return texts about the provenance of a run: the tables, the time, the commit.
 
-    Entries of another form, which a report loaded from a file can contain, are left out.
+    A report that was loaded from a file can contain entries of another form. They are left out.
     """
     clauses = []
     tables = provenance.get("tables")
@@ -327,7 +338,7 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
 
 
 def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
-    """Return the metadata of a run as clauses, such as ``"version: 7"``."""
+    """Return the metadata of a run as texts, such as ``"version: 7"``."""
     clauses = []
     for name, value in metadata.items():
         shown = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)

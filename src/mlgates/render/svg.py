@@ -1,6 +1,6 @@
-"""Draw figures as SVG: as lists of shapes with attributes, which a template writes and escapes.
+"""Draw figures as lists of SVG shapes, which a template writes and escapes.
 
-Values beyond a limit and significant changes are marked by a symbol as well as a colour.
+Values beyond a limit and significant changes are marked by a colour and also by a symbol.
 """
 
 import math
@@ -38,7 +38,7 @@ _INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a cell of numbers
 
 
 class Shape(NamedTuple):
-    """One element of a picture: its tag, attributes, text, and a tooltip."""
+    """One SVG element of a picture: its tag, attributes, text, and tooltip."""
 
     tag: str
     attributes: Mapping[str, str]
@@ -47,7 +47,7 @@ class Shape(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The shapes of a figure, and its legend as pairs of a CSS class and a text."""
+    """The shapes of a figure, and its legend: pairs of a CSS class and a text."""
 
     height: int
     shapes: list[Shape]
@@ -55,7 +55,7 @@ class Picture(NamedTuple):
 
 
 def draw(figure: Figure) -> Picture:
-    """Draw a figure."""
+    """Return the picture of a figure."""
     match figure:
         case Cells(cells=cells):
             legend = [("reference", "reference"), ("current", "data")]
@@ -192,7 +192,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
             hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
             top = bottom - tall
             yield _shape("rect", "current", "", hint, x=edges[i], y=top, width=wide, height=tall)
-    if others:  # the production histogram is a line along the tops of its bars
+    if others:  # draw the production histogram as a line along the tops of its bars
         tops = [bottom - (_TALL - 10) * share / most for share in others]
         points = [(x, top) for i, top in enumerate(tops) for x in edges[i : i + 2]]
         points = [(edges[0], bottom), *points, (edges[-1], bottom)]
@@ -242,7 +242,7 @@ def _trend(figure: Trend) -> Iterator[Shape]:
         yield _shape("text", "label", point.label, x=x, y=bottom + 15, text_anchor=anchor)
     for limits, run in groupby(points, key=lambda point: point.limits):
         over = [at(point.place) for point in run]
-        for limit in limits:  # at least 8 wide, also where one point alone has this limit
+        for limit in limits:  # at least 8 wide, even for a single point
             x1, x2, y = over[0] - 4, over[-1] + 4, height(limit)
             yield _shape("line", "limit", x1=x1, x2=x2, y1=y, y2=y)
     for low, high in pairwise(points):
@@ -303,7 +303,7 @@ def _reliability(figure: Reliability) -> Iterator[Shape]:
 def _shape(
     tag: str, name: str = "", text: str = "", hint: str = "", **attributes: float | str
 ) -> Shape:
-    """Return a shape with the CSS class `name`; numbers are written with one decimal."""
+    """Return a shape with the CSS class `name`; numbers are rounded to one decimal place."""
     written = {"class": f"mg-{name}"} if name else {}
     for key, value in attributes.items():
         written[key.replace("_", "-")] = value if isinstance(value, str) else f"{value:.1f}"
@@ -311,7 +311,7 @@ def _shape(
 
 
 def _short(labels: Iterable[str]) -> dict[str, str]:
-    """Return a short name for each label, in which "<=" in the name of a bin is written "≤"."""
+    """Return a short name for each label; "<=" in the name of a bin becomes "≤"."""
     signs = {
         label: label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label for label in labels
     }
@@ -327,10 +327,10 @@ def _name(y: float, label: str, names: Mapping[str, str]) -> Shape:
 def _marker(
     name: str, label: str, x: float, *, top: float, bottom: float, other: float | None = None
 ) -> Iterator[Shape]:
-    """Yield a vertical line at `x` and its label, which is above it and kept within the picture.
+    """Yield a vertical line at `x`, and its label above it.
 
-    `name` is the CSS class of both. The label is moved to one side if another line, at `other`,
-    would cross it.
+    `name` is the CSS class of both. The label stays within the picture. If another line, at
+    `other`, would cross the label, the label is moved to one side.
     """
     yield _shape("line", name, x1=x, x2=x, y1=top, y2=bottom)
     wide = 6 * len(label)

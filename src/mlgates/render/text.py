@@ -1,4 +1,4 @@
-"""Render plain text for a terminal: a table, worst first, with reasons for what did not pass."""
+"""Render a report as plain text: a table with the worst gates first, and reasons below it."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from mlgates.verdict import Verdict
 
 _NARROWEST, _WIDEST = 60, 200
 _PROSE = 120  # characters of a line of prose
-_LEAST = 16  # characters of a column whose cells are wrapped
-_TRIED = 20  # widths of the column of gates
+_LEAST = 16  # smallest width of a column whose texts are wrapped
+_TRIED = 20  # number of widths tried for the column of gates
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
 _DIM = "2"
@@ -39,8 +39,9 @@ _COLOURS = {
 def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     """Return a report, or the result of one gate, as a table that fits the terminal.
 
-    Long subjects are wrapped. The name of a gate is neither wrapped nor shortened: if it does not
-    fit its column, it has a line of its own. `colour` adds ANSI escapes.
+    Long subjects are wrapped. The name of a gate is not wrapped or shortened. If it does not fit
+    into its column, it is written on a line of its own. With `colour`, verdicts are coloured by
+    ANSI escape codes.
     """
 
     def paint(text: str, code: str) -> str:
@@ -92,16 +93,17 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the widths of the columns of a table that is at most `width` wide.
+    """Return the widths of the columns of a table that is at most `width` characters wide.
 
-    These are the full widths if they fit, otherwise widths with which the table has fewest lines.
+    If the columns fit in full width, their full widths are returned. Otherwise the widths are
+    chosen so that the table has as few lines as possible.
     """
     sizes = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     gaps = len(_GAP) * (len(sizes) - 1)
     if sum(sizes) + gaps <= width:
         return sizes
     sizes[3] = min(sizes[3], max(_LEAST, width // 4))
-    space = width - gaps - sizes[0] - sizes[3] - sizes[4]  # of gates and subjects
+    space = width - gaps - sizes[0] - sizes[3] - sizes[4]  # for gates and subjects
     needed = [(_width(gate), _width(subject)) for _, gate, subject, *_ in lines]
 
     def total(gate: int, subject: int) -> int:
@@ -112,7 +114,7 @@ def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
     widths = widths[:: 1 + len(widths) // _TRIED]
     pairs = [(gate, min(sizes[2], max(space - gate, _LEAST))) for gate in widths]
     gate, subject = min(pairs, key=lambda pair: (max(0, sum(pair) - space), total(*pair), pair))
-    # a gate without a subject may extend into the column of subjects
+    # The name of a gate without a subject may extend into the column of subjects.
     alone = max((a for a, b in needed if not b), default=0)
     spare = space - gate - subject
     return [
@@ -135,7 +137,7 @@ def _layout(cells: Sequence[str], sizes: Sequence[int]) -> list[str]:
     for i in range(max(map(len, parts))):
         verdict, gate = (verdict, gate) if i == 0 else ("", "")
         subject, *others = (part[i] if i < len(part) else "" for part in parts)
-        # without a subject the gate extends into the next column
+        # Without a subject, the name of the gate extends into the next column.
         names = _padded(gate, sizes[1] + len(_GAP) + sizes[2])
         if subject:
             names = f"{_padded(gate, sizes[1])}{_GAP}{_padded(subject, sizes[2])}"
@@ -154,7 +156,7 @@ def _padded(text: str, size: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a text needs; wide characters need two."""
+    """Return the number of columns that a text needs in a terminal; a wide character needs two."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -1,6 +1,6 @@
-"""Render the page of a `History`: the trend of each check, and a table of verdicts.
+"""Render a `History` as HTML: the trend of each check, and a table of verdicts.
 
-A window is the time to which a report belongs, such as a day.
+A window is the period to which a report belongs, such as a day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from mlgates.render.svg import draw
 from mlgates.report import Report, severity
 from mlgates.verdict import Check, Limit, Verdict, format_limit, format_value
 
-_DRAWN = 120  # trends
+_DRAWN = 120  # largest number of trends drawn
 _STRIP = 60  # windows in the table of verdicts
 _POINTS = 400  # windows in a picture
 
@@ -24,7 +24,7 @@ Key = tuple[str, str, str | None, str]  # gate, subject, group, metric
 
 @dataclass(slots=True)
 class _Series:
-    """One check over time: the positions of the windows that have it, and the check in each."""
+    """One check over time: the positions of the windows that contain it, and its results."""
 
     name: str
     checks: dict[int, Check] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class _Series:
 def to_html(
     name: str, times: Sequence[datetime], reports: Sequence[Report], skipped: Sequence[int]
 ) -> str:
-    """Return a page with the verdicts of all gates over time, and the trend of each check.
+    """Return an HTML page with the verdicts of all gates over time, and the trend of each check.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def to_html(
     reports : sequence of Report
         The report of each window.
     skipped : sequence of int
-        The numbers of lines that could not be read.
+        Numbers of the lines of the history's file that could not be read.
     """
     labels = written(times)
     verdict = reports[-1].verdict if reports else Verdict.INCONCLUSIVE
@@ -72,7 +72,7 @@ def to_html(
 
 
 def written(times: Sequence[datetime]) -> list[str]:
-    """Return the times as text, without the parts that all of them have in common."""
+    """Return the times as texts, without the parts that all of them have in common."""
     midnight = all((at.hour, at.minute, at.second, at.microsecond) == (0,) * 4 for at in times)
     spec = "%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M"
     shown = [at.strftime(spec) for at in times]
@@ -97,9 +97,10 @@ def _verdict(report: Report, gate: str) -> Verdict | None:
 
 
 def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _Series]:
-    """Return the history of each check that has a limit, by gate, subject, group and metric.
+    """Return the history of each check that has a limit.
 
-    `names` has the name to show for each gate.
+    The keys are tuples of the gate, subject, group and metric. `names` has the name to show for
+    each gate.
     """
     found: dict[Key, _Series] = {}
     for place, report in enumerate(reports):
@@ -115,9 +116,9 @@ def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _S
 
 
 def _urgency(series: _Series, windows: int) -> tuple[object, ...]:
-    """Return a sort key for the checks: those that are worst in the latest window come first.
+    """Return a sort key for checks: those that are worst in the latest window come first.
 
-    Checks that the latest window does not have come last.
+    Checks that the latest window does not contain come last.
     """
     latest = max(series.checks)
     if latest < windows - 1:

@@ -1,1 +1,1 @@
-"""Call a model in this process or in a child, time its calls, restore the state it changes."""
+"""Call a model in this process or in a child process, time its calls, restore changed state."""

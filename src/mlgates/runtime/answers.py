@@ -1,4 +1,4 @@
-"""Check the form of what a model or an application returns, and compare such answers."""
+"""Check the form of the answers of models and applications, and compare two answers."""
 
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -34,23 +34,25 @@ __all__ = [
 Mask = npt.NDArray[np.bool_]
 
 _NUMERIC = "biuf"
-#: largest difference that rounding explains, in units of the last place of the largest answer
+#: Largest difference that is explained by rounding, in units in the last place (ulp) of the largest
+#: answer.
 _ROUNDING = 8
 
 
 class MalformedError(ValueError):
-    """The answer of a model has the wrong form; the message describes it without its values."""
+    """The answer of a model has the wrong form; the message describes the form, not the values."""
 
 
 _EAGER = (np.ndarray, np.generic, str, bytes, int, float, complex, type(None))
 
 
 def computed(answer: Any) -> Any:
-    """Return an answer after computing everything in it that is lazy or on another device.
+    """Return an answer in which everything that is lazy or on another device has been computed.
 
-    Lazy arrays, columns and tables are computed, the results of futures are waited for, and arrays
-    on another device are copied to this one. The same is done inside lists, tuples and mappings.
-    Sequences and Arrow streams of other libraries are read. Other answers are returned unchanged.
+    Lazy arrays, columns and tables are computed. The function waits for the results of futures.
+    Arrays on another device, such as a GPU, are copied to memory. The same is done inside of lists,
+    tuples and mappings. Sequences and Arrow streams of other libraries are read. Other answers are
+    returned unchanged.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def computed(answer: Any) -> Any:
         "arrow column",
     ):
         return answer
-    # (a class may answer any name, as mocks do)
+    # (a class may have any attribute, as mocks do)
     for name in ("block_until_ready", "compute", "collect", "result"):
         method = getattr(type(answer), name, None)
         if callable(method):
@@ -89,9 +91,9 @@ def computed(answer: Any) -> Any:
 def _read(answer: Any) -> Any:
     """Read the values of an object of another library; return any other object unchanged.
 
-    These are tried in order, and the first that the class of the object supports is used: the array
-    protocol of numpy (a tensor on a GPU is copied to this machine before), ``to_numpy``,
-    ``to_pandas``, the stream or array protocol of Arrow, a sequence.
+    The first of these that the object's class supports is used: the array protocol of numpy (a
+    tensor on a GPU is copied to memory first), ``to_numpy``, ``to_pandas``, the stream or array
+    protocol of Arrow, and the methods of a sequence.
     """
     kind = type(answer)
     if hasattr(kind, "__array__"):
@@ -112,7 +114,7 @@ def _read(answer: Any) -> Any:
 def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     """Convert the answer of `predict` to an array of shape (rows,).
 
-    An answer of shape (rows, 1) is accepted, too. Raises MalformedError for any other form.
+    An answer of shape (rows, 1) is accepted, too. MalformedError is raised for any other form.
 
     Examples
     --------
@@ -150,8 +152,9 @@ def probabilities(
 ) -> npt.NDArray[np.floating]:
     """Convert the answer of `predict_proba` to an array of shape (rows, classes).
 
-    If the answer is a table, its columns are sorted in the order of `classes` by their names, or in
-    the order of their names if there are no `classes`. Raises MalformedError for any other form.
+    If the answer is a table, its columns are sorted in the order of `classes`, to which they are
+    matched by name. Without `classes`, they are sorted by name. MalformedError is raised for an
+    answer of another form.
 
     Examples
     --------
@@ -174,7 +177,7 @@ def probabilities(
 def response(answer: object) -> object:
     """Convert the response of an application to plain values such as lists and dicts.
 
-    Raises MalformedError if that is not possible.
+    MalformedError is raised if this is not possible.
     """
     if isinstance(answer, Coroutine):
         answer.close()
@@ -215,7 +218,7 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
         raise MalformedError(msg)
     if kind_of(answer) == "arrow column":
         answer = answer.to_pylist()
-    with suppress_errors():  # ragged lists, or any exception of an `__array__`
+    with suppress_errors():  # lists of different lengths, or any error in `__array__`
         if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
             cells = np.ma.getdata(answer).astype(object)
             cells[np.ma.getmaskarray(answer)] = None
@@ -226,9 +229,10 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
 
 
 def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArray[Any]:
-    """Convert a table to an array with its columns in the order of the classes, matched by name.
+    """Convert a table to an array whose columns are in the order of the classes.
 
-    `kind` is the type of the table for messages, such as "a DataFrame".
+    Columns are matched to classes by name. `kind` is the type of the table for messages, such as "a
+    DataFrame".
     """
     try:
         columns = columns_of("the answer", table)
@@ -253,7 +257,7 @@ def _is_missing(value: object) -> bool:
 
 
 def undefined(values: npt.NDArray[Any]) -> Mask:
-    """Return a mask of the rows in which an answer is missing, NaN or infinite.
+    """Return a mask of the rows in which a value is missing, NaN or infinite.
 
     Examples
     --------
@@ -274,7 +278,7 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
 def is_finite(value: Any) -> bool:
     """Return whether a number is finite, or all numbers in a list or mapping are.
 
-    Values that are no numbers count as finite.
+    Values that are not numbers count as finite.
     """
     if isinstance(value, Mapping):
         return all(map(is_finite, value.values()))
@@ -290,9 +294,9 @@ def same_answers(
 ) -> Mask:
     """Return a mask of the rows with the same answer in both arrays.
 
-    Labels must be equal. Two numbers must differ by at most `rtol` times the larger of the two, or
-    by at most `atol`. By default, `atol` is the rounding error of the largest number in the arrays.
-    Both arrays have shape (n,) or (n, k); for arrays of different shapes no row is the same.
+    Labels must be equal. Numbers may differ by `rtol` times the larger of the two, or by `atol`. By
+    default, `atol` is the rounding error of the largest number in the arrays. Both arrays have
+    shape (n,) or (n, k). If their shapes differ, the result is False for all rows.
 
     Examples
     --------
@@ -325,9 +329,9 @@ def same_answers(
 
 
 def difference_of_numbers(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the largest absolute and the largest relative difference between two arrays.
+    """Return the largest absolute and the largest relative difference of two arrays.
 
-    Both are 0 for labels and for arrays of different shapes.
+    Both are 0 if the arrays have labels, or have different shapes.
 
     Examples
     --------
@@ -352,13 +356,12 @@ _Largest = Mapping[_Place, float]
 def same_value(
     left: Any, right: Any, rtol: float, largest: _Largest | None = None, place: _Place = ()
 ) -> bool:
-    """Return whether two nested values, of lists, dicts and numbers, are equal within a tolerance.
+    """Return whether two nested values (lists, dicts, numbers) are equal within a tolerance.
 
-    `rtol` is the relative tolerance for numbers; NaN equals NaN. `place` is the path of the two
+    `rtol` is the relative tolerance for numbers. NaN equals NaN. `place` is the path of the two
     values in the response. `largest` is the result of `largest_floats` for all expected responses.
-
-    If `largest` is given, two rules are added. Two floats are also equal if they differ by at most
-    the rounding error of the largest float at their place. A bool never equals a number.
+    With `largest`, there are two more rules. Two floats are also equal if they differ by at most
+    the rounding error of the largest float at the same place. A bool does not equal a number.
 
     Examples
     --------
@@ -386,7 +389,7 @@ def same_value(
         return bool(left == right)
     try:
         a, b = float(left), float(right)
-    except OverflowError:  # an integer beyond all floats
+    except OverflowError:  # an integer too large for a float
         return False
     if not (math.isfinite(a) and math.isfinite(b)):
         return a == b or (math.isnan(a) and math.isnan(b))
@@ -397,9 +400,10 @@ def same_value(
 
 
 def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
-    """Describe the first difference between two nested values by its place and the two numbers.
+    """Return a text with the place of the first difference between two nested values.
 
-    Texts are not shown, because they can be personal data.
+    If the values differ in numbers there, the text also has the two numbers. Texts are not shown,
+    because they can be personal data.
 
     Examples
     --------
@@ -426,10 +430,10 @@ def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str
 
 
 def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
-    """Return the largest finite float, without its sign, at each place in several nested values.
+    """Return the largest absolute value of the floats at each place in several nested values.
 
-    A place is the path of keys and list positions. All items of a list of floats, such as
-    probabilities, have the same place.
+    A place is the path of keys and list positions that lead to a value. All items of a list of
+    floats, such as probabilities, have the same place. Infinite floats are left out.
     """
     largest: dict[_Place, float] = {}
     pending: list[tuple[Any, _Place]] = [(value, ()) for value in values]
@@ -445,6 +449,9 @@ def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
 
 
 def _places(items: Sequence[Any], place: _Place) -> list[_Place]:
-    """Return the place (path) of each item of a list; all items of a list of floats share one."""
+    """Return the place (path) of each item of a list.
+
+    All items of a list of floats have the same place.
+    """
     shared = all(isinstance(item, float) for item in items)
     return [(*place, None if shared else i) for i in range(len(items))]

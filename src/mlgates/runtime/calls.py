@@ -1,7 +1,7 @@
-"""Call a model once, or from several threads, and record its answers and their side effects.
+"""Call a model, also from several threads, and record its answers and side effects.
 
-A job is a set of calls, made in this process or in a child process. The replies are plain values
-and arrays, so that a child can send them back.
+A job is a set of calls that are made in this process or in a child process. The replies are plain
+values and arrays, so that a child process can send them back.
 """
 
 import gc
@@ -26,21 +26,22 @@ __all__ = ["Job", "Method", "Reply"]
 Method = Literal["predict", "predict_proba", "application"]
 
 _PHASES = 3
-_SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, so that races are seen
+_SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, to provoke race conditions
 
 
 @dataclass(frozen=True)
 class Job:
-    """A set of calls of one method of a model.
+    """A set of calls of one method of a model, with one or more inputs.
 
-    There are three forms. By default, each input is used for one call, one after another. With
-    `rounds` above 0, each input has a thread that makes this number of calls, and all threads start
-    each call together. With `phase` above 0, the single input is used for this number of calls in
-    each of three phases; the answer is the memory in use after each phase, in bytes.
+    There are three forms. By default, there is one call for each input, one after another. With
+    `rounds` above 0, there is a thread for each input. It makes this number of calls, and all
+    threads start each call together. With `phase` above 0, there must be one input. It is used for
+    this number of calls in each of three phases, and the answer is the memory in use after each
+    phase, in bytes.
 
-    An input is a table, or one request for an application. With `advance_rng`, the shared random
-    number generators are advanced before the calls, see `watched`. `column_names` are the names
-    that the message of an exception may show.
+    An input is a table, or one request to an application. With `advance_rng`, the global random
+    number generators are advanced before the calls, see `watched`. `column_names` has the names
+    that may appear in messages of exceptions.
     """
 
     method: Method
@@ -57,18 +58,19 @@ class Reply(NamedTuple):
     Parameters
     ----------
     kind : {"answer", "malformed", "raised", "stopped"}
-        What happened: the model answered, its answer has the wrong form for the method, the call
-        raised an exception, or the process ended or was killed before it answered.
+        "answer": the model answered. "malformed": its answer has the wrong form for the method.
+        "raised": the call raised an exception. "stopped": the process ended or was killed before it
+        answered.
     answer : array or plain value
-        The answer; None for the other kinds.
+        The answer. None for the other kinds.
     problem : str
-        What happened, as a clause; empty for an "answer".
+        What happened, as a part of a sentence. Empty for the kind "answer".
     explained : bool
-        Whether the exception has a message that explains it to the caller.
+        Whether the message of the exception explains the problem to the caller.
     changed_inputs : sequence of str
-        The parts of its input that the call changed, such as "index".
+        Parts of the input that the call changed, such as "index".
     changed_state : sequence of str
-        The state of the process that the calls of the job changed, such as "random state".
+        Global state of the process that the calls of the job changed, such as "random state".
     printed : int
         Number of characters that the calls of the job wrote to the standard streams.
     """
@@ -83,10 +85,11 @@ class Reply(NamedTuple):
 
 
 def perform(model: Any, job: Job) -> list[Reply]:
-    """Make all calls of a job, and return a reply for each of them in the order of the inputs.
+    """Make all calls of a job, and return a reply for each call.
 
-    The model gets copies of its inputs, which are compared with the originals afterwards; changed
-    state of the process is restored.
+    The replies are in the order of the inputs; with `rounds`, those of the first round come first.
+    The model gets copies of the inputs. Afterwards, these copies are compared with the originals.
+    Global state of the process that the calls changed is restored.
     """
     if job.phase:
         return [_memory_in_use(model, job)]
@@ -116,11 +119,11 @@ def perform(model: Any, job: Job) -> list[Reply]:
 
 
 def _memory_in_use(model: Any, job: Job) -> Reply:
-    """Return a reply with the memory in use by Python and numpy after each of three phases.
+    """Return a reply with the memory that Python and numpy use after each of three phases.
 
-    Each phase makes the same number of calls with the same input. Modules and caches that are
+    The same number of calls with the same input is made in each phase. Modules and caches that are
     loaded once and then kept are usually loaded in the first phase. If a call fails, its reply is
-    returned.
+    returned instead.
     """
     original = rows_like(job.inputs[0], request=job.method == "application")
     in_use = []
@@ -141,8 +144,8 @@ def _memory_in_use(model: Any, job: Job) -> Reply:
 def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
     """Make numbered calls in several threads.
 
-    There is one thread for each part, which makes the calls with the numbers in this part. All
-    threads start their first call together, then their second call, and so on.
+    There is one thread for each element of `parts`. It makes the calls with the numbers in this
+    range. All threads start their first call together, then their second call, and so on.
     """
     barrier = threading.Barrier(len(parts))
 
@@ -166,10 +169,10 @@ def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
 def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
     """Make one call, check the form of the answer, and return the reply.
 
-    The reply says nothing yet about side effects of the call; the caller adds them. `rows` is the
+    The reply does not include the side effects of the call; the caller adds them. `rows` is the
     expected number of rows of the answer.
     """
-    with suppress_errors() as caught:  # any exception of a model is a result
+    with suppress_errors() as caught:  # an exception of the model is a result
         if job.method == "application":
             answer = model(value)
         elif job.method == "predict_proba":
@@ -181,7 +184,7 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
         return Reply("raised", problem=f"tried to exit with code {error.code!r:.40}")
     if error is not None:
         explained = False
-        with suppress_errors():  # printing it may raise, too
+        with suppress_errors():  # `str` may raise, too
             kind = MemoryError | RecursionError
             explained = bool(str(error).strip()) and not isinstance(error, kind)
         problem = f"raised {describe(error, job.column_names)}"
@@ -198,6 +201,6 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
 
 def _classes(model: Any) -> list[object]:
     """Return the `classes_` of a model as a list; an empty list if it has none."""
-    with suppress_errors():  # no attribute, or a property that raises anything
+    with suppress_errors():  # no attribute, or a property that raises
         return list(getattr(model.classes_, "tolist", lambda: model.classes_)())
     return []

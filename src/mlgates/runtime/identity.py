@@ -17,8 +17,8 @@ __all__ = ["content_hash", "identify"]
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(...))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, type)
-#: packages whose classes give equal state for equal content where they define their own pickling;
-#: some versions of scikit-learn have a compiled module named `_loss`
+#: Packages whose classes, even if they define their own pickling, pickle equal objects in the same
+#: way. Some versions of scikit-learn have a compiled module named `_loss`.
 _TRUSTED = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas", "_loss"}
 _MOST_BYTES = 64 * 2**20
 _MOST_OBJECTS = 50_000
@@ -26,8 +26,8 @@ _DEEPEST = 200
 
 _MOST_PARAMS = 200
 _MOST_ITEMS = 50
-_LONGEST = 200  # characters of a text
-_LEVELS = 3  # of mappings and sequences in a parameter
+_LONGEST = 200  # largest number of characters of a text
+_LEVELS = 3  # largest number of nested mappings and sequences in a parameter
 
 
 def identify(model: object) -> dict[str, object]:
@@ -41,9 +41,10 @@ def identify(model: object) -> dict[str, object]:
     Returns
     -------
     dict
-        ``class`` is the full name of the class or function. ``params`` is None for a model without
-        parameters; arrays, objects and functions in them are described by a text, and secrets are
-        hidden. ``sha256`` is that of `content_hash`.
+        ``class`` is the full name of the class or function. ``params`` has the parameters, or is
+        None if the model has no `get_params`. Arrays, objects and functions in the parameters are
+        replaced by a text that describes them, and secrets are hidden. ``sha256`` is the result of
+        `content_hash`.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def identify(model: object) -> dict[str, object]:
     ('sklearn.linear_model._ridge.Ridge', 0.5, None)
     """
     params: object = None
-    with suppress_errors():  # the method is that of a user
+    with suppress_errors():  # the user's method may raise any exception
         given = model.get_params()  # type: ignore[attr-defined]
         if isinstance(given, Mapping):
             params = without_secrets({str(key): _param(value) for key, value in given.items()})
@@ -62,7 +63,7 @@ def identify(model: object) -> dict[str, object]:
         more = len(params) - len(ordered)
         params = {**ordered, **({"...": f"{more:,} more"} if more else {})}
     name = "object"
-    with suppress_errors():  # metaclasses can be a user's, too
+    with suppress_errors():  # the user's metaclass may raise any exception
         name = _name_of(model)
     return {"class": name, "params": params, "sha256": content_hash(model)}
 
@@ -70,14 +71,14 @@ def identify(model: object) -> dict[str, object]:
 def content_hash(value: object) -> str | None:
     """Return the SHA-256 of an object's content, or None if it can't be determined.
 
-    It is computed from the state that pickling would save: parameters, and what was learned. It is
-    the same in other processes, and for a copy. The code of classes and functions is not part of
-    it, only their names.
+    The hash is computed from the state that pickling would save, such as parameters and learned
+    values. It is the same for a copy, and in other processes. Of classes and functions, it includes
+    the names, but not the code.
 
-    It can't be determined for a function, for an object with more than 64 MiB or 50,000 parts, and
-    for an object with a part that can't be pickled, that is a lambda or a local function, or that
-    a class outside of the standard library, numpy, scipy, scikit-learn and pandas pickles in its
-    own way, as tensors of torch are.
+    The result is None for a function, and for an object of more than 64 MiB or 50,000 parts. It is
+    also None if a part of the object can't be pickled, is a lambda or a local function, or belongs
+    to a class that defines its own pickling, such as a tensor of torch. Such classes of the
+    standard library, numpy, scipy, scikit-learn and pandas are allowed.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def content_hash(value: object) -> str | None:
     >>> content_hash(lambda x: x) is None
     True
     """
-    with suppress_errors():  # pickling a class of a user may raise anything
+    with suppress_errors():  # the user's class may raise any exception
         if not _is_function(value):
             return _Hasher().digest(value).hex()
     return None
@@ -98,7 +99,8 @@ class _Hasher:
     def __init__(self) -> None:
         self._bytes = _MOST_BYTES
         self._objects = _MOST_OBJECTS
-        # by identity; the object is kept, so that no other object gets its identity
+        # Digests of objects by their `id`. Each object is kept, so that no other object gets the
+        # same `id`.
         self._known: dict[int, tuple[bytes, object]] = {}
         self._path: dict[int, int] = {}
 
@@ -113,7 +115,7 @@ class _Hasher:
             return self._joined(kind.__name__, [data])
         if _is_function(value):
             name = _name_of(value)
-            if "<" in name:  # a lambda or a local function, which other code can be named like
+            if "<" in name:  # a lambda or a local function: its name is not unique
                 msg = f"{name} has no name in a module"
                 raise ValueError(msg)
             return self._joined("name", [name.encode()])
@@ -137,7 +139,7 @@ class _Hasher:
             return self._joined(kind.__name__, sorted(map(self.digest, value)))
         if kind is np.ndarray:
             head = repr((value.dtype.str, value.shape)).encode()
-            if value.dtype.names:  # between the fields there may be bytes of any value
+            if value.dtype.names:  # there may be undefined bytes between the fields
                 parts = [self.digest(value[name]) for name in value.dtype.names]
                 return self._joined("fields", [repr(value.dtype.names).encode(), *parts])
             if value.dtype.hasobject:
@@ -164,9 +166,10 @@ class _Hasher:
 
 
 def _reduced(value: Any, kind: type) -> tuple[object, ...]:
-    """Return what pickling would save of an object; raise TypeError if it isn't known to be stable.
+    """Return what pickling would save of an object; raise TypeError if it could vary.
 
-    A class that pickles in its own way may save addresses in memory, or the order of a set.
+    A class that defines its own pickling could save memory addresses or the order of a set, which
+    vary between processes.
     """
     reducer = copyreg.dispatch_table.get(kind)
     owner: Any = reducer
@@ -187,7 +190,7 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
 
 
 def _param(value: Any, level: int = 0) -> object:
-    """Return a parameter as a plain value; a text that describes it if it is none."""
+    """Return a parameter as a plain value, or as a text that describes it."""
     item = value.item() if isinstance(value, np.generic) else value
     if item is None or isinstance(item, bool):
         return item
@@ -210,13 +213,13 @@ def _param(value: Any, level: int = 0) -> object:
 
 
 def _is_function(value: object) -> bool:
-    """Return whether an object is a function, also one compiled by Cython, or a class."""
-    kind = type(value)  # `isinstance` would read an attribute of a user's object
+    """Return whether an object is a function (in Python, C or Cython) or a class."""
+    kind = type(value)  # `isinstance` would run code of the user's class
     return issubclass(kind, _FUNCTIONS) or kind.__module__.startswith("_cython_")
 
 
 def _name_of(value: Any) -> str:
-    """Return the full name of a function or class, or that of an object's class."""
+    """Return the full name of a function or class; for another object, the name of its class."""
     if type(value) is MethodType:
         return f"{_name_of(type(value.__self__))}.{value.__func__.__name__}"
     named = value if _is_function(value) else type(value)

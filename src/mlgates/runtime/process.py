@@ -1,10 +1,10 @@
 """Call a model in this process, or in a child process that can be killed after a time limit.
 
-A child is a new interpreter that does not run the program that started it: a script without
-``if __name__ == "__main__":`` is not run again, and no lock or thread is inherited. The model is
-sent there pickled. Plain values and arrays come back, and are never unpickled. A model that can't
-be pickled (a function or a class of a notebook, a lambda) is called in a fork of this process where
-the system has forks.
+The child process is a new interpreter that does not run the user's program again: a script without
+``if __name__ == "__main__":`` is not executed a second time, and no lock or thread is inherited.
+The model is pickled and sent to the child. The child sends back plain values and arrays, which are
+never unpickled. If a model can't be pickled (such as a lambda, or a function or class of a
+notebook), it is called in a fork of this process, if the system supports forks.
 """
 
 import json
@@ -32,7 +32,7 @@ __all__ = ["START", "Serve", "Stored", "by_name", "served"]
 
 Serve = Callable[[Job], list[Reply]]
 
-#: seconds that an interpreter may take to start and to load the model with its packages
+#: Seconds that a new interpreter may take to start, and to load the model and its packages.
 START = 120.0
 _EXIT = 5.0
 _CHILD = (
@@ -44,7 +44,8 @@ _CHILD = (
 class Stored(NamedTuple):
     """A model that the child process loads itself.
 
-    `load` is the name of the function that loads it, and `path` is the argument of that function.
+    `load` is the name of a function, as "module:function". Called with `path`, it returns the
+    model.
     """
 
     load: str
@@ -54,9 +55,9 @@ class Stored(NamedTuple):
 class SubprocessHost:
     """Call a model in a child process, with a time limit.
 
-    A `Stored` model is loaded by the child; any other model is sent there. The child performs one
-    job at a time. After `timeout` seconds per call it is killed with all processes that it started,
-    and the next job gets a new child.
+    A `Stored` model is loaded by the child process. Any other model is sent to it. The child
+    performs one job at a time. If a job takes longer than `timeout` seconds per call, the child and
+    all processes that it started are killed, and the next job gets a new child.
 
     Examples
     --------
@@ -76,9 +77,8 @@ class SubprocessHost:
     def perform(self, job: Job) -> list[Reply]:
         """Return a reply for each call of a job.
 
-        If the child ended before it answered, all replies are "stopped".
-
-        Raises EvidenceError if no child can load the model.
+        If the child process ends before it answers, all replies have the kind "stopped".
+        EvidenceError is raised if the child process can't load the model.
         """
         calls = len(job.inputs) * max(job.rounds, 1)
         timeout = self._timeout * calls
@@ -109,7 +109,7 @@ class SubprocessHost:
         It is a new interpreter, or a fork of this process if the model can't be pickled.
         """
         if not self._not_sent:
-            with suppress_errors() as caught:  # a class may raise anything in pickling
+            with suppress_errors() as caught:  # a class may raise any exception when pickled
                 request = ForkingPickler.dumps(self._model)
             if caught.error is not None:
                 self._not_sent = describe(caught.error)
@@ -136,8 +136,9 @@ class SubprocessHost:
 def served(model: object, timeout: float | None) -> Iterator[Serve]:
     """Yield a function that performs jobs: in this process, or in a child with a time limit.
 
-    If `timeout` is None, the calls are made in this process and have no limit. Otherwise it is the
-    limit in seconds of each call, and the child is killed at the end of the block.
+    If `timeout` is None, the calls are made in this process and have no time limit. Otherwise it is
+    the limit in seconds of each call. They are made in a child process, which is killed at the end
+    of the block.
     """
     if timeout is None:
         yield partial(perform, model)
@@ -147,7 +148,7 @@ def served(model: object, timeout: float | None) -> Iterator[Serve]:
 
 
 class _Child:
-    """A child process, connected by two pipes, that leads its own process group."""
+    """A child process with its own process group, to which two pipes are connected."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes] | _Fork", to: IO[bytes], back: IO[bytes]
@@ -159,7 +160,8 @@ class _Child:
     def request(self, data: Any, timeout: float) -> Any:
         """Send a message to the child and return its answer.
 
-        Returns None if the child ended, or was killed after `timeout` seconds, before it answered.
+        The result is None if the child ended before it answered, or was killed after `timeout`
+        seconds.
         """
         timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), self._expire)
         timer.daemon = True
@@ -167,7 +169,7 @@ class _Child:
         try:
             _write(self._to, data)
             return decode(_read(self._back))
-        except (OSError, EOFError, ValueError):  # it ended, or wrote half an answer
+        except (OSError, EOFError, ValueError):  # it ended, or wrote only a part of an answer
             return None
         finally:
             timer.cancel()
@@ -178,7 +180,7 @@ class _Child:
         self._kill_group()
 
     def ending(self, timeout: float) -> str:
-        """Return how the child ended, as the end of a sentence such as "ended with exit code 1"."""
+        """Return how the child process ended, such as "ended with exit code 1", for a message."""
         code = None
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_EXIT)
@@ -220,7 +222,7 @@ class _Fork:
         if self._code is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # the program collected it already
+            except ChildProcessError:  # the user's program has waited for it already
                 self._code = 0
             else:
                 self._code = os.waitstatus_to_exitcode(status) if pid else None
@@ -254,7 +256,7 @@ def _spawn() -> _Child:
 
 
 def _fork(model: object) -> _Child:
-    """Start a fork of this process that performs jobs with the model."""
+    """Fork this process; the child process performs jobs with the model."""
     requests, to = os.pipe()
     back, answers = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -281,14 +283,14 @@ def _fork(model: object) -> _Child:
 def main() -> None:
     """Run the child process: read the model, then perform jobs with it until the pipe is closed.
 
-    The first reply is "" if the model was loaded, or else the problem.
+    The first reply is "" if the model was loaded, and else describes the problem.
     """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     first = _read(requests)
     _detach()
     model, problem = None, ""
-    with suppress_errors() as caught:  # a class or `load` may raise anything
-        model = ForkingPickler.loads(first)  # written by the process that started this one
+    with suppress_errors() as caught:  # a class or `load` may raise any exception
+        model = ForkingPickler.loads(first)  # from the process that started this one
         if isinstance(model, Stored):
             model = by_name(model.load)(model.path)
     if caught.error is not None:
@@ -298,7 +300,7 @@ def main() -> None:
 
 
 def _detach() -> None:
-    """Redirect the standard streams to nowhere, and end this process when its parent ends."""
+    """Discard all output, and end this process as soon as its parent process ends."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
@@ -314,7 +316,7 @@ def _detach() -> None:
 
 
 def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Read jobs from a pipe and write replies, until the other end closes the pipe."""
+    """Read jobs from a pipe and write replies, until the pipe is closed at the other end."""
     with suppress(EOFError, OSError):
         while True:
             job = ForkingPickler.loads(_read(requests))
@@ -335,7 +337,7 @@ def by_name(name: str) -> Callable[..., Any]:
 
 
 def _write(pipe: IO[bytes], data: Any) -> None:
-    """Write a message to a pipe, after its size."""
+    """Write the size of a message to a pipe, and then the message."""
     data = memoryview(data)
     pipe.write(len(data).to_bytes(8, "big"))
     pipe.write(data)
@@ -343,7 +345,7 @@ def _write(pipe: IO[bytes], data: Any) -> None:
 
 
 def _read(pipe: IO[bytes]) -> bytes:
-    """Read one message from a pipe; raise EOFError if the pipe ends before the message does."""
+    """Read one message from a pipe; raise EOFError if the pipe ends within the message."""
     header = pipe.read(8)
     size = int.from_bytes(header, "big")
     data = pipe.read(size) if len(header) == 8 else b""

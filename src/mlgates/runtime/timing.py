@@ -1,6 +1,7 @@
-"""Measure how long models take to answer.
+"""Measure the latencies of models: how long they take to answer a call.
 
-Calls follow each other directly (closed loop), or are sent by a schedule (open loop).
+In a closed loop, each call starts when the call before has ended. In an open loop, calls are sent
+at scheduled times.
 """
 
 import gc
@@ -27,27 +28,30 @@ __all__ = ["Floats", "Measured", "Plan", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[Any], object]
-#: Calls to make: the number of the model and its input.
+#: Calls to make: for each call, the number of the model and the input.
 Turns = Iterable[tuple[int, Any]]
 
-#: In ticks of the clock, which are nanoseconds.
+#: Nanoseconds in one second.
 SECOND = 1_000_000_000
-#: The system may wake a sleeping thread this late; the rest of a wait is a busy loop.
+#: Nanoseconds by which the operating system may wake a sleeping thread too late. The last part of a
+#: wait is therefore a busy loop.
 _COARSE = 2_000_000
-#: Share of the requested rate below which an open loop is saturated.
+#: An open loop is saturated if the achieved rate is below this share of the requested rate.
 _LEAST_RATE = 0.95
-#: Seconds of delay, though the server was free, that make a call late.
+#: A scheduled call is late if it is sent this many seconds late although no other call was running.
 _LATE = 0.001
-#: Most batches drawn; more calls use them again.
+#: Largest number of batches that are drawn. If there are more calls, the batches are used again.
 _POOL = 1_000
-#: Without a fixed number, calls are judged when so many or so many seconds have passed, then each
-#: time that their number has doubled, up to the largest number.
+#: If the number of calls is not fixed: number of calls, and number of seconds, after which the
+#: latencies are evaluated for the first time. They are evaluated again each time the number of
+#: calls has doubled, up to the largest number.
 _FIRST_LOOK, _FIRST_SECONDS, _MOST_CALLS = 1_000, 2.0, 200_000
-#: The first block of calls, by which the next ones are planned.
+#: Number of calls in the first block. The size of the next blocks is computed from its latencies.
 _FIRST_BLOCK = 30
-#: Seconds of warm-up, looked at after so many calls, unless the number of calls is fixed.
+#: If the number of calls is not fixed: longest warm-up in seconds, and number of calls after which
+#: the time is checked.
 _MOST_WARMUP, _WARMUP_BLOCK = 2.0, 5
-#: If this number of warm-up calls all fail, the rest would fail as well.
+#: If all of this number of warm-up calls fail, the measurement ends.
 _ENOUGH_FAILED = 10
 
 
@@ -68,7 +72,7 @@ class Clock:
         return time.perf_counter_ns()
 
     def wait_until(self, moment: int) -> None:
-        """Wait until a point in time: sleep first, then loop for the last 2 ms."""
+        """Wait until a point in time: sleep first, and use a busy loop for the last 2 ms."""
         ahead = moment - self.now()
         if ahead > _COARSE:
             time.sleep((ahead - _COARSE) / SECOND)
@@ -78,24 +82,24 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """The times of the calls of one model, in the order of the calls, in seconds.
+    """The times of the calls of one model in seconds, in the order of the calls.
 
     Parameters
     ----------
     latencies : array of float
-        If calls follow each other (closed loop), the time from the start of each call to its end.
-        If calls are sent by a schedule (open loop), the time from the moment for which the call was
-        scheduled to its end. Infinite for a call that failed.
+        Closed loop (each call starts when the last one has ended): time from the start of each call
+        to its end. Open loop (calls are sent at scheduled times): time from the scheduled start of
+        each call to its end. Infinite for a call that failed.
     service : array of float
-        Time from the start of each call to its end, also for calls that failed.
+        Time from the start of each call to its end, even for calls that failed.
     late : int
         Number of scheduled calls that were sent late although no other call was running.
     elapsed : float
-        Time from the first scheduled moment to the end of the last call; 0 in a closed loop.
+        Time from the first scheduled start to the end of the last call. 0 in a closed loop.
     rate : float
-        Number of calls per second in the schedule; 0 in a closed loop.
+        Number of scheduled calls per second. 0 in a closed loop.
     failure : str
-        Description of the first exception; empty if no call failed.
+        Description of the first exception. Empty if no call failed.
     """
 
     latencies: Floats
@@ -112,7 +116,7 @@ class Timing:
 
     @property
     def saturated(self) -> bool:
-        """Whether calls fell behind their schedule, so that latencies grow during the run."""
+        """Whether calls were sent later and later than scheduled, so that latencies grow."""
         if not self.rate:
             return False
         busy = float(self.service.sum()) * self.rate / max(len(self.service), 1)
@@ -124,13 +128,14 @@ def timed_calls(
 ) -> list[Timing]:
     """Call models in the order of `turns`, and return a `Timing` for each model.
 
-    A turn is the number of a model and the input of the call. Without `rate`, each call starts when
-    the last one has ended (closed loop). No call has to wait, so a pause of the model makes only
-    one latency longer. In production it would delay all requests that arrive during the pause.
+    A turn is a pair: the number of a model, and the input of the call. Without `rate`, each call
+    starts when the last one has ended (closed loop). No call has to wait. So if the model pauses,
+    only one latency is longer. In production, the pause would delay all requests that arrive during
+    it.
 
-    With `rate`, call i is scheduled ``i / rate`` seconds after the first, however long earlier
-    calls take (open loop). If another call is still running then, call i waits, and its latency
-    includes the wait.
+    With `rate`, call i is scheduled ``i / rate`` seconds after the first call, however long earlier
+    calls take (open loop). If another call is still running at that time, call i waits, and its
+    latency includes the wait.
 
     References
     ----------
@@ -153,7 +158,7 @@ def timed_calls(
         free, failed = now(), caught.error is not None
         if caught.error is not None:
             failures[which] = failures[which] or describe(caught.error)
-        del answer  # freeing the answer is not part of a call
+        del answer  # freeing memory is not part of a call
         logs[which] += (start if rate is None else due, start, free, failed)
         calls += 1
     elapsed = 0.0 if rate is None else max((free - first) / SECOND, calls / rate)
@@ -167,7 +172,7 @@ def timed_calls(
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
-    """Join the timings of several runs of calls, given in the order of the runs."""
+    """Join the timings of several blocks of calls, which are given in order."""
     return Timing(
         np.concatenate([part.latencies for part in parts]),
         np.concatenate([part.service for part in parts]),
@@ -182,7 +187,7 @@ def joined(parts: Sequence[Timing]) -> Timing:
 def tracing() -> Iterator[None]:
     """Trace the memory that Python and numpy allocate in a block of code.
 
-    If memory is traced already before the block, it is also traced after it.
+    If memory was already traced before the block, it is also traced after the block.
     """
     running = tracemalloc.is_tracing()
     if not running:
@@ -197,7 +202,7 @@ def tracing() -> Iterator[None]:
 def peak_memory(predict: Predict, batch: object) -> int | None:
     """Return the peak memory of one call in bytes; None if the call raised an exception.
 
-    Tracing makes a call slow, so this call is not timed.
+    The call is not timed, because tracing makes it slow.
     """
     with tracing():
         tracemalloc.reset_peak()
@@ -212,26 +217,26 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure latencies: the number of calls, their rows and their schedule.
+    """How to measure latencies: number of calls, rows per call, and schedule.
 
     Parameters
     ----------
     calls : int
-        Number of calls of each model; the smallest number unless `fixed`.
+        Number of calls of each model. If `fixed` is False, the smallest number.
     fixed : bool
-        Whether exactly this number of calls is made. Otherwise calls are made until the check is
-        decided or `seconds` are over.
+        If True, exactly `calls` calls are made. If False, calls are made until the check is decided
+        or `seconds` are over.
     seconds : float
-        Time limit of the measurement, including the warm-up. It is exceeded if `calls` calls take
-        longer.
+        Time limit of the measurement in seconds, including the warm-up. It is exceeded if `calls`
+        calls take longer.
     warmup : int
-        Number of calls of each model that are made first and don't count.
+        Number of calls of each model that are made before those that count.
     batch_size : int
         Number of rows per call.
     rate : float or None
-        Number of calls per second; None if each call starts when the last one has ended.
+        Number of scheduled calls per second. None if each call starts when the last one has ended.
     seed : int
-        Seed for drawing the rows.
+        Seed of the random draws of rows.
     disable_gc : bool
         Whether the garbage collector is disabled during the calls that count.
     """
@@ -248,11 +253,11 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The measured latencies of one model, and facts about the measurement.
+    """The measured latencies of one model, and information about the measurement.
 
-    `timing` is without the warm-up. `first` is the time of the very first call in seconds, infinite
-    if it failed. `details` are shown in the report. `busy` is true if more processes were ready to
-    run than there are processors.
+    `timing` does not include the warm-up. `first` is the time of the first call in seconds, or
+    infinite if it failed. `details` are shown in the report. `busy` is True if more processes were
+    ready to run than the machine has processors.
     """
 
     timing: Timing
@@ -272,13 +277,13 @@ def measure(
 ) -> list[Measured]:
     """Measure how long one or two models take to answer for rows of a table.
 
-    Two models take turns, each first in every other pair of calls, so that the machine's load
-    affects both alike. Unless the number of calls is fixed, calls are made until `decided` returns
-    True for the latencies so far, or until the plan's seconds are over. `step` is called after each
-    call that counts.
+    If there are two models, they are called in pairs, and each is the first in every other pair, so
+    that the load of the machine affects both in the same way. If the number of calls is not fixed,
+    calls are made until `decided` returns True for the latencies so far, or until the plan's
+    seconds are over. `step` is called after each call that counts.
 
-    Raises EvidenceError when an answer is malformed, when all calls fail, and when the clock is too
-    coarse.
+    EvidenceError is raised if an answer is malformed, if all calls fail, or if the resolution of
+    the clock is too low.
     """
     with restored():
         session = _Session(models, rows_like(table), plan, clock or Clock(), step)
@@ -305,7 +310,7 @@ def measure(
 
 
 class _Session:
-    """All calls of one measurement: the models are called in turn on random batches of rows."""
+    """All calls of one measurement: calls the models in turn with random batches of rows."""
 
     def __init__(
         self,
@@ -321,16 +326,16 @@ class _Session:
         pool = max(min(plan.calls + plan.warmup, _POOL), 1) if plan.fixed else _POOL
         size = (pool, plan.batch_size)
         places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
-        #: of each model its own, so that no model gets what another one changed
+        #: Each model has its own batches, so that no model gets rows that another one changed.
         self.batches = [[rows.take(at) for at in places] for _ in models]
         self.predicts = [_computing(predict) for predict in models.values()]
 
     def turns(self, order: Sequence[int], calls: range, *, counted: bool = True) -> Turns:
-        """Yield for each call the index of the model to call, and the batch of rows to give it.
+        """Yield for each call the number of the model, and its batch of rows.
 
-        `order` has the indices of the models. In each round every model is called once: in this
-        order in even rounds, in reverse order in odd rounds. `calls` are the numbers of the rounds.
-        With ``counted=True``, each call is reported as progress.
+        `calls` are the numbers of the rounds. In each round, every model is called once: in even
+        rounds in the order of `order`, and in odd rounds in reverse order. With ``counted=True``,
+        each call is reported as progress.
         """
         for i in calls:
             if self.end is not None and i >= self.plan.calls and self.clock.now() >= self.end:
@@ -341,7 +346,7 @@ class _Session:
                     self.step()
 
     def closed(self, start: int, calls: int, *, counted: bool = True) -> list[Timing]:
-        """Time calls each of which starts when the last one has ended (closed loop).
+        """Time calls in a closed loop: each call starts when the last one has ended.
 
         `start` is the number of the first call.
         """
@@ -350,7 +355,7 @@ class _Session:
         return timed_calls(self.predicts, sent, self.clock)
 
     def scheduled(self, calls: int) -> list[Timing]:
-        """Time calls that are sent by the schedule (open loop), `calls` of them for each model.
+        """Time calls in an open loop (at scheduled times), `calls` of them for each model.
 
         Two models get two blocks of calls each, in the order first, second, second, first.
         """
@@ -370,9 +375,9 @@ class _Session:
         return [_first_call(name, predict, own[0], rows, clock) for name, predict, own in triples]
 
     def warm_up(self) -> list[Timing]:
-        """Time the calls that come after the first one but do not count (warm-up).
+        """Time the calls of the warm-up, which come after the first call and do not count.
 
-        Slow models get fewer of them.
+        If a model is slow, there are fewer of them.
         """
         calls, done, parts = self.plan.warmup - 1, 0, [self.closed(1, 0)]
         end = self.began + _MOST_WARMUP * SECOND
@@ -385,13 +390,13 @@ class _Session:
     def counted_calls(
         self, first: list[Timing], decided: Callable[[Sequence[Floats]], bool]
     ) -> list[Timing]:
-        """Time the calls that count, in blocks, until they decide the check or the time is over.
+        """Time the calls that count, in blocks, until the check is decided or the time is over.
 
-        `first` are the timings of the first calls, and `decided` returns whether latencies decide
-        the check.
+        `first` has the timings of the first calls. `decided` takes the latencies of the models and
+        returns whether they decide the check.
         """
         plan, start = self.plan, self.clock.now()
-        # without a warm-up the first call is one of them
+        # Without a warm-up, the first call counts.
         parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
         done = len(parts[0])
         due = max((plan.calls if plan.fixed else self._first_block()) - done, 0)
@@ -411,17 +416,17 @@ class _Session:
                 due = min(due, _FIRST_LOOK - done)
 
     def _first_block(self) -> int:
-        """Return how many calls of each model to make before testing whether they are enough."""
+        """Return the number of calls of each model before `decided` is first called."""
         if self.plan.rate is None:
             return _FIRST_BLOCK
-        # an open loop has to run for a while, because its queue is empty at the start
+        # An open loop must run for some time, because its queue is empty at the start.
         affordable = int(self.plan.rate * self.plan.seconds / len(self.predicts))
         return max(self.plan.calls, min(_FIRST_LOOK, affordable))
 
 
 @contextmanager
 def _garbage_collector(*, disabled: bool) -> Iterator[None]:
-    """Disable the garbage collector in a block of code if `disabled`."""
+    """Disable the garbage collector in a block of code if `disabled` is True."""
     runs = gc.isenabled()
     if disabled:
         gc.collect()
@@ -434,15 +439,15 @@ def _garbage_collector(*, disabled: bool) -> Iterator[None]:
 
 
 def _computing(predict: Predict) -> Predict:
-    """Wrap a model so that lazy answers are computed within the call, and count as part of it."""
+    """Wrap a model so that lazy answers are computed within the call, whose time includes it."""
     return lambda batch: computed(predict(batch))
 
 
 def _details(plan: Plan, timing: Timing, first: float, warm_up: Floats) -> dict[str, object]:
-    """Return the details about the measurement of a model that a report shows.
+    """Return the details of a model's measurement for the report.
 
-    `first` is the time of the first call in seconds, and `warm_up` has the latencies of the other
-    calls that do not count.
+    `first` is the time of the first call in seconds. `warm_up` has the latencies of the other calls
+    of the warm-up.
     """
     served = float(timing.service.sum())
     answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
@@ -481,7 +486,7 @@ def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Cl
 def _refuse_failed(name: str, timing: Timing, least: int) -> None:
     """Raise EvidenceError if all calls of a model failed.
 
-    Nothing is raised if there are fewer than `least` calls: that is too few to give up.
+    If there are fewer than `least` calls, nothing is raised, because these are too few to give up.
     """
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
@@ -490,12 +495,13 @@ def _refuse_failed(name: str, timing: Timing, least: int) -> None:
 
 
 def machine_load() -> tuple[float | None, int | None]:
-    """Return the machine's load in the last minute and this process's involuntary context switches.
+    """Return the machine's load, and the number of this process's involuntary context switches.
 
-    A number that the system does not provide is None.
+    The load is the mean number of processes that were ready to run in the last minute. A number
+    that the operating system does not provide is None.
     """
     load = preempted = None
-    with suppress(AttributeError, OSError):  # not every system has it
+    with suppress(AttributeError, OSError):  # not on every system
         load = os.getloadavg()[0]
     with suppress(ImportError):
         import resource
@@ -507,10 +513,10 @@ def machine_load() -> tuple[float | None, int | None]:
 def machine_facts(
     before: tuple[float | None, int | None], after: tuple[float | None, int | None]
 ) -> tuple[dict[str, object], bool]:
-    """Return details about the machine for a report, and whether it was busy during a measurement.
+    """Return details about the machine for the report, and whether it was busy.
 
-    `before` and `after` are the results of `machine_load`. The machine was busy if more processes
-    were ready to run than there are processors.
+    `before` and `after` are the results of `machine_load` before and after a measurement. The
+    machine was busy if more processes were ready to run than it has processors.
 
     Examples
     --------
@@ -522,7 +528,7 @@ def machine_facts(
     with suppress(AttributeError):
         processors = len(os.sched_getaffinity(0))
     pools: dict[str, int] = {}
-    with suppress_errors():  # not installed; or a library that can't be inspected
+    with suppress_errors():  # not installed, or it can't inspect a library
         from threadpoolctl import threadpool_info
 
         for library in threadpool_info():

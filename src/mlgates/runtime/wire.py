@@ -1,4 +1,4 @@
-"""Encode values as bytes without pickle, to send them between processes."""
+"""Convert values to bytes without pickle, to send them to another process."""
 
 import base64
 import datetime as dt
@@ -19,16 +19,16 @@ _MAX_DEPTH = 50
 
 
 class NotPlainError(TypeError):
-    """A value contains something other than numbers, texts, lists and mappings."""
+    """A value contains something that is not a number, text, list or mapping."""
 
 
 def plain(value: Any, depth: int = 0) -> object:
     """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
 
-    Arrays and series become lists. Numpy scalars and members of enums become the plain values that
-    they equal. Times and decimals become texts. Raises NotPlainError for other values, which can be
-    neither compared nor sent to another process. `depth` is the number of containers around the
-    value.
+    Arrays and series become lists. Numpy scalars and enum members become the plain values to which
+    they are equal. Times and decimals become texts. NotPlainError is raised for other values,
+    because they can't be compared or sent to another process. `depth` is the number of containers
+    in which the value is nested.
 
     Examples
     --------
@@ -57,14 +57,14 @@ def plain(value: Any, depth: int = 0) -> object:
         return str.__str__(value)
     if isinstance(value, bytes):
         return bytes(value)
-    if isinstance(value, int | float):  # such as a member of an enum
+    if isinstance(value, int | float):  # such as an enum member
         return int(value) if isinstance(value, int) else float(value)
     msg = f"a value of type {type(value).__name__}"
     raise NotPlainError(msg)
 
 
 def encode(value: object) -> bytes:
-    """Encode plain values and numpy arrays as bytes, which `decode` reads.
+    """Convert plain values and numpy arrays to bytes; `decode` is the inverse.
 
     Examples
     --------
@@ -75,14 +75,14 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """Return the value that `encode` encoded; raise ValueError for other bytes."""
+    """Return the value that `encode` converted to these bytes; raise ValueError for other bytes."""
     return json.loads(data, object_hook=_untagged)
 
 
 def _tagged(value: Any) -> object:
     """Convert a value to JSON types.
 
-    Dicts, bytes and arrays become dicts with a single key, which names the type.
+    Dicts, bytes and arrays become dicts with a single key, which is the name of the type.
     """
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]

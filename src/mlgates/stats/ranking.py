@@ -403,8 +403,9 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
     """Return the area under the ROC curve, and the influence of each row on it.
 
     The influence of a row is the derivative of the area with respect to the row's weight, times
-    that weight. The sum of the squared influences is DeLong's variance without its factor ``m / (m
-    - 1)`` for each class of ``m`` rows. All arguments and the influences have shape (n,).
+    that weight. DeLong's variance is a sum of two parts, one for each class. The part of a class of
+    ``m`` rows is ``m / (m - 1)`` times the sum of its squared influences. All arguments and the
+    influences have shape (n,).
 
     Examples
     --------
