@@ -93,8 +93,9 @@ class History:
         Parameters
         ----------
         report : Report
-            The report of a run of the suite. at : datetime The time that identifies the window,
-            with a time zone.
+            The report of a run of the suite.
+        at : datetime
+            The time that identifies the window, with a time zone.
 
         Raises
         ------

@@ -28,8 +28,9 @@ def to_html(
     Parameters
     ----------
     candidate, production : str
-        Versions of the two models. stages : sequence of float The candidate's shares of the traffic
-        in the rollout, from 0 to 1.
+        Versions of the two models.
+    stages : sequence of float
+        The candidate's shares of the traffic in the rollout, from 0 to 1.
     ended : {"roll_back", "done"}, optional
         The last action; None if the rollout goes on.
     record : sequence of mappings

@@ -360,6 +360,7 @@ def same_value(
 
     `rtol` is the relative tolerance for numbers. NaN equals NaN. `place` is the path of the two
     values in the response. `largest` is the result of `largest_floats` for all expected responses.
+
     With `largest`, there are two more rules. Two floats are also equal if they differ by at most
     the rounding error of the largest float at the same place. A bool does not equal a number.
 

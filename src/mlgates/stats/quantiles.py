@@ -180,12 +180,18 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     values : numpy.ndarray of float64, shape (n,)
         Latencies in the order of the calls; infinities are allowed.
     share : float
-        Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile. confidence : float
-        Level of the interval. Returns ------- Dependence `lag_1` is the autocorrelation of the
-        ranks of successive calls, or 0 if all latencies are equal. `inflation`, at least 1, is the
-        factor by which dependence increases the variance of a share of calls. `effective`, at least
-        1, is the number of calls divided by `inflation`. `effective_beyond` is computed in the same
-        way, but without the first of the four series in the notes.
+        Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile.
+    confidence : float
+        Level of the interval.
+
+    Returns
+    -------
+    Dependence
+        `lag_1` is the autocorrelation of the ranks of successive calls, or 0 if all latencies are
+        equal. `inflation`, at least 1, is the factor by which dependence increases the variance of
+        a share of calls. `effective`, at least 1, is the number of calls divided by `inflation`.
+        `effective_beyond` is computed in the same way, but without the first of the four series in
+        the notes.
 
     Notes
     -----
@@ -285,9 +291,11 @@ def quantile_interval(
     Parameters
     ----------
     ordered : numpy.ndarray of float64, shape (n,)
-        Values in increasing order. share : float Position of the quantile, between 0 and 1; 0.99
-        for the 99 % quantile. effective : int Effective number of independent values, see
-        `dependence`.
+        Values in increasing order.
+    share : float
+        Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile.
+    effective : int
+        Effective number of independent values, see `dependence`.
     confidence : float
         Level of the interval.
 
