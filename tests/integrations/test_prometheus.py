@@ -3,11 +3,16 @@
 import json
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 
 import prometheus_client
 import pytest
@@ -241,3 +246,75 @@ def test_promtool_accepts_the_alerts_and_sees_them_fire():
     if promtool is not None:
         subprocess.run([promtool, "check", "rules", EXAMPLES / "alerts.yml"], check=True)
         subprocess.run([promtool, "test", "rules", EXAMPLES / "alerts_test.yml"], check=True)
+
+
+def panels():
+    """Return the expressions of each panel for all suites, gates and subjects, by its title."""
+    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    variables = {each["name"]: each.get("allValue") for each in dashboard["templating"]["list"]}
+    return {
+        panel["title"]: [
+            re.sub(r"\$(\w+)", lambda found: variables[found[1]], target["expr"])
+            for target in panel["targets"]
+        ]
+        for panel in dashboard["panels"]
+    }
+
+
+def test_every_panel_shows_data_of_a_real_prometheus(tmp_path):
+    assert [len(each) for each in panels().values()] == [1, 1, 1, 2]
+    program = shutil.which("prometheus")
+    if program is None:
+        return
+    registry = prometheus_client.CollectorRegistry()
+    odd = check(0.9, 'a"b\\c {x}\n')
+    for report in (every_kind(), report_of(odd, name='(odd) "suite"'), PASSED):
+        prometheus.collect(report, registry)
+    exporter, _ = prometheus_client.start_http_server(0, addr="127.0.0.1", registry=registry)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = tmp_path / "prometheus.yml"
+    config.write_text(
+        f"""
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: mlgates
+    static_configs: [{{targets: ["127.0.0.1:{exporter.server_port}"]}}]
+""",
+        encoding="utf-8",
+    )
+
+    def series(expression):
+        query = urllib.parse.urlencode({"query": expression})
+        url = f"http://127.0.0.1:{port}/api/v1/query?{query}"
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return [each["metric"] for each in json.load(answer)["data"]["result"]]
+
+    options = [f"--storage.tsdb.path={tmp_path}", f"--web.listen-address=127.0.0.1:{port}"]
+    server = subprocess.Popen(
+        [program, f"--config.file={config}", *options], stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            with suppress(OSError):
+                if series("mlgates_suite_verdict"):
+                    break
+            sleep(0.1)
+        found = {title: list(map(series, each)) for title, each in panels().items()}
+    finally:
+        server.terminate()
+        server.wait()
+        exporter.shutdown()
+        exporter.server_close()
+    passed, failed, timeless = "credit", "credit-release", '(odd) "suite"'
+    assert {
+        title: {each["suite"] for result in results for each in result}
+        for title, results in found.items()
+    } == {
+        "Verdict of each suite": {passed, failed, timeless},
+        "Time since the last run": {passed, failed},
+        "Gates that do not pass": {failed, timeless},
+        "Value and limit of each check": {passed, failed, timeless},
+    }
+    assert all(result for results in found.values() for result in results)
+    assert odd.subject in {each["subject"] for each in found["Value and limit of each check"][0]}
