@@ -116,6 +116,14 @@ def orchestrators(session: nox.Session, of: str) -> None:
     session.run("pytest", "-W", "default", path, "-k", f"trained and {of}")
 
 
+@nox.session(venv_backend="venv")
+def models(session: nox.Session) -> None:
+    """Test the content hash of models of PyTorch, XGBoost, LightGBM and CatBoost (minutes)."""
+    # by pip, whose settings can name a build of torch without CUDA
+    session.install("--editable", ".", "torch==2.13.0", "xgboost", "lightgbm", "catboost", "pytest")
+    session.run("pytest", "-W", "default", "--noconftest", "tests/real_models.py")
+
+
 @nox.session
 def spark(session: nox.Session) -> None:
     """Run the tests and the page of Spark with a local Spark of two threads; it needs Java."""

@@ -20,7 +20,13 @@ _FUNCTIONS = (FunctionType, BuiltinFunctionType, type)
 #: Packages whose classes, even if they define their own pickling, pickle equal objects in the same
 #: way. Some versions of scikit-learn have a compiled module named `_loss`.
 _TRUSTED = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "pandas", "_loss"}
-_MOST_BYTES = 64 * 2**20
+#: classes of torch, by their full names, so that torch is not imported
+_TENSORS = {"torch.Tensor", "torch.nn.parameter.Parameter"}
+_MODULE = "torch.nn.modules.module.Module"
+_TRUSTED_CLASSES = {"torch.dtype", "torch.device", "torch.Size"}
+#: packages that write a random number or the time into the state of a model
+_UNSTABLE = {"catboost"}
+_MOST_BYTES = 2**30
 _MOST_OBJECTS = 50_000
 _DEEPEST = 200
 
@@ -72,13 +78,15 @@ def content_hash(value: object) -> str | None:
     """Return the SHA-256 of an object's content, or None if it can't be determined.
 
     The hash is computed from the state that pickling would save, such as parameters and learned
-    values. It is the same for a copy, and in other processes. Of classes and functions, it includes
-    the names, but not the code.
+    values. It is the same in other processes, and for a model that was pickled and loaded. Of
+    classes and functions, it includes the names, but not the code. A module of torch is hashed by
+    its settings and the bytes of its tensors, also of those on a GPU.
 
-    The result is None for a function, and for an object of more than 64 MiB or 50,000 parts. It is
+    The result is None for a function, and for an object of more than 1 GiB or 50,000 parts. It is
     also None if a part of the object can't be pickled, is a lambda or a local function, or belongs
-    to a class that defines its own pickling, such as a tensor of torch. Such classes of the
-    standard library, numpy, scipy, scikit-learn and pandas are allowed.
+    to a class that defines its own pickling. Such classes of the standard library, numpy, scipy,
+    scikit-learn and pandas are allowed. Models of CatBoost have no hash, because they contain a
+    random number.
 
     Examples
     --------
@@ -148,6 +156,14 @@ class _Hasher:
                 msg = "too many bytes"
                 raise ValueError(msg)
             return self._joined("array", [head, np.ascontiguousarray(value).view(np.uint8).data])
+        if _full_name(kind) in _TENSORS:
+            torch = sys.modules["torch"]
+            if value.layout is not torch.strided or value.is_quantized:
+                msg = "a tensor whose bytes are not all of its content"
+                raise TypeError(msg)
+            plain = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
+            head = repr((str(value.dtype), tuple(value.shape))).encode()
+            return self._joined("tensor", [head, plain.flatten().view(torch.uint8).numpy().data])
         if kind is MethodType:
             return self._joined("method", map(self.digest, (value.__func__, value.__self__)))
         return self._joined("object", map(self.digest, _reduced(value, kind)))
@@ -176,7 +192,8 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
     if reducer is None:
         own = ("__reduce__", "__reduce_ex__")
         owner = next(base for base in kind.__mro__ if any(name in vars(base) for name in own))
-    if owner.__module__.partition(".")[0] not in _TRUSTED:
+    known = owner.__module__.partition(".")[0] in _TRUSTED or _full_name(owner) in _TRUSTED_CLASSES
+    if not known or any(base.__module__.partition(".")[0] in _UNSTABLE for base in kind.__mro__):
         msg = f"{_name_of(kind)} is pickled in its own way"
         raise TypeError(msg)
     found = value.__reduce_ex__(4) if reducer is None else reducer(value)
@@ -184,6 +201,12 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
         return (kind, found)
     make, arguments, *rest = found
     state, listed, mapped = (*rest, None, None, None)[:3]
+    if isinstance(state, dict) and any(_full_name(base) == _MODULE for base in kind.__mro__):
+        # the keys of hooks are numbers that torch counts up in each process
+        state = {
+            name: [*part.values()] if "_hooks" in name and isinstance(part, dict) else part
+            for name, part in state.items()
+        }
     items = None if listed is None else list(listed)
     pairs = None if mapped is None else list(mapped)
     return (kind, make, arguments, state, items, pairs)
@@ -216,6 +239,10 @@ def _is_function(value: object) -> bool:
     """Return whether an object is a function (in Python, C or Cython) or a class."""
     kind = type(value)  # `isinstance` would run code of the user's class
     return issubclass(kind, _FUNCTIONS) or kind.__module__.startswith("_cython_")
+
+
+def _full_name(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _name_of(value: Any) -> str:
