@@ -48,16 +48,12 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Recorder:
-    """A middleware that counts the calls of an ASGI application in a `Window`."""
+def recorded(app: App, window: "Window") -> App:
+    """Return an ASGI application that passes requests on, and counts the answers of models."""
 
-    def __init__(self, app: App, window: "Window") -> None:
-        self.app, self.window = app, window
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Pass a request on, and count it if a model was asked for an answer."""
+    async def recorder(scope: Message, receive: Receive, send: Send) -> None:
         answer = scope["answer"] = {}  # the handler adds "version" and "prediction"
-        status, began = 500, perf_counter()
+        failed, status, began = True, 500, perf_counter()
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -65,13 +61,13 @@ class Recorder:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
-        except Exception:
-            status = 500
-            raise
+            await app(scope, receive, watched)
+            failed = status >= 500
         finally:
             if "version" in answer:
-                self.window.add(**answer, failed=status >= 500, seconds=perf_counter() - began)
+                window.add(**answer, failed=failed, seconds=perf_counter() - began)
+
+    return recorder
 
 
 class Window:
@@ -135,7 +131,7 @@ def application(window: Window) -> App:
         request.scope["answer"]["prediction"] = benign
         return JSONResponse({"benign": benign})
 
-    return Recorder(Starlette(routes=[Route("/predict", predict, methods=["POST"])]), window)
+    return recorded(Starlette(routes=[Route("/predict", predict, methods=["POST"])]), window)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def call(example, window, app, scope=None):
         sent.append(message)
 
     scope = {"type": "http"} if scope is None else scope
-    asyncio.run(example["Recorder"](app, window)(scope, None, send))
+    asyncio.run(example["recorded"](app, window)(scope, None, send))
     return sent
 
 
