@@ -24,7 +24,11 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         r"\1\2<hidden>",
     ),
-    (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
+    # an e-mail address, but no name of a metric such as ndcg@10 or pinball_loss@0.9_difference
+    (
+        re.compile(r"[^\s@'\"]+@(?!(?:0?\.)?\d+(?:_[a-z_]+)?(?![\w-]|\.\w))[^\s@'\"]+"),
+        "<address>",
+    ),
     (
         # Tokens of known forms: JWT, AWS, GitHub, GitLab, Slack, Hugging Face, OpenAI.
         re.compile(
