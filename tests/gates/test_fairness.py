@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from example_counts import examples
 from fairlearn import metrics as fairlearn
-from gate_examples import Example
+from gate_examples import ROWS, Example
 from hypothesis import given
 from hypothesis import strategies as st
 from newcombe import newcombe_interval
@@ -885,6 +885,16 @@ EXAMPLES = (
         ladders={"at_most": (0.5, 0.2, 0.001)},
     ),
     Example(
+        "fairness-ranking",
+        mg.Fairness("map@5_difference", at_most=0.9, empty_queries="exclude", min_group_size=1),
+        others={
+            "y_true": "member",
+            "y_score": "income",
+            "query_id": [i // 4 for i in range(ROWS)],
+            "sensitive_features": [i // 4 % 2 for i in range(ROWS)],
+        },
+    ),
+    Example(
         "fairness-values",
         mg.Fairness("mean_absolute_error_group_max", at_most=1e4),
         others={"y_true": "age", "y_pred": "income", "sensitive_features": ["member"]},
@@ -910,11 +920,127 @@ def test_a_gap_that_is_rounded_to_the_limit_is_shown_before_rounding(metric, lim
     assert f"; the value before rounding to 12 digits is {exact}; " in check.reason
 
 
-@pytest.mark.parametrize("metric", ["ndcg@5", "hit_rate@3", "pinball_loss@0.9"])
-def test_metrics_with_a_number_are_refused_with_the_way_by_slices(metric):
+def ranked(seed: int = 0, queries: int = 400) -> dict[str, np.ndarray]:
+    """Return rankings of ten documents, which are better for the users of group a."""
+    rng = np.random.default_rng(seed)
+    relevant = (rng.random((queries, 10)) < 0.3).astype(int)
+    relevant[:, 0] = 1
+    group = rng.choice(["a", "b"], queries)
+    apart = np.where(group == "a", 1.5, 0.3)[:, None]
+    return {
+        "y_true": relevant.ravel(),
+        "y_score": (relevant * apart + rng.normal(size=relevant.shape)).ravel(),
+        "query_id": np.repeat(np.arange(queries), 10),
+        "sensitive_features": np.repeat(group, 10),
+    }
+
+
+@pytest.mark.parametrize("metric", ["ndcg@5", "map@5", "precision@3", "recall@3", "hit_rate@1"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_rankings_are_compared_by_group(metric, weighted):
+    given = ranked()
+    if weighted:
+        given["sample_weight"] = np.repeat(np.random.default_rng(1).random(400), 10)
+    by_group = []
+    for name in ("a", "b"):
+        inside = given["sensitive_features"] == name
+        part = {k: v[inside] for k, v in given.items() if k != "sensitive_features"}
+        by_group.append(mg.Performance(metric, at_least=0).run(**part).checks[0])
+    gate = mg.Fairness(f"{metric}_difference", at_most=0.05)
+    check = gate.run(**given).checks[0]
+    assert check.value == pytest.approx(by_group[0].value - by_group[1].value, abs=1e-12)
+    for theirs, ours in zip(check.details["groups"], by_group, strict=True):
+        assert theirs["value"] == pytest.approx(ours.value, abs=1e-12)
+        assert (theirs["low"], theirs["high"]) == pytest.approx(ours.interval, abs=1e-12)
+    assert (check.verdict, check.n) == ("fail", 400)
+    assert "(n = 400 queries in 2 groups)" in check.reason
+
+
+def test_a_group_of_few_queries_is_not_compared_although_it_has_many_documents():
+    given = ranked()
+    given["sensitive_features"] = np.repeat(["a", "b"], [3_800, 200])
+    reasons = [c.reason for c in mg.Fairness("ndcg@5_difference", at_most=1).run(**given).checks]
+    assert reasons[1:] == [
+        "`ndcg@5` can't be compared for group=b: 20 queries, at least 30 are needed",
+    ]
+    gate = mg.Fairness("ndcg@5_group_min", at_least=0.3, small_groups="exclude")
+    assert gate.run(**given).note == "excluded: group=b (20 queries)"
+
+
+def test_empty_queries_are_undecided_or_left_out_by_group():
+    given = ranked()
+    given["y_true"][:50] = 0
+    gate = mg.Fairness("ndcg@5_difference", at_most=0.5)
+    result = gate.run(**given)
+    assert result.verdict == "inconclusive"
+    assert "empty_queries='exclude' leaves them out" in result.checks[-1].reason
+    result = mg.Fairness("ndcg@5_difference", at_most=0.5, empty_queries="exclude").run(**given)
+    assert (result.verdict, result.checks[0].n) == ("pass", 395)
+    text = "(n = 395 queries and 5 without a relevant document in 2 groups)"
+    assert text in result.checks[0].reason
+
+
+def test_a_query_in_two_groups_is_an_error():
+    given = ranked()
+    given["sensitive_features"][0] = "b" if given["sensitive_features"][0] == "a" else "a"
+    result = mg.Fairness("ndcg@5_difference", at_most=1).run(**given)
+    assert result.verdict == "error"
+    assert result.reason == (
+        "1 query has only some of the rows here; a slice or a group must have all rows of a query"
+    )
+
+
+def test_empty_queries_of_other_metrics_are_refused():
     with pytest.raises(mg.OptionError) as caught:
-        mg.Fairness(f"{metric}_difference", at_most=0.1)
+        mg.Fairness("accuracy_difference", at_most=0.1, empty_queries="exclude")
     assert str(caught.value) == (
-        "Fairness: `metric` must be a metric without a number after '@', got "
-        f"'{metric}_difference'; to limit it in each group use Performance('{metric}', by=...)"
+        "Fairness: `empty_queries` must be left out for `accuracy_difference`, which is not "
+        "measured by query, got 'exclude'"
+    )
+
+
+def test_rankings_have_no_metric_frame():
+    gate = mg.Fairness("ndcg@5_difference", at_most=0.1)
+    with pytest.raises(mg.OptionError, match="counts rows, but the metric is measured by query"):
+        gate.metric_frame(**ranked())
+    frame = mg.Fairness("accuracy_difference", at_most=1).metric_frame(
+        y_true=[0, 1] * 50, y_pred=[0, 1] * 50, sensitive_features=["a", "b"] * 50
+    )
+    assert gate.run(metric_frame=frame).reason == (
+        "`ndcg@5_difference` is measured by query, but `metric_frame` counts rows"
+    )
+
+
+def test_predicted_quantiles_and_intervals_are_compared_by_group():
+    rng = np.random.default_rng(0)
+    true, group = rng.normal(size=2_000), rng.choice(["a", "b"], 2_000)
+    pred = np.where(group == "a", 1.2, 0.2)
+    given = {"y_true": true, "y_pred": pred, "sensitive_features": group}
+    expected = [
+        sklearn.mean_pinball_loss(true[group == name], pred[group == name], alpha=0.9)
+        for name in "ab"
+    ]
+    check = mg.Fairness("pinball_loss@0.9_difference", at_most=0.01).run(**given).checks[0]
+    assert check.verdict == "fail"
+    assert check.value == pytest.approx(expected[1] - expected[0], abs=1e-12)
+    ends = np.column_stack([-pred - 1, pred + 1])
+    given = {"y_true": true, "y_interval": ends, "sensitive_features": group}
+    check = mg.Fairness("interval_coverage_difference", at_most=0.05).run(**given).checks[0]
+    inside = (true >= ends[:, 0]) & (true <= ends[:, 1])
+    shares = [inside[group == name].mean() for name in "ab"]
+    assert check.verdict == "fail"
+    assert check.value == pytest.approx(shares[0] - shares[1], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["clusters", "sample_weight"])
+def test_evidence_by_row_is_refused_beside_a_metric_frame(name):
+    true = [0, 1] * 50
+    given = {"y_true": true, "y_pred": true, "sensitive_features": ["a", "b"] * 50}
+    gate = mg.Fairness("accuracy_difference", at_most=1)
+    frame = gate.metric_frame(**given)
+    assert gate.run(metric_frame=frame).passed
+    result = gate.run(metric_frame=frame, **{name: np.ones(100)})
+    assert (result.verdict, result.reason) == (
+        "error",
+        f"`{name}` needs the rows, which `metric_frame` does not have: give one of them",
     )

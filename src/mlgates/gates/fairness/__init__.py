@@ -31,6 +31,7 @@ from mlgates.gates.fairness.strata import Stratum, find_reference, reference_opt
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
+from mlgates.metrics.retrieval import QueryMetric
 from mlgates.predictions import Groups, Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, GroupRequest, Slice
 from mlgates.predictions.labels import label_text
@@ -114,8 +115,8 @@ class Fairness(Gate):
           difference is judged. With ``_ratio`` at the end instead of ``_difference``, the ratio of
           the rates of two groups is judged.
         - The name of a metric with ``_difference``, ``_ratio``, ``_group_min`` (the smallest value
-          of any group) or ``_group_max`` at the end, such as ``"recall_group_min"``. Fairlearn's
-          names are accepted too.
+          of any group) or ``_group_max`` at the end, such as ``"recall_group_min"`` or
+          ``"ndcg@10_difference"``. Fairlearn's names are accepted too.
         - A function of ``y_true`` and ``y_pred`` (or ``y_score``); the difference of its values
           between groups is judged.
     at_most : float, optional
@@ -146,6 +147,9 @@ class Fairness(Gate):
         INCONCLUSIVE. "exclude": groups with fewer than `min_group_size` rows, or too few for the
         metric, are not compared, and neither are strata in which fewer than two groups remain; the
         reason lists them.
+    empty_queries : {"inconclusive", "exclude"}
+        For metrics of rankings: what happens with queries without a relevant document, as in
+        `Performance`.
     missing_group : {"own", "error"}
         What happens with rows in which a sensitive feature is missing. "own": they form their own
         group. "error": they are an ERROR.
@@ -176,7 +180,9 @@ class Fairness(Gate):
     interval [2]_, and the ratio of two shares Koopman's [3]_. Their level is that of the
     studentized range, so that the intervals of all pairs hold simultaneously [4]_. For other
     metrics, Newcombe's formula combines the intervals of two groups. A group in which the metric is
-    computed from fewer than 10 rows (fewer than 10 positives for recall) is INCONCLUSIVE.
+    computed from fewer than 10 rows (fewer than 10 positives for recall) is INCONCLUSIVE. For
+    metrics of rankings, queries with a relevant document are counted instead of rows, and all
+    documents of a query must be in the same group.
 
     With `reference_group`, the level of a pair has Sidak's correction [5]_ for the number of other
     groups. With `by`, the p-values of the strata have Holm's correction [6]_; with
@@ -239,6 +245,7 @@ class Fairness(Gate):
     reference_group: Any = field(default=None, metadata={"mapping": True})
     min_group_size: int = 30
     small_groups: Literal["inconclusive", "exclude"] = "inconclusive"
+    empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
     missing_group: Literal["own", "error"] = "own"
     decide_by: Literal["significance", "interval", "estimate"] = "significance"
     significance: float = 0.05
@@ -280,6 +287,10 @@ class Fairness(Gate):
         self._convert("min_group_size", options.count, at_least=1)
         self._convert("max_groups", options.count, at_least=2)
         self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
+        self._convert("empty_queries", options.choice, ("inconclusive", "exclude"))
+        if self.empty_queries == "exclude" and not isinstance(defined.rates[0], QueryMetric):
+            allowed = f"left out for `{defined.name}`, which is not measured by query"
+            raise options.refuse(_OWNER, "empty_queries", allowed, "exclude")
         self._convert("missing_group", options.choice, ("own", "error"))
         self._convert("decide_by", options.choice, ("significance", "interval", "estimate"))
         self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
@@ -300,7 +311,14 @@ class Fairness(Gate):
 
     @property
     def _definition(self) -> Definition:
-        return definition(self.metric, self.greater_is_better)
+        defined = definition(self.metric, self.greater_is_better)
+        if self.empty_queries != "exclude":
+            return defined
+        rates = tuple(
+            replace(rate, exclude_empty=True) if isinstance(rate, QueryMetric) else rate
+            for rate in defined.rates
+        )
+        return defined._replace(rates=rates)
 
     def request_counts(self, evidence: Evidence) -> None:
         """Register the features that define the groups: all gates then count the rows only once."""
@@ -344,7 +362,9 @@ class Fairness(Gate):
             for rates in one.rates:
                 for g in np.flatnonzero(self._excluded(rates)).tolist():
                     rows = int(rates.rows[g])
-                    reason = "1 row" if rows == 1 else f"{rows:,} rows"
+                    reason = f"{rows:,} {rates.noun}"
+                    if rows == 1:
+                        reason = "1 query" if rates.noun == "queries" else "1 row"
                     if one.size[g] >= self.min_group_size:
                         reason = f"`{rates.metric}`: {rates.insufficient[g]}"
                     why.setdefault(one.named(rates.groups[g]), reason)
@@ -361,10 +381,11 @@ class Fairness(Gate):
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         if "metric_frame" in evidence:
-            if "clusters" in evidence:
-                msg = "`clusters` needs the rows, which `metric_frame` does not have: "
-                msg += "give one of them"
-                raise EvidenceError(msg)
+            for given in ("clusters", "sample_weight"):
+                if given in evidence:
+                    msg = f"`{given}` needs the rows, which `metric_frame` does not have: "
+                    msg += "give one of them"
+                    raise EvidenceError(msg)
             return list(self._of_frame(evidence["metric_frame"]))
         outcomes = self._outcomes(evidence)
         groups = self._groups(evidence, self.by)
@@ -389,7 +410,14 @@ class Fairness(Gate):
                 with suppress_errors() as caught:  # the other strata are still measured
                     grouped = GroupedOutcomes(counted, groups, None if part is None else part.rows)
                     rates = tuple(grouped.rates(metric, **self._measured_with) for metric in every)
-                    stratum = Stratum(name, rates, reference, grouped.size, grouped.dropped)
+                    stratum = Stratum(
+                        name,
+                        rates,
+                        reference,
+                        grouped.size,
+                        grouped.dropped,
+                        grouped.empty_queries,
+                    )
                     result = self._unless_small(stratum)
                 if caught.error is not None and part is None:
                     raise caught.error
@@ -400,6 +428,9 @@ class Fairness(Gate):
         """Yield the name and the rates of each stratum of a `MetricFrame`."""
         if self.label is not None:
             msg = "`label` can't be applied to `metric_frame`, which has no labels"
+            raise EvidenceError(msg)
+        if isinstance(self._definition.rates[0], QueryMetric):
+            msg = f"`{self._definition.name}` is measured by query, but `metric_frame` counts rows"
             raise EvidenceError(msg)
         options_, rates = (
             (tuple(self.sensitive or ()), tuple(self.by or ())),
@@ -464,7 +495,8 @@ class Fairness(Gate):
         EvidenceError
             For evidence that is missing or invalid.
         OptionError
-            If `by` has conditions, because only columns can be control features.
+            If `by` has conditions, because only columns can be control features, and for metrics of
+            rankings, because the frame counts rows instead of queries.
 
         Examples
         --------
@@ -476,6 +508,9 @@ class Fairness(Gate):
         """
         if not all(isinstance(item, str) for item in self.by or ()):
             msg = f"{self.name}: a MetricFrame has no strata by conditions; name columns in `by`"
+            raise OptionError(msg)
+        if isinstance(self._definition.rates[0], QueryMetric):
+            msg = f"{self.name}: a MetricFrame counts rows, but the metric is measured by query"
             raise OptionError(msg)
         given = Evidence(evidence, also=self.needs | self.optional_evidence)
         missing = super().missing_evidence(given)
@@ -652,7 +687,7 @@ class Fairness(Gate):
         rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in gaps)
         remedy = ""
         if n < rows < 1e12:
-            noun = "rows"
+            noun = rates.noun
             if rates.clusters is not None:
                 rows, noun = rounded_up(rates.clusters * rows / n), "clusters"
             remedy = enough(int(rows), noun)
@@ -679,7 +714,11 @@ class Fairness(Gate):
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
             insufficient = "nothing to compare: no row of any group is predicted positive"
         text = f"{name} is {format_value(worst.value, limit)}"
-        sizes = f"(n = {rates.rows[rates.comparable].sum():,} in {rates.comparable.sum():,} groups"
+        count = f"{rates.rows[rates.comparable].sum():,}"
+        count += " queries" if rates.noun == "queries" else ""
+        if stratum.empty_queries:
+            count += f" and {stratum.empty_queries:,} without a relevant document"
+        sizes = f"(n = {count} in {rates.comparable.sum():,} groups"
         if rates.clusters is not None:
             sizes += f" and {rates.clusters:,} cluster{'' if rates.clusters == 1 else 's'}"
         sizes += f", {left_out:,} excluded)" if left_out else ")"
@@ -736,9 +775,7 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
         if name == _ZERO_ONE_LOSS.name:
             return Definition(str(metric), over, (_ZERO_ONE_LOSS,))
         if "@" in name and metrics.named(name) is not None:
-            allowed = "a metric without a number after '@'"
-            hint = f"; to limit it in each group use Performance({name!r}, by=...)"
-            raise options.refuse(_OWNER, "metric", allowed, metric, hint)
+            return Definition(str(metric), over, (metrics.find(name, _OWNER, greater_is_better),))
         for spelling in (name, name.removesuffix("_score"), name.removesuffix("_loss")):
             if spelling in metrics.NAMES:
                 rate = metrics.find(spelling, _OWNER, greater_is_better)

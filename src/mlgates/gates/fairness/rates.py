@@ -50,6 +50,8 @@ class GroupRates:
     method: str
     #: Takes a level and returns the lower and upper ends of all intervals.
     at: Callable[[float], tuple[Floats, Floats]]
+    #: What `rows` counts: "rows", or "queries" for metrics of rankings.
+    noun: str = "rows"
     #: Number of clusters of the groups that can be compared; None for independent rows.
     clusters: int | None = None
     #: Correlations of the values, of shape (k, k), if clusters have rows of several groups.
@@ -102,12 +104,15 @@ class CountedRows:
         if outcomes.pred is not None and k:
             cell = (cell * k + outcomes.true) * k + outcomes.pred
             cells *= k * k
+        weight = outcomes.weight
+        if outcomes.query is not None:  # one row for each query
+            first = outcomes.queries.order[outcomes.queries.starts[outcomes.judged]]
+            cell, weight = cell[first], None if weight is None else weight[first]
         number, distinct = renumber(cell, cells)
         #: Cell of the crossing, true label and predicted label of each cell.
         self.crossing = distinct // (k * k) if k else distinct
         self.true, self.pred = (distinct // k % k, distinct % k) if k else (distinct, distinct)
         count = partial(np.bincount, minlength=len(distinct))
-        weight = outcomes.weight
         if weight is None:
             self.rows = count(number)
             self.sums: tuple[npt.NDArray[Any], npt.NDArray[Any]] = (self.rows, self.rows)
@@ -146,6 +151,13 @@ class GroupedOutcomes:
         """Add up numbers of cells by group."""
         sums = np.bincount(self._codes, of_cells[self._cells], minlength=len(self.names))
         return np.asarray(sums, np.float64)
+
+    @property
+    def empty_queries(self) -> int:
+        """The number of queries without a relevant document; 0 if the rows are not ranked."""
+        if self.outcomes.query is None:
+            return 0
+        return sum(self._part(g).empty_queries for g in range(len(self.names)))
 
     @cached_property
     def cells(self) -> tuple[Floats, Floats]:
@@ -231,7 +243,7 @@ class GroupedOutcomes:
         for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
             short[g] |= size < least
             weighted = self.outcomes.weight is not None
-            reasons[g] = too_few(n, size, least, weighted=weighted) or reasons[g]
+            reasons[g] = too_few(n, size, least, metric.noun, weighted=weighted) or reasons[g]
         comparable = np.array([not reason for reason in reasons], np.bool_)
         return GroupRates(
             metric=metric.name,
@@ -248,6 +260,7 @@ class GroupedOutcomes:
             is_share=is_share,
             method=method,
             at=at,
+            noun=metric.noun,
             **self._dependence(metric, comparable),
         )
 
@@ -284,17 +297,19 @@ class GroupedOutcomes:
         return self._parts[group]
 
 
-def too_few(n: int, size: float, least: int, *, weighted: bool = False) -> str:
+def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bool = False) -> str:
     """Return the reason if a group has too few rows, as words; "" if it has enough.
 
     `n` is the number of rows, and `size` the effective number if rows are `weighted`. `least` is
-    the number needed.
+    the number needed. With the `noun` "queries", these are numbers of queries.
     """
     if not n:
-        return "no rows"
+        return f"no {noun}"
     if size >= least:
         return ""
-    count = "1 row" if n == 1 else f"{n:,} rows"
+    count = f"{n:,} {noun}"
+    if n == 1:
+        count = "1 query" if noun == "queries" else "1 row"
     count += f" (effective number by weight: {int(size):,})" if weighted else ""
     return f"{count}, at least {least:,} are needed"
 

@@ -42,6 +42,8 @@ class Stratum:
     size: Floats
     #: Number of rows without a label.
     dropped: int = 0
+    #: Number of queries without a relevant document, for metrics of rankings.
+    empty_queries: int = 0
 
     def named(self, group: str) -> str:
         """Return the name of a group, with the name of the stratum in front."""
