@@ -25,7 +25,7 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
 from mlgates.profile import counters as sides_of_drift
 from mlgates.profile.counters import Distribution, NumericSample
-from mlgates.stats import buckets
+from mlgates.stats import buckets, many_columns
 from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict
 
@@ -1094,8 +1094,9 @@ def test_numpy_set_to_raise_changes_no_verdict(n_jobs):
 
 @pytest.fixture
 def none_is_small(monkeypatch):
-    """Let references of 5,000 values cut a test alone, as large ones do."""
+    """Let references of 5,000 values cut a test alone, as large ones do, column by column."""
     monkeypatch.setattr(sides_of_drift, "_FEW", 1_000)
+    monkeypatch.setattr(many_columns, "_LONGEST", 0)
 
 
 def large_columns():

@@ -1,7 +1,7 @@
 """Exact distributions of a column: numbers, categories, or counts in bins."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -17,10 +17,11 @@ from mlgates.profile.counter import State
 from mlgates.stats import buckets, counting, twosample
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import Edges
+from mlgates.stats.many_columns import Pair, Scratch, compare_group, fits, groups_of
 from mlgates.tables import encoding
 from mlgates.tables.exact import same_values
 
-__all__ = ["CellCounts", "Comparison", "Ecdf", "Frequencies"]
+__all__ = ["CellCounts", "Comparison", "Ecdf", "Frequencies", "compare_together"]
 
 Values: TypeAlias = npt.NDArray[Any]
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -251,6 +252,47 @@ class Ecdf(State):
         if self.n == 0:
             return "Ecdf(n=0)"
         return f"Ecdf(n={self.n}, min={self.values[0]}, max={self.values[-1]})"
+
+
+def compare_together(
+    samples: Iterable[tuple[Ecdf, Ecdf, Collection[int]]], each: Callable[..., object]
+) -> None:
+    """Compare many short samples with their references at once.
+
+    `Ecdf.compare`, `Ecdf.edges` and `Ecdf.count` then return the results without computing them.
+    They compute those of the samples that are too long, or not exact as doubles.
+
+    Parameters
+    ----------
+    samples : iterable of (Ecdf, Ecdf, collection of int)
+        References, samples to compare with them, and numbers of quantile cells. A sample without
+        values means that only the cells of the reference are computed.
+    each : callable
+        Calls a function for each item of a list, for example in threads.
+    """
+    chosen: dict[frozenset[int], list[tuple[Ecdf, Ecdf]]] = {}
+    pairs: dict[frozenset[int], list[Pair]] = {}
+    for reference, other, bins in samples:
+        pair = Pair(reference.unsorted, other.unsorted)
+        if fits(pair):
+            chosen.setdefault(frozenset(bins), []).append((reference, other))
+            pairs.setdefault(frozenset(bins), []).append(pair)
+
+    scratch = Scratch()
+
+    def compare(work: tuple[frozenset[int], list[int]]) -> None:
+        bins, group = work
+        compared = compare_group([pairs[bins][position] for position in group], bins, scratch)
+        for position, found in zip(group, compared, strict=True):
+            reference, other = chosen[bins][position]
+            for number, (edges, counts, others) in found.cells.items():
+                known = reference._edges.setdefault(number, edges)  # noqa: SLF001
+                reference._counts[known], other._counts[known] = counts, others  # noqa: SLF001
+            if other.n:
+                comparison = Comparison(found.ks, math.nan, math.nan, (0, 0))
+                other._compared = reference, comparison  # noqa: SLF001
+
+    each(compare, [(bins, group) for bins, own in pairs.items() for group in groups_of(own)])
 
 
 class Frequencies(State):

@@ -35,7 +35,7 @@ from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile import counters
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
-from mlgates.profile.distributions import Ecdf
+from mlgates.profile.distributions import Ecdf, compare_together
 from mlgates.profile.grouped import Grouped, Several
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
@@ -230,6 +230,13 @@ class Drift(Gate):
                 comparable.append(name)
             elif name in schema:
                 yield counters.Missing(name)
+        cut = [
+            (side, Ecdf(), {gate.bins for gate in known.gates[name]})
+            for name in comparable
+            if isinstance(side := known.columns.judged[name][1], Ecdf)
+            and all(METHODS[gate.method].distance for gate in known.gates[name])
+        ]
+        compare_together(cut, each)  # for the edges of bins that `_counter` needs
         yield from each(partial(self._counter, known.columns.judged, known.gates), comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
@@ -366,12 +373,28 @@ class Drift(Gate):
             if name not in reference.schema:
                 why = f"is not in the reference{near.hint(name)}"
             yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
+        self._compare_together(known, profile, each)
         measure = partial(self._measure, profile, columns.judged, gates)
         for measured in each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
             else:
                 yield from measured
+
+    def _compare_together(
+        self, known: "_Known", profile: Profile, each: Callable[..., list[Any]]
+    ) -> None:
+        """Compare the samples of all columns of numbers at once."""
+        samples = []
+        for name, (_, side) in known.columns.judged.items():
+            methods = {gate.method for gate in known.gates[name]}
+            if not isinstance(side, Ecdf) or "ks" not in methods or "wasserstein" in methods:
+                continue
+            with suppress_errors():  # reported when the column is measured
+                current = profile[self._counter(known.columns.judged, known.gates, name)]
+                if current.n:
+                    samples.append((side, current, {gate.bins for gate in known.gates[name]}))
+        compare_together(samples, each)
 
     def note(self, evidence: Evidence) -> str:
         """Return a remark that lists the columns that were not judged, and why."""
