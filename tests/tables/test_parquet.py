@@ -39,7 +39,7 @@ def test_file_is_streamed_in_small_batches(path):
     assert (source.origin, source.rows) == ("parquet file", ROWS)
     batches = list(source.batches())
     assert len(batches) > 1
-    assert max(batch.num_rows for batch in batches) <= 131_072
+    assert max(batch.num_rows for batch in batches) <= 98_304
     assert sum(batch.num_rows for batch in batches) == ROWS
     assert source.native is None
     kinds = {name: (field.kind, field.encoded) for name, field in source.schema.items()}

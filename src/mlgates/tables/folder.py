@@ -11,21 +11,23 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 
+from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
-from mlgates.tables.field import check_names, few, field_of, is_unicode
+from mlgates.tables.field import check_names, few, field_of, is_unicode, normalise
 from mlgates.tables.objects import is_missing
 from mlgates.tables.parquet import (
-    NO_COLUMNS,
     NOT_PARQUET,
     Columns,
     described,
+    in_plain_types,
     problem_of,
-    read_file,
+    read_parts,
 )
-from mlgates.tables.source import Source, joined
+from mlgates.tables.source import Source, at_least_one, joined
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _WHOLE = re.compile(r"-?[0-9]{1,38}", re.ASCII)
@@ -80,7 +82,7 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     """
     check_format(folder)
     parts: list[_Part] = []
-    columns = NO_COLUMNS
+    columns = None
     for path, shown in _files(folder):
         columns, rows = described(path, columns)
         parts.append(_Part(path, shown, columns, rows, _keys_of(shown)))
@@ -221,22 +223,37 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     }
     check_names([*stored, *cells])
 
-    def tables(names: list[str]) -> Iterator[pa.Table]:
-        # Read at least one column of the file, because otherwise no rows would be returned.
-        own = [name for name in names if name in stored] or list(stored)[:1]
-        checked = [name for name in own if name in first.keys]
-        for position, part in enumerate(parts):
-            for table in read_file(part.path, part.columns, own):
-                for name in checked:
-                    _check_key(part, name, table.column(name))
-                whole = table
-                for name in [name for name in names if name in cells]:
-                    repeated = cells[name].take(pa.repeat(pa.scalar(position), len(table)))
-                    whole = whole.append_column(name, repeated)
-                yield whole
-
     def read(names: list[str]) -> Iterator[pa.Table]:
-        return (table.select(names) for table in joined(tables(names)))
+        # A file yields no rows without a column of its own.
+        own = {name: stored[name] for name in names if name in stored} or dict(
+            [*stored.items()][:1]
+        )
+        origins: list[int] = []  # the file of each table that is not yet joined
+        sizes: list[int] = []  # and its number of rows
+
+        def pieces() -> Iterator[pa.Table]:
+            for position, part in enumerate(parts):
+                for table in read_parts(part.path, part.columns, list(own)):
+                    for name in own:
+                        if name in first.keys:
+                            _check_key(part, name, normalise(table.column(name), own[name]))
+                    origins.append(position)
+                    sizes.append(len(table))
+                    yield table
+
+        def tables() -> Iterator[pa.Table]:
+            for table in at_least_one(joined(pieces()), first.columns.schema.empty_table):
+                used = int(np.searchsorted(np.cumsum(sizes), len(table))) + 1
+                numbers = np.array(origins[:used], np.int64)
+                files = from_numpy(np.repeat(numbers, np.array(sizes[:used], np.int64)))
+                del origins[:used], sizes[:used]
+                whole = in_plain_types(own, table)
+                for name in [name for name in names if name in cells]:
+                    whole = whole.append_column(name, cells[name].take(files))
+                yield whole.select(names)
+
+        # again, because tables of different types in Arrow were not joined
+        return joined(tables())
 
     fields = {name: field_of(name, array.type) for name, array in cells.items()}
     rows = sum(part.rows for part in parts)

@@ -18,7 +18,8 @@ from mlgates.errors import EvidenceError
 from mlgates.tables.field import Field, check_names, field_of, normalise
 from mlgates.tables.source import BATCH_BYTES, BATCH_ROWS, Source, at_least_one, joined, row_bytes
 
-_BUFFER_BYTES = 1 << 20
+#: bytes that are buffered of each column while a file is read
+_BUFFER_BYTES = 1 << 18
 _MAGIC = b"PAR1"
 #: Size of the shortest Parquet file in bytes: 4 at the start, 4 at the end, and 4 for the length of
 #: the footer.
@@ -78,36 +79,65 @@ def problem_of(path: Path) -> str:
     return ""
 
 
-class Columns(NamedTuple):
-    """The columns of a file: the Arrow schema, and the `Field` of each column."""
+class _Leaf(NamedTuple):
+    """A column of the file, or a part of a nested column: position, path, and bytes per value.
+
+    `width` is the number of bytes, or None if it varies. `is_flat` is False for values inside of
+    lists or structs.
+    """
+
+    position: int
+    path: str
+    width: int | None
+    is_flat: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of a file: the Arrow schema, the `Field` of each column, and their parts.
+
+    `stored` is the file's own schema, and `written` has its other metadata.
+    """
 
     schema: pa.Schema
     fields: dict[str, Field]
+    leaves: list[_Leaf]
+    stored: pq.ParquetSchema
+    written: dict[bytes, bytes] | None
 
-    def like(self, schema: pa.Schema) -> "Columns":
-        """Return the columns of a schema, or this object if it has an equal schema.
+    @classmethod
+    def of(cls, file: pq.ParquetFile, like: "Columns | None" = None) -> "Columns":
+        """Return the columns of a file; if they are those of `like`, it is this object.
 
         This saves time, because the files of a folder mostly have equal schemas.
         """
-        if schema.equals(self.schema, check_metadata=True):
-            return self
+        stored, written = file.schema, file.metadata.metadata
+        if like is not None and like._is_of(stored, written):  # noqa: SLF001
+            return like
+        schema: pa.Schema = file.schema_arrow
         names = schema.names
         if len(set(names)) < len(names):
             check_names(names)
-        return Columns(schema, {f.name: field_of(f.name, f.type, f.metadata) for f in schema})
+        fields = {f.name: field_of(f.name, f.type, f.metadata) for f in schema}
+        return cls(schema, fields, _leaves(stored, names), stored, written)
+
+    def _is_of(self, stored: pq.ParquetSchema, written: dict[bytes, bytes] | None) -> bool:
+        if not stored.equals(self.stored) or written != self.written:
+            return False
+        # The comparison of schemas does not cover what contains a leaf, such as a struct.
+        return all(
+            leaf.is_flat and "." not in leaf.path and leaf.path == stored.column(i).path
+            for i, leaf in enumerate(self.leaves)
+        )
 
 
-NO_COLUMNS = Columns(pa.schema([]), {})
-
-
-def described(path: Path, like: Columns = NO_COLUMNS) -> tuple[Columns, int]:
+def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
     """Read the columns and the number of rows of a file from its footer.
 
     If the columns equal `like`, the columns of another file, `like` is returned in their place.
     """
     with _opened(path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    return like.like(schema), rows
+        return Columns.of(file, like), file.metadata.num_rows
 
 
 def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
@@ -117,21 +147,33 @@ def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table
     yielded. Each table has at most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
     wanted = {name: known.fields[name] for name in names}
+    tables = at_least_one(joined(read_parts(path, known, names)), known.schema.empty_table)
+    return map(partial(in_plain_types, wanted), tables)
+
+
+def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a file in order, as tables in the types of the file.
+
+    The arguments are those of `read_file`. Small row groups are read together, and an empty file
+    gives no table.
+    """
     with _opened(path) as file:
-        schema = file.schema_arrow
-        present = known.like(schema).fields
-        if any(present.get(name) != field for name, field in wanted.items()):
+        present = Columns.of(file, known)
+        if present is not known and any(
+            present.fields.get(name) != known.fields[name] for name in names
+        ):
             msg = f"the columns of {str(path)!r} changed while it was in use; read the file again"
             raise EvidenceError(msg)
         # Read at least one column, because otherwise no rows would be returned.
-        columns = names or schema.names[:1]
-        pieces = _pieces(_Layout.of(path, file, columns), columns)
-        yield from map(
-            partial(_normalised, wanted), at_least_one(joined(pieces), schema.empty_table)
-        )
+        columns = names or present.schema.names[:1]
+        chosen, prefixes = set(columns), tuple(f"{name}." for name in columns)
+        leaves = [
+            leaf for leaf in present.leaves if leaf.path in chosen or leaf.path.startswith(prefixes)
+        ]
+        yield from _pieces(_Layout(path, file, leaves, present.schema), columns)
 
 
-def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
+def in_plain_types(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
     """Return the columns of `fields` in plain types, and drop all other columns.
 
     There can be others: if a column named ``a.b`` is requested, Arrow also reads the field ``b`` of
@@ -167,19 +209,6 @@ def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
         raise EvidenceError(msg) from error
 
 
-class _Leaf(NamedTuple):
-    """A column of the file, or a part of a nested column: position, path, and bytes per value.
-
-    `width` is the number of bytes, or None if it varies. `is_flat` is False for values inside of
-    lists or structs.
-    """
-
-    position: int
-    path: str
-    width: int | None
-    is_flat: bool
-
-
 class _Plan(NamedTuple):
     """How to read one row group: how many rows at a time, and which columns to keep encoded.
 
@@ -208,25 +237,7 @@ class _Layout:
     path: Path
     file: pq.ParquetFile
     leaves: list[_Leaf]
-    #: Arrow types of the columns, by name.
-    types: dict[str, pa.DataType]
-
-    @classmethod
-    def of(cls, path: Path, file: pq.ParquetFile, columns: list[str]) -> "_Layout":
-        leaves = []
-        prefixes = tuple(f"{name}." for name in columns)
-        types = {field.name: field.type for field in file.schema_arrow}
-        names = set(columns)
-        for position, column in enumerate(file.schema):
-            where, physical = column.path, column.physical_type
-            if where not in names and not where.startswith(prefixes):
-                continue
-            width = _WIDTHS.get(physical)
-            if physical == "FIXED_LEN_BYTE_ARRAY" or column.logical_type.type == "DECIMAL":
-                width = max(16, column.length)
-            is_flat = where in types and column.max_repetition_level == 0
-            leaves.append(_Leaf(position, where, width, is_flat))
-        return cls(path, file, leaves, types)
+    schema: pa.Schema
 
     def plan(self, group: int) -> _Plan:
         """Return the plan for reading a row group; `group` is its number."""
@@ -294,6 +305,19 @@ class _Layout:
         return max(lengths, default=0)
 
 
+def _leaves(stored: pq.ParquetSchema, names: list[str]) -> list[_Leaf]:
+    """Return the leaves of a file, given its own schema and the names of its columns."""
+    leaves, all_names = [], set(names)
+    for position, column in enumerate(stored):
+        where, physical = column.path, column.physical_type
+        width = _WIDTHS.get(physical)
+        if physical == "FIXED_LEN_BYTE_ARRAY" or column.logical_type.type == "DECIMAL":
+            width = max(16, column.length)
+        is_flat = where in all_names and column.max_repetition_level == 0
+        leaves.append(_Leaf(position, where, width, is_flat))
+    return leaves
+
+
 def _longest_of(array: pa.Array) -> int:
     """Return the length in bytes of the longest text in the dictionaries of an array.
 
@@ -324,7 +348,9 @@ def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
             yield from _read(layout, columns, small, BATCH_ROWS, frozenset())
             small, rows, size = [], 0, 0.0
         if plan.rows > BATCH_ROWS or plan.largest > BATCH_BYTES:
-            yield from _read(layout, columns, [group], plan.at_a_time, plan.packed)
+            for table in _read(layout, columns, [group], plan.at_a_time, plan.packed):
+                yield from _unpacked(table, plan.packed, layout.schema)
+                del table  # so that it is not held while the next one is read
         else:
             small.append(group)
             rows, size = rows + plan.rows, size + plan.largest
@@ -348,17 +374,14 @@ def _read(
         # For a small file, starting threads takes longer than reading it.
         threads = file.metadata.num_rows * len(layout.leaves) > _FEW_CELLS
         batches = file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=threads)
-        for batch in batches:
-            yield from _unpacked(pa.Table.from_batches([batch]), packed, layout.types)
+        yield from (pa.Table.from_batches([batch]) for batch in batches)
 
 
-def _unpacked(
-    table: pa.Table, packed: frozenset[str], types: Mapping[str, pa.DataType]
-) -> Iterator[pa.Table]:
+def _unpacked(table: pa.Table, packed: frozenset[str], schema: pa.Schema) -> Iterator[pa.Table]:
     """Decode the columns in `packed`, and yield the table in parts of about `BATCH_BYTES` bytes.
 
     A column that takes more than `BATCH_BYTES` bytes when decoded stays encoded. The parts are then
-    larger. `types` has the types of the columns by name.
+    larger. `schema` has the types of the columns.
     """
     sizes = {name: row_bytes(table.column(name)) for name in packed}
     decoded = {name: float(size.sum()) for name, size in sizes.items()}
@@ -375,7 +398,7 @@ def _unpacked(
     for end in ends:
         part = table.slice(start, end - start)
         for name in small:
-            type_ = types[name]
+            type_ = schema.field(name).type
             if not pa.types.is_dictionary(type_):
                 array = part.column(name)
                 chunks = [chunk.dictionary_decode().cast(type_) for chunk in array.chunks]

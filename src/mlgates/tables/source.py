@@ -38,7 +38,7 @@ __all__ = ["Source", "as_source"]
 
 #: Largest number of rows, and approximately largest number of bytes, of a batch of a table that is
 #: not in memory.
-BATCH_ROWS = 131_072
+BATCH_ROWS = 98_304
 BATCH_BYTES = 1 << 25
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
@@ -437,14 +437,22 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
     rows, size = 0, 0.0
     for table in tables:
-        encoded = [array for array in table.columns if pa.types.is_dictionary(array.type)]
-        more = table.nbytes + sum(float(row_bytes(array).sum()) for array in encoded)
-        if held and (rows + len(table) > BATCH_ROWS or size + more > BATCH_BYTES):
+        more: float = table.get_total_buffer_size()  # at least its size, and quick to compute
+        if size + more > BATCH_BYTES:
+            more = table.nbytes
+        for i, type_ in enumerate(table.schema.types):
+            if pa.types.is_dictionary(type_):
+                more += float(row_bytes(table.column(i)).sum())
+        is_full = rows + len(table) > BATCH_ROWS or size + more > BATCH_BYTES
+        if held and (is_full or table.schema != held[0].schema):
             yield _concatenated(held)
             held, rows, size = [], 0, 0.0
         held.append(table)
         rows, size = rows + len(table), size + more
         del table  # so that it is not held while the next one is read
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:  # nothing could be joined to it
+            yield _concatenated(held)
+            held, rows, size = [], 0, 0.0
     if held:
         yield _concatenated(held)
 
