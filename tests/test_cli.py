@@ -515,7 +515,7 @@ def test_offending_rows_that_cannot_be_written_are_an_error_of_a_pass(place, out
         del sys.modules["rows"]
     pq.write_table(pa.table({"age": [-1], "mlgates_gate": ["a"]}), "odd.parquet")
     assert main(["run", "rows.py", "--data=odd.parquet", "--offending=rows.csv"]) == 1
-    assert "rows.csv: the data have a column `mlgates_gate`" in output()
+    assert "rows.csv: the data must not have a column `mlgates_gate`" in output()
     nested = pa.table({"age": [-1], "list": [[1, 2]]})
     pq.write_table(nested, "odd.parquet")
     assert main(["run", "rows.py", "--data=odd.parquet", "--offending=rows.csv"]) == 1
@@ -661,7 +661,11 @@ def test_every_gate_can_be_written_in_toml():
         ("import nothing_of_this_name", "s.py", "ModuleNotFoundError: No module named"),
         ("", "t.py", "t.py: file not found"),
         ("", "t.toml", "t.toml: file not found"),
-        ("", "s.txt", "SUITE must be a .toml or .py file, or gates.py:NAME, got 's.txt'"),
+        (
+            "",
+            "s.txt",
+            "SUITE must be a .toml or .py file, or a name in it as in gates.py:NAME, got 's.txt'",
+        ),
         ("", "s", "SUITE must be a .toml or .py file"),
     ],
 )

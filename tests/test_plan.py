@@ -307,7 +307,7 @@ def test_checks_that_a_profile_was_not_made_for_say_what_it_lacks():
     plan = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1, 2]})
     report = mg.GateSuite([mg.Completeness(missing_values=[7])]).run(data=plan.count({"x": [1]}))
     assert report.results[0].checks[1].reason == (
-        "`missing` of `x` could not be judged: the profile lacks what this gate counts in `x`"
+        "`missing` of `x` could not be judged: the profile has no counts of `x` for this gate"
     )
     assert report.verdict is mg.Verdict.ERROR
 
@@ -496,7 +496,9 @@ def test_profiles_of_different_plans_are_not_merged():
 
 def test_a_profile_merges_with_profiles_only():
     profile = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1]}).count({"x": [1]})
-    with pytest.raises(mg.EvidenceError, match=r"^a profile merges with a profile, got bytes$"):
+    with pytest.raises(
+        mg.EvidenceError, match=r"^Profile.merge: `other` must be a Profile, got bytes$"
+    ):
         profile.merge(profile.to_bytes())
 
 

@@ -588,8 +588,8 @@ CHECK = (*RESULT, "checks", 1)
         (("version",), "1", "report: this mlgates reads version 1, got '1'"),
         (("name",), 5, "report: `name` must be a string, got 5"),
         (("name",), "", "report: Report: `name` must be a non-empty string, got ''"),
-        (("name",), ..., "report: `name` is missing"),
-        (("extra",), 1, "report: 'extra' is unknown"),
+        (("name",), ..., "report: the key `name` is missing"),
+        (("extra",), 1, "report: the key 'extra' is unknown"),
         (("results",), None, "`results` must be a list, got NoneType"),
         (("results",), {}, "`results` must be a list, got dict"),
         (("results",), "g", "`results` must be a list, got str"),
@@ -610,8 +610,8 @@ CHECK = (*RESULT, "checks", 1)
         ),
         (("verdict",), None, "report: the stored verdict is None, but its checks give 'fail'"),
         (RESULT, 5, "`result` must be an object, got int"),
-        ((*RESULT, "seconds"), ..., "result: `seconds` is missing"),
-        ((*RESULT, "colour"), 1, "result: 'colour' is unknown"),
+        ((*RESULT, "seconds"), ..., "result: the key `seconds` is missing"),
+        ((*RESULT, "colour"), 1, "result: the key 'colour' is unknown"),
         ((*RESULT, "name"), None, "`name` must be a string, got None"),
         (
             (*RESULT, "verdict"),
@@ -646,8 +646,8 @@ CHECK = (*RESULT, "checks", 1)
         ),
         ((*RESULT, "checks"), "x", "result 'g0': `checks` must be a list, got str"),
         (CHECK, None, "result 'g0': `check` must be an object, got NoneType"),
-        ((*CHECK, "n"), ..., "result 'g0': check: `n` is missing"),
-        ((*CHECK, "size"), 1, "result 'g0': check: 'size' is unknown"),
+        ((*CHECK, "n"), ..., "result 'g0': check: the key `n` is missing"),
+        ((*CHECK, "size"), 1, "result 'g0': check: the key 'size' is unknown"),
         (
             (*CHECK, "verdict"),
             "great",
@@ -698,7 +698,7 @@ CHECK = (*RESULT, "checks", 1)
         (
             (*CHECK, "limit"),
             {"at_most": 1},
-            "result 'g0': check of 'x': limit: `at_least` is missing",
+            "result 'g0': check of 'x': limit: the key `at_least` is missing",
         ),
         (
             (*CHECK, "limit"),
@@ -752,7 +752,7 @@ def test_a_form_with_two_results_of_one_name_is_refused():
 
 
 def test_keys_that_are_no_texts_are_refused():
-    with pytest.raises(EvidenceError, match=r"^report: 'z' is unknown$"):
+    with pytest.raises(EvidenceError, match=r"^report: the key 'z' is unknown$"):
         Report.from_dict({**WHOLE, 5: 1, "z": 2})
 
 

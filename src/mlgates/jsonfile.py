@@ -415,8 +415,8 @@ def fields(
     found = mapping(data, what)
     missing = sorted(keys - set(found))
     unknown = sorted(map(repr, set(found) - keys - optional))
-    faults = [f"`{name}` is missing" for name in missing[:1]]
-    faults += [f"{name} is unknown" for name in unknown[:1]]
+    faults = [f"the key `{name}` is missing" for name in missing[:1]]
+    faults += [f"the key {name} is unknown" for name in unknown[:1]]
     if faults:
         msg = f"{what}: {' and '.join(faults)}"
         raise EvidenceError(msg)

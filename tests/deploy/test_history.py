@@ -150,7 +150,7 @@ def other_verdict(line):
     [
         (other_version, "line 2: `version` must be 1 for this mlgates, got 2"),
         (other_format, "line 2: `format` must be 'mlgates.history', got 'mlgates.report'"),
-        (without_time, "line 2: history: `at` is missing"),
+        (without_time, "line 2: history: the key `at` is missing"),
         (without_zone, "line 2: History: `at` must be a datetime with a time zone"),
         (other_verdict, "line 2: report: the stored verdict is 'fail', but its checks give 'pass'"),
     ],

@@ -241,7 +241,7 @@ def test_the_state_is_in_the_file(monitor):
         ({"suite": mg.Drift()}, "Monitor: `suite` must be a GateSuite"),
         (
             {"suite": mg.GateSuite([mg.Completeness(name="monitor")])},
-            "Monitor: `suite` must be without a gate named 'monitor'",
+            "Monitor: `suite` must be a suite without a gate named 'monitor'",
         ),
         ({"alarm_every": 0}, "Monitor: `alarm_every` must be"),
         ({"alarm_every": 0.5}, "Monitor: `alarm_every` must be"),

@@ -352,8 +352,8 @@ def test_wrong_arguments_of_a_step_are_refused(change, message):
 def test_rollout_without_a_version_to_go_back_to_can_not_start():
     with pytest.raises(mg.OptionError) as caught:
         rollout(production=None).start(now=START)
-    message = "Rollout: `production` must be the version that a roll-back returns to, "
-    assert str(caught.value) == f"{message}before a rollout can start, got None"
+    message = "Rollout: `production` must be the version that gets all traffic after a roll-back"
+    assert str(caught.value) == f"{message}, got None"
     with pytest.raises(mg.EvidenceError, match="`now` must be a datetime with a time zone"):
         rollout().start(now=datetime(2026, 3, 1))
 
@@ -365,14 +365,14 @@ def test_rollout_without_a_version_to_go_back_to_can_not_start():
         ({"candidate": ""}, "`candidate` must be a non-empty string"),
         ({"candidate": "v1"}, "`candidate` must be another version than `production`, got 'v1'"),
         ({"production": 1}, "`production` must be a non-empty string, got 1"),
-        ({"stages": ()}, "`stages` must be rising shares above 0 and up to 1, the first of"),
-        ({"stages": (0, 1)}, "`stages` must be rising shares above 0 and up to 1, the first of"),
-        ({"stages": (1.0,)}, "`stages` must be rising shares above 0 and up to 1, the first of"),
-        ({"stages": (0.5, 0.1)}, "`stages` must be rising shares above 0 and up to 1"),
-        ({"stages": (0.1, 0.1)}, "`stages` must be rising shares above 0 and up to 1"),
+        ({"stages": ()}, "`stages` must be shares in ascending order, above 0 and at most 1"),
+        ({"stages": (0, 1)}, "`stages` must be shares in ascending order, above 0 and at most 1"),
+        ({"stages": (1.0,)}, "`stages` must be shares in ascending order, above 0 and at most 1"),
+        ({"stages": (0.5, 0.1)}, "`stages` must be shares in ascending order, above 0"),
+        ({"stages": (0.1, 0.1)}, "`stages` must be shares in ascending order, above 0"),
         ({"stages": (1, 5, 25)}, "`stages` must be between 0 and 1, got 5; shares are not"),
-        ({"stages": 0.1}, "`stages` must be rising shares above 0 and up to 1, the first of"),
-        ({"stages": "0.1"}, "`stages` must be rising shares above 0 and up to 1, the first of"),
+        ({"stages": 0.1}, "`stages` must be shares in ascending order, above 0 and at most 1"),
+        ({"stages": "0.1"}, "`stages` must be shares in ascending order, above 0 and at most 1"),
         ({"min_requests": 0}, "`min_requests` must be a whole number of at least 1, got 0"),
         ({"min_time": "soon"}, "`min_time` must be a duration such as"),
         ({"max_time": 0}, "`max_time` must be a duration such as"),
@@ -444,14 +444,14 @@ def test_record_says_what_happened():
             "`format` must be 'mlgates.rollout', got 'mlgates.traffic'",
         ),
         ({"version": 2}, "`version` must be 1 for this mlgates, got 2"),
-        ({"more": 1}, "rollout: 'more' is unknown"),
+        ({"more": 1}, "rollout: the key 'more' is unknown"),
         (
             {"stage": 3},
-            "`stage` must be from 0 to 2 with one item in `starts` for each stage up to it, got 3",
+            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got stage 3",
         ),
         (
             {"stage": 1},
-            "`stage` must be from 0 to 2 with one item in `starts` for each stage up to it, got 1",
+            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got stage 1",
         ),
         ({"ended": "paused"}, "`ended` must be null, 'roll_back' or 'done', got 'paused'"),
         ({"began": "yesterday"}, "`began` must be a time with a time zone, got 'yesterday'"),
@@ -460,7 +460,7 @@ def test_record_says_what_happened():
         ({"starts": [{}]}, "`format` must be 'mlgates.traffic', got None"),
         ({"record": [7]}, "`record` must be an object, got int"),
         ({"record": [{}]}, "`record: stage` must be a whole number of at least 0, got None"),
-        ({"ended": "done"}, "`ended` is 'done', but that is not the last action in `record`"),
+        ({"ended": "done"}, "`ended` must be the last action in `record`, got 'done'"),
     ],
 )
 def test_damaged_states_are_refused(change, message, tmp_path):
@@ -504,7 +504,7 @@ def test_two_processes_can_not_save_two_answers_to_one_state(tmp_path):
         second.save(path)
     assert str(caught.value) == (
         f"{path}: the file has a step that this state does not have: candidate 'v2', last step at "
-        "2026-03-01T12:30:00+00:00; load it and take the step again, or use another file"
+        "2026-03-01T12:30:00+00:00; load it and call `step` again, or use another file"
     )
     assert mg.RolloutState.load(path) == first
     # a new rollout may begin in the file of one that ended, but not of one that has not

@@ -59,15 +59,15 @@ def test_same_look_is_counted_once_and_a_look_without_a_name_each_time():
         (
             {"candidate": CANDIDATE | {"errors": 20}},
             (
-                "Traffic: look '10:05' was added before with other counts: `errors` was 21 and "
+                "Traffic: look '10:05' was added before with other counts: `errors` had 21 and "
                 "160, got 20 and 160; add a look once, with the counts since the last look"
             ),
         ),
         (
             {"candidate": {"requests": 1_000}, "production": {"requests": 9_000}},
             (
-                "Traffic: look '10:05' was added before with other counts: `errors` was 21 and "
-                "160, got no count; add a look once, with the counts since the last look"
+                "Traffic: look '10:05' was added before with other counts: `errors` had 21 and "
+                "160, got no counts; add a look once, with the counts since the last look"
             ),
         ),
         ({"share": 0.2}, "Traffic: look '10:05' was added before with a share of 0.1, got 0.2"),
@@ -218,7 +218,9 @@ def test_merging_is_commutative_and_associative(a, b, c):
 
 
 def test_only_traffic_of_the_same_kind_can_be_merged():
-    with pytest.raises(mg.EvidenceError, match=r"`Traffic.merge` needs a Traffic, got dict"):
+    with pytest.raises(
+        mg.EvidenceError, match=r"Traffic.merge: `other` must be a Traffic, got dict"
+    ):
         add().merge({})
     units = dataclasses.replace(add(), unit="user")
     with pytest.raises(mg.EvidenceError) as caught:
@@ -263,11 +265,11 @@ def test_short_form_of_a_look_can_be_read():
         (lambda d: d | {"format": "mlgates.report"}, "`format` must be 'mlgates.traffic', got"),
         (lambda d: d | {"version": 2}, "`version` must be 1 for this mlgates, got 2"),
         (lambda d: d | {"version": True}, "`version` must be 1 for this mlgates, got True"),
-        (lambda d: d | {"more": 1}, "traffic: 'more' is unknown"),
+        (lambda d: d | {"more": 1}, "traffic: the key 'more' is unknown"),
         (lambda d: d | {"unit": 7}, "`unit` must be a string, got 7"),
         (lambda d: d | {"looks": {}}, "`looks` must be a list, got dict"),
         (lambda d: d | {"looks": [7]}, "`look` must be an object, got int"),
-        (lambda d: d | {"looks": [{}]}, "look: `candidate` is missing"),
+        (lambda d: d | {"looks": [{}]}, "look: the key `candidate` is missing"),
         (lambda d: changed(d, candidate={"requests": "many"}), "expected a number, got 'many'"),
         (lambda d: changed(d, candidate={"requests": 1.5}), "must be a whole number of at least 0"),
         (lambda d: changed(d, candidate={"requests": None}), "must be a whole number of at least"),
@@ -463,7 +465,7 @@ def test_arms_may_be_bools_or_numbers():
     assert counts(from_log(log, candidate=True, production=False))[0][3] == ("requests", 1, 2)
     log["variant"] = [1, 0, 0]
     assert counts(from_log(log, candidate=1, production=0))[0][3] == ("requests", 1, 2)
-    with pytest.raises(mg.EvidenceError, match="no row of the log has True, the candidate"):
+    with pytest.raises(mg.EvidenceError, match="no row of the log has True \\(candidate\\)"):
         from_log(log, candidate=True, production=False)
 
 
@@ -472,7 +474,7 @@ def test_arm_without_rows_yet_has_no_requests():
     assert from_log(LOG.slice(0, 0)).looks == ()
     with pytest.raises(mg.EvidenceError) as caught:
         from_log(candidate="v-2")
-    message = "no row of the log has 'v-2', the candidate, in column 'variant'; did you mean 'v2'?"
+    message = "no row of the log has 'v-2' (candidate) in column 'variant'; did you mean 'v2'?"
     assert str(caught.value) == message
 
 
@@ -484,8 +486,8 @@ def test_arm_without_rows_yet_has_no_requests():
         (
             {"events": {"errors": "latency"}},
             (
-                "column 'latency', event `errors`, has type float64 (Arrow double), expected "
-                "bools; write a condition, such as 'latency > 0'"
+                "event `errors`: column 'latency' must have bools, got float64 (Arrow double); "
+                "write a condition, such as 'latency > 0'"
             ),
         ),
         ({"share": "variant"}, "column 'variant' has string values"),
@@ -513,13 +515,14 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
     with pytest.raises(mg.EvidenceError) as caught:
         from_log(log, share="share", look="hour", unit="user")
     assert str(caught.value) == {
-        "failed": "event `errors` is neither true nor false in 1 row of the log; write 'failed or "
-        "failed is missing' to count them as events",
-        "latency": "event `slow` is neither true nor false in 1 row of the log; write "
-        "'latency > 0.25 or latency is missing' to count them as events",
+        "failed": "event `errors` depends on a missing value in 1 row of the log; write 'failed or "
+        "failed is missing' to count it as an event",
+        "latency": "event `slow` depends on a missing value in 1 row of the log; write "
+        "'latency > 0.25 or latency is missing' to count it as an event",
     }.get(
         column,
-        f"column '{column}' of the log has missing values in rows of the candidate or production",
+        f"column '{column}' of the log must not have missing values in rows of the candidate and "
+        "production; fill them, or remove these rows",
     )
 
 

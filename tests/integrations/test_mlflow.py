@@ -352,7 +352,7 @@ def test_rollbacks_that_lead_nowhere_are_refused(client, model):
     )
     client.set_model_version_tag(model, "2", "mlgates.replaces", "2")
     assert rollback_error(client, model) == (
-        f"{start} and the tag 'mlgates.replaces' names itself: set the alias by hand"
+        f"{start} and in the tag 'mlgates.replaces' its own number: set the alias by hand"
     )
     client.set_model_version_tag(model, "2", "mlgates.replaces", "1")
     client.delete_model_version(model, "1")
@@ -384,7 +384,8 @@ def test_a_version_that_is_not_ready_is_refused(client, model, monkeypatch):
     pending = SimpleNamespace(status="PENDING_REGISTRATION", tags={})
     monkeypatch.setattr(client, "get_model_version", lambda *_: pending)
     assert refused(PASSED, model, 1, client=client) == (
-        f"mlflow.promote: version 1 of {model!r} is not ready but PENDING_REGISTRATION"
+        f"mlflow.promote: version 1 of {model!r} must have the status READY, "
+        "got PENDING_REGISTRATION"
     )
 
 

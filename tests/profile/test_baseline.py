@@ -93,7 +93,7 @@ def test_baseline_of_a_profile_equals_that_of_the_rows(baseline, table):
     ("nothing", "got"),
     [
         ({"x": []}, "no rows"),
-        ({"x": [None, None], "y": [math.nan] * 2}, "only missing cells"),
+        ({"x": [None, None], "y": [math.nan] * 2}, "only missing values"),
     ],
 )
 def test_tables_without_values_are_refused(nothing, got):
@@ -147,7 +147,7 @@ def test_unknown_and_wrong_excluded_columns_are_refused():
 
 
 def test_profile_without_distributions_is_refused():
-    with pytest.raises(mg.EvidenceError, match="the profile must have a `Distribution` of 'x'"):
+    with pytest.raises(mg.EvidenceError, match="the profile lacks the distribution of column 'x'"):
         mg.Baseline.from_data(mg.Profile.of({"x": [1.0]}, []))
 
 
@@ -507,8 +507,8 @@ NONSENSE = [
     (("columns", AGE), 7, "`column` must be an object, got int"),
     (("created",), 7, "`created` must be a string, got 7"),
     (("fingerprint",), None, "`fingerprint` must be a string"),
-    (("more",), 1, "baseline: 'more' is unknown"),
-    (("columns", AGE, "more"), 1, "column: 'more' is unknown"),
+    (("more",), 1, "baseline: the key 'more' is unknown"),
+    (("columns", AGE, "more"), 1, "column: the key 'more' is unknown"),
     (("columns", AGE, "field", "name"), "income", "the table has several columns named 'income'"),
     (("columns", AGE, "field", "name"), "\ud800", "column names must be valid Unicode"),
     (("columns", AGE, "field", "name"), None, "`field` must have a name"),

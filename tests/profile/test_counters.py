@@ -436,7 +436,7 @@ def test_times_far_from_today_are_compared():
         (
             [dt.datetime(2024, 1, 1, tzinfo=UTC)],
             dt.datetime(2024, 1, 1),
-            "the value 2024-01-01 00:00:00 has no time zone and the column has a time zone$",
+            "the value 2024-01-01 00:00:00 has no time zone and the column has a time zone; ",
         ),
         (
             [dt.datetime(2024, 1, 1)],

@@ -155,7 +155,7 @@ def test_dict_round_trip():
         ({"spread": -1.5}, "`spread` must be finite and at least 0, got -1.5"),
         ({"spread": "Infinity"}, "`spread` must be finite and at least 0, got inf"),
         ({"spread": "wide"}, "expected a number, got 'wide'"),
-        ({"more": 1}, "knots: 'more' is unknown"),
+        ({"more": 1}, "knots: the key 'more' is unknown"),
     ],
 )
 def test_invalid_dicts_are_refused(changes, message):
@@ -166,7 +166,7 @@ def test_invalid_dicts_are_refused(changes, message):
 
 def test_missing_keys_are_refused():
     for key in written():
-        with pytest.raises(EvidenceError, match=f"knots: `{key}` is missing"):
+        with pytest.raises(EvidenceError, match=f"knots: the key `{key}` is missing"):
             QuantileSketch.from_dict({k: v for k, v in written().items() if k != key})
 
 

@@ -183,7 +183,7 @@ def test_other_bytes_are_refused(data, message):
 
 def test_from_bytes_of_another_class_is_refused():
     with pytest.raises(
-        EvidenceError, match=r"the bytes are a state of class Ecdf, expected Violations$"
+        EvidenceError, match=r"the bytes must be a state of class Violations, got Ecdf$"
     ):
         Violations.from_bytes(WHOLE)
 

@@ -119,8 +119,8 @@ def test_a_state_of_another_clock():
     assert state.at(5_000, 500).fresh is None
     assert state.at(950, OLDEST).fresh == 2
     unknown = (
-        "timestamps were counted in relation to the clock of another time, when some of them were "
-        "in the future; give that time as `now`"
+        "the timestamps were counted at another time than `now`, and some of them were in the "
+        "future at that time; give that time as `now`"
     )
     with pytest.raises(EvidenceError, match=f"^{unknown}$"):
         state.at(800, OLDEST)

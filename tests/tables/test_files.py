@@ -89,7 +89,9 @@ def test_files_that_differ_in_their_columns_are_refused(tmp_path):
         write(tmp_path / "a.csv", "x,y\n1,2\n"),
         write(tmp_path / "b.csv", "x,z\n1.5,2\n"),
     )
-    with pytest.raises(EvidenceError, match="differ in 'x', 'y', 'z'; all must have the same"):
+    with pytest.raises(
+        EvidenceError, match="have different columns or types: 'x', 'y', 'z'; all files"
+    ):
         as_source([first, second])
 
 

@@ -21,19 +21,20 @@ COLUMNS = tuple(each.name for each in _GIVEN if each.kind in ("rows", "log") and
 OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUMNS))
 # Evidence that consists of several columns, and its help text.
 _SEVERAL = {
-    "sensitive_features": "a column that defines groups; may be given several times",
-    "y_interval": "a column with ends of predicted intervals; first the lower, then the upper one",
-    "production_interval": "the same for the model in production",
+    "sensitive_features": "a column that defines groups of people; may be given several times",
+    "y_interval": "the column with the lower ends of predicted intervals; give the option a second "
+    "time for the column with the upper ends",
+    "production_interval": "the same as --y-interval for the model in production",
 }
 
 #: Options of `mlgates canary` that are options of `Canary`, and their help texts.
 CANARY = {
-    "max_increase": "largest increase of the rate of events, relative to production; default 0.5",
-    "max_decrease": "largest decrease of the rate of wanted events, relative to production",
-    "min_requests": "requests that each model needs for a PASS; 1000 if not given",
-    "rollback_error": "largest probability of a wrong FAIL; 0.01 if not given",
-    "promote_error": "largest probability of a wrong PASS; 0.05 if not given",
-    "negligible": "a rate below which an event does not matter",
+    "max_increase": "largest increase of the event rate, relative to production; by default 0.5",
+    "max_decrease": "largest decrease of the rate of a wanted event, relative to production",
+    "min_requests": "requests that each model must have for a PASS; by default 1000",
+    "rollback_error": "largest probability of a wrong FAIL; by default 0.01",
+    "promote_error": "largest probability of a wrong PASS; by default 0.05",
+    "negligible": "an event with a rate below this, as a share of requests, passes",
 }
 
 _CODES = (
@@ -113,18 +114,21 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     commands.required = True
 
-    about = "Run a suite and print its report; the exit code is its verdict."
+    about = "Run a suite of gates and print the report. The exit code is that of its verdict."
     run = commands.add_parser("run", help="run a suite of gates", description=about, epilog=_CODES)
-    text = "gates.toml, or a Python file that defines a GateSuite: gates.py or gates.py:NAME"
+    text = "a TOML file, or a Python file that defines a GateSuite; gates.py:NAME chooses one of "
+    text += "several"
     run.add_argument("suite", metavar="SUITE", help=text)
     for name in TABLES:
-        or_baseline = ", or the .json of a baseline" if name == "reference" else ""
-        text = f"the table `{name}`: a Parquet or CSV file, a folder of Parquet files, or a pattern"
-        text += f" in quotes, such as 'part-*.parquet'{or_baseline}; repeat the option for several"
+        or_baseline = ", or the .json file of a baseline" if name == "reference" else ""
+        text = f"{NAMES[name].summary}: a Parquet or CSV file, a folder of Parquet files, or a "
+        text += f"pattern in quotes, such as 'part-*.parquet'{or_baseline}; repeat the option for "
+        text += "several files"
         option = f"--{name.replace('_', '-')}"
         run.add_argument(option, action="append", metavar="PATH", help=text)
     for name in COLUMNS:
-        text = f"the column with `{name}`, in the table `X` or else in `data`"
+        where = "--X-train" if NAMES[name].side == "training" else "--X, or else of --data"
+        text = f"the column with `{name}` ({NAMES[name].summary}), in the table of {where}"
         run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)
     for name, text in _SEVERAL.items():
         run.add_argument(
@@ -132,43 +136,47 @@ def parser() -> argparse.ArgumentParser:
         )
     text = "the positive label: an integer, true, false, or a text; '1' in quotes is a text"
     run.add_argument("--pos-label", type=_label, metavar="LABEL", help=text)
-    text = "a label, in the order of the columns of scores; give the option once for each label"
+    text = "a label; give the option once for each column of scores, in the order of the columns"
     run.add_argument("--classes", action="append", type=_label, metavar="LABEL", help=text)
-    text = "the time that ages are measured from, with a zone: 2026-01-31T06:00:00+00:00"
+    text = "the time from which ages are measured, with a time zone: 2026-01-31T06:00:00+00:00; by "
+    text += "default the current time"
     run.add_argument("--now", type=_moment, metavar="TIME", help=text)
-    text = "run only the gates of this name, kind or pattern; may be given several times"
+    text = "run only the gates with this name or kind, or whose names match a pattern such as "
+    text += "'drift*'; may be given several times"
     run.add_argument("--only", action="append", metavar="PATTERN", help=text)
-    text = "the counts of two models in split traffic: a file of `Traffic.save`"
+    text = "the counts of requests and events of two models: a file written by `Traffic.save`"
     run.add_argument("--traffic", type=Path, metavar="FILE", help=text)
-    text = "write all rows that break the rules of failed gates to FILE, .parquet or .csv"
+    text = "write all rows that break the rules of failed gates to FILE (.parquet or .csv)"
     run.add_argument("--offending", type=_rows_file, metavar="FILE", help=text)
-    text = "what the report should say about the run, as in version=7; may be given several times"
+    text = "information about the run to store in the report, such as version=7; may be given "
+    text += "several times"
     run.add_argument(
         "--metadata", action="append", default=[], type=_named, metavar="NAME=TEXT", help=text
     )
     _add_outputs(run)
-    run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
+    run.add_argument("--jobs", type=_jobs, metavar="N", help="number of threads for reading tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
 
-    text = "judge a candidate by events in its share of the traffic"
-    about = "Judge a candidate by events in its share of the traffic; the exit code is the verdict."
+    text = "judge a new model (the candidate) by events, such as errors, in its traffic"
+    about = "Judge a new model (the candidate) by events, such as errors, in its share of the "
+    about += "traffic. The exit code is that of the verdict."
     canary = commands.add_parser("canary", help=text, description=about, epilog=_CODES)
-    text = "the counts of both models: a file of `Traffic.save`"
+    text = "the counts of requests and events of both models: a file written by `Traffic.save`"
     canary.add_argument("--traffic", type=Path, required=True, metavar="FILE", help=text)
-    text = "the events to judge, separated by commas: errors,slow"
+    text = "names of the events to judge, separated by commas: errors,slow"
     canary.add_argument("--events", type=_names, required=True, metavar="NAMES", help=text)
     for name, text in CANARY.items():
         kind = int if name == "min_requests" else float
         canary.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="NUMBER", help=text)
     _add_outputs(canary)
 
-    text = "show a report that was saved"
-    about = "Show a report that was saved as JSON; the exit code is its verdict."
+    text = "show a saved report"
+    about = "Show a report that was saved as JSON. The exit code is that of its verdict."
     show = commands.add_parser("show", help=text, description=about, epilog=_CODES)
-    show.add_argument("report", metavar="REPORT", help="a report's .json file")
-    text = "the form of the report; by default that of the suffix of -o, otherwise text"
+    show.add_argument("report", metavar="REPORT", help="the .json file of a report")
+    text = "the form of the report; by default it follows from the suffix of -o, else text"
     show.add_argument("--format", choices=FORMS, help=text)
-    show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE")
 
     _add_compare(commands)
     _add_init(commands)
@@ -192,33 +200,33 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_compare(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    text = "say what changed between two reports"
-    about = "Say what changed between two reports that were saved as JSON."
+    text = "show what changed between two reports"
+    about = "Show what changed between two reports that were saved as JSON."
     codes = "exit codes: 0 compared; 1 changes were found, with --exit-code; 2 the command failed"
     compare = commands.add_parser("compare", help=text, description=about, epilog=codes)
-    compare.add_argument("old", metavar="OLD", help="the earlier report's .json file")
-    compare.add_argument("new", metavar="NEW", help="the later report's .json file")
+    compare.add_argument("old", metavar="OLD", help="the .json file of the earlier report")
+    compare.add_argument("new", metavar="NEW", help="the .json file of the later report")
     text = "the form of the comparison; by default text"
     compare.add_argument("--format", choices=("text", "markdown", "json"), help=text)
-    compare.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    compare.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE")
     _add_summary(compare, "comparison")
-    text = "exit with 1 if anything but the times changed, or if this is not known"
+    text = "exit with 1 if something other than times changed, or if this can't be determined"
     compare.add_argument("--exit-code", action="store_true", help=text)
 
 
 def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
     text = "draft a suite from a table, or write workflows for CI"
     about = "Draft a suite from data that are known to be good, and print it as TOML for a review. "
-    about += "With --ci, write workflows for the CI of a repository, too."
+    about += "With --ci, also write workflows for the CI of a repository."
     init = commands.add_parser("init", help=text, description=about)
-    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes; none with --ci "
-    text += "writes the workflows alone"
+    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes; without any "
+    text += "and with --ci, only the workflows are written"
     init.add_argument("data", nargs="*", metavar="DATA", help=text)
-    text = "the column of the labels, which get a drift gate of their own"
+    text = "the column with the labels; it gets its own drift gate"
     init.add_argument("--y-true", metavar="COLUMN", help=text)
-    text = "the name of the suite; by default suite"
+    text = "the name of the suite; by default 'suite'"
     init.add_argument("--name", default="suite", metavar="NAME", help=text)
-    text = "write to a file"
+    text = "write to FILE"
     init.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     text = "write .github/workflows/data-gates.yml and model-gates.yml; existing files are kept"
     init.add_argument("--ci", choices=("github",), help=text)
@@ -226,7 +234,8 @@ def _add_init(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_outputs(command: argparse.ArgumentParser) -> None:
     """Add the options for files that a command writes in addition to its output."""
-    text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
+    text = "save the report to FILE, in the form of its suffix: .html .md .json .xml (JUnit) .txt; "
+    text += "may be given several times"
     command.add_argument(
         "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
     )
@@ -234,7 +243,7 @@ def _add_outputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_summary(command: argparse.ArgumentParser, what: str) -> None:
-    text = f"append the {what} as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
+    text = f"append the {what} as Markdown to FILE, by default to the file $GITHUB_STEP_SUMMARY"
     command.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
 
 

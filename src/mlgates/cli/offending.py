@@ -33,7 +33,8 @@ def write_offending(
     source = as_source(data)
     if GATE_COLUMN in source.schema:
         msg = (
-            f"{path}: the data have a column `{GATE_COLUMN}`, which names the gate here; rename it"
+            f"{path}: the data must not have a column `{GATE_COLUMN}`, because the file has the "
+            "name of the gate in this column; rename the column of the data"
         )
         raise EvidenceError(msg)
     parts, problems = [_named(next(source.batches()).slice(0, 0), "")], []

@@ -28,7 +28,9 @@ def load(where: str) -> GateSuite:
     file, _, chosen = where.rpartition(":")
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)
     if path.suffix not in (".py", ".toml"):
-        msg = f"SUITE must be a .toml or .py file, or gates.py:NAME, got {where!r}"
+        msg = (
+            f"SUITE must be a .toml or .py file, or a name in it as in gates.py:NAME, got {where!r}"
+        )
         raise OptionError(msg)
     if not path.is_file():
         msg = f"{path}: file not found"

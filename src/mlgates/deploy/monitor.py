@@ -123,7 +123,9 @@ class Monitor:
         if not isinstance(suite, GateSuite):
             raise options.refuse(_OWNER, "suite", "a GateSuite", suite)
         if _NAME in suite.names:
-            allowed = f"without a gate named {_NAME!r}, which is the result of the monitor itself"
+            allowed = (
+                f"a suite without a gate named {_NAME!r}, the name of the monitor's own result"
+            )
             raise options.refuse(_OWNER, "suite", allowed, list(suite.names))
         self.suite, self.reference = suite, reference
         self.history = history if isinstance(history, History) else History(history)

@@ -108,8 +108,8 @@ class RolloutState:
         ended = given["ended"]
         if not stage < len(stages) or len(starts) != stage + 1:
             msg = (
-                f"`stage` must be from 0 to {len(stages) - 1} with one item in `starts` for each "
-                f"stage up to it, got {stage} and {len(starts)} items"
+                f"`stage` must be from 0 to {len(stages) - 1}, and `starts` must have `stage` + 1 "
+                f"items, got stage {stage} and {len(starts)} items"
             )
             raise EvidenceError(msg)
         if ended is not None and ended not in ("roll_back", "done"):
@@ -117,7 +117,7 @@ class RolloutState:
             raise EvidenceError(msg)
         record = [_entry(jsonfile.unquoted(item)) for item in items(given["record"], "record")]
         if ended is not None and (not record or record[-1]["action"] != ended):
-            msg = f"`ended` is {ended!r}, but that is not the last action in `record`"
+            msg = f"`ended` must be the last action in `record`, got {ended!r}"
             raise EvidenceError(msg)
         return cls(
             candidate=text(given["candidate"], "candidate"),
@@ -182,7 +182,7 @@ class RolloutState:
         what = "a step that this state does not have" if same else "another rollout"
         msg = (
             f"{os.fspath(path)}: the file has {what}: candidate {found.candidate!r}, last step at "
-            f"{found.at.isoformat()}; load it and take the step again, or use another file"
+            f"{found.at.isoformat()}; load it and call `step` again, or use another file"
         )
         raise EvidenceError(msg)
 
@@ -333,7 +333,7 @@ class Rollout(options.OptionsByName):
             allowed = "another version than `production`"
             raise options.refuse(_OWNER, "candidate", allowed, self.candidate)
         listed: object = self.stages
-        allowed = "rising shares above 0 and up to 1, the first of them below 1"
+        allowed = "shares in ascending order, above 0 and at most 1, the first below 1"
         if isinstance(listed, str | Mapping) or not isinstance(listed, Iterable):
             raise options.refuse(_OWNER, "stages", allowed, listed)
         stages = tuple(options.share(_OWNER, "stages", share) for share in listed)
@@ -365,7 +365,7 @@ class Rollout(options.OptionsByName):
             If `now` has no time zone.
         """
         if self.production is None:
-            allowed = "the version that a roll-back returns to, before a rollout can start"
+            allowed = "the version that gets all traffic after a roll-back"
             raise options.refuse(_OWNER, "production", allowed, None)
         at = _aware(now)
         return RolloutState(

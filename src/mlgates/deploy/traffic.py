@@ -164,7 +164,7 @@ class Traffic:
         """
         given: object = other
         if not isinstance(given, Traffic):
-            msg = f"`Traffic.merge` needs a Traffic, got {type(given).__name__}"
+            msg = f"Traffic.merge: `other` must be a Traffic, got {type(given).__name__}"
             raise EvidenceError(msg)
         if self.looks and other.looks and self.unit != other.unit:
             counted = [f"units by `{t.unit}`" if t.unit else REQUESTS for t in (self, other)]
@@ -459,8 +459,8 @@ def _changed(before: Look, look: Look) -> EvidenceError:
     for name in dict.fromkeys(row[0] for row in (*before.counts, *look.counts)):
         pairs = before.of(name), look.of(name)
         if pairs[0] != pairs[1]:
-            shown = ["no count" if p is None else f"{p[0]:,} and {p[1]:,}" for p in pairs]
-            said += f" other counts: `{name}` was {shown[0]}, got {shown[1]}"
+            shown = ["no counts" if p is None else f"{p[0]:,} and {p[1]:,}" for p in pairs]
+            said += f" other counts: `{name}` had {shown[0]}, got {shown[1]}"
             return EvidenceError(f"{said}; add a look once, with the counts since the last look")
     return EvidenceError(f"{said} {before.left_out:,} rows left out, got {look.left_out:,}")
 

@@ -102,8 +102,8 @@ def count_log(
         for column in (unit, look, share):
             if isinstance(column, str) and (views[column].missing_mask() & kept).any():
                 msg = (
-                    f"column {column!r} of the log has missing values in rows of the candidate or "
-                    "production"
+                    f"column {column!r} of the log must not have missing values in rows of the "
+                    "candidate and production; fill them, or remove these rows"
                 )
                 raise EvidenceError(msg)
         answers = np.empty((len(conditions), int(np.count_nonzero(kept))), np.bool_)
@@ -118,8 +118,8 @@ def count_log(
         if i not in arms_found and others:
             known = few(sorted(others, key=str))
             near = options.did_you_mean(value, [o for o in others if isinstance(o, str)])
-            msg = f"no row of the log has {value!r}, the {option}, in column {arm!r}"
-            msg += near or f"; it has {known}"
+            msg = f"no row of the log has {value!r} ({option}) in column {arm!r}"
+            msg += near or f"; its values are {known}"
             raise EvidenceError(msg)
     rows = _Rows(
         np.concatenate([rows.arm for rows in found]),
@@ -167,8 +167,8 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
         if rule in schema:
             field = schema[rule]
             if field.kind != "bool":
-                msg = f"column {rule!r}, event `{event}`, has type {field.type_name}, "
-                msg += f"expected bools; write a condition, such as '{rule} > 0'"
+                msg = f"event `{event}`: column {rule!r} must have bools, got {field.type_name}"
+                msg += f"; write a condition, such as '{rule} > 0'"
                 raise EvidenceError(msg)
             found[event] = Condition(str(Column(rule)))
             continue
@@ -216,8 +216,8 @@ def _answers(
     answer = condition.evaluate(plain, len(kept)).filter(pa.array(kept))
     if count := answer.null_count:
         rows = f"{count:,} row{'' if count == 1 else 's'} of the log"
-        msg = f"event `{event}` is neither true nor false in {rows}"
-        msg += f"; write '{rule} or {condition.columns[0]} is missing' to count them as events"
+        msg = f"event `{event}` depends on a missing value in {rows}"
+        msg += f"; write '{rule} or {condition.columns[0]} is missing' to count it as an event"
         raise EvidenceError(msg)
     return np.asarray(answer)
 

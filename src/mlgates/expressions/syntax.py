@@ -361,13 +361,15 @@ class _Parser:
 
         `expected` is the first part of the message, such as "expected ')'".
         """
-        got = f"unexpected {token.text!r}" if token.kind != "end" else "the text ends"
+        got = f"{'got' if expected else 'unexpected'} {token.text!r}"
+        if token.kind == "end":
+            got = "the text ends"
         hint = ""
         if token.text in _SPELLINGS:
             hint = f"; write `{_SPELLINGS[token.text]}`"
         elif token.text in (".", "["):
             after = self._tokens[self._at + 1].text if self._at + 1 < len(self._tokens) else ""
-            hint = "; write a name with other signs in backticks: `a.b`"
+            hint = "; write a name with other characters in backticks: `a.b`"
             if after in _MISSING:
                 hint = "; write `x is missing`"
         elif token.text in _MISSING:
@@ -580,4 +582,6 @@ class _Parser:
             problem = f"`{operator}` can't compare a {left.kind} with a {right.kind}"
             self._refuse(problem, token)
         if kinds == {"bool"} and operator not in ("==", "!=", "in"):
-            self._refuse(f"`{operator}` can't compare conditions", token)
+            self._refuse(
+                f"`{operator}` can compare numbers, texts and times, got a condition", token
+            )

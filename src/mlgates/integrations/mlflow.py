@@ -176,7 +176,9 @@ def promote(
             raise OptionError(msg)
     found = registry.version(number)
     if found.status != "READY":
-        msg = f"{owner}: version {number} of {model!r} is not ready but {found.status}"
+        msg = (
+            f"{owner}: version {number} of {model!r} must have the status READY, got {found.status}"
+        )
         raise EvidenceError(msg)
     replaced = registry.holder()
     if replaced == number:
@@ -237,7 +239,7 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
         raise EvidenceError(msg)
     target = int(before)
     if target == current:
-        msg = f"{where} and the tag {registry.replaces!r} names itself: set the alias by hand"
+        msg = f"{where} and in the tag {registry.replaces!r} its own number: set the alias by hand"
         raise EvidenceError(msg)
     if registry.withdrawn in registry.version(target).tags:
         msg = f"{where} and replaced version {target}, which was rolled back: set the alias by hand"

@@ -181,7 +181,7 @@ class Baseline:
         else:
             profile = Profile.of(source, columns=kept_names, n_jobs=n_jobs)
         if not any(column.valid for column in profile.columns.values()):
-            none = "only missing cells" if profile.rows else "no rows"
+            none = "only missing values" if profile.rows else "no rows"
             none = none if profile.columns else "no columns"
             msg = f"Baseline.from_data: the table must have values, got {none}"
             raise EvidenceError(msg)
@@ -190,7 +190,9 @@ class Baseline:
         for name, column in profile.columns.items():
             if column.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
-                    msg = f"Baseline.from_data: the profile must have a `Distribution` of {name!r}"
+                    msg = (
+                        f"Baseline.from_data: the profile lacks the distribution of column {name!r}"
+                    )
                     raise EvidenceError(msg)
                 distribution = profile[Distribution(name)]
                 if isinstance(distribution, Ecdf):
@@ -462,8 +464,8 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
     """Read the distribution of a column from JSON values; None if the column has none."""
     if column.infinite > column.valid:
         msg = (
-            "`counts` must not have more missing and infinite cells than rows, got "
-            f"{column.missing + column.infinite:,} such cells in {column.rows:,} rows"
+            "`counts` must not have more missing and infinite values than rows, got "
+            f"{column.missing + column.infinite:,} such values in {column.rows:,} rows"
         )
         raise EvidenceError(msg)
     kept: _Kept | None = None

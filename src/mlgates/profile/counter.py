@@ -90,7 +90,7 @@ class State:
         """
         name, parts = serialization.from_bytes("state", data)
         if name != cls.__name__:
-            msg = f"the bytes are a state of class {name}, expected {cls.__name__}"
+            msg = f"the bytes must be a state of class {cls.__name__}, got {name}"
             raise EvidenceError(msg)
         try:
             return cls.from_parts(*parts)

@@ -74,7 +74,8 @@ def translate(pattern: str) -> str:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError, Warning) as error:
-        raise EvidenceError(str(error)) from error
+        deep = isinstance(error, RecursionError)
+        raise EvidenceError("it is nested too deeply" if deep else str(error)) from error
     flags, at, previous = "", 0, ""
     while found := _FLAGS.match(pattern, at):
         flags, at = flags + found[1], found.end()

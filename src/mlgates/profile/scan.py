@@ -286,7 +286,7 @@ class Profile:
         if state is None:
             if self.is_planned:  # not a mistake of the gate: it was made for another suite or table
                 where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
-                msg = f"the profile lacks what this gate counts in {where}"
+                msg = f"the profile has no counts of {where} for this gate"
                 raise EvidenceError(msg)
             raise KeyError(counter)
         if isinstance(state, Failure):
@@ -317,7 +317,7 @@ class Profile:
             integers with floats.
         """
         if type(other) is not Profile:
-            msg = f"a profile merges with a profile, got {type(other).__name__}"
+            msg = f"Profile.merge: `other` must be a Profile, got {type(other).__name__}"
             raise EvidenceError(msg)
         if self.is_planned != other.is_planned:
             return self.planned(other.reference).merge(other.planned(self.reference))

@@ -220,8 +220,8 @@ class TimestampState(State):
         if latest >= self.latest and not self.future:
             return state
         msg = (
-            "timestamps were counted in relation to the clock of another time, when some of them "
-            "were in the future; give that time as `now`"
+            "the timestamps were counted at another time than `now`, and some of them were in the "
+            "future at that time; give that time as `now`"
         )
         raise EvidenceError(msg)
 

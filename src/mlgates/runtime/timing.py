@@ -299,7 +299,7 @@ def measure(
         for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
             _refuse_failed(name, timing, 1)
             if none := int(np.count_nonzero(timing.latencies <= 0)):
-                msg = f"{none:,} calls of {name} took 0 s: the clock is too coarse to time them"
+                msg = f"{none:,} calls of {name} took 0 s by the clock; use a larger `batch_size`"
                 raise EvidenceError(msg)
             seconds = float(first[i].latencies[0])
             details = _details(plan, timing, seconds, warm[i].latencies)

@@ -142,7 +142,8 @@ def _instant(value: object, zone: str | None) -> int | None:
     if aware is (zone is None):
         of_value, of_column = ("a", "no") if aware else ("no", "a")
         msg = (
-            f"the value {value!s} has {of_value} time zone and the column has {of_column} time zone"
+            f"the value {value!s} has {of_value} time zone and the column has {of_column} time "
+            "zone; both must have one, or neither"
         )
         raise EvidenceError(msg)
     return count

@@ -63,8 +63,8 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
         different = [name for name in names if first.get(name) != source.schema.get(name)]
         if different:
             msg = (
-                f"the files {str(paths[0])!r} and {str(other)!r} differ in "
-                f"{few(sorted(different))}; all must have the same schema"
+                f"the files {str(paths[0])!r} and {str(other)!r} have different columns or "
+                f"types: {few(sorted(different))}; all files must have the same"
             )
             raise EvidenceError(msg)
 

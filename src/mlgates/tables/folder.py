@@ -164,7 +164,7 @@ def _is_hidden(path: Path, shown: str) -> bool:
     ):
         return True
     if is_folder and path.is_symlink():
-        msg = f"{shown!r} is a link to a folder, which is not followed"
+        msg = f"{shown!r} is a link to a folder; links are not followed, so give the folder itself"
         raise EvidenceError(msg)
     return False
 
@@ -206,8 +206,8 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
         if fields is not stored and fields != stored:
             different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
             msg = (
-                f"the files {first.shown!r} and {part.shown!r} differ in "
-                f"{few(sorted(different))}; all must have the same schema"
+                f"the files {first.shown!r} and {part.shown!r} have different columns or "
+                f"types: {few(sorted(different))}; all files must have the same"
             )
             raise EvidenceError(msg)
         if list(part.keys) != keys:
