@@ -72,11 +72,14 @@ class RolloutState:
 
     @property
     def in_production(self) -> str:
-        """The version in production: the candidate after the rollout ended with "done"."""
+        """Name of the version in production.
+
+        It is `candidate` if the rollout ended with "done", and else `production`.
+        """
         return self.candidate if self.ended == "done" else self.production
 
     def to_dict(self) -> dict[str, object]:
-        """Return the state as plain values, for JSON."""
+        """Return the state of the rollout as plain values, for JSON."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -93,7 +96,7 @@ class RolloutState:
 
     @classmethod
     def from_dict(cls, data: object) -> "Self":
-        """Create a state from the values that `to_dict` returned.
+        """Create the state of a rollout from the values that `to_dict` returned.
 
         Raises
         ------
@@ -188,7 +191,7 @@ class RolloutState:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Self":
-        """Read a state from a file that `save` wrote.
+        """Read the state of a rollout from a file that `save` wrote.
 
         Raises
         ------

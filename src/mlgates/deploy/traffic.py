@@ -50,7 +50,7 @@ class Look:
 
     @property
     def is_comparison(self) -> bool:
-        """Whether both models could get requests, because the share is above 0 and below 1."""
+        """Whether both models could get requests: the candidate's share is above 0 and below 1."""
         return 0 < self.share < 1
 
     def of(self, name: str) -> tuple[int, int] | None:
@@ -100,7 +100,7 @@ class Traffic:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Names of all events that were counted in at least one look."""
+        """Names of all events that were counted, in any look."""
         names = {name: None for look in self.looks for name, *_ in look.counts}
         return tuple(name for name in names if name != REQUESTS)
 
@@ -266,7 +266,10 @@ class Traffic:
         return cls(_joined((), looks), unit)
 
     def summed(self) -> "Self":
-        """Return a copy in which all looks with the same share are one look without a name."""
+        """Return a copy in which the counts of all looks with the same share are added up.
+
+        A look is a period with a constant share. The sum is one look without a name.
+        """
         sums: dict[float, dict[str, tuple[int, int]]] = {}
         for look in self.looks:
             known = sums.setdefault(look.share, {})
@@ -280,7 +283,7 @@ class Traffic:
         return replace(self, looks=tuple(looks), stage_starts=())
 
     def to_dict(self) -> dict[str, object]:
-        """Return the traffic as plain values, for JSON."""
+        """Return the counts as plain values, for JSON."""
         looks = []
         for look in self.looks:
             arms = [{row[0]: row[place] for row in look.counts} for place in (1, 2)]
@@ -373,7 +376,8 @@ class Traffic:
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
     """Return all given looks, sorted by name, with one look for each name.
 
-    EvidenceError is raised if two looks with the same name have different counts or shares.
+    A look has the counts of a period with a constant share. EvidenceError is raised if two looks
+    with the same name have different counts or shares.
     """
     known = {look.identity: look for look in looks if look.identity is not None}
     joined = list(looks)
@@ -390,7 +394,7 @@ def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
 def _look(
     candidate: object, production: object, share: object, identity: object, *, summed: bool = False
 ) -> Look:
-    """Return a look with the given counts; raise EvidenceError if they are invalid.
+    """Return a `Look` with the given counts; raise EvidenceError if they are invalid.
 
     `identity` is the name of the look. With ``summed=True``, the look may have more events than
     requests, because the requests may have been counted in an earlier look.
@@ -435,7 +439,10 @@ def _look(
 
 
 def _check_sums(looks: list[Look]) -> None:
-    """Raise EvidenceError if an event has more counts than requests, in all looks together."""
+    """Raise EvidenceError if an event has more counts than requests, in all looks together.
+
+    A look has the counts of a period with a constant share.
+    """
     sums: dict[str, list[int]] = {}
     for look in looks:
         for name, *counts in look.counts:
@@ -452,7 +459,10 @@ def _too_many(event: str, arm: str, counted: int, requests: int) -> EvidenceErro
 
 
 def _changed(before: Look, look: Look) -> EvidenceError:
-    """Return an error for two looks with the same name; its message has their first difference."""
+    """Return an error for two looks that have the same name but different counts or shares.
+
+    The message has the first difference.
+    """
     said = f"Traffic: look {look.identity!r} was added before with"
     if before.share != look.share:
         return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")
@@ -466,6 +476,6 @@ def _changed(before: Look, look: Look) -> EvidenceError:
 
 
 def _place(look: Look) -> list[tuple[bool, int, str]]:
-    """Return a sort key of a look by its name; "look 9" is sorted before "look 10"."""
+    """Return a key that sorts looks by name; "look 9" comes before "look 10"."""
     parts = _DIGITS.split(look.identity or "")
     return [(bool(i % 2), int(p) if i % 2 else 0, p) for i, p in enumerate(parts)]

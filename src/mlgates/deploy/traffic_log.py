@@ -66,7 +66,7 @@ def count_log(
     unit: str | None,
     look: str | None,
 ) -> list[CountedLook]:
-    """Return the counts of each look in a log.
+    """Return the counts of a log for each look, a period with a constant share.
 
     `arms` has the values of the column `arm` for the candidate and for production.
     `Traffic.from_log` describes the other arguments.
@@ -265,7 +265,11 @@ def _looks(
 
 
 def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
-    """Count the rows at the positions `places` by look and model; return shape (looks, 2)."""
+    """Count the rows at the positions `places` by look and model.
+
+    A look is a period with a constant share; there are `looks` of them. The result has shape
+    (looks, 2).
+    """
     cells = 2 * rows.look[places] + rows.arm[places]
     return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)
 

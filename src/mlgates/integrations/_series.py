@@ -43,10 +43,10 @@ class Series(NamedTuple):
 
 
 def series(report: Report) -> list[Series]:
-    """Return the series of a report, one for each gate, subject, group and metric.
+    """Return the checks of a report as time series.
 
-    If several checks have the same gate, subject, group and metric, only the worst of them is
-    returned.
+    There is one series for each gate, subject, group and metric. If several checks have the same
+    gate, subject, group and metric, only the worst of them is returned.
     """
     found: dict[tuple[str, ...], Series] = {}
     for result in report:

@@ -68,7 +68,7 @@ class State:
 
     @classmethod
     def from_parts(cls, *parts: Any) -> Self:
-        """Build a state from the values that `to_parts` returned."""
+        """Create an instance from the values that `to_parts` returned."""
         return cls(*parts)
 
     def unordered(self) -> Self:

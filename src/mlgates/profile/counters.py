@@ -112,10 +112,11 @@ class Violations(State):
 
 
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
-    """Return the column unchanged, or raise EvidenceError if its kind is not one of `kinds`.
+    """Return a column, or raise EvidenceError if its values are not of one of `kinds`.
 
-    EvidenceError is also raised if the column cannot be read. `purpose` is the end of the message
-    "column 'x' has bool values, which cannot be ...".
+    A kind is a type of values, such as "int" or "string". EvidenceError is also raised if the
+    column cannot be read. `purpose` is the end of the message "column 'x' has bool values, which
+    cannot be ...".
     """
     actual = view.field
     if actual.kind == "unreadable":
@@ -294,7 +295,7 @@ class Infinite(_RuleCounter):
 class Fractional(ColumnCounter):
     """Count the values that are not whole numbers; infinities are counted, too.
 
-    The count is 0 for integers that became floats because some cells of the column are missing.
+    The count is 0 for integers that became floats because some values of the column are missing.
 
     Examples
     --------

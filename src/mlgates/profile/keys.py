@@ -38,7 +38,7 @@ class _Part(NamedTuple):
 
 
 class KeyHashes(State):
-    """The hashes of the keys of all rows, 16 bytes per row; the state of `KeyCounter`.
+    """The hashes of the keys of all rows, 16 bytes per row; the result of `KeyCounter`.
 
     Attributes
     ----------
@@ -61,7 +61,10 @@ class KeyHashes(State):
 
     @property
     def count(self) -> int:
-        """Number of rows that repeat the key of an earlier row."""
+        """Number of rows that repeat the key of an earlier row.
+
+        The key of a row is the tuple of its values in some columns.
+        """
         return self._repeats[0]
 
     @property
@@ -161,7 +164,7 @@ class KeyHashes(State):
         return KeyHashes(self.missing, *parts)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the number of rows without a key, and the hashes and rows of each merged part."""
+        """Return the number of rows without a key, and for each merged part the hashes and rows."""
         return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
 
     @classmethod

@@ -74,7 +74,7 @@ class Spans(NamedTuple):
     def merge(self, other: "Spans", longest: int) -> "Spans":
         """Return the spans of the timestamps of both objects together.
 
-        `longest` is the longest gap allowed, in ticks.
+        `longest` is the longest gap allowed, in units of the column.
         """
         power = None
         if self.power is not None and other.power is not None:
@@ -88,7 +88,7 @@ class Spans(NamedTuple):
     def bounded(self, longest: int) -> "Spans":
         """Return the spans, joined into longer ones if there are more than 65,536.
 
-        `longest` is the longest gap allowed, in ticks.
+        `longest` is the longest gap allowed, in units of the column.
         """
         spans = self
         while len(spans.first) > _MOST_SPANS and spans.power is not None:
@@ -118,7 +118,7 @@ class Spans(NamedTuple):
         """Return the largest gap between timestamps; None if there are no timestamps.
 
         If several gaps are equally long, the first of them is returned. `longest` is the longest
-        gap allowed, in ticks.
+        gap allowed, in units of the column.
         """
         if not len(self.first):
             return None
@@ -356,7 +356,7 @@ class Timestamps(ColumnCounter):
         return np.flatnonzero(~view.missing_mask())[outside]
 
     def _ticks(self, view: ColumnView) -> Iterator[Ticks]:
-        """Yield the timestamps of a column in blocks, as numbers of ticks since 1970 in UTC."""
+        """Yield the timestamps of a column in blocks, as integers: units since 1970 in UTC."""
         if view.field.kind == "null":
             return
         unit = view.field.unit or "s"
@@ -366,7 +366,7 @@ class Timestamps(ColumnCounter):
             yield _in_utc(ticks, unit, zone)
 
     def _state(self, ticks: Ticks) -> TimestampState:
-        """Return the `TimestampState` of timestamps that are given as ticks since 1970 in UTC."""
+        """Return the `TimestampState` of timestamps that are given as units since 1970 in UTC."""
         past = ticks[_at_most(ticks, self.latest)]
         return TimestampState(
             len(ticks),
@@ -390,7 +390,10 @@ def _blocks(numbers: pa.ChunkedArray) -> Iterator[Ticks]:
 
 
 def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
-    """Convert ticks of local time in a time zone to ticks in UTC."""
+    """Convert timestamps in the local time of a time zone to UTC.
+
+    `ticks` are integers: numbers of the unit `unit` since 1970.
+    """
     if zone in (None, "UTC"):
         return ticks
     naive = from_numpy(ticks).cast(pa.timestamp(unit))
@@ -401,7 +404,7 @@ def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
 
 
 def _at_most(ticks: Ticks, limit: int) -> npt.NDArray[np.bool_]:
-    """Return a mask of the ticks that are at most `limit`, an integer of any size."""
+    """Return a mask of the elements of `ticks` that are at most `limit`, an integer of any size."""
     if not int(_INT64.min) <= limit <= int(_INT64.max):
         return np.full(len(ticks), limit > 0)
     return ticks <= np.int64(limit)

@@ -156,8 +156,9 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 def closest(checks: Sequence[Check]) -> Check | None:
     """Return the check whose value is closest to its limit.
 
-    A check with the value 0 and a limit of at most 0 is left out, because its value always equals
-    its limit. The result is None if no check remains that has a value and a limit.
+    A check with the limit "at most 0" and the value 0 is left out, because a value that meets this
+    limit is always equal to it. The result is None if no check remains that has a value and a
+    limit.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)

@@ -45,7 +45,7 @@ class ClusterVariance(NamedTuple):
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom for Student's t; 0 if all rows of a part are in the same cluster."""
+        """Degrees of freedom for Student's t: the smallest element of `effective`, minus 1."""
         freedom = min(self.effective, default=1.0) - 1
         return freedom if freedom > _ROUNDING else 0.0
 

@@ -221,7 +221,7 @@ def cramers_v(reference: Counts, current: Counts) -> float:
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Return two arrays: the share of each cell in the reference and in the current sample.
+    """Return two arrays: the share of each cell (bin) in the reference and in the current sample.
 
     If a sample is empty, both arrays are a single NaN.
     """
@@ -324,7 +324,7 @@ def chi_square_pvalue(
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
-    """Divide cells into groups of neighbours, and return the first cell of each group.
+    """Divide cells (bins) into groups of neighbours, and return the first cell of each group.
 
     `pooled` has the counts of both samples together. Each group has at least `enough` values. If
     the total is too small for two groups of this size, the cells are divided into two halves.
@@ -350,7 +350,7 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
 
 
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return an upper bound of a p-value for the cell in which two samples differ most.
+    """Return an upper bound of a p-value for the cell (bin) in which two samples differ most.
 
     The p-value is the probability that two samples of one distribution differ as much in any cell.
     If the bound is above 0.00001, it is too coarse, and 1 is returned instead. The function finds
@@ -378,7 +378,7 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
 
 def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return ``-log(p)`` for each cell, where ``p`` is an upper bound of the cell's p-value.
+    """Return ``-log(p)`` for each cell (bin), where ``p`` is an upper bound of the cell's p-value.
 
     `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest result, and
     describes the p-value.

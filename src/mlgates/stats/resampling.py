@@ -201,7 +201,7 @@ def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Flo
 def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield resamples of a table of counts, drawn from a Dirichlet distribution, in batches.
 
-    A batch of b resamples has shape ``(b, *cells.shape)``. Before, two rows in total are added to
+    A batch of b resamples has shape ``(b, *cells.shape)``. First, two rows in total are added to
     the table, spread equally over all cells. For a table of four cells (two classes), this is the
     posterior distribution under Jeffreys' prior, which adds one half to each cell. The function is
     used for tables from which all multinomial draws would be the same.

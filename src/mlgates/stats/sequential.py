@@ -1,11 +1,11 @@
 """Tests that may be repeated as data come in: e-values of counts, and detection of a change.
 
-Each time the counts are evaluated is called a look. Counts are given by look: those of a look
-include all requests since the look before. An e-value is at least 0, and its expectation is at most
-1 if the null hypothesis is true. The e-values in this module are valid over all looks together: if
-the null hypothesis is true, the probability that the e-value reaches ``1 / alpha`` at any look is
-at most alpha. The functions return the natural logarithms of e-values, because these never
-overflow.
+Counts are given by look. A look is a period, and its counts are those of the requests in this
+period. After each look, an e-value is computed from the counts of all looks so far. An e-value is
+at least 0, and its expectation is at most 1 if the null hypothesis is true. The e-values in this
+module are valid over all looks together: if the null hypothesis is true, the probability that the
+e-value reaches ``1 / alpha`` after any look is at most alpha. The functions return the natural
+logarithms of e-values, because these never overflow.
 """
 
 import math
@@ -107,10 +107,11 @@ def ratio_estimate(
 ) -> float:
     """Return an estimate of the candidate's event rate divided by production's event rate.
 
-    For a given ratio, the expected number of events of the candidate is computed in each look from
-    its share of the traffic. The result is the ratio for which the sum of these numbers equals the
-    number of events that were counted. It would be wrong to add up the counts of all looks and to
-    divide the two rates, because the share and the event rate can change between looks.
+    A look is a period in which the candidate's share of the traffic is constant. For a given ratio,
+    the expected number of events of the candidate is computed in each look from this share. The
+    result is the ratio for which the sum of these numbers equals the number of events that were
+    counted. It would be wrong to add up the counts of all looks and to divide the two rates,
+    because the share and the event rate can change between looks.
 
     Parameters
     ----------
@@ -156,7 +157,8 @@ def ratio_interval(
 ) -> tuple[float, float]:
     """Return an interval of the ratio of event rates that is valid for any number of looks.
 
-    The interval contains all ratios that are not refuted by the e-value of `ratio_log_e`.
+    A look is a period in which the candidate's share of the traffic is constant. The interval
+    contains all ratios that are not refuted by the e-value of `ratio_log_e`.
 
     Parameters
     ----------

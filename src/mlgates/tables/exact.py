@@ -238,8 +238,8 @@ def stored_values(
     """Convert the values that a column can contain; return them and their positions in `values`.
 
     The first result is an Arrow array of the type `type_`, and the second has the position in
-    `values` of each of its elements. Values that no value of the column can equal are left out.
-    Numbers are converted as in `exact`. A bool is not a number, and a text equals only texts.
+    `values` of each of its elements. Values that can't be equal to any value of the column are left
+    out. Numbers are converted as in `exact`. A bool is not a number, and a text equals only texts.
     `given` is the type of the column in the user's table, by default `type_`. It differs for
     float16, which is converted to float32 when the column is read.
 
@@ -259,8 +259,8 @@ def stored_values(
 def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Callable[[Any], object]]:
     """Return the Arrow type to which values are converted first, and the function that converts.
 
-    The function converts one value. It returns None for a value that no value of the column can
-    equal. `type_` is the type of the column, and `given` is its type in the user's table.
+    The function converts one value. It returns None for a value that can't be equal to any value of
+    the column. `type_` is the type of the column, and `given` is its type in the user's table.
     """
     kinds = pa.types
     if kinds.is_string(type_) or kinds.is_large_string(type_):
