@@ -325,7 +325,9 @@ def test_masked_matrix_and_matrix_of_objects():
     assert batch.to_pydict() == {"x0": [1, 3], "x1": [None, 4]}
     source = as_source(np.array([[1, "a"], [2, None]], dtype=object))
     assert [field.kind for field in source.schema.values()] == ["int", "string"]
-    (batch,) = as_source(np.matrix([[1, 2]])).batches()
+    with pytest.warns(PendingDeprecationWarning, match="matrix subclass"):
+        matrix = np.matrix([[1, 2]])
+    (batch,) = as_source(matrix).batches()
     assert batch.to_pydict() == {"x0": [1], "x1": [2]}
 
 
