@@ -1,6 +1,7 @@
 """The provenance of a run: data, values and models, besides the environment."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -199,7 +200,7 @@ def test_the_same_run_in_two_processes_has_the_same_provenance_but_for_times():
     for hash_seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
-            env={"PYTHONHASHSEED": hash_seed},
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
             check=True,
             capture_output=True,
             text=True,
