@@ -1,7 +1,6 @@
 """Models that break a contract, each with its right verdict: FAIL, ERROR or PASS."""
 
 import decimal
-import gc
 import itertools
 import locale
 import os
@@ -23,13 +22,6 @@ PASS, FAIL, ERROR = mg.Verdict.PASS, mg.Verdict.FAIL, mg.Verdict.ERROR
 INCONCLUSIVE = mg.Verdict.INCONCLUSIVE
 #: rows for models in a child process, which then does not import pandas
 ARRAY = np.arange(24.0).reshape(12, 2) / 10
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _only_new_objects_are_collected():
-    """Exempt what other tests left from the collections that precede a look at memory."""
-    gc.collect()
-    gc.freeze()
 
 
 def judge(model, X=None, **options) -> mg.GateResult:
