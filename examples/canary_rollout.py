@@ -1,4 +1,4 @@
-"""Roll out new models behind a real HTTP server, in stages that a suite decides on.
+"""Roll out new models behind a real HTTP server, in stages: a suite decides about each stage.
 
 A server on this machine answers requests with the model in use, "v1", and gives a share of them to
 a new model. Two new models are rolled out, one after the other. The first, "v2", fails in one of
@@ -7,9 +7,9 @@ has no such faults and gets all requests in the end.
 
 Run it with `uv run examples/canary_rollout.py`; it takes less than a minute. The models are trained
 on scikit-learn's breast cancer study. Each request is one HTTP request with the measurements of one
-patient, and each is counted once. Two kinds of requests are made up, and are as frequent with each
-model: in 8 % a measurement is missing, so that the model raises an error, and in 8 % the server
-waits for another service, so that the answer is slow.
+patient, and each is counted once. Two kinds of unusual requests are simulated, which are equally
+frequent for both models: in 8 % of the requests a measurement is missing, so that the model raises
+an exception, and in 8 % the server waits for another service, so that the answer is slow.
 """
 
 import json
@@ -56,7 +56,7 @@ class Faulty:
         self.model = model
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Fail in one of six requests, and wait in another of six."""
+        """Raise an exception in one of six requests, and wait in another of six."""
         fault = random.randrange(6)  # noqa: S311
         if fault == 0:
             msg = "the new version lost its connection"
@@ -174,7 +174,7 @@ def rolled_out(candidate: str) -> mg.RolloutState:
     print(HEAD.format(candidate))
     with served(candidate, state.share) as server, ThreadPoolExecutor(CLIENTS) as clients:
         while state.ended is None:
-            server.share = state.share  # no request is under way
+            server.share = state.share  # no request is being answered now
             each = LOOK // CLIENTS
             parts = [range(first, first + each) for first in range(patient, patient + LOOK, each)]
             list(clients.map(send, [server.server_port] * CLIENTS, parts))
@@ -211,7 +211,8 @@ def main() -> None:
     for candidate in ("v2", "v3"):
         rolled_out(candidate)
         print()
-    print("Roll back: an e-value for `worse` of 200. Advance: all e-values for `not worse` of 20.")
+    print("Roll back: an e-value `worse` of at least 200.")
+    print("Advance: all e-values `not worse` of at least 20.")
 
 
 if __name__ == "__main__":

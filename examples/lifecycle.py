@@ -2,14 +2,15 @@
 
 A post office sorts letters by the digits of their postal codes. The model in use reads digits with
 a logistic regression. Two new models are better on the test data. One is promoted after a canary.
-The other can't read images with missing pixels, which its shadow test did not contain, and is
-rolled back. Later the lamp of a scanner ages, the monitor notices it, and a new model is trained.
+The other can't read images with missing pixels, which did not occur in its test before, and is
+rolled back. Later the lamp of a scanner gets darker. A monitor finds this, and a new model is
+trained.
 
-Run it with `uv run examples/lifecycle.py`; it needs about ten seconds of a processor, and thirty
-with MLflow. Models are kept in MLflow's registry, on SQLite in a temporary folder, if MLflow is
-installed: `uv run --with mlflow examples/lifecycle.py`. Otherwise a dictionary is the registry. The
-images are the 1,797 digits of scikit-learn. Letters are images drawn from those that no model was
-trained on, with the noise of a scanner; the traffic and its faults are simulated.
+Run it with `uv run examples/lifecycle.py`. It needs about ten seconds of a processor, and thirty
+with MLflow (`uv run --with mlflow examples/lifecycle.py`). With MLflow, models are stored in its
+registry, in an SQLite file in a temporary folder. Otherwise a dictionary is the registry. The
+images are the 1,797 digits of scikit-learn. The letters are simulated: they are images that no
+model was trained on, with the noise and the faults of scanners.
 """
 
 import logging
@@ -41,7 +42,7 @@ FADING = 10  # the day on which a lamp begins to fade
 
 PIXELS = [f"p{i:02}" for i in range(64)]
 
-# 1. what must hold before images are used for training
+# 1. the checks of images before they are used for training
 DATA = mg.GateSuite(
     [
         mg.Schema(
@@ -55,16 +56,16 @@ DATA = mg.GateSuite(
     ],
     name="training-data",
 )
-# 2. what must hold before a model can be tried on letters, and in comparison with the one in use
+# 2. the checks of a new model before it is tried on letters, also against the model in use
 FIRST = mg.GateSuite([mg.Performance("accuracy", at_least=0.9)], name="first-release")
 RELEASE = mg.GateSuite([*FIRST, mg.Regression("accuracy", tolerance=0.02)], name="release")
 SERVING = mg.GateSuite(
     [mg.Shadow("letter", max_disagreement=0.1, error="failed", max_error_increase=0.01)],
     name="shadow",
 )
-# 3. what is watched while a model gets a share of the letters
+# 3. the check while a new model gets a share of the letters
 CANARY = mg.GateSuite([mg.Canary("missorted", max_increase=0.25, min_requests=500)], name="canary")
-# 4. what is watched every day
+# 4. the check of each day
 WATCH = mg.GateSuite([mg.Drift("ks", columns=["ink", "confidence"], at_most=0.15)], name="daily")
 
 
@@ -98,7 +99,7 @@ class Registry:
 
 
 class MlflowRegistry(Registry):
-    """The same in MLflow, on SQLite in a folder."""
+    """Versions and aliases in the registry of MLflow, in an SQLite file in a folder."""
 
     def __init__(self, folder: str) -> None:
         import mlflow
@@ -116,7 +117,7 @@ class MlflowRegistry(Registry):
         self.where = f"MLflow {mlflow.__version__} on SQLite is the registry"
 
     def register(self, model: Pipeline, reports: list[mg.Report]) -> int:
-        """Log a model and the reports on it to a run, and register the model."""
+        """Log a model and its reports to an MLflow run, and register the model."""
         with self.mlflow.start_run() as run:
             self.mlflow.log_params({"model": model[-1].__class__.__name__, "steps": len(model)})
             info = self.mlflow.sklearn.log_model(
@@ -145,7 +146,7 @@ class MlflowRegistry(Registry):
 
 
 class Letters:
-    """Letters as they arrive: images of digits with noise, and the digits that were meant."""
+    """Simulated letters: images of digits with noise, and the correct digits."""
 
     def __init__(self, images: pd.DataFrame, digits: pd.Series) -> None:
         self.images, self.digits = images.to_numpy(), digits.to_numpy()
@@ -169,7 +170,7 @@ class Letters:
 
 
 def answers(model: Pipeline, images: pd.DataFrame) -> np.ndarray:
-    """Return the digit that a model reads in each image; None where it raises an error."""
+    """Return the digit that a model reads in each image; None if it raises an exception."""
     found = np.full(len(images), None)
     whole = images.notna().all(axis=1).to_numpy()
     if whole.any():
@@ -244,7 +245,7 @@ def rolled_out(
 def tried(
     registry: Registry, model: Pipeline, test: pd.DataFrame, digits: pd.Series
 ) -> tuple[int, mg.Report]:
-    """Compare a new model with the one in use, register it, and return version and report."""
+    """Compare a new model with the model in use, register it, and return version and report."""
     version = len(registry.models) + 1
     report = RELEASE.run(
         X=test,
@@ -258,7 +259,7 @@ def tried(
 
 
 def shadowed(registry: Registry, version: int, letters: Letters) -> mg.Report:
-    """Let a new model read the letters of one scanner beside the model in use."""
+    """Let a new model read the same letters as the model in use, from one scanner."""
     names, images, _ = letters.take(LOOK)
     logs = []
     for each in (version, registry.holder("champion")):
@@ -273,13 +274,13 @@ def shadowed(registry: Registry, version: int, letters: Letters) -> mg.Report:
 
 
 def seen(model: Pipeline, images: pd.DataFrame) -> pd.DataFrame:
-    """Return what the monitor watches of each letter."""
+    """Return the two numbers of each letter that the monitor checks."""
     margins = np.sort(model.decision_function(images), axis=1)
     return pd.DataFrame({"ink": images.mean(axis=1), "confidence": margins[:, -1] - margins[:, -2]})
 
 
 def live(folder: str) -> None:
-    """Lead a model through its life, and print what happens."""
+    """Run all chapters, and print what happens."""
     registry = MlflowRegistry(folder) if find_spec("mlflow") else Registry()
     print(registry.where)
     bunch = load_digits(as_frame=True)
@@ -341,7 +342,7 @@ def live(folder: str) -> None:
             break
     tell(daily.failures[0].reason)
 
-    title("6. A new model, for the light of today")
+    title("6. A new model, for darker images")
     shades = [0.7, 0.85, 1.0]
     X_new, y_new = pd.concat([X * shade for shade in shades]), pd.concat([y] * len(shades))
     print(

@@ -3,7 +3,8 @@
 An extract is compared with a stored baseline of the patients that the model in use was trained on:
 first a correct extract, then one with errors. A new model is compared with the model in use, on
 patients that neither was trained on: first a good model, then one whose training data had the blood
-pressure of one sex in another unit. The second model has a good error in all, but not for this sex.
+pressure of one sex in another unit. The error of the second model is small over all patients, but
+large for this sex.
 
 Run it with `uv run examples/release_gate.py`. The data are the 442 patients of scikit-learn's
 diabetes study, in their own units. The time of extraction is added, because the study has none.

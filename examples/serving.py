@@ -1,8 +1,8 @@
 """Count what a model serves, behind any ASGI framework, without keeping requests.
 
 A middleware counts calls, errors and slow answers of two models, and the distributions of their
-predictions and answer times. The counts of several servers are merged and judged: a canary compares
-the models, and other gates compare all answers with those of the release.
+predictions and answer times. The counts of several servers are merged. Then the gate `Canary`
+compares the two models, and other gates compare the predictions with those at the release.
 
 Run it with `uv run --with starlette --with uvicorn examples/serving.py`. It starts two servers on
 this machine, sends 8,000 requests to them, and takes less than a minute.
@@ -172,7 +172,7 @@ def send(port: int, patients: range) -> int:
 
 
 def main() -> None:
-    """Serve, count, merge and judge."""
+    """Start the servers, send requests, merge the counts and run the suites."""
     shares = MODELS["v1"].predict_proba(X)[:, 1]
     released = mg.Baseline.from_data({"prediction": shares, "seconds": np.full(len(X), 0.01)})
     windows = [Window(ANSWERS.plan(data=COLUMNS, reference=released)) for _ in range(2)]

@@ -1,7 +1,8 @@
-"""Train in an Airflow DAG only on data that pass.
+"""An Airflow DAG that trains a model only if its data pass a suite of gates.
 
-``python airflow_dag.py extract.parquet`` runs it once in this process; a scheduler takes the path
-from the parameters of the run. Install it with ``pip install mlgates apache-airflow``.
+``python airflow_dag.py extract.parquet`` runs the DAG once in this process. If a scheduler runs it,
+the path of the data is a parameter of the run. Install it with
+``pip install mlgates apache-airflow``.
 """
 
 import sys
@@ -22,14 +23,14 @@ SUITE = mg.GateSuite(
 
 @dag(schedule=None, params={"path": Param("extract.parquet", type="string")})
 def training() -> None:
-    """Validate, then train."""
+    """Check the data, then train."""
 
     @task(retries=2)
     def validate(params: dict[str, str]) -> str:
         report = SUITE.run(data=params["path"])
         print(report)
         if not report.passed:
-            # any other exception would be retried, and the same data would give the same verdict
+            # After any other exception Airflow runs the task again, on the same data.
             message = f"loans: {report.verdict.upper()}"
             raise AirflowFailException(message)
         return params["path"]

@@ -1,4 +1,4 @@
-"""Train in Dagster only on data that pass an asset check.
+"""Dagster assets: a model is trained only if its data pass a suite of gates.
 
 ``python dagster_assets.py extract.parquet`` materializes the assets in this process, after
 ``pip install mlgates dagster``.
@@ -20,21 +20,21 @@ SUITE = mg.GateSuite(
 
 
 class Source(dg.Config):
-    """Where the data are."""
+    """The path of the data."""
 
     path: str
 
 
 @dg.asset
 def extract(config: Source) -> str:
-    """Path of the data."""
+    """Return the path of the data."""
     return config.path
 
 
-# It blocks at the severity ERROR, which is the default; with WARN the model would be trained.
+# The check blocks only with the severity ERROR, which is the default, and not with WARN.
 @dg.asset_check(asset=extract, blocking=True)
 def gates(extract: str) -> dg.AssetCheckResult:
-    """Judge the data; what depends on them is not materialized unless they pass."""
+    """Check the data. If they don't pass, assets that depend on them are not materialized."""
     report = SUITE.run(data=extract)
     metadata = {"report": dg.MetadataValue.md(report.to_markdown())}
     return dg.AssetCheckResult(passed=report.passed, metadata=metadata)

@@ -1,6 +1,6 @@
-"""Judge data in a task of a Databricks job; `databricks_job.yml` is the job.
+"""The task of a Databricks job that checks data; `databricks_job.yml` is the job.
 
-``python databricks_task.py extract.parquet report.html`` runs it anywhere.
+``python databricks_task.py extract.parquet report.html`` runs the task on any machine.
 """
 
 import sys
@@ -17,7 +17,7 @@ SUITE = mg.GateSuite(
 
 
 def validate(path: str, report_path: str) -> None:
-    """Judge a file and save the report; raise, and so fail the task, unless it passes."""
+    """Check a file and save the report. If the report did not pass, the task fails."""
     report = SUITE.run(data=path)
     report.save(report_path)
     print(report)

@@ -1,7 +1,7 @@
-"""Train in a Kubeflow pipeline only on data that pass.
+"""A Kubeflow pipeline that trains a model only if its data pass a suite of gates.
 
-``python kubeflow_pipeline.py extract.parquet`` runs it on this machine, without containers, after
-``pip install mlgates kfp``. On a cluster, give the components an image in which mlgates is
+``python kubeflow_pipeline.py extract.parquet`` runs the pipeline on this machine, without
+containers, after ``pip install mlgates kfp``. On a cluster, set an image in which mlgates is
 installed: ``@dsl.component(base_image=...)``.
 """
 
@@ -12,8 +12,8 @@ from kfp import dsl, local
 
 @dsl.component
 def validate(path: str, report: dsl.Output[dsl.Markdown]) -> None:
-    """Judge the data; the step fails unless they pass, and the report is an artifact of the run."""
-    from pathlib import Path  # the code of a component runs on its own
+    """Check the data and save the report as an artifact. If they don't pass, the step fails."""
+    from pathlib import Path  # Kubeflow runs only the code inside this function
 
     import mlgates as mg
 
@@ -37,7 +37,7 @@ def train(path: str) -> str:
 
 @dsl.pipeline
 def training(path: str) -> str:
-    """Validate, then train."""
+    """Check the data, then train."""
     validated = validate(path=path)
     return train(path=path).after(validated).output
 

@@ -1,4 +1,4 @@
-"""Train in a Prefect flow only on data that pass.
+"""A Prefect flow that trains a model only if its data pass a suite of gates.
 
 Run it with ``python prefect_flow.py extract.parquet``, after ``pip install mlgates prefect``.
 """
@@ -21,7 +21,7 @@ SUITE = mg.GateSuite(
 
 @task  # without retries: the same data would give the same verdict
 def validate(path: str) -> None:
-    """Judge the data; the task fails unless they pass, and the report is an artifact of the run."""
+    """Check the data and save the report as an artifact. If they don't pass, the task fails."""
     report = SUITE.run(data=path)
     create_markdown_artifact(key="loans-report", markdown=report.to_markdown())
     report.raise_for_verdict()
@@ -35,7 +35,7 @@ def train(path: str) -> str:
 
 @flow
 def training(path: str) -> str:
-    """Validate, then train."""
+    """Check the data, then train."""
     validate(path)
     return train(path)
 
