@@ -98,8 +98,8 @@ IMPORTS = {
     "Rule('x >= 0').run(data=table)": (),
     "Unique('x').run(data=table)": (),
     "Leakage('x').run(data=table, reference=other)": (),
+    "Drift('ks', columns=['x']).run(data=table, reference=table)": (),
     "Statistic('mean', 'x', at_least=0).run(data=table)": ("scipy",),
-    "Drift('ks', columns=['x']).run(data=table, reference=table)": ("scipy",),
     "Latency('p50', at_most='20ms').run(latencies=0.01 + y)": ("pandas", "scipy"),
     "Performance('roc_auc', at_least=0).run(y_true=y, y_score=y * 0.5)": ("pandas", "scipy"),
     "Regression('recall', tolerance=1).run(y_true=y, y_pred=y, production_pred=y)": (

@@ -16,7 +16,8 @@ from sklearn import metrics as sklearn
 
 import mlgates as mg
 from mlgates.gates.fairness import definition
-from mlgates.stats.proportions import pair_level, range_sf, two_proportions_pvalue, wilson_interval
+from mlgates.stats.proportions import pair_level, range_sf, wilson_interval
+from mlgates.stats.two_by_two import two_proportions_pvalue
 
 DEFINITIONS = [
     f"{name}_{over}"

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlgates.stats.proportions import (
-    fisher_exact,
-    two_proportions_pvalue,
     wilson_interval,
 )
+from mlgates.stats.two_by_two import fisher_exact, two_proportions_pvalue
 
 
 @pytest.mark.parametrize(

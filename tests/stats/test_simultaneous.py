@@ -169,7 +169,7 @@ def test_koopmans_interval_turns_with_the_ratio_and_holds_it(n1, n2, share1, sha
 
 
 def test_koopmans_interval_excludes_1_where_the_score_test_rejects():
-    from mlgates.stats.proportions import two_proportions_pvalue
+    from mlgates.stats.two_by_two import two_proportions_pvalue
 
     p_value = two_proportions_pvalue(60, 200, 45, 220)
     low, _ = koopman_interval(60, 200, 45, 220, 1 - p_value)

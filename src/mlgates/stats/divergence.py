@@ -4,11 +4,11 @@ import math
 from bisect import bisect_left
 
 import numpy as np
-from scipy import special
 
 from mlgates.stats.arrays import Counts, Floats
 from mlgates.stats.counting import Cells, quantile_ranks
-from mlgates.stats.proportions import THIN, fisher_exact
+from mlgates.stats.tails import chi_square_sf, relative_entropy
+from mlgates.stats.two_by_two import THIN, fisher_exact
 
 __all__ = [
     "cells_together",
@@ -121,7 +121,11 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
     """
     if n <= 0 or m <= 0:
         return math.nan
-    quantile = float(special.chdtri(cells - 1, alpha)) if cells > 1 else 0.0
+    if cells == 1:
+        return 0.0
+    from scipy import special  # (imported here, since only undecided columns need it)
+
+    quantile = float(special.chdtri(cells - 1, alpha))
     return quantile * (1 / n + 1 / m)
 
 
@@ -146,7 +150,7 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
     """
     p, q = _shares(reference, current)
     middle = (p + q) / 2
-    entropy = float(special.rel_entr(p, middle).sum() + special.rel_entr(q, middle).sum())
+    entropy = float(sum(relative_entropy(side, middle).sum() for side in (p, q)))
     return math.sqrt(_clipped(entropy / math.log(4)))
 
 
@@ -320,7 +324,7 @@ def chi_square_pvalue(
         other = np.cbrt(reference / (pooled - expected)) - 1
         cressie_read = reference @ other + current @ (np.cbrt(current / expected) - 1)
         statistic = min(statistic, 4.5 * float(cressie_read))
-    return min(bound, float(special.chdtrc(len(pooled) - 1, statistic)))
+    return min(bound, chi_square_sf(statistic, len(pooled) - 1))
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
@@ -386,8 +390,8 @@ def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floa
     both = reference + current
     # Hoeffding's bound for sampling without replacement, exp(-T KL(a / T, m / (m + n))), for a cell
     # with a of its T values in the reference. KL is the Kullback-Leibler divergence.
-    surprise = special.rel_entr(reference, both * (m / (m + n)))
-    surprise += special.rel_entr(current, both * (n / (m + n)))
+    surprise = relative_entropy(reference, both * (m / (m + n)))
+    surprise += relative_entropy(current, both * (n / (m + n)))
     # Correct for the two sides, and for the largest number of cells with T values, (m + n) / T.
     neg_log: Floats = surprise - np.log(2 * (m + n) / np.maximum(both, 1))
     return neg_log

@@ -13,6 +13,7 @@ import numpy as np
 from mlgates.stats.arrays import Counts, Values
 from mlgates.stats.buckets import LARGE, SCALE, Bucketed
 from mlgates.stats.counting import distance
+from mlgates.stats.tails import kolmogorov_sf
 
 __all__ = [
     "Bounded",
@@ -166,12 +167,10 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
                 break
             sign = -sign
         return min(max(2 * total, 0.0), 1.0)
-    from scipy import special  # (imported here because the branches above do not need it)
-
     product = float(small) * large
     root = math.sqrt(product / (n + m))
     shift = (large + 2 * small) / (6 * math.sqrt(product * (n + m)))
-    p = float(special.kolmogorov(root * ((steps - 0.5) * common / product) + shift))
+    p = kolmogorov_sf(root * ((steps - 0.5) * common / product) + shift)
     return p if p < _COUNTED or n * m > _COUNTABLE else _counted_paths(steps, small, large)
 
 

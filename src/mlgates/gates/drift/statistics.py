@@ -7,12 +7,12 @@ tables: the reference or the data.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-from scipy import special
 
 from mlgates.gates._shared import enough, rows_until_significant
 from mlgates.printable import shorten
@@ -23,7 +23,7 @@ from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
 from mlgates.stats.multiplicity import holm
-from mlgates.stats.proportions import THIN
+from mlgates.stats.two_by_two import THIN
 from mlgates.verdict import (
     Check,
     Limit,
@@ -53,6 +53,7 @@ _TIES = 10  # cells whose edges show whether values of a column are frequent
 _LOW_LEVEL = 1e-3
 _LEAST_EXPECTED = 20  # the smallest expected count of a cell, at a low level
 _MANY = 10**9  # rows: effectively infinite
+_BELOW_ONE = 1 - 2**-53  # the largest double below 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +360,10 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
         p, q, expected = (np.append(side[kept], side[others].sum()) for side in (p, q, expected))
     pooled = np.minimum((m * expected + n * q) / (m + n), 1.0)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * tests)) * deviation
+    moved = (
+        np.abs(q - expected)
+        > NormalDist().inv_cdf(min(1 - significance / (2 * tests), _BELOW_ONE)) * deviation
+    )
     return [
         {"cell": label, "reference": before, "current": now, "moved": has_moved}
         for label, before, now, has_moved in zip(

@@ -14,7 +14,7 @@ from scipy import special
 
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
 from mlgates.gates.fairness.rates import Floats, GroupRates, normal
-from mlgates.stats import proportions
+from mlgates.stats import proportions, two_by_two
 from mlgates.verdict import ROUNDING, Limit
 
 Ints = npt.NDArray[np.intp]
@@ -232,9 +232,9 @@ def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> flo
             trials = max(round(n1), 1), max(round(n2), 1)
             hits = round(v1 * trials[0]), round(v2 * trials[1])
             rare = min(sum(hits), sum(trials) - sum(hits))
-            if min(trials) * rare < proportions.THIN * sum(trials):
+            if min(trials) * rare < two_by_two.THIN * sum(trials):
                 exact += 1
-                fisher = proportions.two_proportions_pvalue(hits[0], trials[0], hits[1], trials[1])
+                fisher = two_by_two.two_proportions_pvalue(hits[0], trials[0], hits[1], trials[1])
                 p_value = max(p_value, fisher)
         best = min(best, p_value)
     return best
