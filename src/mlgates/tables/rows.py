@@ -7,7 +7,7 @@ import copy
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables.columns import in_memory
 from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_of_columns
 from mlgates.tables.objects import is_missing
+from mlgates.tables.retyping import Target, retyped
 from mlgates.tables.source import Source, as_source, collected
 
 __all__ = ["UNSEEN", "Rows", "rows_like", "run_query", "take_rows"]
@@ -28,6 +29,18 @@ EXTRA = "mlgates: an extra column"
 _WITH_ROWS = frozenset(
     {"pandas", "pandas column", "polars", "polars column", "arrow", "arrow column", "sequence"}
 )
+
+
+class Converted(NamedTuple):
+    """Rows in which a column has another type.
+
+    `what` names the column and both types. `rounded` has the same values in the type that the
+    column had; it is None if these are the values of the original rows.
+    """
+
+    what: str
+    rows: Any
+    rounded: Any
 
 
 class Rows:
@@ -131,24 +144,11 @@ class Rows:
         """
         if not self._keys:
             return None
-        key, kind, value = self._keys[i], self._kind, self._cells
+        kind, value = self._kind, self._cells
         with suppress(TypeError, ValueError, pa.ArrowException):
             cells = _constant_like(self._column(i), cell)
-            if kind == "sequence":
-                return type(value)(_with_cell(row, key, cell) for row in value)
-            if kind == "mapping":
-                return {**value, key: cells}
-            if kind == "pandas":
-                rows = self.copy()
-                rows.isetitem(i, cells)
-                return rows
-            if kind == "polars":
-                return self._like(value.with_columns(cells.alias(key)))
-            if kind == "arrow":
-                arrays = [cells if j == i else array for j, array in enumerate(value.columns)]
-                return type(value).from_arrays(arrays, names=self._keys)
-            if self.named:
-                return _structured(type(value), {**{k: value[k] for k in self._keys}, key: cells})
+            if kind == "sequence" or self.named:
+                return self.with_column(i, cells)
             if cells.dtype.kind in "OU" and cells.dtype.kind != value.dtype.kind:
                 return None  # all columns would become texts or objects
             # Integers become floats, as in an array with a missing value. The type of texts becomes
@@ -196,46 +196,46 @@ class Rows:
         at = [*range(len(self._keys)), 0]
         return value.tocsc()[:, at].asformat(value.format) if kind == "sparse" else value[:, at]
 
-    def as_texts(self, i: int) -> Any:
-        """Return a copy in which the numbers of column number `i` are texts, such as "0.5".
+    def converted(self, i: int, target: Target) -> Converted | None:
+        """Return a copy in which column number `i` has another type.
 
-        In an array, all columns become texts. The result is None if the column has no numbers.
+        All columns of an array without names are converted together. The result is None if the
+        column can't have this type, see `mlgates.tables.retyping.retyped`.
         """
-        kind, value = self._kind, self._cells
-        if kind == "sparse":
+        whole = self._kind == "numpy" and not self.named
+        if self._kind == "sparse" or (whole and i):
             return None
-        by_number = kind == "numpy" and not self.named
-        cells = value if by_number else self._column(i)
-        # The items of a list can be lists of different lengths, which numpy can't convert to an
-        # array.
-        items = (
-            list(cells) if isinstance(cells, list | tuple) else np.asarray(cells).ravel().tolist()
+        found = retyped(self._cells if whole else self._column(i), target)
+        if found is None:
+            return None
+        title = "the array" if whole else f"column `{self._keys[i]}`"
+        parts = (found.cells, found.rounded)
+        rows, rounded = (
+            cells if whole or cells is None else self.with_column(i, cells) for cells in parts
         )
-        known = [cell for cell in items if not is_missing(cell)]
-        if not known or not all(type(cell) in (int, float) for cell in known):
-            return None
-        if by_number:
-            return value.astype(str)
-        key = self._keys[i]
-        texts = [None if is_missing(cell) else str(cell) for cell in items]
+        return Converted(f"{title} ({found.before}) as {found.after}", rows, rounded)
+
+    def with_column(self, i: int, cells: Any) -> Any:
+        """Return a copy in which column number `i` has other values, also of another type.
+
+        The columns must have names or be those of a list.
+        """
+        key, kind, value = self._keys[i], self._kind, self._cells
         if kind == "sequence":
-            pairs = zip(value, texts, strict=True)
-            return type(value)(_with_cell(row, key, text) for row, text in pairs)
+            pairs = zip(value, cells, strict=True)
+            return type(value)(_with_cell(row, key, cell) for row, cell in pairs)
         if kind == "mapping":
-            return {**value, key: texts}
+            return {**value, key: cells}
         if kind == "pandas":
             rows = self.copy()
-            rows.isetitem(i, texts)
+            rows.isetitem(i, cells)
             return rows
         if kind == "polars":
-            column = type(value[key])(key, texts)
-            return self._like(value.with_columns(column))
+            return self._like(value.with_columns(cells.alias(key)))
         if kind == "arrow":
-            arrays = [pa.array(texts, pa.string()) if j == i else a
-                      for j, a in enumerate(value.columns)]  # fmt: skip
+            arrays = [cells if j == i else array for j, array in enumerate(value.columns)]
             return type(value).from_arrays(arrays, names=self._keys)
-        columns = {k: value[k] for k in self._keys}
-        return _structured(type(value), {**columns, key: np.array(texts, str)})
+        return _structured(type(value), {**{k: value[k] for k in self._keys}, key: cells})
 
     def reordered(self, order: Sequence[int]) -> Any:
         """Return the rows with their columns in another order.

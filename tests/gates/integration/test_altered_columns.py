@@ -46,7 +46,6 @@ def check_of(model, subject, declared, X=None):
     [
         ("missing_column", "rows without one of their columns"),
         ("extra_column", "rows with one more column"),
-        ("changed_dtype", "rows with numbers as texts"),
     ],
 )
 def test_refusals_and_answers(subject, what):
@@ -109,13 +108,121 @@ def test_what_can_not_be_altered_is_not_tested():
     def model(X):
         return np.arange(len(X))
 
-    for subject, what in (
-        ("missing_column", "rows without one of their columns"),
-        ("changed_dtype", "rows with numbers as texts"),
+    for subject, why in (
+        ("missing_column", "the rows can't be given with rows without one of their columns"),
+        ("changed_dtype", "no column can be given as text"),
     ):
         check = check_of(model, subject, "either", X)
         assert str(check.verdict) == "inconclusive"
-        assert f"the rows can't be given with {what}" in check.reason
+        assert why in check.reason
+
+
+TYPES = pd.DataFrame(
+    {
+        "age": [30, 41, 52],
+        "income": [0.1, 1.5, np.nan],
+        "member": [True, False, True],
+        "town": pd.Categorical(["Ulm", "Bonn", "Ulm"]),
+        "since": pd.to_datetime(["2026-01-31", "2026-02-01", "2026-03-01"]),
+        "name": ["a", "b", "c"],
+    }
+)
+
+
+def types_of(model, declared, X=TYPES):
+    result = mg.Integration(**QUIET, changed_dtype=declared).run(model=model, X=X)
+    return {c.metric: c for c in result.checks if c.subject == "changed_dtype"}
+
+
+@pytest.mark.parametrize(
+    ("target", "column", "what"),
+    [
+        ("text", "age", "column `age` (int64) as text"),
+        ("text", "income", "column `income` (float64) as text"),
+        ("text", "member", "column `member` (bool) as text"),
+        ("text", "town", "column `town` (category) as text"),
+        ("text", "since", f"column `since` ({TYPES['since'].dtype}) as text"),
+        ("float", "age", "column `age` (int64) as float64"),
+        ("float32", "income", "column `income` (float64) as float32"),
+        ("int", "member", "column `member` (bool) as int64"),
+    ],
+)
+def test_each_change_of_a_type_names_its_column_and_both_types(target, column, what):
+    dtype = TYPES[column].dtype
+
+    def strict_about_one(X):
+        if X[column].dtype != dtype:
+            msg = "another type"
+            raise TypeError(msg)
+        return np.arange(len(X))
+
+    def wrong(X):
+        return np.arange(len(X)) + (X[column].dtype != dtype)
+
+    X = TYPES[[column]]
+    check = types_of(strict_about_one, {target: "refuse"}, X)[target]
+    assert (check.verdict, check.reason) == (
+        "pass",
+        f"{what} is refused (TypeError: another type)",
+    )
+    check = types_of(strict_about_one, {target: "answer"}, X)[target]
+    assert (check.verdict, check.value) == ("fail", 3)
+    assert check.reason == f"{what} is refused (TypeError: another type); expected an answer"
+    for declared in ("answer", "refuse", "either"):
+        check = types_of(wrong, {target: declared}, X)[target]
+        assert check.verdict == "fail"
+        assert f"got another answer with {what}, without an exception" in check.reason
+
+
+def test_floats_of_32_bits_are_compared_with_the_rounded_floats_of_64_bits():
+    def is_a_tenth(X):
+        return (X["x"].to_numpy().astype(float) == 0.1).astype(int)
+
+    X = pd.DataFrame({"x": [0.1, 0.5, 1.5]})
+    check = types_of(is_a_tenth, {"float32": "answer"}, X)["float32"]
+    assert (check.verdict, check.reason) == (
+        "pass",
+        "column `x` (float64) as float32 changed no answer",
+    )
+
+
+def test_one_behaviour_is_declared_for_all_types():
+    def model(X):
+        return np.arange(len(X))
+
+    checks = types_of(model, "answer")
+    assert list(checks) == ["text", "float", "float32", "int"]
+    assert all(check.verdict == "pass" for check in checks.values())
+    assert checks["text"].reason == ("column `age` (int64) as text changed no answer (and 4 more)")
+    check = types_of(model, "refuse")["int"]
+    assert (check.verdict, check.reason) == (
+        "fail",
+        "column `member` (bool) as int64 changed no answer; expected a refusal",
+    )
+    assert types_of(model, {"float": "untried"}) == {}
+
+
+def test_a_declared_type_that_no_column_can_have_is_not_tested():
+    check = types_of(lambda X: np.arange(len(X)), {"int": "answer"}, TYPES[["age"]])["int"]
+    assert check.verdict == "inconclusive"
+    assert "no column can be given as int" in check.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"flot": "answer"}, "mapping from types .*; did you mean 'float' or 'float32'?"),
+        ({}, "mapping from types"),
+        (
+            {"float": "answered"},
+            r"`changed_dtype\['float'\]` must be one of .*did you mean 'answer'",
+        ),
+        ("answered", "`changed_dtype` must be one of .*did you mean 'answer'"),
+    ],
+)
+def test_wrong_types_and_behaviours_are_refused(given, message):
+    with pytest.raises(mg.OptionError, match=message):
+        mg.Integration(changed_dtype=given)
 
 
 def test_by_default_nothing_is_altered():
@@ -141,6 +248,13 @@ def cells(table):
     return [list(row) for row in rows]
 
 
+def column_cells(table, i):
+    """Return the cells of a column, which keep their type in a table of several types."""
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[:, i].tolist()
+    return [row[i] for row in cells(table)]
+
+
 STRUCTURED = np.array([(1, 0.5), (2, 1.5), (3, 2.5)], dtype=[("a", "i8"), ("b", "f8")])
 
 
@@ -156,19 +270,52 @@ def test_any_table_can_be_altered(table):
     before = cells(table)
     assert cells(rows.without(0)) == [[0.5], [1.5], [2.5]]
     assert cells(rows.extended()) == [[1, 0.5, 1], [2, 1.5, 2], [3, 2.5, 3]]
-    texts = cells(rows.as_texts(1))
+    texts = cells(
+        rows.converted(0 if isinstance(table, np.ndarray) and not rows.named else 1, "text").rows
+    )
     assert [row[1] for row in texts] == ["0.5", "1.5", "2.5"]
     assert cells(table) == before
     if rows.named:
         assert rows_like(rows.extended()).names == ("a", "b", EXTRA)
 
 
-def test_texts_have_no_numbers():
-    rows = rows_like(pd.DataFrame({"t": ["x"], "flag": [True], "gap": [np.nan]}))
-    assert [rows.as_texts(i) for i in range(3)] == [None] * 3
-    with_gap = rows_like(pd.DataFrame({"x": [1.5, np.nan]})).as_texts(0)
+def test_columns_without_numbers_or_exact_values_are_not_converted():
+    rows = rows_like(pd.DataFrame({"t": ["x"], "gap": [np.nan], "large": [2**53 + 1]}))
+    assert [rows.converted(i, "text") for i in range(2)] == [None] * 2
+    assert rows.converted(2, "float") is None
+    assert rows_like(pd.DataFrame({"x": [1e300]})).converted(0, "float32") is None
+    assert rows_like(pd.DataFrame({"x": [True, None]})).converted(0, "int") is None
+    with_gap = rows_like(pd.DataFrame({"x": [1.5, np.nan]})).converted(0, "text").rows
     assert with_gap["x"].tolist()[0] == "1.5"
     assert with_gap["x"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("target", ["text", "float", "float32", "int"])
+@pytest.mark.parametrize("table", [
+    pd.DataFrame({"i": [1, 2], "f": [0.1, 2], "b": [True, False]}),
+    pl.DataFrame({"i": [1, 2], "f": [0.1, 2], "b": [True, False]}),
+    pa.table({"i": [1, 2], "f": [0.1, 2], "b": [True, False]}),
+    {"i": [1, 2], "f": np.array([0.1, 2]), "b": [True, False]},
+    np.array([(1, 0.1, True), (2, 2, False)], dtype=[("i", "i8"), ("f", "f8"), ("b", "?")]),
+    [{"i": 1, "f": 0.1, "b": True}, {"i": 2, "f": 2.0, "b": False}],
+], ids=["pandas", "polars", "arrow", "dict", "structured", "records"])  # fmt: skip
+def test_each_container_converts_the_same_columns(table, target):
+    rows, before = rows_like(table), cells(table)
+    found = [rows.converted(i, target) for i in range(3)]
+    expected = {"text": "ifb", "float": "i", "float32": "f", "int": "b"}[target]
+    assert [name for name, each in zip("ifb", found, strict=True) if each] == list(expected)
+    for i, each in enumerate(found):
+        if each is not None:
+            values = column_cells(each.rows, i)
+            wanted = [row[i] for row in before]
+            if target == "float32":
+                assert values == np.float32(wanted).tolist()
+                assert column_cells(each.rounded, i) == values
+            else:
+                assert values == [str(w) if target == "text" else w for w in wanted]
+            kind = {"text": str, "int": int | np.integer}.get(target, float | np.floating)
+            assert all(isinstance(value, kind) for value in values)
+    assert cells(table) == before
 
 
 # the most probable class

@@ -1,9 +1,9 @@
 """Integration: check that a model or an application answers calls as its callers expect."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from mlgates.options import Duration, seconds
 from mlgates.progress import Progress, show_progress
 from mlgates.runtime.calls import Job, Reply
 from mlgates.runtime.process import Serve, by_name, served
+from mlgates.tables.retyping import TARGETS, Target
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
 
@@ -25,7 +26,7 @@ __all__ = ["Integration"]
 
 _OWNER = "Integration"
 _BEHAVIOURS = ("either", "answer", "refuse", "untried")
-_ALTERED = ("missing_column", "extra_column", "changed_dtype")
+_ALTERED = ("missing_column", "extra_column")
 _NAMED = "two functions, `save` and `load`, or their names as 'module:function'"
 
 
@@ -63,11 +64,16 @@ class Integration(Gate):
         finite answer per row is expected; for columns in another order, the same answer. "refuse":
         an exception with a message is expected. "either": both are allowed. "untried": the test is
         left out.
-    missing_column, extra_column, changed_dtype : {"untried", "either", "answer", "refuse"}
+    missing_column, extra_column : {"untried", "either", "answer", "refuse"}
         Expected behaviour for rows without one of their columns (up to 32 columns are left out, one
-        after another), with an additional column, and with the numbers of a column given as texts
-        (of an array, all numbers). "answer": the same answer as before is expected. The other
-        values are as above.
+        after another), and with an additional column. "answer": the same answer as before is
+        expected. The other values are as above.
+    changed_dtype : {"untried", "either", "answer", "refuse"} or mapping
+        Expected behaviour for the same values in another type, column by column (of an array, all
+        columns together). ``{"text": "refuse", "float": "answer"}`` declares it for single types:
+        "text" (numbers, bools, times and categories as texts), "float" (whole numbers as floats),
+        "float32" (floats of 64 bits, rounded, as floats of 32 bits) and "int" (bools as 0 and 1).
+        Types that are not in the mapping are left out.
     predict_is_argmax : bool
         Whether ``predict`` must return the class with the largest probability. Leave it False for a
         model that predicts by its own threshold.
@@ -140,7 +146,9 @@ class Integration(Gate):
     column_order: Behaviour = "either"
     missing_column: Behaviour = "untried"
     extra_column: Behaviour = "untried"
-    changed_dtype: Behaviour = "untried"
+    changed_dtype: Behaviour | Mapping[str, Behaviour] | tuple[tuple[str, Behaviour], ...] = field(
+        default="untried", metadata={"mapping": True}
+    )
     predict_is_argmax: bool = False
     round_trip: tuple[str | Callable[..., Any], str | Callable[..., Any]] | None = None
     timeout: Duration | None = None
@@ -153,6 +161,7 @@ class Integration(Gate):
         self._set("rtol", options.number(_OWNER, "rtol", self.rtol, at_least=0, at_most=1))
         for option in ("empty", "missing", "unseen", "column_order", *_ALTERED):
             options.choice(_OWNER, option, getattr(self, option), _BEHAVIOURS)
+        self._convert("changed_dtype", _by_target)
         if self.round_trip is not None:
             self._set("round_trip", _function_names(self.round_trip))
         if self.timeout is not None:
@@ -234,6 +243,7 @@ class Integration(Gate):
             for subject in _ALTERED:
                 altered, declared = test.altered_columns, getattr(self, subject)
                 yield from check(subject, "behaviour", altered, caller, subject, declared, rtol)
+            yield from self._type_checks(caller)
             if self.predict_is_argmax:
                 yield from check("predict_is_argmax", "labels", test.argmax, caller, classes or ())
             if "golden_pred" in evidence and "application" not in evidence:
@@ -250,6 +260,19 @@ class Integration(Gate):
             if self.pure:
                 yield from check("pure", "memory", test.memory, caller)
                 yield from _purity_checks(caller)
+
+    def _type_checks(self, caller: ModelCaller) -> Iterator[Check]:
+        """Yield a check for each type to which columns are converted."""
+        declared = self.changed_dtype
+        pairs = [(target, declared) for target in TARGETS]
+        if isinstance(declared, tuple):
+            pairs = list(declared)  # type: ignore[arg-type]
+        for target, behaviour in cast("list[tuple[Target, Behaviour]]", pairs):
+            asked = caller, target, behaviour, self.rtol
+            required = target == "text" or isinstance(declared, tuple)
+            yield from run_test(
+                "changed_dtype", target, test.changed_types, *asked, required=required
+            )
 
     def _application_checks(self, caller: ApplicationCaller) -> Iterator[Check]:
         rtol, check = self.rtol, run_test
@@ -311,6 +334,24 @@ def _classes(model: object) -> tuple[object, ...] | None:
         classes = np.asarray(getattr(model, "classes_", None))
         return tuple(classes.tolist()) if classes.ndim == 1 and len(classes) else None
     return None
+
+
+def _by_target(owner: str, option: str, given: Any) -> str | tuple[tuple[str, str], ...]:
+    """Return the expected behaviour for all types of columns, or pairs of a type and behaviour."""
+    if not isinstance(given, Mapping | tuple):
+        return options.choice(owner, option, given, _BEHAVIOURS)
+    allowed = f"a behaviour, or a mapping from types ({', '.join(TARGETS)}) to behaviours"
+    pairs = options.mapping(owner, option, given, allowed)
+    for target in pairs:
+        if target not in TARGETS:
+            near = options.did_you_mean(target, TARGETS)
+            raise options.refuse(owner, option, allowed, given, near)
+    if not pairs:
+        raise options.refuse(owner, option, allowed, given)
+    return tuple(
+        (target, options.choice(owner, f"{option}[{target!r}]", each, _BEHAVIOURS))
+        for target, each in pairs.items()
+    )
 
 
 def _function_names(given: Any) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from mlgates.runtime.calls import Job, Method, Reply
 from mlgates.runtime.process import START, Stored, by_name, served
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.containers import kind_of
+from mlgates.tables.retyping import Target
 from mlgates.tables.rows import UNSEEN, rows_like
 
 Behaviour = Literal["either", "answer", "refuse", "untried"]
@@ -42,7 +43,6 @@ _INPUTS = {
 _ALTERED = {
     "missing_column": "rows without one of their columns",
     "extra_column": "rows with one more column",
-    "changed_dtype": "rows with numbers as texts",
 }
 #: most columns in which a missing value, or an unseen category, is tested
 _COLUMNS = 32
@@ -476,20 +476,17 @@ def altered_columns(
     """Test that altered columns change no answer, or are refused, as `declared`.
 
     `subject` is the alteration. "missing_column": one column after another is left out.
-    "changed_dtype": the numbers of one column after another are given as texts. "extra_column": a
-    column is added.
+    "extra_column": a column is added.
     """
     if declared == "untried":
         return None
     table, what, tables = caller.table, _ALTERED[subject], list[Any]()
     caller.need(1)
-    columns = sample_positions(len(table.names), _COLUMNS).tolist()
     if subject == "extra_column" and table.names:
         tables = [table.extended()]
     elif subject == "missing_column" and len(table.names) > 1:
+        columns = sample_positions(len(table.names), _COLUMNS).tolist()
         tables = [table.without(i) for i in columns]
-    elif subject == "changed_dtype":
-        tables = [each for i in columns if (each := table.as_texts(i)) is not None]
     if not tables:
         msg = f"the rows can't be given with {what}"
         raise NotTestedError(msg)
@@ -535,6 +532,66 @@ def _altered(  # noqa: PLR0917
     if declared == "refuse":
         return Outcome(f"{text}; expected a refusal", n, n)
     return Outcome(text, 0, n)
+
+
+def changed_types(
+    caller: ModelCaller, target: Target, declared: Behaviour, rtol: float, *, required: bool
+) -> Outcome | None:
+    """Test that columns of another type change no answer, or are refused, as `declared`.
+
+    The columns that can have the type `target` are converted one after another. The answers are
+    compared with those for the same values in the type that the column had. If there is no such
+    column, the result is None, or with `required` the property counts as not tested.
+    """
+    if declared == "untried":
+        return None
+    caller.need(1)
+    table = caller.table
+    columns = sample_positions(len(table.names), _COLUMNS).tolist()
+    tried = [each for i in columns if (each := table.converted(i, target)) is not None]
+    if not tried and required:
+        msg = f"no column can be given as {target}"
+        raise NotTestedError(msg)
+    if not tried:
+        return None
+    answered, refusals = list[str](), list[str]()
+    for what, rows, rounded in tried:
+        for method in caller.methods:
+            expected = caller.first_answer(method)
+            if rounded is not None:
+                before = caller.call(method, rounded)
+                if before.kind != "answer":
+                    caller.fail(method, before, "rounded numbers")
+                expected = before.answer
+            reply = caller.call(method, rows)
+            if reply.kind == "raised":
+                refused = f"{what} is refused ({_shortened(reply)})"
+                if declared == "answer" or not reply.explained:
+                    why = "expected an answer"
+                    why = why if declared == "answer" else _unexplained("changed_dtype")
+                    return Outcome(f"{refused}; {why}", caller.n, caller.n)
+                refusals.append(refused)
+                break
+            if reply.kind != "answer":
+                caller.fail(method, reply, what)
+            differences = caller.differences(rtol)
+            wrong = differences.rows(expected, reply.answer)
+            if wrong.any():
+                bad = f"got another answer with {what}, without an exception"
+                bad += differences.described("answer")
+                return row_outcome(wrong, caller.positions, "", bad)
+        else:
+            answered.append(what)
+    refused, changed = map(_first_of, (refusals, [f"{w} changed no answer" for w in answered]))
+    if answered and declared == "refuse":
+        return Outcome(f"{changed}; expected a refusal", caller.n, caller.n)
+    return Outcome("; ".join(filter(None, [changed, refused])), 0, caller.n)
+
+
+def _first_of(texts: list[str]) -> str:
+    """Return the first text, and how many more there are; "" if there are none."""
+    more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+    return f"{texts[0]}{more}" if texts else ""
 
 
 def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
