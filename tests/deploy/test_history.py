@@ -93,9 +93,7 @@ def test_a_torn_line_is_skipped_and_nothing_else_is_lost(history, cut):
     added = report(7)
     found.append(added, at=day(7))
     if cut > 1:  # else only the end of the line was missing
-        with pytest.warns(
-            UserWarning, match="line 3 is torn .only partly written. and was skipped"
-        ):
+        with pytest.warns(UserWarning, match="line 3 is incomplete and was skipped"):
             assert len(found) == 3
         assert found.skipped == (3,)
     else:
@@ -103,7 +101,7 @@ def test_a_torn_line_is_skipped_and_nothing_else_is_lost(history, cut):
     assert found[-1] == added
     found.to_html(history.path.with_suffix(".html"))
     page = history.path.with_suffix(".html").read_text()
-    assert ("1 torn line skipped: 3" in page) == (cut > 1)
+    assert ("1 incomplete line skipped: 3" in page) == (cut > 1)
 
 
 def test_only_new_lines_are_read(history, monkeypatch):

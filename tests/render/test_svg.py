@@ -72,10 +72,10 @@ def test_drift_has_a_figure_per_column_worst_first():
     assert type(age) is Cells
     assert [tuple(cell) for cell in age.cells] == CELLS
     assert age.description == (
-        "Shares of 4 cells in the reference and in the data; "
+        "Shares of 4 bins or categories in the reference and in the data; "
         "3 changed significantly: x <= 27, 40 < x <= 52, 52 < x."
     )
-    assert age.head == ("cell", "reference", "data", "")
+    assert age.head == ("bin or category", "reference", "data", "")
     assert age.rows[0] == ("x <= 27", "10 %", "3.1 %", "moved")
     signs = [shape.text for shape in with_shapes(age, "text", "mg-sign")]
     assert signs == ["▼", "▼", "▲"]

@@ -219,7 +219,7 @@ class History:
         self._times = tuple(sorted(self._reports))
         for number in self._broken[before:]:
             warnings.warn(
-                f"{self._path}: line {number} is torn (only partly written) and was skipped",
+                f"{self._path}: line {number} is incomplete and was skipped",
                 stacklevel=3,
             )
 

@@ -303,8 +303,11 @@ def _distributions(check: Check) -> Cells | None:
     )
     return Cells(
         title=visible(title(check)),
-        description=f"Shares of {len(shown)} cells in the reference and in the data; {changes}.",
-        head=("cell", "reference", "data", ""),
+        description=(
+            f"Shares of {len(shown)} bins or categories in the reference and in the data; "
+            f"{changes}."
+        ),
+        head=("bin or category", "reference", "data", ""),
         rows=[
             (label, *(format_number(share, "share") for share in shares), "moved" * moved)
             for label, *shares, moved in shown
@@ -499,7 +502,7 @@ def _looks(check: Check) -> Trend | None:
     clipped = cut != points
     return Trend(
         title=f"{visible(title(check))}: {clean(check.metric)}",
-        description=f"The value with its interval after each of {len(points)} looks.",
+        description=f"The value and its interval after each of {len(points)} looks at the traffic.",
         head=("look", "value", "interval"),
         rows=rows,
         note=f"cut off at {format_number(most)}" if clipped else "",

@@ -87,7 +87,7 @@ def _facts(written: Sequence[str], reports: Sequence[Report], skipped: Sequence[
     facts.append(f"{passed:,} of them passed")
     if skipped:
         lines = ", ".join(map(str, skipped[:10]))
-        facts.append(f"{rows.number_of(len(skipped), 'torn line')} skipped: {lines}")
+        facts.append(f"{rows.number_of(len(skipped), 'incomplete line')} skipped: {lines}")
     return facts
 
 
