@@ -1,7 +1,11 @@
 """Reproducibility: what differs between two trainings, by how much, and what is not fixed."""
 
+import json
 import os
 import random
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -276,6 +280,89 @@ def test_what_another_process_may_change_is_noted(monkeypatch, variables, note):
     assert result.reason == (
         f"`predict` gave the same answers to all 6 rows after both trainings{note}"
     )
+
+
+#: Trains on the order of a set of texts, and prints the weights and what the gate says.
+BY_HASH_ORDER = """
+import json
+import numpy as np
+import mlgates as mg
+
+def fit():
+    order = [int(name[1:]) for name in {f"f{i}" for i in range(20)}]
+    return lambda X: X @ np.array(order, float)
+
+result = mg.Reproducibility().run(fit=fit, X=np.eye(20))
+print(json.dumps([fit()(np.eye(20)).tolist(), str(result.verdict), result.note]))
+"""
+
+
+def trained_by_hash_order(**variables):
+    """Return the weights, the verdict and the note of a process with these variables."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONHASHSEED"}
+    done = subprocess.run(
+        [sys.executable, "-c", BY_HASH_ORDER],
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_a_training_by_hash_order_is_reproducible_where_the_note_is_empty():
+    fixed = [trained_by_hash_order(PYTHONHASHSEED="1") for _ in range(2)]
+    assert fixed[0] == fixed[1] == [fixed[0][0], "pass", ""]
+    assert trained_by_hash_order(PYTHONHASHSEED="2")[0] != fixed[0][0]
+    # without the variable two processes differ, which the note of each of them says
+    free = [trained_by_hash_order() for _ in range(2)]
+    assert free[0][0] != free[1][0]
+    text = "not fixed for another process: the hash order of texts (PYTHONHASHSEED is not set)"
+    assert [each[1:] for each in free] == [["pass", text]] * 2
+
+
+def in_threads(parts, combined):
+    """Return a `fit` of two threads, which end in another order in every second training."""
+    trainings = []
+
+    def fit():
+        order = [0, 1] if len(trainings) % 2 else [1, 0]
+        trainings.append(order)
+        done, ended = list[float](), [threading.Event(), threading.Event()]
+
+        def work(i):
+            if order.index(i):
+                ended[1 - i].wait()
+            done.append(parts[i])
+            ended[i].set()
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return linear([combined(done), 1.0])
+
+    return fit
+
+
+def test_a_sum_in_the_order_of_threads_is_a_difference_as_small_as_rounding():
+    fit = in_threads([0.1, 0.2], lambda parts: 0.3 + parts[0] + parts[1])
+    (check,) = run(fit).checks
+    assert check.verdict is F
+    assert 0 < check.details["relative_difference"] < 1e-12
+    assert check.hint == (
+        "differences as small as these come from sums in another order, as threads make them: use "
+        "one thread (OMP_NUM_THREADS=1), or allow them by `rtol`"
+    )
+    assert run(fit, rtol=1e-9).verdict is P
+
+
+def test_a_training_that_keeps_what_the_last_thread_found_fails():
+    (check,) = run(in_threads([1.0, 2.0], lambda parts: parts[-1])).checks
+    assert (check.verdict, check.value) == (F, 6 - 1)  # the first row has a 0
+    assert check.hint.endswith("training data that it changes, and threads")
 
 
 # what is no training, and no answer
