@@ -91,7 +91,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     kind = type(error).__name__
     _LOG.debug("%s; reports show it without values", kind, exc_info=error)
     message = other = ""
-    with suppress_errors():  # an exception whose text raises
+    with suppress_errors():  # `str(error)` may raise
         message = " ".join(str(error)[:_READ].split())
     cause = error.__cause__
     with suppress_errors():
@@ -112,7 +112,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}..."
     origin: BaseException | None = error
-    with suppress_errors():  # an exception whose text raises
+    with suppress_errors():  # `str(error)` may raise
         for _ in range(_DEEPEST):  # pandas wraps numpy's error in its own
             if isinstance(origin, ValueError) and "read-only" in str(origin)[:_READ]:
                 return message if _READ_ONLY in message else message + _READ_ONLY

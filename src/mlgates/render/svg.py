@@ -24,14 +24,14 @@ from mlgates.verdict import format_number
 
 WIDTH = 480
 _NAMES = 172  # right end of names
-_LEFT, _RIGHT = 180, 352  # of bars and intervals
+_LEFT, _RIGHT = 180, 352  # horizontal range of bars and intervals
 _NUMBERS = 360  # left end of signs and numbers
 _ROW = 18
 _TOP = 8
 _LABEL = 14  # height of a label above the rows
-_LETTERS = 29  # of a name
+_LETTERS = 29  # largest number of characters of a name
 _AXIS = 20
-_BEGIN, _END = 14, WIDTH - 14  # of a histogram
+_BEGIN, _END = 14, WIDTH - 14  # horizontal range of a histogram
 _HEAD, _TALL = 2 * _LABEL, 112
 _SQUARE = _RIGHT - _LEFT  # side of a reliability curve
 _INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a cell of numbers

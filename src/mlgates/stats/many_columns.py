@@ -1,9 +1,10 @@
-"""Distances and counts in quantile bins of many short columns at once.
+"""Compute the distances and the counts in bins of many short columns at once.
 
-A call of numpy takes about a microsecond even for few values. So the columns of a group are counted
-in one matrix of buckets, with a row for each column, and most calls process all columns. The
-results are exact, for the reasons that `mlgates.stats.buckets` describes. That module has one grid
-for each column, which suits long columns.
+A call of a numpy function takes about a microsecond even for few values. Columns are therefore
+combined into groups. The columns of a group are counted in one matrix of buckets, with one row for
+each column, so that most calls process all columns of the group. The results are exact, for the
+reasons that `mlgates.stats.buckets` describes. That module uses a separate grid of buckets for each
+column, which is better for long columns.
 """
 
 import math
@@ -19,29 +20,31 @@ from mlgates.stats.counting import Edges
 
 __all__ = ["Compared", "Pair", "compare_group", "fits", "groups_of"]
 
-#: Longer samples are compared one by one.
+#: Pairs with a longer sample than this are compared one by one.
 _LONGEST = 1 << 16
-#: Values of a group. They fit into the cache of a processor.
+#: Largest number of values in a group. They fit into the processor's cache.
 _GROUP = 1 << 17
-#: Columns of a group.
+#: Largest number of columns in a group.
 _MOST_COLUMNS = 64
-#: Values per bucket, on average. Quantiles alone depend on fewer buckets than distances do.
+#: Mean number of values per bucket, for distances, and if only quantiles are needed. Quantiles
+#: depend on fewer buckets than distances.
 _PER_BUCKET = 2
 _PER_BUCKET_OF_QUANTILES = 64
 _FEWEST_BUCKETS = 64
-#: Values of a sample that are looked at to choose its grid.
+#: Number of values of a sample from which its grid is chosen.
 _LOOKED_AT = 128
-#: A column has ties if more than one in so many of these values equals another one.
+#: A column is treated as having ties if more than one in this many of these values equals another
+#: value.
 _TIED = 16
 #: Doubles represent all integers up to this number.
 _WHOLE = 2**53
 
 
 class Pair(NamedTuple):
-    """A reference sample, and a sample to compare with it.
+    """A sample of the reference, and a sample to compare with it.
 
-    They are arrays of integers or floats without NaN, in any order. `current` is empty if only the
-    edges of bins of the reference are needed.
+    Both are arrays of integers or floats without NaN, in any order. `current` is empty if only the
+    edges of bins are needed.
     """
 
     reference: Values
@@ -49,7 +52,7 @@ class Pair(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """The results for one pair.
+    """The results of comparing the two samples of a `Pair`.
 
     Attributes
     ----------
@@ -66,7 +69,9 @@ class Compared(NamedTuple):
 
 
 def fits(pair: Pair) -> bool:
-    """Return whether a pair can be compared in a group: short, and exact as doubles.
+    """Return whether a pair of samples can be compared by `compare_group`.
+
+    Both samples must be short, and doubles must represent their values exactly.
 
     Examples
     --------
@@ -88,7 +93,10 @@ def fits(pair: Pair) -> bool:
 
 
 def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
-    """Yield the positions of the pairs of each group; a group fits into the cache."""
+    """Divide pairs into groups that fit into the processor's cache.
+
+    Yields the positions of the pairs of each group.
+    """
     group: list[int] = []
     total = 0
     for position, pair in enumerate(pairs):
@@ -103,16 +111,19 @@ def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
 
 
 class Scratch(threading.local):
-    """Working memory of each thread that groups use one after another.
+    """Working memory of a thread, which is used again for each group.
 
-    New memory takes more time than most operations on it.
+    To allocate new memory takes more time than most operations on it.
     """
 
     def __init__(self) -> None:
         self._arrays: dict[str, npt.NDArray[Any]] = {}
 
     def array(self, name: str, size: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
-        """Return an array of some size, which shares memory with earlier ones of the same name."""
+        """Return an array of `size` elements with undefined values.
+
+        The array shares memory with the arrays that were returned for the same `name` before.
+        """
         known = self._arrays.get(name)
         if known is None or len(known) < size:
             known = self._arrays[name] = np.empty(size, dtype)
@@ -120,9 +131,10 @@ class Scratch(threading.local):
 
 
 class _Side(NamedTuple):
-    """The samples of a group on one side, one after another in `values`, as doubles.
+    """The samples of one side (reference or current) of all pairs of a group, as doubles.
 
-    `lengths` and `starts` have their numbers of values and their positions, shape (columns, 1).
+    `values` has all samples, one after another. `lengths` and `starts` have the number of values of
+    each sample and the position of its first value, both of shape (columns, 1).
     """
 
     values: Floats
@@ -136,7 +148,7 @@ class _Side(NamedTuple):
         return cls(values, lengths, np.cumsum(lengths).reshape(-1, 1) - lengths)
 
     def looked_at(self, most: int) -> Floats:
-        """Return some values of each sample, evenly spaced, as a matrix."""
+        """Return `most` evenly spaced values of each sample, as a matrix with a row per sample."""
         return self.values.take(self.starts + np.arange(most) * self.lengths // most, mode="clip")
 
 
@@ -155,8 +167,8 @@ class _Grids(NamedTuple):
     def of(cls, *sides: _Side) -> tuple["_Grids", Mask]:
         """Return grids for the samples of both sides, and a mask of the columns that have ties.
 
-        A grid covers the range of the middle 98 % of the values, and the width of this range on
-        each side, as far as there are values.
+        The range of the middle 98 % of the values is extended by its width on each side, but not
+        beyond the smallest and the largest value. The grid covers the result.
         """
         few = [side.looked_at(min(_LOOKED_AT, int(side.lengths.max()))) for side in sides]
         looked_at = np.sort(np.concatenate(few, axis=1), axis=1)
@@ -170,19 +182,21 @@ class _Grids(NamedTuple):
             high = np.minimum(last, upper + (upper - lower))
             margin = (high - low) / 32
             start, scale = low - margin, (size - 2) / (high - low + 2 * margin)
-        # A range that is empty or infinite has one bucket per unit: the order is the same.
+        # If the range is empty or infinite, each bucket is one unit wide. The buckets still have
+        # the order of the values.
         usable = np.isfinite(start) & np.isfinite(scale)
         ties = np.count_nonzero(looked_at[:, 1:] == looked_at[:, :-1], axis=1)
         grids = cls(np.where(usable, start, 0.0), np.where(usable, scale, 1.0), size)
         return grids, ties * _TIED > looked_at.shape[1]
 
     def places(self, values: Floats, lengths: Counts, at: Floats, places: Counts) -> Counts:
-        """Return the bucket of each value of columns of some lengths, one after another.
+        """Return the number of the bucket of each value.
 
-        `at` and `places` are memory of the size of `values`; the results are in `places`.
-
-        The buckets of column ``i`` have the numbers ``i * size`` to ``(i + 1) * size - 1``. A
-        larger value of a column is never in a lower bucket, because rounding keeps the order.
+        `values` has the values of all columns, one column after another, and `lengths` has their
+        numbers of values. The buckets of column ``i`` have the numbers ``i * size`` to ``(i + 1) *
+        size - 1``. A larger value of a column is never in a lower bucket, because rounding keeps
+        the order. `at` and `places` are working memory of the size of `values`. The result is
+        stored in `places`.
         """
         base = np.arange(len(self.start))[:, None] * self.size
         arrays: list[Any] = [self.start, self.scale, base]
@@ -214,13 +228,13 @@ def _opened(
     ties: Mask,
     scratch: Scratch,
 ) -> tuple[Floats, list[Counts]]:
-    """Return the values in open buckets, sorted for each column, and how often each occurs.
+    """Return the values in some buckets, sorted for each column, and how often each value occurs.
 
-    The results are a matrix of values, whose rows are filled up with inf, and for each side a
-    matrix of counts. In columns with ties, a bucket of equal values is one item of its row;
-    elsewhere each value is an item.
-
-    `places` has the bucket of each value of a side, and `held` the number of values in each bucket.
+    `is_open` is a mask of these buckets. `places` has the bucket of each value of a side, and
+    `held` the number of values in each bucket. The first result is a matrix with one row per
+    column, whose rows are filled up with inf. The second is a list with a matrix of counts for each
+    side. In columns with ties, a bucket of equal values is one element of the row. In other
+    columns, each value is an element.
     """
     columns, size = is_open.shape
     taken = is_open.reshape(-1)
@@ -247,7 +261,7 @@ def _opened(
     values = np.full(columns * width, np.inf)
     counts = np.zeros((2, columns * width), np.int64)
     for (_, items, *own), row, start, length in zip(entries, row_of, starts, lengths, strict=True):
-        # Items of a row follow those of earlier entries.
+        # The elements of a row come after those of the earlier entries.
         first = np.arange(columns) * width + start - (np.cumsum(length) - length)
         at = np.arange(len(row)) + first[row]
         values[at] = items
@@ -261,11 +275,11 @@ def _opened(
 def compare_group(
     pairs: Sequence[Pair], bins: Iterable[int], scratch: Scratch | None = None
 ) -> list[Compared]:
-    """Return the Kolmogorov-Smirnov distance and the counts in quantile bins of some pairs.
+    """Return the Kolmogorov-Smirnov distance and the counts in bins for several pairs of samples.
 
-    All of them must fit, see `fits`. Results are exact, also with ties. `bins` has the numbers of
-    bins of about equal share that the reference is divided into. `scratch` is the working memory of
-    earlier groups.
+    `fits` must be True for each pair. The results are exact, even if values are tied. `bins` has
+    one or more numbers of bins. For each of them, the reference is divided at quantiles into this
+    number of bins of about equal size. `scratch` is the working memory of earlier groups.
 
     Examples
     --------
@@ -292,7 +306,8 @@ def compare_group(
     upto = np.cumsum(held[0], axis=1)
     difference = upto * m - np.cumsum(held[1], axis=1) * n
     best = np.abs(difference).max(axis=1, keepdims=True)
-    # Inside a bucket, F - G is at most F at its end minus G at its start, and the other way round.
+    # Within a bucket, F - G is at most F at its end minus G at its start, and G - F is at most G at
+    # its end minus F at its start. (F and G are the distribution functions of the samples.)
     is_open = (difference + held[1] * n > best) | (held[0] * m - difference > best)
     is_open[:, [0, -1]] = True
     # With `offsets`, each rank of a column is larger than all ranks of the columns before it.
@@ -307,7 +322,7 @@ def compare_group(
         np.cumsum(weight, axis=1) + np.cumsum(each * ~is_open, axis=1).take(bucket)
         for weight, each in zip(weights, held, strict=True)
     ]
-    # Of equal values, the last one has the right counts.
+    # If values are equal, the last one has the counts of all of them.
     is_last, is_first = np.ones((2, *values.shape), np.bool_)
     is_last[:, :-1] = is_first[:, 1:] = values[:, 1:] != values[:, :-1]
     gaps = np.abs(counts[0] * m - counts[1] * n) * is_last

@@ -1,6 +1,7 @@
 """Tail probabilities of the chi-square and the Kolmogorov distribution, without scipy.
 
-To import `scipy.special` takes longer than to compare two tables of 10,000 rows.
+These functions exist because importing `scipy.special` takes longer than comparing two tables of
+10,000 rows.
 """
 
 import math
@@ -13,9 +14,10 @@ from mlgates.stats.arrays import Floats
 
 __all__ = ["chi_square_sf", "kolmogorov_sf", "relative_entropy"]
 
-#: For more degrees of freedom, scipy is faster.
+#: Largest number of degrees of freedom for which the sum is computed here. Above it, scipy is
+#: faster.
 _MOST_TERMS = 1_000
-#: Where the two series of the Kolmogorov distribution converge equally fast.
+#: The two series of the Kolmogorov distribution converge equally fast at this value.
 _BETWEEN = 1.18
 _TERMS = 4
 
@@ -26,14 +28,14 @@ def chi_square_sf(statistic: float, freedom: int) -> float:
     Parameters
     ----------
     statistic : float
-        The value; the result is NaN for NaN.
+        The value. If it is NaN, the result is NaN.
     freedom : int
         Degrees of freedom, at least 1.
 
     Notes
     -----
-    For whole degrees of freedom the probability is a finite sum of positive terms, so it is exact
-    up to rounding even where it is tiny.
+    If the degrees of freedom are a whole number, the probability is a finite sum of positive terms.
+    So it is exact up to rounding, even if it is tiny.
 
     References
     ----------
@@ -62,9 +64,9 @@ def chi_square_sf(statistic: float, freedom: int) -> float:
 def kolmogorov_sf(x: float) -> float:
     """Return the probability that a variable with the Kolmogorov distribution is at least `x`.
 
-    It is the limit, for large samples, of the probability that ``sqrt(n * m / (n + m))`` times the
-    Kolmogorov-Smirnov distance of two samples of `n` and `m` values is at least `x`, if both have
-    one continuous distribution. The result is NaN for NaN.
+    ``sqrt(n * m / (n + m))`` times the Kolmogorov-Smirnov distance of two large samples has this
+    distribution if both samples are from one continuous distribution. `n` and `m` are the sizes of
+    the samples. The result is NaN if `x` is NaN.
 
     References
     ----------
@@ -87,9 +89,9 @@ def kolmogorov_sf(x: float) -> float:
 
 
 def relative_entropy(p: npt.NDArray[Any], q: npt.NDArray[np.floating]) -> Floats:
-    """Return ``p * log(p / q)`` for each item, and 0 where `p` is 0.
+    """Return ``p * log(p / q)`` for each element, and 0 where `p` is 0.
 
-    Items of `p` and `q` are at least 0, and `q` is positive where `p` is.
+    The elements of `p` and `q` are at least 0, and `q` is positive where `p` is.
 
     Examples
     --------

@@ -224,7 +224,7 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     check_names([*stored, *cells])
 
     def read(names: list[str]) -> Iterator[pa.Table]:
-        # A file yields no rows without a column of its own.
+        # Read at least one column of the file, because otherwise no rows would be returned.
         own = {name: stored[name] for name in names if name in stored} or dict(
             [*stored.items()][:1]
         )

@@ -18,7 +18,7 @@ from mlgates.errors import EvidenceError
 from mlgates.tables.field import Field, check_names, field_of, normalise
 from mlgates.tables.source import BATCH_BYTES, BATCH_ROWS, Source, at_least_one, joined, row_bytes
 
-#: bytes that are buffered of each column while a file is read
+#: Number of bytes of each column that are buffered while a file is read.
 _BUFFER_BYTES = 1 << 18
 _MAGIC = b"PAR1"
 #: Size of the shortest Parquet file in bytes: 4 at the start, 4 at the end, and 4 for the length of
@@ -350,7 +350,7 @@ def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
         if plan.rows > BATCH_ROWS or plan.largest > BATCH_BYTES:
             for table in _read(layout, columns, [group], plan.at_a_time, plan.packed):
                 yield from _unpacked(table, plan.packed, layout.schema)
-                del table  # so that it is not held while the next one is read
+                del table  # free its memory before the next one is read
         else:
             small.append(group)
             rows, size = rows + plan.rows, size + plan.largest

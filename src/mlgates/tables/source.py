@@ -426,7 +426,7 @@ def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.T
             check_unicode(f"column {name!r}", batch.column(name), rows)
         rows += len(batch)
         yield batch
-        del batch  # so that it is not held while the next one is read
+        del batch  # free its memory before the next one is read
 
 
 def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -449,7 +449,7 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             held, rows, size = [], 0, 0.0
         held.append(table)
         rows, size = rows + len(table), size + more
-        del table  # so that it is not held while the next one is read
+        del table  # free its memory before the next one is read
         if rows >= BATCH_ROWS or size >= BATCH_BYTES:  # nothing could be joined to it
             yield _concatenated(held)
             held, rows, size = [], 0, 0.0
@@ -502,6 +502,6 @@ def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> It
     for table in tables:
         is_empty = False
         yield table
-        del table  # so that it is not held while the next one is read
+        del table  # free its memory before the next one is read
     if is_empty:  # call `make` only if needed, because it loads pandas
         yield make()
