@@ -117,7 +117,7 @@ def regions() -> dict[tuple[str, str], str]:
             for module, names in public.items()
         ),
         ("README.md", "gates"): table(
-            ("gate", "what must hold"),
+            ("gate", "what it checks"),
             ((link(label, gate), gate.info.summary) for label, gate in gates.items()),
         ),
         (INDEX, "gates"): "\n".join(
@@ -135,7 +135,7 @@ def regions() -> dict[tuple[str, str], str]:
             ("name", "what it is"), ((f"`{each.name}`", each.summary) for each in NAMES.values())
         ),
         (EVIDENCE, "gates"): table(
-            ("gate", "needs", "makes use of"),
+            ("gate", "needs", "uses if given"),
             (
                 (
                     label,
@@ -146,11 +146,11 @@ def regions() -> dict[tuple[str, str], str]:
             ),
         ),
         ("docs/reference/verdicts.md", "rules"): table(
-            ("gate", "`decide_by`", "or", "fewest rows, by default"),
+            ("gate", "`decide_by`", "other values", "smallest number of rows, by default"),
             shared((label, (*rules(gate), gate.info.fewest_rows)) for label, gate in gates.items()),
         ),
         ("docs/reference/verdicts.md", "forgives"): table(
-            ("gate", 'what `"allow"` forgives'),
+            ("gate", 'checks that do not block a release with `"allow"`'),
             shared((label, (forgiven(gate),)) for label, gate in gates.items()),
         ),
         ("docs/howto/reading-a-report.md", "metrics"): table(

@@ -68,7 +68,7 @@ class GateInfo:
     #: How many rows are required by default.
     fewest_rows: str
     #: Which checks ``inconclusive="allow"`` allows.
-    forgives: str = "nothing: none of their checks is undecided by chance"
+    forgives: str = "none: no check of these gates is undecided by chance"
     #: The rule of `decide`, for gates without the option `decide_by`.
     rule: str = "estimate"
     #: Descriptions of the evidence, if `needs` and `optional_evidence` are not enough.

@@ -54,8 +54,8 @@ _DECLARED = (
     EvidenceName(
         "reference", "table", "the table to compare `data` with", "reference", aliases=("baseline",)
     ),
-    EvidenceName("X", "features", "the table of features given to the models"),
-    EvidenceName("y_true", "rows", "labels", aliases=("target", "y", "y_test")),
+    EvidenceName("X", "features", "the table of features that the models get"),
+    EvidenceName("y_true", "rows", "true labels or values", aliases=("target", "y", "y_test")),
     _predicted("y_pred", summary="predicted labels or values", aliases=("predictions",)),
     _predicted("y_score", summary="predicted scores", aliases=("y_prob", "y_proba")),
     _predicted_before("production_pred", summary=f"predicted labels or values {_OLD}"),
@@ -72,7 +72,12 @@ _DECLARED = (
         "one patient",
         aliases=("cluster", "cluster_id"),
     ),
-    EvidenceName("query_id", "rows", "the query of each ranked document", aliases=("qid",)),
+    EvidenceName(
+        "query_id",
+        "rows",
+        "the query to which each document of a ranking belongs",
+        aliases=("qid",),
+    ),
     EvidenceName(
         "sensitive_features",
         "rows",
@@ -83,29 +88,45 @@ _DECLARED = (
     EvidenceName("metric_frame", "frame", "a `MetricFrame` of fairlearn, for `Fairness`"),
     EvidenceName("pos_label", "free", "the label that counts as positive"),
     EvidenceName(
-        "classes", "free", "labels in the order of the columns of scores", aliases=("class_names",)
+        "classes",
+        "free",
+        "all labels, in the order of the columns of scores",
+        aliases=("class_names",),
     ),
-    EvidenceName("latencies", "log", "seconds of each request"),
-    _production("production_latencies", "log", f"seconds of each request {_OLD}"),
+    EvidenceName("latencies", "log", "seconds that each request took"),
+    _production(
+        "production_latencies", "log", "seconds that each request took with the model in production"
+    ),
     _golden("golden_X", "features", "rows with known predictions"),
     _golden("golden_pred", "rows", "the known predictions of `golden_X`"),
     _training("X_train", "features", "the table of features that the model was trained on"),
     _training("y_train", "rows", "labels of the rows of `X_train`"),
-    _training("train_pred", "rows", "predicted labels or values of these rows"),
-    _training("train_score", "rows", "predicted scores of these rows"),
-    EvidenceName("fit", "model", "a callable without arguments that trains and returns a model"),
+    _training("train_pred", "rows", "predicted labels or values of the rows of `X_train`"),
+    _training("train_score", "rows", "predicted scores of the rows of `X_train`"),
+    EvidenceName("fit", "model", "a function without arguments that trains and returns a model"),
     EvidenceName(
-        "application", "model", "a callable that takes a raw request and returns a response"
+        "application", "model", "a function that takes a raw request and returns a response"
     ),
-    EvidenceName("traffic", "counts", "a `Traffic`, or the path of its file"),
+    EvidenceName(
+        "traffic",
+        "counts",
+        "requests and events of two models: a `Traffic`, or the path of its file",
+    ),
     EvidenceName(
         "candidate_log",
         "table",
-        "requests that were also sent to the candidate, and its answers",
+        "the answers of a new model to copies of requests",
         aliases=("shadow_log",),
     ),
-    _production("production_log", "table", "the same requests, and the answers of production"),
-    EvidenceName("now", "moment", "a `datetime` with a time zone; by default the current time"),
+    _production(
+        "production_log", "table", "the answers of the model in production to the same requests"
+    ),
+    EvidenceName(
+        "now",
+        "moment",
+        "the time from which ages are computed, a `datetime` with a time zone; by default the "
+        "current time",
+    ),
 )
 NAMES = {each.name: each for each in _DECLARED}
 

@@ -178,14 +178,17 @@ class Canary(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"traffic"})
     info = GateInfo(
-        summary="events such as errors are hardly more frequent with a candidate in live traffic",
+        summary="events, such as errors, are not much more frequent with a new model that answers "
+        "a share of the requests",
         metrics={
             "`rate_ratio`": "rate of an event with the candidate, divided by that of production",
             "`rate`": "share of the candidate's requests in which the event happened",
-            "`e_value`": "evidence that the traffic is not split as stated; 1 is none",
+            "`e_value`": "evidence that the candidate did not get the stated share of the "
+            "requests; from 1,000 on, the gate is an ERROR",
         },
         fewest_rows="1,000 requests of each model (set by `min_requests`)",
-        forgives="a ratio that may be within or beyond the limit, because requests are too few",
+        forgives="a ratio of the rates for which there are too few requests to decide whether it "
+        "is within the limit",
         rule="its own, by e-values",
     )
     events: str | Iterable[str]

@@ -120,9 +120,9 @@ class Completeness(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="missing cells, also by slice; number of rows; expected values",
+        summary="the share of missing cells; the number of rows; that listed values occur",
         metrics={
-            "`missing`": "share of the cells",
+            "`missing`": "share of the cells that are missing",
             "`rows`": "number of rows",
             "`row_change`": "change of the number of rows, relative to the reference",
             "`expected`": "number of expected values that no row has",

@@ -111,12 +111,14 @@ class Freshness(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"now"})
     info = GateInfo(
-        summary="age of the newest timestamp; timestamps in the future; gaps; also by slice",
+        summary="the age of the newest timestamp; timestamps in the future; long gaps between "
+        "timestamps",
         metrics={
-            "`missing`": "share of the cells",
-            "`age`, `gap`": "a time",
-            "`future`": "number of timestamps",
-            "`fresh_share`": "share of the rows",
+            "`missing`": "share of the cells that are missing",
+            "`age`": "age of the newest timestamp",
+            "`gap`": "longest time between two consecutive timestamps",
+            "`future`": "number of timestamps in the future",
+            "`fresh_share`": "share of the rows that are recent enough",
         },
         fewest_rows="one value",
     )

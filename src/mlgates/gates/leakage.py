@@ -57,8 +57,8 @@ class Leakage(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
     info = GateInfo(
-        summary="rows of the data that are also in the reference",
-        metrics={"`leakage`": "share of the rows of the data"},
+        summary="no row of the data (test rows) is also in the reference (training rows)",
+        metrics={"`leakage`": "share of the rows of the data that are also in the reference"},
         fewest_rows="one row in each table",
     )
     columns: str | Iterable[str] | None = None

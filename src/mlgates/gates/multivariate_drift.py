@@ -149,8 +149,8 @@ class MultivariateDrift(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"clusters"})
     info = GateInfo(
-        summary="a classifier can't distinguish the rows from those of the reference",
-        metrics={"`roc_auc`": "area under the ROC curve; 0.5 if the classifier only guesses"},
+        summary="a classifier can't distinguish the rows of the data from those of the reference",
+        metrics={"`roc_auc`": "area under the ROC curve of the classifier; 0.5 if it only guesses"},
         fewest_rows="200 rows in each table (set by `min_samples`)",
         forgives="an area beyond the limit that is not significantly above 0.5",
     )

@@ -127,8 +127,8 @@ class Performance(MetricGate):
         }
     )
     info = GateInfo(
-        summary="a metric of the model is within a limit, on all rows or by slice",
-        metrics={"not repeated": "the metric that the gate is named after"},
+        summary="a metric of the model is within a limit, on all rows or in each slice",
+        metrics={"(only the value)": "the metric that the gate is named after"},
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",

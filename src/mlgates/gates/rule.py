@@ -83,9 +83,9 @@ class Rule(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="a condition on the columns of each row, also by slice",
-        metrics={"`rule`": "share of the rows"},
-        fewest_rows="one row with an answer, that is, true or false",
+        summary="a condition on the columns of each row, such as `start <= end`",
+        metrics={"`rule`": "share of the rows that break the condition"},
+        fewest_rows="one row for which the condition is true or false",
     )
     condition: str | Callable[..., object]
     _: KW_ONLY

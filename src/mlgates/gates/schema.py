@@ -329,10 +329,11 @@ class Schema(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="columns, types, ranges, sets, patterns, uniqueness",
+        summary="the columns of a table, their types, and rules for their values",
         metrics={
-            "`type`, `present`, `extra`, `order`": "number of violations (shown in words)",
-            "`missing`": "share of the cells",
+            "`type`, `present`, `extra`, `order`": "number of violations (the report shows words "
+            "instead)",
+            "`missing`": "share of the cells that are missing",
             "`range`, `isin`, `matches`, `unique`, `infinite`": "share of the values that break "
             "the rule",
             "`rows`": "number of rows",

@@ -53,8 +53,8 @@ class Unique(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="rows that repeat the key of an earlier row",
-        metrics={"`duplicates`": "share of the rows"},
+        summary="no row repeats the key of an earlier row",
+        metrics={"`duplicates`": "share of the rows that repeat the key of an earlier row"},
         fewest_rows="one row with a key",
     )
     columns: str | Iterable[str] | None = None

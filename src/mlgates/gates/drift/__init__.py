@@ -119,12 +119,13 @@ class Drift(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
     info = GateInfo(
-        summary="each column is distributed as in the reference: PSI, KS and five others",
+        summary="each column has the same distribution as in the reference, by PSI, KS or another "
+        "distance",
         metrics={
-            "`psi`, `ks` and so on": "distance from the reference",
+            "`psi`, `ks` and so on": "distance of the distribution from that in the reference",
             "`missing_shift`": "change of the share of missing cells",
             "`drifted_share`": "share of the columns that drifted, with `max_drifted`",
-            "`slice`": "whether a slice has rows in one table only, with `by`",
+            "`slice`": "whether a slice has rows in only one of the two tables, with `by`",
         },
         fewest_rows=(
             '100 values in each table for `"psi"`, 30 for other methods (set by `min_samples`)'

@@ -226,11 +226,14 @@ class Fairness(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "sensitive_features"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"metric_frame"})
     info = GateInfo(
-        summary="no two groups differ significantly by more than a limit",
-        metrics={"not repeated": "the metric that the gate is named after"},
-        fewest_rows="two groups of 30 rows (`min_group_size`), 10 of them counted by the metric",
-        forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
-        "with an interval that contains the limit. Never a group that is too small",
+        summary="groups of people are treated equally: no two groups differ significantly by more "
+        "than a limit",
+        metrics={"(only the value)": "the metric that the gate is named after"},
+        fewest_rows="two groups of 30 rows each (set by `min_group_size`), and 10 rows of each "
+        "that the metric is based on",
+        forgives="a difference beyond the limit that is not significant; with "
+        "`decide_by='interval'`, a difference whose interval contains the limit. Never a group "
+        "that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
         "`classes`, `data`; selection rates don't need `y_true`; `metric_frame` instead of all "
         "others",

@@ -127,9 +127,9 @@ class Integration(Gate):
         {"model", "X", "golden_X", "golden_pred", "application"}
     )
     info = GateInfo(
-        summary="the model answers as an application expects: with the same answers when called "
-        "again, with single rows, and after loading",
-        metrics={"names of properties": "*holds* or *violated*"},
+        summary="an application can use the model: it gives the same answers when it is called "
+        "again, with single rows, and after saving and loading",
+        metrics={"names of properties": "*holds* or *violated*, or a number of violations"},
         fewest_rows="one row",
         needs="`model` and `X`, or `application`, `golden_X` and `golden_pred`",
         uses="with a model also `golden_X` and `golden_pred`",

@@ -120,15 +120,17 @@ class Latency(Gate):
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset({*MODELS, *MODELS.values(), "X"})
     info = GateInfo(
-        summary="a quantile of answer times is within a limit, or close to that of production",
+        summary="a quantile of the answer times of a model is within a limit, or not much larger "
+        "than that of production",
         metrics={
-            "`p95` and other quantiles, `first_call`": "a time",
-            "`slowdown`, `failed`": "slowdown as a share of production's time; share of the calls "
-            "that failed",
+            "`p95` and other quantiles": "quantile of the times of the calls",
+            "`first_call`": "time of the first call",
+            "`slowdown`": "how much slower than production, as a share: 0.1 means 10 %",
+            "`failed`": "share of the calls that failed",
         },
         fewest_rows='as many calls as the quantile needs: 368 for `"p99"` at 95 %',
-        forgives="an interval of the quantile, or of the slowdown, that includes the limit. "
-        "Never too few independent calls, or a model that did not keep up with `rate`",
+        forgives="an interval of the quantile, or of the slowdown, that contains the limit. Never "
+        "too few independent calls, or a model that was too slow for `rate`",
         needs="`latencies`, or `model` and `X`",
         uses="with `max_slowdown` also `production_latencies` or `production_model`",
     )

@@ -172,15 +172,17 @@ class Shadow(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"candidate_log", "production_log"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"pos_label"})
     info = GateInfo(
-        summary="a candidate answers mirrored requests like the model in production, also by slice",
+        summary="a new model answers copies of the requests like the model in production",
         metrics={
-            "`unmatched`, `disagreement`": "share of the requests",
-            "`score_shift`": "mean difference per request",
-            "`error_increase`, `slowdown`": "difference of the error rates; share of production's "
-            "time",
-            "not repeated": "the metric of the candidate minus that of production",
+            "`unmatched`": "share of the requests with an answer of only one model",
+            "`disagreement`": "share of the requests with different answers",
+            "`score_shift`": "mean difference of the scores",
+            "`error_increase`": "difference of the error rates",
+            "`slowdown`": "how much slower than production, as a share: 0.1 means 10 %",
+            "(only the value)": "the metric of the candidate minus that of production",
         },
-        fewest_rows="30 in both logs, in each slice: `min_samples`; 72 for `max_slowdown`",
+        fewest_rows="30 requests that are in both logs, in each slice (set by `min_samples`); 72 "
+        "for `max_slowdown`",
         forgives="an interval that contains the limit",
     )
     on: str = "request_id"

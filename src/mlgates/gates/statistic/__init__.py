@@ -186,18 +186,19 @@ class Statistic(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="a mean, quantile, rate, sum or other statistic, also against the reference",
+        summary="a mean, quantile, rate, sum or other statistic of a column is within limits, or "
+        "near that of the reference",
         metrics={
             "`mean`, `median`, `std`, `sum`, `min`, `max`, `quantile:...`, `distinct`, `rate`": (
                 "the statistic"
             ),
             "`rows`": "number of rows",
             "`change`": "difference from the statistic of the reference",
-            "`relative_change`": "difference as a share of the statistic of the reference",
+            "`relative_change`": "this difference, as a share of the statistic of the reference",
         },
-        fewest_rows="one value; two for an interval, six for that of a median",
-        forgives="an interval that contains the limit; with `decide_by='estimate'` nothing",
-        uses="`reference`, for a change",
+        fewest_rows="one value; two for an interval, and six for the interval of a median",
+        forgives="an interval that contains the limit; with `decide_by='estimate'`, nothing",
+        uses="`reference`, for `max_change` and `max_relative_change`",
     )
     of: str
     column: str | None = None
