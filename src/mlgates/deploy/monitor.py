@@ -41,12 +41,12 @@ class Monitor:
     suite : GateSuite
         The suite to run. None of its gates may be named "monitor".
     reference : table, path, Baseline or Profile, optional
-        The reference with which all windows are compared.
+        The reference with which all windows are compared. By default there is none.
     history : History, str or Path
         The history to which reports are appended, or the path of its file.
     alarm_every : int
-        Number of windows in which at most one false alarm is expected. For example, 1,000 with one
-        window per hour means at most one false alarm in about 42 days.
+        Number of windows in which at most one false alarm is expected. With the default, 1,000, and
+        one window per hour, this is at most one false alarm in about 42 days.
 
     Raises
     ------

@@ -254,26 +254,29 @@ class Rollout(options.OptionsByName):
     candidate : str
         Name of the new version.
     production : str
-        Name of the version in production, which gets all traffic after a roll-back.
+        Name of the version in production, which gets all traffic after a roll-back. It must be
+        given before `start` is called.
     stages : sequence of float
-        Shares of the traffic that the candidate gets in each stage, in ascending order.
+        Shares of the traffic that the candidate gets in each stage, in ascending order. By default
+        1 %, 5 %, 25 % and 100 %.
     min_requests : int
-        Smallest number of requests that the candidate must get in a stage before the stage can end.
-        Requests that were routed with the share of an earlier stage do not count, even if they are
-        added to the traffic later.
+        Smallest number of requests that the candidate must get in a stage before the stage can end,
+        by default 1,000. Requests that were routed with the share of an earlier stage do not count,
+        even if they are added to the traffic later.
     min_time : str, timedelta or float
-        Shortest time of a stage, such as "10min". A number is in seconds.
+        Shortest time of a stage, by default "10min". A number is in seconds.
     max_time : str, timedelta or float
-        Longest time of a stage. `at_deadline` is the action if the stage has not ended by then.
+        Longest time of a stage, by default "24h". `at_deadline` is the action if the stage has not
+        ended by then.
     at_deadline : {"roll_back", "hold"}
-        The action if a stage has lasted `max_time` and has not ended. It does not apply to FAIL and
-        ERROR: after a FAIL there is always a roll-back, and after an ERROR there is one as soon as
-        `max_time` is over.
+        The action if a stage has lasted `max_time` and has not ended. The default is "roll_back".
+        It does not apply to FAIL and ERROR: after a FAIL there is always a roll-back, and after an
+        ERROR there is one as soon as `max_time` is over.
     advance_on : {"pass", "not_fail"}
-        "pass": a stage ends if the suite has PASS. "not_fail": a stage also ends with INCONCLUSIVE,
-        as soon as it has `min_requests` and `min_time`. This is for early stages, which have too
-        few requests for a PASS. A step to a share of 1, and the end of the last stage, always need
-        a PASS.
+        "pass" (the default): a stage ends if the suite has PASS. "not_fail": a stage also ends with
+        INCONCLUSIVE, as soon as it has `min_requests` and `min_time`. This is for early stages,
+        which have too few requests for a PASS. A step to a share of 1, and the end of the last
+        stage, always need a PASS.
 
     Notes
     -----

@@ -142,7 +142,7 @@ def promote(
     version : int or str
         The version that gets the alias.
     alias : str
-        The alias of the version in production.
+        The alias of the version in production, by default "champion".
     client : mlflow.MlflowClient, optional
         By default a client of the current registry.
 

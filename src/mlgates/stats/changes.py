@@ -32,7 +32,7 @@ def deviation_interval(
     n : int
         Number of values.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def welch_intervals(
     samples : pair of (float, float, int)
         Mean, variance (with the divisor n - 1) and number of values of both samples.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
     ratio : float
         Factor of the second mean. 1, the default, is for a difference.
 

@@ -244,7 +244,7 @@ def clustered_share_interval(
     variance : ClusterVariance
         Variance of the share, from `cluster_variance`.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------

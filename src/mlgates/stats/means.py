@@ -36,7 +36,7 @@ def mean_interval(
         Weights ``w``, at least 0. With weights, ``n`` is the effective number of rows, ``(sum w)**2
         / sum w**2``. By default all rows have the same weight.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def hall_interval(
     mean, deviation, skewness : float
         Mean, standard deviation (with the divisor n, greater than 0) and skewness of the values.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def median_interval(
     weight : ndarray of shape (n,), optional
         Weights that are not negative.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def holm_levels(
         One function per claim. It takes a confidence level and returns whether the interval at that
         level proves the claim.
     confidence : float
-        Level of all claims together.
+        Level of all claims together, by default 0.95.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def wilson_interval(
     successes, trials : float or array_like
         Numbers of successes and of trials, which may be fractions. The two arrays are broadcast.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def koopman_interval(
     other_successes, other_trials : float or array_like
         The same numbers of the second proportion, the denominator. All four arrays are broadcast.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -258,7 +258,7 @@ def tango_interval(
     gained, lost, rows : float or array_like
         Number of gained rows, of lost rows, and of all rows. The three arrays are broadcast.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
 
     Returns
     -------
@@ -354,7 +354,7 @@ def rows_to_decide(
     distance : float
         Difference between the value and the limit. Its sign does not matter.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
     power : float
         Probability that the interval excludes the limit, if the true value and standard error are
         the observed ones.

@@ -182,7 +182,7 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     share : float
         Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile.
     confidence : float
-        Level of the interval.
+        Level of the interval, by default 0.95.
 
     Returns
     -------
@@ -297,7 +297,7 @@ def quantile_interval(
     effective : int
         Effective number of independent values, see `dependence`.
     confidence : float
-        Level of the interval.
+        Level of the interval, by default 0.95.
 
     References
     ----------
@@ -329,7 +329,7 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     share : float
         Share of the quantile, from 0 to 1.
     confidence : float
-        Level of the interval.
+        Level of the interval, by default 0.95.
 
     Returns
     -------

@@ -79,7 +79,7 @@ def bca_interval(
         The statistic computed without one row, for each row, or without one block of rows, for each
         block. If None, the ends are the plain quantiles of `draws`.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
     times : array_like
         How many rows each element of `left_out` represents. Default 1.
 
@@ -150,7 +150,7 @@ def cells_interval(
         The observed table of counts, of any shape. For weighted rows, sums of weights, scaled so
         that their total is the effective number of rows.
     confidence : float
-        Level of the two-sided interval.
+        Level of the two-sided interval, by default 0.95.
     resamples : int
         Number of resamples.
 
