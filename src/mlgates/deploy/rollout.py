@@ -282,10 +282,11 @@ class Rollout(options.OptionsByName):
     -----
     If the suite has the verdict FAIL, the action is ``"roll_back"``. For ERROR it is ``"hold"``,
     and ``"roll_back"`` after `max_time`. For PASS it is ``"advance"`` as soon as the stage has
-    `min_requests` and `min_time`, and in the last stage ``"done"``. In all other cases it is
-    ``"hold"``, and after `max_time` the action `at_deadline`. A step to a share of 1 is also
-    ``"advance"``. The step after that is ``"done"`` without waiting, except if the suite has FAIL
-    or ERROR. After ``"roll_back"`` and ``"done"``, the state does not change.
+    `min_requests` and `min_time`, and in the last stage ``"done"``. For INCONCLUSIVE, see
+    `advance_on`. In all other cases it is ``"hold"``, and after `max_time` the action
+    `at_deadline`. A step to a share of 1 is also ``"advance"``. The step after that is ``"done"``
+    without waiting, except if the suite has FAIL or ERROR. After ``"roll_back"`` and ``"done"``,
+    the state does not change.
 
     In each step, the suite judges the traffic of the whole rollout, not only that of the current
     stage. An e-value measures the evidence that the candidate is worse. `Canary` computes an
