@@ -25,7 +25,7 @@ class Metric(SimpleNamespace):
 def _check_name(name, most=250):
     whole = re.fullmatch(r"[/\w.\- :]*", name)
     parts = name.split("/")
-    if not whole or "" in parts or "." in parts or ".." in parts or len(name) > most:
+    if not whole or {"", ".", ".."} & set(parts) or name.startswith("..") or len(name) > most:
         raise MlflowException(f"Invalid value {name!r} for parameter 'name' supplied")
 
 

@@ -3,6 +3,8 @@
 import json
 import re
 import sys
+import warnings
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +134,44 @@ def test_any_text_from_data_is_logged(client, run_id, text):
     assert mgf.log_report(report, run_id=run_id, client=client)
     tags = client.get_run(run_id).data.tags
     assert tags["mlgates.verdict"] == str(report.verdict)
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", "..x", "../../x", "x" * 10_000, "\0", "latest"])
+def test_any_name_of_a_suite_is_logged(client, run_id, name):
+    assert mgf.log_report(report_of([check(0.1)], name), run_id=run_id, client=client)
+    data = client.get_run(run_id).data
+    assert data.tags["mlgates.verdict"] == "pass"
+    assert len(data.metrics) == 1
+
+
+class Flaky:
+    """A client whose connection is lost after some calls."""
+
+    def __init__(self, client, calls):
+        self.client, self.calls = client, calls
+
+    def __getattr__(self, name):
+        self.calls -= 1
+        if self.calls < 0:
+            raise ConnectionError("lost")
+        return getattr(self.client, name)
+
+
+def test_a_connection_that_is_lost_leaves_no_better_verdict(client):
+    for calls in range(20):
+        run_id = client.create_run("1").info.run_id
+        mgf.log_report(report_of([check(0.1)]), run_id=run_id, client=client)
+        bad = report_of([check(0.9), check(0.9, "b[0]")])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            logged = mgf.log_report(bad, run_id=run_id, client=Flaky(client, calls))
+        assert bad.verdict is mg.Verdict.FAIL
+        assert [each.category for each in caught] == ([] if logged else [NotRecordedWarning])
+        tags = client.get_run(run_id).data.tags
+        assert tags["mlgates.verdict"] == ("pass" if calls < 2 else "fail")
+        if logged:
+            break
+    assert calls == 8
 
 
 def test_a_report_of_2000_checks_is_logged_completely(client, run_id):
@@ -331,6 +371,45 @@ def rollback_error(client, *given):
     with pytest.raises(EvidenceError) as caught:
         mgf.rollback(*given, client=client)
     return str(caught.value)
+
+
+def test_promote_and_rollback_can_be_repeated_after_a_lost_connection(client, model):
+    def attempts(function, *given):
+        """Return how many calls failed before one was completed, and its result."""
+        for calls in range(20):
+            with suppress(ConnectionError):
+                return calls, function(*given, client=Flaky(client, calls))
+        return None
+
+    assert attempts(mgf.promote, PASSED, model, 1) == (3, None)
+    assert attempts(mgf.promote, PASSED, model, 2) == (4, 1)
+    assert attempts(mgf.promote, PASSED, model, 3) == (4, 2)
+    assert attempts(mgf.rollback, model) == (5, 2)
+    assert holder(client, model) == 2
+    assert tags(client, model, 2) == {"mlgates.replaces": "1"}
+    assert attempts(mgf.promote, PASSED, model, 3) == (5, 2)
+    assert tags(client, model, 3) == {"mlgates.replaces": "2"}
+
+
+def test_a_promotion_after_half_a_rollback_takes_it_back(client, model):
+    for version in (1, 2):
+        mgf.promote(PASSED, model, version, client=client)
+    with pytest.raises(ConnectionError):
+        mgf.rollback(model, client=Flaky(client, 4))
+    assert holder(client, model) == 2
+    assert "mlgates.rolled_back" in tags(client, model, 2)
+    assert mgf.promote(PASSED, model, 2, client=client) == 1
+    assert tags(client, model, 2) == {"mlgates.replaces": "1"}
+
+
+def test_rollbacks_go_back_one_version_each(client, model):
+    for version in (1, 2, 3):
+        mgf.promote(PASSED, model, version, client=client)
+    assert [mgf.rollback(model, client=client) for _ in range(2)] == [2, 1]
+    assert rollback_error(client, model) == (
+        f"mlflow.rollback: version 1 of {model!r} has the alias 'champion', but it replaced no "
+        "version: set the alias by hand"
+    )
 
 
 def test_rollbacks_that_lead_nowhere_are_refused(client, model):

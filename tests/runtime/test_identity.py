@@ -220,3 +220,10 @@ def test_get_params_that_returns_no_mapping_gives_none(returned):
 
 def test_a_function_has_a_name_alone():
     assert identify(statistics.mean) == {"class": "statistics.mean", "params": None, "sha256": None}
+
+
+def test_the_run_that_autologging_writes_into_a_model_is_no_content():
+    model = Plain(coef=1.0)
+    found = content_hash(model)
+    model._mlflow_run_id = "5e1a"
+    assert content_hash(model) == found

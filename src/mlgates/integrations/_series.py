@@ -103,8 +103,8 @@ def accepted_name(
     'credit__night_-f37cc5ce'
     """
     unsafe = re.compile(f"{refused}|/")
-    # A part that consists of dots would be a folder if the name is used as a path.
-    safe = [unsafe.sub("_", part) if part.strip(".") else "_" for part in parts]
+    # A name can be used as a path, where a part of dots is a folder. MLflow refuses "..x", too.
+    safe = [re.sub(r"^(\.+$|$|\.\.+)", "_", unsafe.sub("_", part)) for part in parts]
     name = "/".join(safe)
     changed = safe != [*parts] or len(name) > longest
     return _hashed(name, identity or parts, longest) if changed else name

@@ -181,17 +181,18 @@ def promote(
         )
         raise EvidenceError(msg)
     replaced = registry.holder()
+    tagged = model, str(number)
     if replaced == number:
         before = found.tags.get(registry.replaces, "")
-        return int(before) if before.isdecimal() else None
-    outdated = (
-        {registry.withdrawn} if replaced is not None else {registry.withdrawn, registry.replaces}
-    )
-    for tag in sorted(outdated & set(found.tags)):
-        registry.client.delete_model_version_tag(model, str(number), tag)
-    if replaced is not None:
-        registry.client.set_model_version_tag(model, str(number), registry.replaces, str(replaced))
-    registry.client.set_registered_model_alias(model, alias, str(number))
+        replaced = int(before) if before.isdecimal() else None
+    else:
+        if replaced is not None:
+            registry.client.set_model_version_tag(*tagged, registry.replaces, str(replaced))
+        elif registry.replaces in found.tags:
+            registry.client.delete_model_version_tag(*tagged, registry.replaces)
+        registry.client.set_registered_model_alias(model, alias, str(number))
+    if registry.withdrawn in found.tags:
+        registry.client.delete_model_version_tag(*tagged, registry.withdrawn)
     return replaced
 
 
@@ -244,8 +245,9 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
     if registry.withdrawn in registry.version(target).tags:
         msg = f"{where} and replaced version {target}, which was rolled back: set the alias by hand"
         raise EvidenceError(msg)
-    registry.client.set_registered_model_alias(model, alias, str(target))
+    # the tag first: if the alias can't be moved, a second call must not go back two versions
     registry.client.set_model_version_tag(model, str(current), registry.withdrawn, "true")
+    registry.client.set_registered_model_alias(model, alias, str(target))
     return target
 
 

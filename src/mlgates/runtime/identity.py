@@ -201,12 +201,15 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
         return (kind, found)
     make, arguments, *rest = found
     state, listed, mapped = (*rest, None, None, None)[:3]
-    if isinstance(state, dict) and any(_full_name(base) == _MODULE for base in kind.__mro__):
-        # the keys of hooks are numbers that torch counts up in each process
-        state = {
-            name: [*part.values()] if "_hooks" in name and isinstance(part, dict) else part
-            for name, part in state.items()
-        }
+    if isinstance(state, dict):
+        # autologging of MLflow writes the run into the model
+        state = {name: part for name, part in state.items() if name != "_mlflow_run_id"}
+        if any(_full_name(base) == _MODULE for base in kind.__mro__):
+            # the keys of hooks are numbers that torch counts up in each process
+            state = {
+                name: [*part.values()] if "_hooks" in name and isinstance(part, dict) else part
+                for name, part in state.items()
+            }
     items = None if listed is None else list(listed)
     pairs = None if mapped is None else list(mapped)
     return (kind, make, arguments, state, items, pairs)
