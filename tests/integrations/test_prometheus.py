@@ -206,6 +206,13 @@ def test_only_whole_reports_are_exported(tmp_path):
     )
 
 
+@pytest.mark.parametrize("path", [None, b"x.prom", 5])
+def test_a_file_needs_a_path(path):
+    with pytest.raises(OptionError) as caught:
+        prometheus.write_textfile(PASSED, path)
+    assert str(caught.value) == (f"prometheus.write_textfile: `path` must be a path, got {path!r}")
+
+
 def test_a_missing_package_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(ImportError) as caught:

@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch):
 
         monkeypatch.setenv("WANDB_SILENT", "true")
         monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))
-        made = wandb.init(project="tests", dir=tmp_path, mode="offline")
+        made = wandb.init(project="tests", dir=str(tmp_path), mode="offline")
     else:
         monkeypatch.setitem(sys.modules, "wandb", wandb_stand_in.module(tmp_path))
         made = wandb_stand_in.Run()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from mlgates import options
 from mlgates.integrations._recording import attempt, checked, load
 from mlgates.integrations._series import SAMPLES, Sample, samples
 from mlgates.report import Report
@@ -44,10 +45,12 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
     ImportError
         If the client of Prometheus is not installed.
     OptionError
-        If `report` is not a Report.
+        If `report` is not a Report, or `path` is not a path.
     """
     owner = "prometheus.write_textfile"
     report = checked(owner, report)
+    if not isinstance(path, str | os.PathLike):
+        raise options.refuse(owner, "path", "a path", path)
     client = load(owner, "prometheus_client", "prometheus-client")
 
     def write() -> None:
