@@ -166,7 +166,7 @@ def test_the_task_of_databricks_fails_unless_the_data_pass(extracts, tmp_path, c
 def test_the_job_of_databricks_uses_files_that_exist():
     job = (EXAMPLES / "databricks_job.yml").read_text(encoding="utf-8")
     files = re.findall(r"python_file: \./(\S+\.py)(.*)", job)
-    assert files == [("databricks_task.py", ""), ("train.py", " # your own")]
+    assert files == [("databricks_task.py", ""), ("train.py", " # your own script")]
     assert (EXAMPLES / "databricks_task.py").is_file()
 
 
