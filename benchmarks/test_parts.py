@@ -5,6 +5,7 @@
 
 import os
 import time
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_profiles_of_200_columns(methods: tuple[str, ...]) -> None:
     assert report.provenance["tables"]["data"]["rows"] == 400 * HOURS
     shown = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in spent.items())
     print(f"\n{HOURS:,} profiles of {len(hours[0]):,} bytes, {'+'.join(methods)}: {shown}")
+
+
+@pytest.mark.parametrize("methods", [("psi",), ("psi", "ks")], ids="+".join)
+def test_a_year_of_which_the_months_were_merged(methods: tuple[str, ...]) -> None:
+    baseline = mg.Baseline.from_data(table(5_000, 200))
+    suite = mg.GateSuite([mg.Completeness(), *map(mg.Drift, methods)])
+    plan = suite.plan(data=table(1, 200), reference=baseline)
+    months = [plan.count(table(400 * 24, 200, seed)).to_bytes() for seed in range(12)]
+    clock, of_process = time.perf_counter(), time.process_time()
+    year = reduce(mg.Profile.merge, map(mg.Profile.from_bytes, months))
+    report = suite.run(data=year, reference=baseline)
+    spent = time.perf_counter() - clock
+    cpu = time.process_time() - of_process
+    assert report.provenance["tables"]["data"]["rows"] == 400 * 24 * 12
+    print(f"\n12 months, {'+'.join(methods)}: {spent:.2f} s ({cpu:.2f} s of processors)")
 
 
 def test_a_folder_of_many_files(tmp_path: Path) -> None:
