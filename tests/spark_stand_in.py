@@ -23,13 +23,29 @@ class DataFrame:
     def limit(self, rows):
         return DataFrame([self.partitions[0].slice(0, rows)])
 
+    @property
+    def schema(self):
+        return self.partitions[0].schema
+
+    @property
+    def columns(self):
+        return self.schema.names
+
+    def toDF(self, *names):  # noqa: N802
+        return DataFrame([part.rename_columns(names) for part in self.partitions])
+
     def toArrow(self):  # noqa: N802
         return pa.concat_tables(self.partitions)
 
     def mapInArrow(self, function, schema):  # noqa: N802
-        assert schema == "part binary"
         if self.error is not None:
             raise self.error
+        if schema != "part binary":
+            parts = [
+                pa.Table.from_batches(function(iter(part.to_batches(max_chunksize=BATCH))), schema)
+                for part in self.partitions
+            ]
+            return DataFrame(parts)
         found = [
             SimpleNamespace(part=bytearray(row["part"]))
             for part in self.partitions

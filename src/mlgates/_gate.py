@@ -10,7 +10,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import WRAPPER_ASSIGNMENTS
+from functools import WRAPPER_ASSIGNMENTS, partial
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Never, NoReturn, Unpack, overload
 
@@ -23,6 +23,7 @@ from mlgates.evidence import ALIGNED, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult, plain_metadata, severity
+from mlgates.tables.containers import kind_of
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import (
     RULES,
@@ -270,7 +271,9 @@ class Gate(options.OptionsByName):
             The rows that break the rule, in their order, as a table of the same type. A pandas
             frame keeps its index. For a file or a stream, an Arrow table is returned; it is read in
             batches and need not fit into memory. A query is run once, into memory: a polars
-            LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. The rows are returned
+            LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. A Spark DataFrame gives a
+            Spark DataFrame, whose rows Spark finds when it is computed; gates that compare rows
+            with each other, such as `Unique`, raise an EvidenceError for it. The rows are returned
             even if the gate allows this share of them. If no row breaks the rule, the table has no
             rows.
 
@@ -308,6 +311,18 @@ class Gate(options.OptionsByName):
             _refuse(given.lacking(missing))
         name = str(self.name)
         given.collect_requests(name, self.request_counts)
+        if kind_of(data) == "spark":
+            if not given.can_judge_parts():
+                msg = (
+                    f"{name}: on a Spark DataFrame, `offending_rows` is for rules that judge each "
+                )
+                msg += "row without the others; if the rows fit into memory, give df.toArrow()"
+                raise EvidenceError(msg)
+            from mlgates.profile.spark import chosen_rows
+
+            if "now" in self.optional_evidence:
+                evidence["now"] = given.now  # the same for all tasks
+            return chosen_rows(data, partial(self.offending_rows, **evidence))
         rows = self.offending(given)
         given.raise_failed_request(name)
         return take_rows(data, given.source("data"), np.unique(rows))

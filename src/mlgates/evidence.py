@@ -497,6 +497,11 @@ class Evidence:
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
         return profile
 
+    def can_judge_parts(self) -> bool:
+        """Return whether the gates judge each row of `data` without the other rows."""
+        counters = [c for _, each in self._requests_by_gate("data") for c in each]
+        return not any(counter.needs_all_rows or counter.compares_rows for counter in counters)
+
     def _refuse_functions(self) -> None:
         """Make the gates ERROR that call functions with the whole of a Spark DataFrame."""
         for gate, counters in self._requests_by_gate("data"):

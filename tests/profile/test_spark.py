@@ -159,6 +159,45 @@ def test_gates_that_need_rows_are_errors_and_leave_the_others_alone(session, bas
     )
 
 
+BY_ROW = [
+    mg.Rule("x > 0 or count < 3"),
+    mg.Completeness(max_missing={"x": 0.1, "*": 1.0}, by="text"),
+    mg.Freshness("seen", max_age="2h", min_fresh_share=0.5),
+    mg.Schema({"x": mg.Column("float", at_least=-3), "a.b `c`": "bool", "price": "number"}),
+]
+
+
+@pytest.mark.parametrize("gate", BY_ROW, ids=lambda gate: gate.kind)
+def test_offending_rows_are_those_of_the_table(session, gate):
+    data = table(2).drop_columns(["list", "empty"]).append_column("row", pa.array(range(ROWS)))
+    expected = gate.offending_rows(data, now=NOW) if "now" in gate.optional_evidence else None
+    if expected is None:
+        expected, found = gate.offending_rows(data), gate.offending_rows(session.frame(data, 3))
+    else:
+        found = gate.offending_rows(session.frame(data, 3), now=NOW)
+    found = found.toArrow().sort_by("row")
+    assert 0 < len(expected) < ROWS
+    assert found.column_names == expected.column_names
+    assert found.drop_columns("x").to_pylist() == expected.drop_columns("x").to_pylist()
+
+
+def test_offending_rows_of_rules_that_compare_rows_are_refused(session):
+    def odd(data):
+        return [True] * len(data)
+
+    frame = session.frame(table(2), 3)
+    unique = mg.Schema({"small": mg.Column("int", unique=True)}, name="unique")
+    for gate in (mg.Unique("small"), unique, mg.Completeness(by={"odd": odd})):
+        with pytest.raises(mg.EvidenceError) as caught:
+            gate.offending_rows(frame)
+        assert str(caught.value) == (
+            f"{gate.name}: on a Spark DataFrame, `offending_rows` is for rules that judge each row "
+            "without the others; if the rows fit into memory, give df.toArrow()"
+        )
+    with pytest.raises(mg.EvidenceError, match="`absent` is not in"):
+        mg.Rule("absent > 0").offending_rows(frame)
+
+
 def test_workers_without_the_library_are_an_error():
     cannot_import = (
         "the Python of Spark's workers can't import mlgates; install it there, for example in the "

@@ -239,12 +239,15 @@ class Counter:
         Names of the columns that the counter reads.
     needs_all_rows : bool
         Whether `count` must be called with all rows of the table at once. Default False.
+    compares_rows : bool
+        Whether a row violates the rule only because of other rows. Default False.
     subsumed_by : Counter or None
         Another counter whose result contains everything that this one counts. If a run requests
         both, only the other counter is applied. Default None.
     """
 
     needs_all_rows: ClassVar[bool] = False
+    compares_rows: ClassVar[bool] = False
 
     @property
     def columns(self) -> tuple[str, ...]:

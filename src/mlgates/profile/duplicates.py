@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -198,6 +198,8 @@ class Duplicated(ColumnCounter):
     >>> Profile.of({"id": ["a", "b", "a", None, "a", None]}, [repeated])[repeated]
     Duplicates(count=2, n=4, rows=(2, 4))
     """
+
+    compares_rows: ClassVar[bool] = True
 
     def count(self, batch: BatchView) -> Duplicates:
         """Return a `Duplicates` object with the values of one batch of rows.

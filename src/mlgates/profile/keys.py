@@ -6,7 +6,7 @@ in several rows of a table, or in two tables.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -226,6 +226,7 @@ class KeyCounter(Counter):
 
     key: tuple[str, ...]
     missing_is_value: bool = False
+    compares_rows: ClassVar[bool] = True
 
     @property
     def columns(self) -> tuple[str, ...]:

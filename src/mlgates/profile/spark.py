@@ -1,7 +1,7 @@
 """Count the rows of a Spark DataFrame in the tasks of its workers, and merge the results."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,7 +12,7 @@ from mlgates.profile.counter import Counter
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import BATCH_ROWS, Source
 
-__all__ = ["profile_of"]
+__all__ = ["chosen_rows", "profile_of"]
 
 _ABSENT = re.compile(r"No module named '(\w+)")
 
@@ -52,10 +52,8 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
             whole = reduce(Profile.merge, planned, first)
             yield pa.RecordBatch.from_pydict({"part": [whole.to_bytes()]})
 
-    # Use names without dots, because `mapInArrow` does not quote names with dots.
-    quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
     with suppress_errors() as caught:
-        chosen = frame.selectExpr(*quoted)
+        chosen = _renamed(frame, names)
         empty = chosen.limit(0).toArrow().rename_columns(names)
         found = [bytes(row.part) for row in chosen.mapInArrow(count, "part binary").collect()]
     if caught.error is not None:
@@ -66,6 +64,34 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
         raise EvidenceError(msg) from caught.error
     parts = [Profile.of(empty, counted, columns=columns).planned(), *map(Profile.from_bytes, found)]
     return reduce(Profile.merge, parts).of_table(source.schema)
+
+
+def chosen_rows(frame: Any, choose: Callable[[pa.Table], pa.Table]) -> Any:
+    """Return the rows of a Spark DataFrame that a function chooses, as a Spark DataFrame.
+
+    `choose` is called with some rows at a time, and returns those that it chooses. It is first
+    called with a table without rows, so that it can raise for a table that it can't read.
+    """
+    names = list(frame.columns)
+    renamed = _renamed(frame, names)
+    inside = [f"c{i}" for i in range(len(names))]
+    choose(renamed.limit(0).toArrow().rename_columns(names))
+
+    def chosen(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            table = pa.Table.from_batches([batch]).rename_columns(names)
+            yield from choose(table).rename_columns(inside).to_batches()
+
+    return renamed.mapInArrow(chosen, renamed.schema).toDF(*names)
+
+
+def _renamed(frame: Any, names: Iterable[str]) -> Any:
+    """Return some columns of a DataFrame, named "c0", "c1" and so on.
+
+    `mapInArrow` does not quote names with dots.
+    """
+    quoted = (f"`{name.replace('`', '``')}` as c{i}" for i, name in enumerate(names))
+    return frame.selectExpr(*quoted)
 
 
 def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
