@@ -333,3 +333,37 @@ def test_folders_that_are_no_table_are_an_error_of_the_gates(tmp_path, files, re
     result = mg.Completeness().run(data=tmp_path)
     assert result.verdict is mg.Verdict.ERROR
     assert reason in result.reason
+
+
+def test_rows_of_many_joined_files_keep_the_keys_of_their_folders(tmp_path):
+    empty = pa.table({"x": pa.array([], pa.int64())})
+    expected = {"x": [], "day": []}
+    for i in range(30):
+        rows = list(range(i, i + i % 4))
+        write(tmp_path, f"day={i % 7}/{i:02}.parquet", pa.table({"x": rows}) if rows else empty)
+    for i in sorted(range(30), key=lambda i: (i % 7, i)):
+        expected["x"] += range(i, i + i % 4)
+        expected["day"] += [i % 7] * (i % 4)
+    source = as_source(tmp_path)
+    assert read(source) == expected
+    assert [day for batch in source.batches(["day"]) for day in batch["day"].to_pylist()] == (
+        expected["day"]
+    )
+
+
+def test_files_whose_schemas_differ_in_metadata_alone_are_one_table(tmp_path):
+    for i in range(9):
+        field = pa.field("x", pa.int64(), nullable=i % 2 == 0, metadata={"note": f"{i % 3}"})
+        write(tmp_path, f"{i}.parquet", pa.table({"x": [i]}, schema=pa.schema([field])))
+    assert read(as_source(tmp_path)) == {"x": list(range(9))}
+
+
+def test_structs_of_other_names_are_not_taken_for_each_other(tmp_path):
+    # Without Arrow's own schema, which pyarrow would write into the file.
+    for name, column in {"a": "first", "b": "second"}.items():
+        table = pa.table({column: [{"x": 1}], "y": [2]})
+        pq.write_table(table, tmp_path / f"{name}.parquet", store_schema=False)
+    reason = mg.Completeness().run(data=tmp_path).reason
+    assert reason.startswith(
+        "the files 'a.parquet' and 'b.parquet' have different columns or types: 'first', 'second'"
+    )
