@@ -568,13 +568,19 @@ DAMAGED_BY_KIND = {
 
 
 def damages() -> Iterator[object]:
-    """Each example with one value of its evidence damaged in each way of its kind."""
+    """Each example with one value of its evidence damaged in each way of its kind.
+
+    In `tests` the examples of a gate that use the value take turns.
+    """
+    users: dict[tuple[type[mg.Gate], str], list[Example]] = {}
     for example in EXAMPLES:
-        given = () if example.slow else example.evidence()
-        for name in given:
-            ways = DAMAGED_BY_KIND[NAMES[name].kind] if name in NAMES else {}
-            for way, damage in ways.items():
-                yield pytest.param(example, name, damage, id=f"{example.id}-{name}-{way}")
+        for name in () if example.slow else example.evidence():
+            users.setdefault((type(example.gate), name), []).append(example)
+    for (_, name), examples in users.items():
+        ways = DAMAGED_BY_KIND[NAMES[name].kind] if name in NAMES else {}
+        labels = {f"{example.id}-{name}": example for example in examples}
+        for (damage, example), marks, label in in_turn(ways, labels):
+            yield pytest.param(example, name, damage, id=label, marks=marks)
 
 
 @pytest.mark.parametrize(("example", "name", "damage"), list(damages()))
@@ -754,7 +760,9 @@ class Saboteurs:
         return mg.Measurement(0.0, n=0)
 
 
-SABOTEURS = [value for name, value in vars(Saboteurs).items() if not name.startswith("_")]
+SABOTEURS = {
+    name: [value.__func__] for name, value in vars(Saboteurs).items() if not name.startswith("_")
+}
 
 
 @functools.cache
@@ -771,14 +779,21 @@ def healthy_report() -> mg.Report:
     return mg.GateSuite(gates).run(data=table_of("spoiled").to_pandas(), **others)
 
 
-@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda s: s.__func__.__name__)
-def test_saboteur_changes_no_other_result(saboteur):
+@pytest.mark.parametrize(
+    "saboteurs",
+    [
+        pytest.param([each for (each,) in SABOTEURS.values()], id="all"),
+        *(pytest.param(one, id=name, marks=pytest.mark.slow) for name, one in SABOTEURS.items()),
+    ],
+)
+def test_saboteurs_change_no_other_result(saboteurs):
     gates, others = healthy()
     evidence, alone = {"data": table_of("spoiled").to_pandas(), **others}, healthy_report()
-    evil = mg.gate(saboteur.__func__)
-    beside = mg.GateSuite([evil, *gates[:4], dataclasses.replace(evil, name="again"), *gates[4:]])
+    evil = [mg.gate(saboteur) for saboteur in saboteurs]
+    again = [dataclasses.replace(each, name=f"{each.name} again") for each in evil]
+    beside = mg.GateSuite([*evil, *gates[:4], *again, *gates[4:]])
     report = beside.run(**evidence)
     for result in alone.results:
         assert report[result.name] == result
-    assert len(report) == len(alone) + 2
+    assert len(report) == len(alone) + 2 * len(evil)
     assert report.verdict is not Verdict.PASS
