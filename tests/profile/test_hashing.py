@@ -156,8 +156,6 @@ def test_checksum_of_floats_does_not_depend_on_blocks_or_order(monkeypatch):
     assert checksum(numbers) == checksum(np.sort(numbers)) == whole
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.5, 64.0, 1e6, 2.0**40, -3.0])
-@pytest.mark.parametrize("scale", [1.0, 2.0, 0.25, 2.0**-30, 1e-3])
 @pytest.mark.parametrize(
     ("a", "b"),
     [
@@ -172,10 +170,12 @@ def test_checksum_of_floats_does_not_depend_on_blocks_or_order(monkeypatch):
         ([1, 8], [2, 4]),  # equal sums of exponents
     ],
 )
-def test_checksums_of_floats_with_equal_sums_differ(a, b, scale, shift):
-    x, y = (scale * np.array(side) + shift for side in (a, b))
-    if sorted(x) != sorted(y):
-        assert checksum(x) != checksum(y)
+def test_checksums_of_floats_with_equal_sums_differ(a, b):
+    for scale in (1.0, 2.0, 0.25, 2.0**-30, 1e-3):
+        for shift in (0.0, 0.5, 64.0, 1e6, 2.0**40, -3.0):
+            x, y = (scale * np.array(side) + shift for side in (a, b))
+            if sorted(x) != sorted(y):
+                assert checksum(x) != checksum(y), (scale, shift)
 
 
 def test_checksums_of_neighbouring_floats_differ():

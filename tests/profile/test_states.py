@@ -112,26 +112,25 @@ def test_every_counter_is_tried():
     assert public - {Counter, ColumnCounter} == {type(counter) for counter in COUNTERS}
 
 
-@pytest.mark.parametrize("name", list(COLUMNS))
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda c: type(c).__name__)
-def test_states_are_the_same_as_bytes(counter, name):
-    array = COLUMNS[name]
-    try:
-        a, b, none = (state_of(counter, part) for part in (array[:2], array[2:], array[:0]))
-    except EvidenceError:
-        return
-    for state in (a, b, none, a.merge(b, 2)):
-        again = sent(state)
-        assert type(again) is type(state)
-        assert again == state
-        assert repr(again) == repr(state)
-        assert again.to_bytes() == state.to_bytes()
-    for left, right in ((a, b), (none, a), (b, none)):
-        merged = sent(left).merge(sent(right), 2)
-        merged.finalize()
-        assert merged == left.merge(right, 2)
-    a.finalize()
-    assert sent(a) == a
+def test_states_are_the_same_as_bytes(counter):
+    for name, array in COLUMNS.items():
+        try:
+            a, b, none = (state_of(counter, part) for part in (array[:2], array[2:], array[:0]))
+        except EvidenceError:
+            continue
+        for state in (a, b, none, a.merge(b, 2)):
+            again = sent(state)
+            assert type(again) is type(state), name
+            assert again == state, name
+            assert repr(again) == repr(state), name
+            assert again.to_bytes() == state.to_bytes(), name
+        for left, right in ((a, b), (none, a), (b, none)):
+            merged = sent(left).merge(sent(right), 2)
+            merged.finalize()
+            assert merged == left.merge(right, 2), name
+        a.finalize()
+        assert sent(a) == a, name
 
 
 def test_reading_a_sample_before_sending_it():
