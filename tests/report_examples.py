@@ -191,13 +191,13 @@ def drift_check(subject="age", value=0.31, cells=CELLS, **given):
 def drift():
     steady = [(name, share, share, False) for name, share, *_ in CELLS]
     checks = (drift_check(), drift_check("hours", 0.01, steady), drift_check("sex", 0.02, steady))
-    reason = "`psi` of `age` is 0.31; not judged: `day` (dates)"
+    reason = "`psi` of `age` is 0.31; columns not judged: `day` (dates)"
     return GateResult(
         name="drift:psi",
         kind="drift",
         checks=checks,
         reason=reason,
-        note="not judged: `day` (dates)",
+        note="columns not judged: `day` (dates)",
         inconclusive="allow",
         seconds=0.004,
     )
@@ -281,8 +281,8 @@ def report_with_text(text):
             name=f"{i} {name}",
             kind=kind,
             checks=tuple(found),
-            reason=f"{text}; not judged: {text}",
-            note=f"not judged: {text}",
+            reason=f"{text}; columns not judged: {text}",
+            note=f"columns not judged: {text}",
             advisory=i == 3,
         )
         for i, (kind, found) in enumerate(checks.items())

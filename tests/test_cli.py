@@ -209,7 +209,7 @@ def test_a_suite_in_toml_runs_against_a_baseline(place, output):
     assert output().startswith("loans: PASS (1 advisory) - 3 gates\n")
     assert mg.Report.load("r.json").name == "loans"
     assert main(["run", "gates.toml", "--data=bad.parquet", *expected]) == 1
-    assert mg.Report.load("r.json")["completeness"].reason == "blocked by schema"
+    assert mg.Report.load("r.json")["completeness"].reason == "not run, because schema did not pass"
     # one gate alone
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=compl*"]) == 0
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=shema"]) == 2
@@ -331,7 +331,7 @@ def test_logs_of_mirrored_requests_are_files(place, output):
     assert main([*given, "--production-log", "live.parquet"]) == 0
     assert output().startswith("suite: PASS - 1 gate")
     assert main(given) == 2
-    assert "needs `production_log`, which was not given" in output()
+    assert "the gate needs `production_log`, which was not given" in output()
 
 
 def test_options_of_a_canary(place, output):

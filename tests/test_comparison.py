@@ -217,7 +217,10 @@ def test_files_are_read(tmp_path):
     newer.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
     with pytest.raises(mg.EvidenceError) as caught:
         mg.compare(newer, path)
-    assert str(caught.value) == f"{newer}: report: this mlgates reads version 1, got 2"
+    assert (
+        str(caught.value)
+        == f"{newer}: report: this version of mlgates reads the format version 1, got 2"
+    )
 
 
 @pytest.mark.parametrize("wrong", [None, 5, [], {}])

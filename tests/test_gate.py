@@ -139,7 +139,10 @@ def test_repr_is_how_one_writes_it(gate, text):
             "Yields: `inconclusive` must be one of 'block', 'allow', got 'maybe'",
         ),
         ({"after": 5}, "Yields: `after` must be a name or a sequence of names, got 5"),
-        ({"after": ("a", "a")}, "Yields: `after` must be different names, got ('a', 'a')"),
+        (
+            {"after": ("a", "a")},
+            "Yields: `after` must be names that are all different, got ('a', 'a')",
+        ),
     ],
     ids=range(8),
 )
@@ -154,7 +157,7 @@ def test_the_bare_gate_judges_nothing_and_that_is_an_error():
     found = Gate().run()
     assert (found.verdict, found.reason) == (
         ERROR,
-        "the gate yielded no checks",
+        "`check` of a gate must yield at least one Check, got none",
     )
     assert list(Gate().counts({})) == []
 
@@ -203,7 +206,7 @@ class Needy(Yields):
 def test_missing_evidence_is_an_error_that_names_it():
     found = Needy((good(),)).run(y_true=[1], y_pred=None)
     assert found.verdict is ERROR
-    assert found.reason == "needs `data` and `y_pred`, which were not given"
+    assert found.reason == "the gate needs `data` and `y_pred`, which were not given"
     assert [c.verdict for c in found.checks] == [ERROR]
     assert Needy((good(),)).run(y_true=[1], y_pred=[1], data={"x": [1]}).passed
 
@@ -537,7 +540,7 @@ class LyingCheck(Check):
 )
 def test_junk_among_the_checks_is_an_error(item, kind):
     found = run_gate(Yields((good(), item, good())), Evidence({}))
-    assert found.reason == f"a gate must yield Check objects, got {kind}"
+    assert found.reason == f"`check` of a gate must yield Check objects, got {kind}"
     assert [c.verdict for c in found.checks] == [PASS, ERROR]
 
 
@@ -547,7 +550,7 @@ def test_a_subclass_of_check_is_no_check():
     found = run_gate(Yields((lie,)), Evidence({}))
     assert (found.verdict, found.reason) == (
         ERROR,
-        "a gate must yield Check objects, got LyingCheck",
+        "`check` of a gate must yield Check objects, got LyingCheck",
     )
 
 
@@ -565,7 +568,7 @@ def test_no_check_is_an_error(what):
         found = run_gate(gate, Evidence({}))
         assert (found.verdict, found.reason) == (
             ERROR,
-            "the gate yielded no checks",
+            "`check` of a gate must yield at least one Check, got none",
         )
 
 
@@ -786,7 +789,8 @@ def test_a_function_gate_can_need_evidence_of_any_name():
     assert enough_money.run(budget=6).passed
     assert enough_money.run(budget=5).verdict is FAIL
     said = (
-        "needs `budget`, which was not given; parameters of a gate function are names of evidence "
+        "the gate needs `budget`, which was not given; parameters of a gate function are names "
+        "of evidence "
     )
     assert enough_money.run().reason == f"{said}(given: nothing)"
     assert enough_money.run(y_true=[1], X=[1]).reason == f"{said}(given: `X`, `y_true`)"
@@ -813,9 +817,9 @@ def test_a_misspelt_parameter_is_reported_with_the_nearest_name(function, near):
 
 def test_a_table_given_under_another_name_is_reported():
     table = {"x": [1.0]}
-    said = "needs `data`, which was not given; `X` was given: pass that table as `data`"
+    said = "the gate needs `data`, which was not given; `X` was given: pass that table as `data`"
     assert mg.Completeness().run(X=table).reason == said
-    said = "needs `X`, which was not given; `data` was given: pass that table as `X`"
+    said = "the gate needs `X`, which was not given; `data` was given: pass that table as `X`"
     assert mg.gate(lambda X: True).run(data=table).reason == said
 
 
@@ -931,7 +935,7 @@ def test_false_fails(value):
             math.nan,
             {"at_most": 1},
             INCONCLUSIVE,
-            "undefined (n = 3); these rows give no value (limit: at most 1)",
+            "undefined (n = 3); no value can be computed from these rows (limit: at most 1)",
         ),
         (math.inf, {"at_most": 1}, FAIL, "infinite (n = 3); the limit is at most 1"),
         (
@@ -951,7 +955,10 @@ def test_false_fails(value):
             Measurement(0.5, n=5, dropped=1),
             {"at_most": 1},
             INCONCLUSIVE,
-            ("0.5 (n = 5); 1 of 6 rows were dropped, at most 0 % are allowed (limit: at most 1)"),
+            (
+                "0.5 (n = 5); 1 of 6 rows could not be used, at most 0 % are allowed (limit: at "
+                "most 1)"
+            ),
         ),
     ],
 )
@@ -1286,7 +1293,8 @@ def test_only_plain_functions_become_gates(function, name):
     with pytest.raises(OptionError) as caught:
         mg.gate(function)
     assert str(caught.value) == (
-        f"gate {name}: a gate must be a plain function with names of evidence as parameters"
+        f"gate {name}: a gate must be a plain function whose parameters are names of evidence, "
+        "such as `data`"
     )
 
 
@@ -1326,13 +1334,14 @@ def test_only_plain_functions_become_gates(function, name):
         (
             lambda: mg.gate(decide_by="interval")(any_rows.function),
             (
-                "gate any_rows: `decide_by` must be 'estimate' without `at_least` or `at_most`, "
+                "gate any_rows: `decide_by` must be 'estimate' if there is no `at_least` and no "
+                "`at_most`, "
                 "got 'interval'"
             ),
         ),
         (
             lambda: mg.gate(unit="s")(any_rows.function),
-            "gate any_rows: `unit` must be '' without `at_least` or `at_most`, got 's'",
+            "gate any_rows: `unit` must be '' if there is no `at_least` and no `at_most`, got 's'",
         ),
     ],
     ids=range(8),

@@ -254,7 +254,9 @@ def test_leakage_needs_the_reference():
     gate = mg.Leakage("x")
     data, reference = {"x": [1.0, 2.0, 3.0, 2.0]}, {"x": [2, 3, 9]}
     assert gate.offending_rows(data, reference=reference) == {"x": [2.0, 3.0, 2.0]}
-    with pytest.raises(mg.EvidenceError, match=r"^needs `reference`, which was not given$"):
+    with pytest.raises(
+        mg.EvidenceError, match=r"^the gate needs `reference`, which was not given$"
+    ):
         gate.offending_rows(data)
     with pytest.raises(mg.EvidenceError, match="the reference is a baseline"):
         gate.offending_rows(data, reference=mg.Baseline.from_data(data))
@@ -312,7 +314,7 @@ def test_what_is_no_table_and_unknown_evidence_raise():
     gate = mg.Rule("x < 1")
     with pytest.raises(mg.EvidenceError, match="which is not a table"):
         gate.offending_rows(5)
-    with pytest.raises(mg.EvidenceError, match="needs `data`, which was not given"):
+    with pytest.raises(mg.EvidenceError, match="the gate needs `data`, which was not given"):
         gate.offending_rows(None)
     with pytest.raises(mg.EvidenceError, match="did you mean 'reference'"):
         gate.offending_rows(COLUMNS, refrence=COLUMNS)

@@ -271,12 +271,12 @@ def test_a_profile_for_another_reference_is_an_error_of_the_gates_that_compare()
     report = DRIFT.run(data=profile, reference=same)
     assert verdicts(report) == [mg.Verdict.ERROR] * 3
     assert report.results[0].reason == (
-        "`data` is a profile that does not serve this gate: it was made for another reference; "
-        "make it with the `plan` of this suite and reference"
+        "`data` is a profile that this gate can't use: the profile was made for another reference; "
+        "make the profile with the `plan` of this suite and reference"
     )
     assert report.results[1].reason == (
-        "`data` is a profile that does not serve this gate: it was made for another suite, "
-        "reference or table; make it with the `plan` of this suite and reference"
+        "`data` is a profile that this gate can't use: the profile was made for another suite, "
+        "reference or table; make the profile with the `plan` of this suite and reference"
     )
 
 
@@ -298,8 +298,8 @@ def test_a_profile_for_another_suite_is_an_error():
     report = suite.run(data=plan.count({"x": [1, 2]}))
     assert verdicts(report) == [mg.Verdict.ERROR, mg.Verdict.PASS]
     assert report.results[0].reason == (
-        "`data` is a profile that does not serve this gate: it was made for another suite, "
-        "reference or table; make it with the `plan` of this suite and reference"
+        "`data` is a profile that this gate can't use: the profile was made for another suite, "
+        "reference or table; make the profile with the `plan` of this suite and reference"
     )
 
 
@@ -353,8 +353,9 @@ def test_a_function_of_the_whole_table_is_not_called_with_parts():
     suite = mg.GateSuite([gate])
     report = suite.run(data=suite.plan(data={"x": [1]}).count({"x": [1]}))
     assert report.results[0].reason == (
-        "`data` is a profile that does not serve this gate: it calls a function with the whole "
-        "table, which a profile does not have; make it with the `plan` of this suite and reference"
+        "`data` is a profile that this gate can't use: the gate calls a function with the whole "
+        "table, which a profile does not have; make the profile with the `plan` of this suite "
+        "and reference"
     )
 
 

@@ -115,7 +115,7 @@ def test_each_gate_is_a_subtest_and_the_test_fails_with_the_table(pytester, run)
         def test_wrong_use(gates):
             with pytest.raises(mg.OptionError, match="must be a GateSuite, a Gate, a Report or"):
                 gates([PASSING])
-            with pytest.raises(mg.OptionError, match="a Report takes no evidence, got data"):
+            with pytest.raises(mg.OptionError, match="evidence can't be given with a Report"):
                 gates(PASSING.run(), data={})
             with pytest.raises(mg.EvidenceError, match="did you mean 'data'"):
                 gates(PASSING, dat={})

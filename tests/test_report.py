@@ -582,10 +582,14 @@ CHECK = (*RESULT, "checks", 1)
                 "a report is a .json file written by `Report.save`"
             ),
         ),
-        (("version",), 2, "report: this mlgates reads version 1, got 2"),
-        (("version",), True, "report: this mlgates reads version 1, got True"),
-        (("version",), 1.0, "report: this mlgates reads version 1, got 1.0"),
-        (("version",), "1", "report: this mlgates reads version 1, got '1'"),
+        (("version",), 2, "report: this version of mlgates reads the format version 1, got 2"),
+        (
+            ("version",),
+            True,
+            "report: this version of mlgates reads the format version 1, got True",
+        ),
+        (("version",), 1.0, "report: this version of mlgates reads the format version 1, got 1.0"),
+        (("version",), "1", "report: this version of mlgates reads the format version 1, got '1'"),
         (("name",), 5, "report: `name` must be a string, got 5"),
         (("name",), "", "report: Report: `name` must be a non-empty string, got ''"),
         (("name",), ..., "report: the key `name` is missing"),
@@ -876,10 +880,10 @@ def test_reports_are_values():
 
 def test_hints_and_notes_are_optional_in_json():
     check = Check(subject="x", metric="m", verdict="fail", reason="no", hint="sort it")
-    result = GateResult(name="g", kind="g", checks=(check,), note="not judged: `y`")
+    result = GateResult(name="g", kind="g", checks=(check,), note="columns not judged: `y`")
     report = Report(name="s", results=(result,))
     written = report.to_dict()
-    assert written["results"][0]["note"] == "not judged: `y`"
+    assert written["results"][0]["note"] == "columns not judged: `y`"
     assert written["results"][0]["checks"][0]["hint"] == "sort it"
     assert Report.from_dict(written) == report
     del written["results"][0]["note"], written["results"][0]["checks"][0]["hint"]

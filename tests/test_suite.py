@@ -155,7 +155,7 @@ def test_each_gate_is_compared_with_a_pattern_once(monkeypatch):
     assert compared.call_count <= 4 * count
     report = patterned.run()
     assert [result.verdict for result in report] == [FAIL, *[INCONCLUSIVE] * (count - 1)]
-    assert report["g2"].reason == "blocked by g0, g1"
+    assert report["g2"].reason == "not run, because g0, g1 did not pass"
     assert report["g399"].reason.endswith("g8, g9 and 389 more")
     assert len(nested) == 2 * count
     assert chain.run().passed
@@ -210,7 +210,7 @@ def test_waiting_inside_a_suite_stays_inside():
         "in/schema": "fail",
         "in/rows": "inconclusive",
     }
-    assert report["in/rows"].reason == "blocked by in/schema"
+    assert report["in/rows"].reason == "not run, because in/schema did not pass"
 
 
 def test_suites_are_joined_by_plus():
@@ -254,7 +254,7 @@ def test_only_takes_names_kinds_and_patterns(patterns, names):
 def test_only_no_longer_waits_for_what_is_left_out():
     assert verdicts(SUITE.only("drift:ks").run()) == {"drift:ks": "pass"}
     kept = suite(says("a", "fail"), says("b"), says("c", after=("a", "b"))).only("a", "c")
-    assert kept.run()["c"].reason == "blocked by a"
+    assert kept.run()["c"].reason == "not run, because a did not pass"
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_gate_waits_for_earlier_ones(verdict, after):
         says("third", after=after, inconclusive="allow"),
     ).run()
     assert report["third"].verdict is INCONCLUSIVE
-    assert report["third"].reason == "blocked by first"
+    assert report["third"].reason == "not run, because first did not pass"
     # and being blocked is not being undecided by chance
     assert report["third"].counted is INCONCLUSIVE
     passing = suite(says("first"), says("second"), says("third", after=after)).run()
@@ -329,15 +329,15 @@ def test_a_gate_waits_for_all_it_names():
         says("d", after=("c", "a", "b")),
         says("e", after="d"),
     ).run()
-    assert report["d"].reason == "blocked by c, a"
-    assert report["e"].reason == "blocked by d"
+    assert report["d"].reason == "not run, because c, a did not pass"
+    assert report["e"].reason == "not run, because d did not pass"
 
 
 def test_skipped_and_advisory_gates_also_block_gates_after_them():
     one = suite(says("a"), says("b", after="a")).skip("a", reason="r")
-    assert one.run()["b"].reason == "blocked by a"
+    assert one.run()["b"].reason == "not run, because a did not pass"
     advisory = suite(says("a", "fail", advisory=True), says("b", after="a")).run()
-    assert advisory["b"].reason == "blocked by a"
+    assert advisory["b"].reason == "not run, because a did not pass"
 
 
 def test_a_blocked_gate_is_not_run():
@@ -349,7 +349,7 @@ def test_a_blocked_gate_is_not_run():
         return True
 
     report = suite(says("a", "fail"), later).run(y_true=[1])
-    assert (called, report["later"].reason) == ([], "blocked by a")
+    assert (called, report["later"].reason) == ([], "not run, because a did not pass")
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_unknown_evidence_raises_before_anything_runs():
 def test_evidence_that_is_missing_none_or_not_needed():
     report = suite(mg.Completeness(), says("a")).run(data=None, y_true=[1], model=object())
     assert verdicts(report) == {"completeness": "error", "a": "pass"}
-    assert report["completeness"].reason == "needs `data`, which was not given"
+    assert report["completeness"].reason == "the gate needs `data`, which was not given"
 
 
 @pytest.mark.parametrize(

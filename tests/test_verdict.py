@@ -24,7 +24,7 @@ ABOVE = math.nextafter(0.2, 1)
 BELOW = math.nextafter(0.2, 0)
 ACROSS = "the interval contains the limit"
 BY_CHANCE = "not significant at this sample size"
-UNBOUNDED = "no interval is defined; decide_by='estimate' needs none"
+UNBOUNDED = "the value has no confidence interval; decide_by='estimate' needs none"
 UNTESTED = "beyond the limit, but not tested for significance"
 NOT_SHOWN = "within the limit, but not significantly"
 NOT_TESTED = "within the limit, but not tested for significance"
@@ -287,7 +287,7 @@ def test_estimate_decides(limit, value, verdict):
         (math.inf, None, Decision(FAIL)),
         (math.inf, 1.0, Decision(FAIL)),
         (-math.inf, 0.0, Decision(ERROR, "an infinite value can't pass")),
-        (None, 0.0, Decision(INCONCLUSIVE, "these rows give no value")),
+        (None, 0.0, Decision(INCONCLUSIVE, "no value can be computed from these rows")),
     ],
 )
 def test_significance_decides(value, p_value, decision):
@@ -350,23 +350,23 @@ def test_interval_decides(limit, value, interval, decision):
         ({"n": 0}, {"min_n": 30}, "no rows to measure"),
         ({"n": 29}, {"min_n": 30}, "too few rows: 29, at least 30 are needed"),
         ({"n": 1_999}, {"min_n": 2_000}, "too few rows: 1,999, at least 2,000 are needed"),
-        ({"n": 1, "value": None}, {}, "these rows give no value"),
+        ({"n": 1, "value": None}, {}, "no value can be computed from these rows"),
         ({"n": 0, "value": None}, {}, "no rows to measure"),
-        ({"n": 5, "value": None, "dropped": 5}, {}, "these rows give no value"),
+        ({"n": 5, "value": None, "dropped": 5}, {}, "no value can be computed from these rows"),
         (
             {"n": 999, "dropped": 1},
             {},
-            "1 of 1,000 rows were dropped, at most 0 % are allowed",
+            "1 of 1,000 rows could not be used, at most 0 % are allowed",
         ),
         (
             {"n": 42, "dropped": 58},
             {"max_dropped": 0.57},
-            "58 of 100 rows were dropped, at most 57 % are allowed",
+            "58 of 100 rows could not be used, at most 57 % are allowed",
         ),
         (
             {"n": 0, "dropped": 7},
             {"min_n": 0, "max_dropped": 0.5},
-            "7 of 7 rows were dropped, at most 50 % are allowed",
+            "7 of 7 rows could not be used, at most 50 % are allowed",
         ),
         ({"n": 40}, {"insufficient": "too few positives: 4"}, "too few positives: 4"),
         ({"n": 40, "value": None}, {"insufficient": "one class"}, "one class"),
@@ -639,7 +639,7 @@ def test_only_a_measured_inconclusive_can_be_undecided_by_chance(verdict, value)
             by_chance=True,
         )
     assert str(caught.value) == (
-        "only an INCONCLUSIVE check with a finite value can be undecided by chance"
+        "`by_chance` must be False unless the check is INCONCLUSIVE with a finite value"
     )
 
 
@@ -763,8 +763,11 @@ def test_reasons_name_what_was_counted():
     few = "too few calls: 9, at least 30 are needed"
     assert decide(Measurement(1, n=9), MOST, **calls).because == few
     dropped = decide(Measurement(1, n=50, dropped=50), MOST, **calls)
-    assert dropped.because == "50 of 100 calls were dropped, at most 0 % are allowed"
-    assert decide(Measurement(None, n=50), MOST, **calls).because == "these calls give no value"
+    assert dropped.because == "50 of 100 calls could not be used, at most 0 % are allowed"
+    assert (
+        decide(Measurement(None, n=50), MOST, **calls).because
+        == "no value can be computed from these calls"
+    )
 
 
 @pytest.mark.parametrize("option", ["pass_p_value", "pass_significance"])
@@ -815,7 +818,10 @@ def test_judge_applies_the_options_of_decide():
         (
             {"value": None, "n": 4},
             {},
-            ("`psi` of `age` is undefined (n = 4); these rows give no value (limit: at most 0.2)"),
+            (
+                "`psi` of `age` is undefined (n = 4); no value can be computed from these rows "
+                "(limit: at most 0.2)"
+            ),
         ),
         (
             {"value": 0.25, "n": 9},

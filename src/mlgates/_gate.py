@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates import options
-from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.errors import EvidenceError, MlgatesError, OptionError, suppress_errors
 from mlgates.evidence import ALIGNED, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
@@ -367,7 +367,9 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         try:
             for check in gate.check(evidence):
                 if type(check) is not Check:
-                    _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
+                    _refuse(
+                        f"`check` of a gate must yield Check objects, got {type(check).__name__}"
+                    )
                 if check.verdict is Verdict.SKIP:
                     _refuse("a gate can't return SKIP: use `suite.skip(..., reason=...)`")
                 checks.append(check)
@@ -376,13 +378,16 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
             raise
         evidence.raise_failed_request(name)
         if not checks:
-            _refuse("the gate yielded no checks")
+            _refuse("`check` of a gate must yield at least one Check, got none")
         note = gate.note(evidence)
         if not isinstance(note, str):
             _refuse(f"the note of a gate must be a string, got {type(note).__name__}")
     if caught.error is not None:
         error = caught.error
-        result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
+        reason = describe(error, evidence.known)
+        if not isinstance(error, MlgatesError):
+            reason = f"the gate raised {reason}"
+        result = blocked_result(gate, name, Verdict.ERROR, reason, checks)
         with suppress_errors():  # an exception whose text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
@@ -442,7 +447,7 @@ class FunctionGate(Gate):
         what = f"gate {getattr(self.function, '__name__', type(self.function).__name__)}"
         parameters = _parameters(self.function)
         if parameters is None:
-            allowed = "a plain function with names of evidence as parameters"
+            allowed = "a plain function whose parameters are names of evidence, such as `data`"
             msg = f"{what}: a gate must be {allowed}"
             raise OptionError(msg)
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
@@ -456,7 +461,7 @@ class FunctionGate(Gate):
         for option in ("decide_by", "unit"):
             given, default = getattr(self, option), getattr(FunctionGate, option)
             if given != default and self._limit is None:
-                allowed = f"{default!r} without `at_least` or `at_most`"
+                allowed = f"{default!r} if there is no `at_least` and no `at_most`"
                 raise options.refuse(what, option, allowed, given)
         # as functools.wraps does: help() shows the docstring, and pickle finds the function
         for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):

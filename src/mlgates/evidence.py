@@ -263,11 +263,11 @@ class Evidence:
         Examples
         --------
         >>> Evidence({"X": {"x": [1.0]}}).lacking(["data"])
-        'needs `data`, which was not given; `X` was given: pass that table as `data`'
+        'the gate needs `data`, which was not given; `X` was given: pass that table as `data`'
         """
         names = list(missing)
         was = "was" if len(names) == 1 else "were"
-        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which {was} not given"
+        said = f"the gate needs {' and '.join(f'`{n}`' for n in names)}, which {was} not given"
         other = {"data": "X", "X": "data"}
         for name in names:
             if name not in VOCABULARY:  # a parameter of a function gate
@@ -359,7 +359,7 @@ class Evidence:
             profile = cast("Profile", self[name])
             return Source("profile", profile.schema, profile.rows, partial(_no_rows, name))
         if name == "reference" and self._stored:
-            msg = "the reference is a baseline, which has no rows; give the table itself"
+            msg = "the reference is a baseline, which has no rows; pass the table itself"
             raise EvidenceError(msg)
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:
@@ -484,15 +484,17 @@ class Evidence:
         for gate, counters in self._requests_by_gate("data"):
             problem = ""
             if any(counter.needs_all_rows for counter in counters):
-                problem = "it calls a function with the whole table, which a profile does not have"
+                problem = (
+                    "the gate calls a function with the whole table, which a profile does not have"
+                )
             elif any(counter not in profile for counter in counters):
-                problem = "it was made for another suite, reference or table"
+                problem = "the profile was made for another suite, reference or table"
             elif gate in comparing and self.reference().fingerprint != profile.reference:
-                problem = "it was made for another reference"
+                problem = "the profile was made for another reference"
             if problem:
                 msg = (
-                    f"`data` is a profile that does not serve this gate: {problem}; make it with "
-                    "the `plan` of this suite and reference"
+                    f"`data` is a profile that this gate can't use: {problem}; make the profile "
+                    "with the `plan` of this suite and reference"
                 )
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
         return profile
@@ -506,8 +508,8 @@ class Evidence:
         """Make the gates ERROR that call functions with the whole of a Spark DataFrame."""
         for gate, counters in self._requests_by_gate("data"):
             if any(counter.needs_all_rows for counter in counters):
-                msg = "`data` is a Spark DataFrame, and this gate calls a function with the whole "
-                msg += "table; write a condition in words, or give df.toArrow()"
+                msg = "`data` is a Spark DataFrame, but this gate calls a function with the whole "
+                msg += "table; write the condition as a text, or pass df.toArrow()"
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:
@@ -721,7 +723,7 @@ class Evidence:
 def _no_rows(name: str, columns: object) -> NoReturn:
     """Raise EvidenceError, because a table that was given as a profile has no rows to read."""
     del columns
-    msg = f"`{name}` is a profile, which has counts and no rows; give the table itself"
+    msg = f"`{name}` is a profile, which has counts and no rows; pass the table itself"
     raise EvidenceError(msg)
 
 

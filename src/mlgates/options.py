@@ -226,7 +226,7 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
         raise refuse(owner, option, "a name or a sequence of names", value)
     found = tuple(text(owner, option, name) for name in given)
     if len(set(found)) < len(found):
-        raise refuse(owner, option, "different names", value)
+        raise refuse(owner, option, "names that are all different", value)
     return found
 
 
@@ -274,7 +274,7 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
         forms = "names of columns, or a mapping of slice names to conditions"
         msg = f"{owner}: `{option}` must be {forms}, got a value of type {type(given).__name__}"
         raise OptionError(msg)
-    allowed = "a mapping of names to conditions on the table"
+    allowed = "a mapping of slice names to conditions, which are texts or functions"
     pairs = mapping(owner, option, given, allowed)
     if not pairs or not all(
         isinstance(n, str) and (callable(c) or isinstance(c, str)) for n, c in pairs.items()

@@ -377,7 +377,10 @@ class Report(_Judged):
             raise EvidenceError(msg)
         top = fields(data, _REPORT_KEYS, "report", frozenset({"metadata"}))
         if type(top["version"]) is not int or top["version"] != VERSION:
-            msg = f"report: this mlgates reads version {VERSION}, got {top['version']!r}"
+            msg = (
+                f"report: this version of mlgates reads the format version {VERSION}, got "
+                f"{top['version']!r}"
+            )
             raise EvidenceError(msg)
         results = [_result_from_dict(item) for item in items(top["results"], "results")]
         try:

@@ -313,7 +313,7 @@ class GateSuite(options.OptionsByName):
             if ours != theirs:
                 msg = (
                     f"GateSuite {self.name!r} can't be written in TOML: the gate {ours.name!r} "
-                    "would be another one when it is read"
+                    "would differ after it is read again"
                 )
                 raise OptionError(msg)
         return text
@@ -394,8 +394,9 @@ class GateSuite(options.OptionsByName):
                     results[name] = blocked_result(gate, name, Verdict.SKIP, said)
                 elif blockers:
                     more = len(blockers) - _MOST_NAMES
-                    said = f"blocked by {', '.join(blockers[:_MOST_NAMES])}"
+                    said = f"not run, because {', '.join(blockers[:_MOST_NAMES])}"
                     said += f" and {more:,} more" if more > 0 else ""
+                    said += " did not pass"
                     results[name] = blocked_result(gate, name, Verdict.INCONCLUSIVE, said)
                 else:
                     results[name] = run_gate(gate, given, name)

@@ -489,7 +489,7 @@ class Decision(NamedTuple):
 
 
 #: The reason if the rule is "interval" and there is no interval.
-NO_INTERVAL = "no interval is defined; decide_by='estimate' needs none"
+NO_INTERVAL = "the value has no confidence interval; decide_by='estimate' needs none"
 
 
 def decide(
@@ -591,7 +591,9 @@ def decide(
         few = f"too few {noun}: {n:,}, at least {min_n:,} are needed"
         return Decision(Verdict.INCONCLUSIVE, few if n else f"no {noun} to measure")
     if value is None:
-        return Decision(Verdict.INCONCLUSIVE, insufficient or f"these {noun} give no value")
+        return Decision(
+            Verdict.INCONCLUSIVE, insufficient or f"no value can be computed from these {noun}"
+        )
     if insufficient:
         by_chance = insufficient_by_chance and math.isfinite(value)
         return Decision(Verdict.INCONCLUSIVE, insufficient, by_chance)
@@ -599,7 +601,8 @@ def decide(
     if dropped and dropped / (n + dropped) > max_dropped:
         allowed = format_number(max_dropped, "share")
         because = (
-            f"{dropped:,} of {n + dropped:,} {noun} were dropped, at most {allowed} are allowed"
+            f"{dropped:,} of {n + dropped:,} {noun} could not be used, at most {allowed} are "
+            "allowed"
         )
         return Decision(Verdict.INCONCLUSIVE, because)
     holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
@@ -718,7 +721,7 @@ class Check:
             )
             raise ValueError(msg)
         if self.by_chance and not (finite and self.verdict is Verdict.INCONCLUSIVE):
-            msg = "only an INCONCLUSIVE check with a finite value can be undecided by chance"
+            msg = "`by_chance` must be False unless the check is INCONCLUSIVE with a finite value"
             raise ValueError(msg)
 
     @property

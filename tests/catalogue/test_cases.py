@@ -190,7 +190,7 @@ def test_gate_that_checks_nothing_is_an_error():
     class Silent(mg.Gate):
         pass
 
-    assert Silent().run().reason == "the gate yielded no checks"
+    assert Silent().run().reason == "`check` of a gate must yield at least one Check, got none"
 
 
 @pytest.mark.parametrize("table", [{"x": []}, {"x": [None]}, {"y": [1]}, None, 7])
@@ -198,7 +198,7 @@ def test_gate_after_a_failed_gate_is_inconclusive(table):
     suite = mg.GateSuite([complete(columns="x"), mg.Schema({"x": "int"}, after="completeness")])
     report = suite.run(data=table)
     assert report["schema"].verdict is Verdict.INCONCLUSIVE
-    assert report["schema"].reason == "blocked by completeness"
+    assert report["schema"].reason == "not run, because completeness did not pass"
 
 
 def test_order_of_gates_changes_no_verdict():

@@ -166,7 +166,7 @@ def test_bad_columns_do_not_affect_the_others():
         ("void", "missing_shift"): F,
         ("nested", "ks"): E,
     }
-    assert "not judged: `empty` (no values)" in result.reason
+    assert "columns not judged: `empty` (no values)" in result.reason
 
 
 # Evidently

@@ -154,8 +154,8 @@ ANSWERS = [
     (bad.BeyondOne, "probabilities", "range", FAIL, "have a probability outside 0 to 1"),
     (bad.OtherSum, "probabilities", "sum", FAIL, "12 of 12 rows"),
     (bad.Noisy, "deterministic", "repeat", FAIL, "12 of 12 rows"),
-    (bad.NoisyByAll, "deterministic", "repeat", FAIL, "got another answer the second time"),
-    (bad.NoisyByPython, "deterministic", "repeat", FAIL, "got another answer the second time"),
+    (bad.NoisyByAll, "deterministic", "repeat", FAIL, "got a different answer the second time"),
+    (bad.NoisyByPython, "deterministic", "repeat", FAIL, "got a different answer the second time"),
     (bad.Learns, "deterministic", "afterwards", FAIL, "after all other calls"),
     (bad.ByBatch, "row_independent", "single_rows", FAIL, "another answer alone"),
     (bad.ByPlace, "row_independent", "order", FAIL, "in another order"),
@@ -663,7 +663,9 @@ def test_a_difference_is_shown_with_its_tolerance():
 
     result = judge(rounded, ARRAY, **LEAN | {"row_independent": True})
     text = reason(result, "row_independent", "single_rows")
-    assert text.startswith("9 of 12 rows (first 3, 4, 5) got another answer alone than in a batch")
+    assert text.startswith(
+        "9 of 12 rows (first 3, 4, 5) got a different answer alone than in a batch"
+    )
     assert "; the largest difference is 1.8" in text
     assert text.endswith("(relative 4.1e-06, `rtol` is 1e-06)")
     assert judge(rounded, ARRAY, **LEAN | {"row_independent": True}, rtol=1e-5).passed
@@ -716,8 +718,8 @@ def test_model_and_application_have_groups_of_checks():
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        ({}, "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"),
-        ({"model": bad.Honest()}, "needs `X`, which was not given"),
+        ({}, "the gate needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"),
+        ({"model": bad.Honest()}, "the gate needs `X`, which was not given"),
         ({"X": bad.people()}, "needs `model` and `X`"),
         ({"application": bad.application}, "`application` needs `golden_X`"),
         ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got int"),

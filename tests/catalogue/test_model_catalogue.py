@@ -108,7 +108,7 @@ CASES = {
         "accuracy",
         {"y_true": TRUE, "y_pred": put(PRED, 3, 7, int)},
         P,
-        "predicted, but not in `y_true`: 7",
+        "labels predicted, but not in `y_true`: 7",
     ),
     "one class, area": ("roc_auc", {"y_true": np.ones(N, int), "y_score": SCORE}, U, "one class"),
     "one class, balanced": (

@@ -133,7 +133,7 @@ def test_error_holds_and_rolls_back_at_the_deadline(at_deadline):
     state = plan.start(now=START)
     early = plan.step(state, traffic=ODD, now=at(60))
     assert (early.action, early.report.verdict) == ("hold", Verdict.ERROR)
-    assert "the requests are not split as stated" in early.reason
+    assert "the requests were not divided as stated" in early.reason
     late = plan.step(early.state, traffic=ODD, now=at(60 * 24))
     assert (late.action, late.share) == ("roll_back", 0.0)
 
@@ -296,7 +296,7 @@ def test_share_that_changes_within_a_look_is_an_error():
     traffic = look(mg.Traffic(), 0.1, 600, 1_400, requests=(30_000, 70_000))
     step = plan.step(plan.start(now=START), traffic=traffic, now=at(30))
     assert (step.action, step.report.verdict) == ("hold", Verdict.ERROR)
-    assert "the requests are not split as stated" in step.reason
+    assert "the requests were not divided as stated" in step.reason
 
 
 def test_candidate_without_requests_of_production_does_not_advance():

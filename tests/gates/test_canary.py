@@ -42,7 +42,7 @@ def run(*counts, gate=None, **traffic):
     [
         ({"events": ()}, "`events` must be at least one name, got ()"),
         ({"events": ""}, "`events` must be a non-empty string, got ''"),
-        ({"events": ["errors", "errors"]}, "`events` must be different names"),
+        ({"events": ["errors", "errors"]}, "`events` must be names that are all different"),
         ({"events": "requests"}, "`events` must be names other than 'requests'"),
         ({"max_increase": -0.1}, "`max_increase` must be a finite number of at least 0"),
         ({"max_increase": None}, "`max_increase` must be a finite number of at least 0"),
@@ -351,14 +351,14 @@ def test_split(requests, share, e_value, verdict):
     assert split.n == 10_000
     if verdict is ERROR:
         assert check.verdict is INCONCLUSIVE
-        assert "the requests are not split as stated" in check.reason
+        assert "the requests were not divided as stated" in check.reason
 
 
 def test_wrong_split_names_both_shares():
     split, _ = run(20, 180, requests=(1_150, 8_850))
     assert split.reason == (
         "11.5 % of 10,000 requests went to the candidate, the stated share is 10 %: the "
-        "requests are not split as stated (e-value 9,005, limit 1,000); check the routing, and "
+        "requests were not divided as stated (e-value 9,005, limit 1,000); check the routing, and "
         "that each look states the share of traffic that the candidate got at that time"
     )
     assert split.details["shares"] == ({"stated": 0.1, "observed": 0.115, "n": 10_000},)

@@ -465,5 +465,5 @@ def test_a_frame_has_no_clusters():
     assert gate.run(metric_frame=frame).passed
     assert why(gate, metric_frame=frame, clusters=given["clusters"]) == (
         E,
-        "`clusters` needs the rows, which `metric_frame` does not have: give one of them",
+        "`clusters` can't be given with `metric_frame`, which has no rows; give one of the two",
     )

@@ -43,7 +43,7 @@ def verdicts(result):
     [
         ({"columns": []}, "`columns` must be at least one name, got []"),
         ({"columns": [1]}, "`columns` must be a non-empty string, got 1"),
-        ({"columns": ["a", "a"]}, "`columns` must be different names, got ['a', 'a']"),
+        ({"columns": ["a", "a"]}, "`columns` must be names that are all different, got ['a', 'a']"),
         ({"columns": {"a"}}, "`columns` must be a name or a sequence of names, got {'a'}"),
         ({"max_missing": 5}, "shares are not percentages: write 0.05"),
         ({"max_missing": math.nan}, "`max_missing` must be a finite number"),
@@ -68,15 +68,27 @@ def verdicts(result):
             "`expected` must be a mapping of column names to the values expected",
         ),
         ({"by": []}, "`by` must be at least one name, got []"),
-        ({"by": {}}, "`by` must be a mapping of names to conditions on the table, got {}"),
-        ({"by": {"a": 1}}, "`by` must be a mapping of names to conditions on the table"),
-        ({"by": {1: bool}}, "`by` must be a mapping of names to conditions on the table"),
+        (
+            {"by": {}},
+            (
+                "`by` must be a mapping of slice names to conditions, which are texts or "
+                "functions, got {}"
+            ),
+        ),
+        (
+            {"by": {"a": 1}},
+            "`by` must be a mapping of slice names to conditions, which are texts or functions",
+        ),
+        (
+            {"by": {1: bool}},
+            "`by` must be a mapping of slice names to conditions, which are texts or functions",
+        ),
         ({"by": len}, "slice names to conditions, got a value of type builtin_function_or_method"),
         (
             {"by": pd.Series(["a", "a"])},
             "or a mapping of slice names to conditions, got a value of type Series",
         ),
-        ({"by": ["a", "a"]}, "`by` must be different names, got ['a', 'a']"),
+        ({"by": ["a", "a"]}, "`by` must be names that are all different, got ['a', 'a']"),
     ],
 )
 def test_bad_option_is_refused(options, message):
@@ -557,7 +569,8 @@ def test_more_slices_than_the_option_allows_are_one_error():
     table = {"age": [i % 70 for i in range(700)], "x": [1] * 700}
     check = check_of(mg.Completeness("x", by="age").run(data=table), "by")
     assert check.reason == (
-        "`missing` of `by` could not be judged: `by` makes 70 groups, at most 50 are allowed: bin "
+        "`missing` of `by` could not be judged: there are 70 groups by `by`, at most 50 are "
+        "allowed: bin "
         "the values first, or raise `max_groups`"
     )
     assert len(mg.Completeness("x", by="age", max_groups=70).run(data=table).checks) > 70
@@ -703,7 +716,7 @@ def test_without_a_usable_reference_the_cells_are_still_judged(reference, reason
 def test_a_change_of_rows_needs_the_reference():
     result = mg.Completeness(max_row_change=0.5).run(data={"x": [1]})
     assert result.verdict is ERROR
-    assert result.reason == "needs `reference`, which was not given"
+    assert result.reason == "the gate needs `reference`, which was not given"
     assert mg.Completeness().needs == {"data"}
 
 

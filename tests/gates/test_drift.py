@@ -118,12 +118,12 @@ def test_columns_that_are_not_judged_are_listed_with_their_kind():
     assert found(result) == {("x", "psi"): P, ("twice", "psi"): P}
     many = ", ".join(f"`{name}` (texts with too many different values)" for name in ("id", "pair"))
     assert result.reason.endswith(
-        f"; not judged: {listed.format(unset='`unset` (no values)')}, {many}"
+        f"; columns not judged: {listed.format(unset='`unset` (no values)')}, {many}"
     )
     result = run(odd_columns(), odd_columns(), "ks")
     texts = ", ".join(f"`{name}` (texts)" for name in ("id", "twice", "pair"))
     assert result.reason.endswith(
-        f"; not judged: {listed.format(unset='`unset` (texts)')}, {texts}"
+        f"; columns not judged: {listed.format(unset='`unset` (texts)')}, {texts}"
     )
 
 
@@ -140,7 +140,7 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
     assert result.verdict is E
     assert result.reason == (
         "'psi' applies to no column of the reference; "
-        "not judged: `day` (dates), `id` (texts with too many different values)"
+        "columns not judged: `day` (dates), `id` (texts with too many different values)"
     )
 
 
@@ -370,7 +370,9 @@ def test_reasons_of_the_missing_share():
 def test_value_is_shown_on_its_side_of_the_limit():
     check = only(run({"x": range(20_002, 120_002)}, {"x": range(100_000)}, at_most=0.2))
     assert check.verdict is F
-    assert check.reason.startswith("`ks` of `x` is 0.20002 (n = 100,000 against 100,000); ")
+    assert check.reason.startswith(
+        "`ks` of `x` is 0.20002 (n = 100,000 against 100,000 in the reference); "
+    )
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -405,7 +407,7 @@ def test_data_without_rows_are_inconclusive(data):
     result = run({"x": NORMAL}, data)
     assert result.verdict is E
     assert result.reason == (
-        "the reference has no rows; give the rows of the training data, or a baseline"
+        "the reference has no rows; pass the rows of the training data, or a baseline"
     )
 
 
@@ -443,7 +445,7 @@ def test_undecided_reason_has_the_chance_level_and_the_rows_needed():
     rows = rounded_up(1 / (2 * 0.04**2 / -math.log(0.025) - 1 / N))
     assert check.verdict is U
     assert check.reason == (
-        f"`ks` of `x` is {value:.4g} (n = 100 against 2,000); "
+        f"`ks` of `x` is {value:.4g} (n = 100 against 2,000 in the reference); "
         f"not significant: differences up to {chance:.4g} are expected by chance at this sample "
         f"size; about {rows:,} rows would be enough to decide (limit: at most 0.04)"
     )
@@ -493,7 +495,7 @@ def test_bounds_across_the_limit_are_undecided_by_chance_after_holm():
     check = stored["drift"].checks[0]
     assert rows.verdict is stored.verdict is P
     assert check.by_chance
-    assert "the stored reference only shows" in check.reason
+    assert "the stored baseline only shows" in check.reason
 
 
 def test_no_number_of_rows_is_enough_for_a_limit_of_zero():
@@ -758,7 +760,8 @@ def test_wasserstein_is_undefined_where_values_are_infinite():
     check = only(run(data, {"x": NORMAL}, "wasserstein"))
     assert (check.verdict, check.value, check.by_chance) == (U, None, False)
     assert check.reason.startswith(
-        "`wasserstein` of `x` is undefined (n = 2,000 against 2,000) because of infinite values, "
+        "`wasserstein` of `x` is undefined (n = 2,000 against 2,000 in the reference) because of "
+        "infinite values, "
         "7 in the data and 0 in the reference; the method 'ks' allows them; "
     )
 
@@ -778,7 +781,8 @@ def test_one_other_value_than_a_constant_can_be_chance():
     check = only(run(data, reference, "wasserstein"))
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
-        "`wasserstein` of `x` is infinite (n = 500 against 500); all values of the "
+        "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference); all values of "
+        "the "
         "reference are equal, and so few other values can occur by chance; pass more rows to "
         "decide (limit: at most 0.1)"
     )

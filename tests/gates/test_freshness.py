@@ -251,7 +251,7 @@ def test_timestamp_within_the_skew_is_reported_as_ahead():
     result = run([NOW + dt.timedelta(minutes=3)])
     assert check_of(result, "age").value == -180.0
     assert result.checks[2].reason == (
-        "the newest timestamp of `at` is 3 min ahead of the clock (2026-03-01T12:03:00Z); "
+        "the newest timestamp of `at` is 3 min in the future (2026-03-01T12:03:00Z); "
         "the limit is at most 24 h"
     )
 

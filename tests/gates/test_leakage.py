@@ -46,7 +46,7 @@ def test_names():
             {},
             FAIL,
             (
-                "2 of 4 rows (50 %) are also in the reference: row 1 as row 1 there, row 3 as row "
+                "2 of 4 rows (50 %) are also in the reference: row 1 (row 1 there), row 3 as row "
                 "2 there; the limit is at most 0 %"
             ),
         ),

@@ -66,7 +66,7 @@ def test_a_correlation_that_turned_fails_and_names_its_columns():
     assert check.value > 0.85
     assert check.interval[0] < check.value < check.interval[1]
     assert {item["column"] for item in check.details["columns"][:2]} == {"x", "y"}
-    assert "(n = 500 against 500), mainly by `" in check.reason
+    assert "(n = 500 against 500 in the reference), mainly by `" in check.reason
     assert mg.Drift("ks").run(data=pairs(500, -0.9, 1), reference=pairs(500, 0.9, 2)).passed
     assert "rows: columns" in result._repr_html_()
 
@@ -210,7 +210,7 @@ def test_problems_of_columns_are_errors_that_name_them():
         "the data; convert one of them",
     }
     assert {check.verdict for check in result.checks} == {ERROR}
-    assert result.note == "not judged: `n` (list<item: int64>)"
+    assert result.note == "columns not judged: `n` (list<item: int64>)"
     named = run(data, reference, columns=["n", "agee"])
     assert [check.reason for check in named.checks] == [
         "`agee` is not in the reference; did you mean 'age'?",
@@ -218,7 +218,9 @@ def test_problems_of_columns_are_errors_that_name_them():
     ]
     excluded = run(data, reference, exclude=["age", "income", "seen"])
     assert excluded.verdict is ERROR
-    assert excluded.reason.startswith("the reference has no column to compare; not judged: `n`")
+    assert excluded.reason.startswith(
+        "the reference has no column to compare; columns not judged: `n`"
+    )
     assert "`sen` in `exclude` is not in the reference; did you mean 'seen'?" in str(
         [check.reason for check in run(data, reference, exclude="sen").checks]
     )
@@ -230,7 +232,7 @@ def test_a_baseline_or_profile_has_no_rows(tmp_path):
     for reference in (mg.Baseline.from_data(table), tmp_path / "b.json", mg.Profile.of(table)):
         result = run(table, reference)
         assert result.verdict is ERROR
-        assert "has no rows; give the table itself" in result.reason
+        assert "has no rows; pass the table itself" in result.reason
 
 
 def test_the_sample_depends_on_values_and_seed_alone():
@@ -304,7 +306,7 @@ def test_a_change_of_all_patients_fails_and_leaves_out_the_clusters():
     result = gate.run(data=visits(1, 60, 100, shift=2), reference=visits(2, 60), clusters="patient")
     check = only(result)
     assert (result.verdict, check.value > 0.8) == (FAIL, True)
-    assert result.note == "not judged: `patient` (the clusters)"
+    assert result.note == "columns not judged: `patient` (the clusters)"
     assert {item["column"] for item in check.details["columns"]} <= {"x0", "x1", "x2"}
     named = mg.MultivariateDrift(columns=["x0", "patient"]).run(
         data=visits(1, 60, 100), reference=visits(2, 60), clusters="patient"

@@ -229,7 +229,7 @@ def test_a_label_without_rows_is_inconclusive():
     assert result.verdict == mg.Verdict.INCONCLUSIVE
     assert result.reason == (
         "`recall` of 'c' is undefined (n = 100); no positives in `y_true` (limit: at least 0.1); "
-        "predicted, but not in `y_true`: 'c'"
+        "labels predicted, but not in `y_true`: 'c'"
     )
     none = gate.run(y_true=[], y_pred=[])
     assert none.reason == (

@@ -284,11 +284,11 @@ RESTS = {
     ),
     "balanced_accuracy": (lambda cells: cells.sum(1).min(), "rows of a class"),
     "recall_macro": (lambda cells: cells.sum(1).min(), "rows of a class"),
-    "precision_macro": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),
-    "precision_weighted": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),
+    "precision_macro": (lambda cells: cells.sum(0).min(), "rows of a predicted class"),
+    "precision_weighted": (lambda cells: cells.sum(0).min(), "rows of a predicted class"),
     "f1_macro": (
         lambda cells: cells.sum() - cells.diagonal().max(),
-        "rows whose true or predicted label is the class",
+        "rows of a class (true or predicted)",
     ),
     "matthews_corrcoef": (lambda cells: cells.sum(1).min(), "rows outside the largest class"),
 }
@@ -348,7 +348,7 @@ def test_rows_behind_a_metric_are_counted_by_weights():
     result = gate.run(**given, sample_weight=heavy)
     assert "3 positives in `y_true`, at least 10 are needed" in result.reason
     result = mg.Performance("f1_macro", at_least=0.5).run(**given, sample_weight=heavy)
-    assert "3 rows whose true or predicted label is the class" in result.reason
+    assert "3 rows of a class (true or predicted)" in result.reason
 
 
 def test_classes_weighted_by_rows_may_be_small():
@@ -390,7 +390,7 @@ def test_unseen_labels_are_noted_and_wrong():
     result = mg.Performance("accuracy", at_least=0.9).run(**given)
     assert result.passed
     assert result.checks[0].value == 79 / 80
-    assert "predicted, but not in `y_true`: 'ccc" in result.reason
+    assert "labels predicted, but not in `y_true`: 'ccc" in result.reason
     assert "c" * 50 not in result.reason
 
 
@@ -725,7 +725,8 @@ def test_more_slices_than_the_option_allows_are_an_error(values):
     result = mg.Performance("accuracy", at_least=0.5, by="fare").run(**given)
     assert result.verdict == "error"
     assert result.reason == (
-        "column 'fare' of `X` makes 70 groups, at most 50 are allowed: bin the values first, or "
+        "there are 70 groups by column 'fare' of `X`, at most 50 are allowed: bin the values "
+        "first, or "
         "raise `max_groups`"
     )
     gate = mg.Performance("accuracy", at_least=0.5, by="fare", max_groups=70, min_samples=1)

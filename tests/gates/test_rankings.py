@@ -206,7 +206,8 @@ def test_a_query_with_a_missing_relevance_is_dropped():
     verdict, reason = outcome(NDCG, y_true=true)
     assert verdict == "inconclusive"
     assert reason.endswith(
-        "n = 78 queries); 2 of 80 queries were dropped, at most 0 % are allowed (limit: at least "
+        "n = 78 queries); 2 of 80 queries could not be used, at most 0 % are allowed (limit: at "
+        "least "
         "0.1)"
     )
 
@@ -224,9 +225,9 @@ def test_a_query_with_a_missing_relevance_is_dropped():
         ({"query_id": np.where(QUERY == 0, np.nan, QUERY)},
          "12 of 960 values of `query_id` are missing"),
         ({"query_id": [None, *QUERY[1:]]}, "1 of 960 values of `query_id` is missing"),
-        ({"query_id": None}, "needs `query_id`, the query of each row, which was not given"),
+        ({"query_id": None}, "the gate needs `query_id`, the query of each row, which was not"),
         ({"query_id": QUERY[:-1]}, "`y_true` has 960 rows and `query_id` has 959"),
-        ({"y_score": None}, "needs `y_score`, or `model` and `X`; neither was given"),
+        ({"y_score": None}, "the gate needs `y_score`, or `model` and `X`; neither was given"),
         ({"y_score": np.column_stack([SCORE, SCORE])},
          "`y_score` must have one score per row for a ranking, got 2 columns"),
         ({"sample_weight": 1 + np.arange(960) % 2},

@@ -377,7 +377,7 @@ def test_rows_that_are_enough_are_counted_as_given():
     check = gate.run(**evidence, sample_weight=weight).checks[0]
     worth = weight.sum() ** 2 / (weight**2).sum()
     assert (check.verdict, check.n) == (U, int(worth))
-    assert f"n = {check.n} effective of 500 rows" in check.reason
+    assert f"n = {check.n} effective rows of 500 rows" in check.reason
     needed = check.details["rows_needed"]
     times = math.ceil(needed / 500)
     many = {name: np.tile(array, times) for name, array in evidence.items()}
@@ -533,8 +533,8 @@ def test_unseen_labels_of_either_model_are_noted():
     result = mg.Regression("accuracy", tolerance=0.5).run(
         y_true=true, y_pred=["a", "z", *true[2:]], production_pred=[*true[:-1], "y"]
     )
-    assert "predicted, but not in `y_true`: 'z'" in result.reason
-    assert "predicted in production, but not in `y_true`: 'y'" in result.reason
+    assert "labels predicted, but not in `y_true`: 'z'" in result.reason
+    assert "labels predicted in production, but not in `y_true`: 'y'" in result.reason
 
 
 def test_a_misspelt_positive_lowers_no_false_positive_rate():
@@ -563,7 +563,7 @@ def test_without_an_interval_the_reason_names_the_rule_that_needs_none():
     given = {"y_true": TRUE, "y_pred": SCORE, "production_pred": NOISY}
     result = mg.Regression("max_error", tolerance=1).run(**given)
     assert result.verdict is U
-    assert "no interval is defined; decide_by='estimate' needs none" in result.reason
+    assert "the value has no confidence interval; decide_by='estimate' needs none" in result.reason
     assert mg.Regression("max_error", tolerance=1, decide_by="estimate").run(**given).passed
 
 

@@ -587,11 +587,11 @@ def test_pattern_matches_whole_texts_as_in_python(pattern, texts, rows):
 def test_failing_pattern_is_shown_and_shortened_if_long():
     check = only(mg.Column("string", matches="[A-Z]{2}"), ["DE", "fr"], "matches")
     assert check.reason == (
-        "1 of 2 values of `x` (50 %) fail to match '[A-Z]{2}', first at row 1; "
+        "1 of 2 values of `x` (50 %) violate the pattern '[A-Z]{2}', first at row 1; "
         "the limit is at most 0 %"
     )
     long = only(mg.Column("string", matches="a" * 500), ["b"], "matches")
-    assert f"fail to match '{'a' * 60}'..., first at row 0" in long.reason
+    assert f"violate the pattern '{'a' * 60}'..., first at row 0" in long.reason
 
 
 def test_pattern_with_nested_repetition_is_matched_in_linear_time():

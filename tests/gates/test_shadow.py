@@ -114,7 +114,7 @@ def test_requests_in_one_log_are_counted_and_never_fail():
     assert check.reason == (
         "500 of 1,000 requests (50 %) are in one log only: 0 in that of the candidate, 500 in that "
         "of production (hint: give the log of the mirrored requests alone as `production_log`, and "
-        "log requests that the candidate did not answer); too many requests have one answer only "
+        "log requests that the candidate did not answer); too many requests are in one log only "
         "(limit: at most 5 %)"
     )
     assert only(run(half, max_unmatched=0.5), "unmatched").verdict is P
@@ -146,7 +146,10 @@ def test_without_a_common_request_nothing_is_decided():
 
 def test_a_log_that_is_missing_or_lacks_a_column_is_an_error():
     result = mg.Shadow().run(candidate_log=live())
-    assert (result.verdict, result.reason) == (E, "needs `production_log`, which was not given")
+    assert (result.verdict, result.reason) == (
+        E,
+        "the gate needs `production_log`, which was not given",
+    )
     result = run(mirrored(), {"request_id": [1], "predicton": ["yes"]})
     assert result.verdict is E
     assert result.reason == ("`prediction` is not in `production_log`; did you mean 'predicton'?")
@@ -205,7 +208,7 @@ def test_requests_without_an_answer_of_production_are_left_out():
     more = [None] * 51 + live()["prediction"][51:]
     check = only(run(production=live(prediction=more)), "disagreement")
     assert (check.verdict, check.by_chance) == (U, False)
-    assert "51 of 1,000 requests were dropped, at most 5 % are allowed" in check.reason
+    assert "51 of 1,000 requests could not be used, at most 5 % are allowed" in check.reason
     nothing = live(prediction=[None] * N)
     assert run(nothing, nothing).verdict is U
 
@@ -356,7 +359,7 @@ def test_slowdown_is_a_ratio_of_95th_percentiles():
     assert result.note == "each request was answered twice: latencies include the load of mirroring"
     slow = run(mirrored(latency=seconds(1, 0.04)), live(latency=seconds(2)), **options)
     assert only(slow, "slowdown").verdict is F
-    assert only(slow, "slowdown").reason.startswith("the p95 of `latency` slowed down by ")
+    assert only(slow, "slowdown").reason.startswith("the p95 of `latency` changed by ")
     near = run(mirrored(latency=seconds(1, 0.0235)), live(latency=seconds(2)), **options)
     check = only(near, "slowdown")
     assert (check.verdict, check.by_chance) == (U, True)
@@ -536,7 +539,7 @@ def test_labels_that_have_not_arrived_or_make_no_sense():
         live(prediction=["yes"] * N, label=["yes"] * N),
         **options,
     )
-    assert result.note == "predicted, but not in `y_true`: 'no'"
+    assert result.note == "labels predicted, but not in `y_true`: 'no'"
 
 
 # Slices
@@ -597,7 +600,7 @@ def test_a_slice_without_mirrored_requests_is_undecided():
     assert result.verdict is U
     result = run(production=live(country=list(range(N))), by="country")
     assert result.verdict is E
-    assert "`by` makes 1,000 groups, at most 50 are allowed" in result.reason
+    assert "there are 1,000 groups by `by`, at most 50 are allowed" in result.reason
     assert (
         run(
             production=live(country=[i % 60 for i in range(N)]),

@@ -87,7 +87,7 @@ def test_needs_the_reference_for_a_change_alone():
     assert mg.Statistic("mean", "x", at_least=0).needs == {"data"}
     gate = mg.Statistic("mean", "x", max_change=1)
     assert gate.needs == {"data", "reference"}
-    assert gate.run(data={"x": [1]}).reason == "needs `reference`, which was not given"
+    assert gate.run(data={"x": [1]}).reason == "the gate needs `reference`, which was not given"
 
 
 def test_is_written_as_it_is_built():
@@ -162,7 +162,7 @@ def test_level_of_the_interval():
             PASS,
             (
                 "`sum` of `x` is 600 (95 % interval 560.5 to 639.5, n = 200); 1 row has a missing "
-                "value (not counted); the estimate decides; the limit is at least 600"
+                "value (not counted); decided by the value alone; the limit is at least 600"
             ),
         ),
         ({"of": "max", "at_most": 5}, PASS, "`max` of `x` is 5 (n = 200); 1 row has a missing"),
@@ -413,7 +413,8 @@ def test_change_of_the_number_of_rows():
     few, many = {"x": [1] * 40}, {"x": [1] * 100}
     gate = mg.Statistic("rows", max_relative_change=0.5)
     assert gate.run(data=few, reference=many).reason == (
-        "`rows` went from 100 to 40, a change of -60 % (n = 40 against 100); the estimate decides; "
+        "`rows` went from 100 to 40, a change of -60 % (n = 40 against 100 in the reference); "
+        "decided by the value alone; "
         "the limit is from -50 % to 50 %"
     )
     assert gate.run(data=many, reference=many).passed
@@ -499,7 +500,7 @@ def test_the_level_of_slices_that_fail_is_corrected():
     ("by", "reason"),
     [
         ("shp", "did you mean 'shop'?"),
-        ("x", "`by` makes 7 groups, at most 2 are allowed"),
+        ("x", "there are 7 groups by `by`, at most 2 are allowed"),
     ],
 )
 def test_columns_that_make_no_slices(by, reason):

@@ -50,7 +50,7 @@ def test_production_predictions_are_computed_with_the_production_model():
 
 
 def test_predictions_without_a_usable_model_are_missing():
-    said = "needs `y_pred`, which was not given"
+    said = "the gate needs `y_pred`, which was not given"
     assert agrees.run(y_true=Y).reason == said
     assert agrees.run(y_true=Y, X=X).reason == said
     assert agrees.run(y_true=Y, model=len).reason == said
@@ -61,7 +61,7 @@ def test_predictions_without_a_usable_model_are_missing():
             return Y
 
     assert mean_score.run(X=X, model=OnlyPredicts()).reason == (
-        "needs `y_score`, which was not given"
+        "the gate needs `y_score`, which was not given"
     )
 
     @mg.gate

@@ -123,7 +123,7 @@ def test_predicted_labels_that_are_not_in_classes_count_as_wrong_and_are_reporte
     predicted = np.where(np.arange(300) < 30, "odd", SHORT)
     result = gate.run(y_true=SHORT, y_pred=predicted, classes=LABELS)
     assert result.checks[0].value == 0.9
-    assert result.reason.endswith("; predicted, but not in `y_true`: 'odd'")
+    assert result.reason.endswith("; labels predicted, but not in `y_true`: 'odd'")
     known = gate.run(y_true=SHORT, y_pred=TRUE, classes=LABELS)
     assert "not in `y_true`" not in known.reason
 

@@ -257,7 +257,7 @@ def test_invalid_outputs_are_refused(answer, message):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "needs `y_pred`, or `model` and `X`; neither was given"),
+        ({}, "the gate needs `y_pred`, or `model` and `X`; neither was given"),
         ({"model": len}, "`model` was given without `X`, the table to predict on"),
         ({"X": X, "model": LogisticRegression},
          "`model` must be a fitted instance, got the class LogisticRegression"),
@@ -273,7 +273,7 @@ def test_missing_evidence_is_named(given, message):
 
 
 def test_labels_are_always_needed():
-    assert refusal(y_pred=Y) == "needs `y_true`, which was not given"
+    assert refusal(y_pred=Y) == "the gate needs `y_true`, which was not given"
 
 
 # columns of scores
@@ -374,7 +374,7 @@ def test_production_has_its_own_predictions():
     assert evidence.outcomes("labels", production=True).pred.tolist() == [0] * 6
     with pytest.raises(EvidenceError) as caught:
         Evidence({"y_true": Y, "y_pred": Y}).outcomes("labels", production=True)
-    said = "needs `production_pred`, or `production_model` and `X`; neither was given"
+    said = "the gate needs `production_pred`, or `production_model` and `X`; neither was given"
     assert str(caught.value) == said
 
 

@@ -238,7 +238,7 @@ def test_a_reason_is_below_each_check_that_did_not_pass():
     (why,) = find(root, "tr", "mg-why")
     assert text_of(why).startswith("psi of age is 0.31 (n = 4,012 against 30,162); the limit is")
     assert "moved: 52 < x from 10 % to 24.6 %" in text_of(why)
-    assert "not judged: day (dates)" in text_of(root)
+    assert "columns not judged: day (dates)" in text_of(root)
 
 
 def test_the_footer_has_the_provenance():

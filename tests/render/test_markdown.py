@@ -29,7 +29,7 @@ DRIFT = """\
 <li><b>✗ FAIL</b> <code>drift:psi</code>, <code>age</code>: <code>psi</code> of <code>age</code> is \
 0.31 (n = 4,012 against 30,162); the limit is at most 0.2; moved: <code>52 &lt; x</code> from 10 % to \
 24.6 %, <code>40 &lt; x &lt;= 52</code> from 40 % to 31.3 %, <code>x &lt;= 27</code> from 10 % to 3.1 %</li>
-<li><b>✓ PASS</b> <code>drift:psi</code>, <code>2 checks</code>: not judged: <code>day</code> (dates)</li>
+<li><b>✓ PASS</b> <code>drift:psi</code>, <code>2 checks</code>: columns not judged: <code>day</code> (dates)</li>
 </ul>
 </details>
 """  # noqa: E501

@@ -179,8 +179,8 @@ def test_a_result_alone_shows_every_check():
 
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", "fail"])
 def test_the_note_of_a_result_is_at_its_end(verdict):
-    found = result(psi(verdict), note="not judged: `day` (dates)")
-    assert str(found).endswith("\n\nnot judged: `day` (dates)")
+    found = result(psi(verdict), note="columns not judged: `day` (dates)")
+    assert str(found).endswith("\n\ncolumns not judged: `day` (dates)")
 
 
 # the header
@@ -526,13 +526,13 @@ def test_a_share_stays_on_a_line():
 
 def test_a_long_note_is_cut_at_the_end_of_an_item():
     listed = ", ".join(f"`column_{i:02}` (dates)" for i in range(60))
-    note = f"not judged: {listed}"
+    note = f"columns not judged: {listed}"
     checks = (psi("pass"), psi("pass", "hours"))
     shown = " ".join(str(report(result(*checks, note=note))).split())
     assert re.search(
-        r"not judged: `column_00` \(dates\), .* `column_06` \(dates\) and 53 more", shown
+        r"columns not judged: `column_00` \(dates\), .* `column_06` \(dates\) and 53 more", shown
     )
-    brief = "not judged: `day` (dates), `id` (texts with too many different values)"
+    brief = "columns not judged: `day` (dates), `id` (texts with too many different values)"
     assert brief in " ".join(str(report(result(*checks, note=brief))).split())
 
 

@@ -133,7 +133,7 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     describe_gate(item, result)
     is_whole = len(report) == len(case.suite)
     if is_whole and not report.passed and not report.failures:
-        why = "each gate is skipped, advisory, or undecided where that is allowed"
+        why = "no gate counts, because each is skipped, advisory, or undecided and allowed to be"
         _refuse(f"{why}, so the verdict is INCONCLUSIVE:\n{report}")
     if result.verdict is Verdict.SKIP and not result.advisory:
         pytest.skip(_one_line(result.reason))
@@ -221,7 +221,7 @@ def run_subtests(
 
     if evidence and isinstance(thing, Report | GateResult):
         named = ", ".join(evidence)
-        msg = f"gates: a {type(thing).__name__} takes no evidence, got {named}"
+        msg = f"gates: evidence can't be given with a {type(thing).__name__}, got {named}"
         raise OptionError(msg)
     if isinstance(thing, Report):
         report = thing

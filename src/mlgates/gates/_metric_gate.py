@@ -230,7 +230,7 @@ class MetricGate(Gate):
             text += f"{slice_clause(group)} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
-                n += f" effective of {estimate.rows:,} {metric.noun}"
+                n += f" effective {metric.noun} of {estimate.rows:,} {metric.noun}"
             elif isinstance(metric, QueryMetric):
                 n += " query" if measured.n == 1 else " queries"
             empty = measured.details.get("empty_queries")
@@ -266,7 +266,7 @@ class MetricGate(Gate):
     def note(self, evidence: Evidence) -> str:
         """Return a remark on predicted labels that `y_true` lacks, and on excluded slices."""
         notes = [
-            f"predicted{side}, but not in `y_true`: {list_labels(outcomes.unseen)}"
+            f"labels predicted{side}, but not in `y_true`: {list_labels(outcomes.unseen)}"
             for side, outcomes in zip(self._sides, self._outcomes(evidence), strict=True)
             if outcomes.unseen
         ]
@@ -274,7 +274,7 @@ class MetricGate(Gate):
         if excluded:
             more = len(excluded) - _MOST_NAMED
             listed = ", ".join(excluded[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-            notes.append(f"excluded: {listed}")
+            notes.append(f"excluded slices: {listed}")
         return "; ".join(notes)
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:

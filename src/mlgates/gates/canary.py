@@ -250,7 +250,9 @@ class Canary(Gate):
         noun = "units" if traffic.unit else REQUESTS
         split = _split_check(looks, noun)
         yield split
-        wrong = "" if split.verdict is not Verdict.ERROR else f"the {noun} are not split as stated"
+        wrong = (
+            "" if split.verdict is not Verdict.ERROR else f"the {noun} were not divided as stated"
+        )
         near = Near(self._names, traffic.events)
         for event in self._names:
             if traffic.looks and event not in traffic.events:
@@ -262,8 +264,8 @@ class Canary(Gate):
             counted = [look for look in looks if look.of(event) is not None]
             gap = ""
             if len(counted) < len(looks):
-                gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} looks"
-                gap += "; add its counts to the other looks, or leave those looks out"
+                gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} looks "
+                gap += "(periods with one share); add its counts to the others, or leave those out"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
@@ -301,7 +303,7 @@ class Canary(Gate):
             details["e_worse_stages"] = _exp(worse)
             of_stage = sequential.ratio_estimate(*strongest.events)
             if self._significant(worse) and limit.holds(ratio) and not limit.holds(of_stage):
-                counts, ratio, when = strongest, of_stage, ", since a stage began"
+                counts, ratio, when = strongest, of_stage, ", since a stage of the rollout began"
         ends = self._interval(counts)
         insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
@@ -560,13 +562,13 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         measured = Measurement(e_value, n=n, method="beta mixture", details=details)
         return Check.judge("split", "e_value", measured, limit, said=said, noun=noun)
     shown = format_number(e_value)
-    reason = f"{said}: the {noun} are not split as stated (e-value {shown}, limit {_SPLIT:,})"
+    reason = f"{said}: the {noun} were not divided as stated (e-value {shown}, limit {_SPLIT:,})"
     return Check(
         subject="split",
         metric="e_value",
         verdict=Verdict.ERROR,
-        reason=f"{reason}; check the routing, and that each look states the share of traffic that "
-        "the candidate got at that time",
+        reason=f"{reason}; check the routing, and the share of the traffic that is stated for each "
+        "look (period with one share)",
         value=e_value,
         limit=limit,
         n=n,

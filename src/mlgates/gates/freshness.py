@@ -245,7 +245,7 @@ class Freshness(Gate):
         if times.newest is not None:
             newest = Fraction(times.newest, per_second)
             age, summary = float(clock - newest), ""
-            old = f"{format_number(-age, 's')} ahead of the clock"
+            old = f"{format_number(-age, 's')} in the future"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
             text = f"the newest timestamp of {where} is {old} ({_iso(newest)})"
             hint = _unit_hint(newest)
@@ -282,8 +282,8 @@ class Freshness(Gate):
         if self.min_fresh_share is not None:
             if times.fresh is None:
                 msg = (
-                    "the timestamps were counted in relation to the clock of another time, so it "
-                    "is not known how many are now recent; give that time as `now`"
+                    "`data` is a profile that was made at another time, so it is not known how "
+                    "many timestamps are recent now; pass the time of the profile as `now`"
                 )
                 raise EvidenceError(msg)
             fresh, rows = times.fresh, part.rows

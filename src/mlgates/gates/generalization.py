@@ -178,12 +178,15 @@ class Generalization(MetricGate):
         )
         test = read(evidence)
         if not {"model", "y_pred", "y_score"} & {name for name in _TRAINING if name in training}:
-            msg = "needs `train_pred` or `train_score`, or `model` and `X_train`; none was given"
+            msg = (
+                "the gate needs `train_pred` or `train_score`, or `model` and `X_train`; none "
+                "was given"
+            )
             raise EvidenceError(msg)
         try:
             train = read(training)
         except EvidenceError as error:
-            msg = f"on the training rows (`X_train` as `X`, `y_train` as `y_true`): {error}"
+            msg = f"on the training rows, where `X` is `X_train` and `y_true` is `y_train`: {error}"
             raise EvidenceError(msg) from error
         return [test, train]
 

@@ -88,7 +88,7 @@ class Leakage(Gate):
         """Return the hashed rows of both tables; EvidenceError if the reference is a baseline."""
         reference = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
-            msg = "the reference is a baseline, which has no rows; give the table itself"
+            msg = "the reference is a baseline, which has no rows; pass the table itself"
             raise EvidenceError(msg)
         counter = self._counter(evidence)
         return evidence.profile()[counter], reference[counter]
@@ -110,7 +110,7 @@ class Leakage(Gate):
             same = f"the same `{'`, `'.join(counter.key)}` as a row of the reference"
             if self.columns is None:
                 have, same = ("is" if count == 1 else "are"), "also in the reference"
-            shown = [f"row {ours:,} as row {other:,} there" for ours, other in pairs]
+            shown = [f"row {ours:,} (row {other:,} there)" for ours, other in pairs]
             text = f"{count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
             text += f"{have} {same}: {', '.join(shown)}"
         if share is None:

@@ -202,7 +202,7 @@ class MultivariateDrift(Gate):
         theirs = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(theirs, Profile):
             msg = "the reference is a baseline or a profile, which has no rows; "
-            msg += "give the table itself"
+            msg += "pass the table itself"
             raise EvidenceError(msg)
         is_clustered = "clusters" in evidence
         if is_clustered and not isinstance(evidence["clusters"], str):
@@ -228,7 +228,10 @@ class MultivariateDrift(Gate):
             if m < self.min_samples <= n:
                 few = f"too few rows in the reference: {m:,}, at least {self.min_samples:,} "
                 few += "are needed"
-            text = f"the rows of both tables are not compared (n = {n:,} against {m:,})"
+            text = (
+                f"the rows of both tables were not compared (n = {n:,} against {m:,} in the "
+                "reference)"
+            )
             measured = Measurement(None, n=n, details={"n_reference": m})
             least = self.min_samples
             yield Check.judge(
@@ -284,13 +287,13 @@ class MultivariateDrift(Gate):
                 left.append(f"`{name}` ({field.type})")
             elif field.kind not in _KINDS:
                 problem = field.problem or f"{title} holds {field.kind} values"
-                problems[name] = f"{problem} in the reference; {leave_out}"
+                problems[name] = f"in the reference, {problem}; {leave_out}"
             elif other is None:
                 hint = lost.hint(name) or f"; {leave_out}"
                 problems[name] = f"{title} is not in the data{hint}"
             elif other.kind not in _KINDS:
                 problem = other.problem or f"{title} holds {other.kind} values"
-                problems[name] = f"{problem} in the data; {leave_out}"
+                problems[name] = f"in the data, {problem}; {leave_out}"
             elif len({_family(f) for f in (field, other)} - {"null"}) > 1:
                 problems[name] = (
                     f"{title} has {described_type(field)} in the reference, but "
@@ -300,7 +303,9 @@ class MultivariateDrift(Gate):
                 names.append(name)
             elif name in wanted and name not in self.exclude:
                 left.append(f"`{name}` (the clusters)")
-        return _Columns(tuple(names), problems, f"not judged: {', '.join(left)}" if left else "")
+        return _Columns(
+            tuple(names), problems, f"columns not judged: {', '.join(left)}" if left else ""
+        )
 
     def _judged(
         self, sides: Sequence[Sequence[Column]], limit: Limit, clusters: _Clusters | None
@@ -382,8 +387,10 @@ class MultivariateDrift(Gate):
             details=details,
         )
         shown = format_value(None if math.isnan(value) else value, limit)
-        text = f"a classifier tells the data from the reference with a ROC AUC of {shown} "
-        text += f"(n = {' against '.join(sizes)})"
+        text = f"a classifier distinguishes the data from the reference with a ROC AUC of {shown}"
+        if math.isnan(value):
+            text = "no classifier could be trained to distinguish the data from the reference"
+        text += f" (n = {' against '.join(sizes)} in the reference)"
         if tell and not limit.holds(value):
             listed = ", ".join(f"`{name}`" for name, _ in tell[:_NAMED])
             text += f", mainly by {listed}"
@@ -395,8 +402,8 @@ class MultivariateDrift(Gate):
             )
         elif clusters is not None and found.area < 0.5 and found.p_value > _TOO_LOW:
             kept_from_pass = (
-                "the area is far below 0.5, as with equal rows in different clusters; give a "
-                "cluster the same name in both tables"
+                "the area is far below 0.5, perhaps because equal rows are in different clusters; "
+                "give a cluster the same name in both tables"
             )
         return Check.judge(
             "rows",

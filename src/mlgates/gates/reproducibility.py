@@ -86,7 +86,7 @@ class Reproducibility(Gate):
     ...     return lambda X: X @ weights
     >>> result = Reproducibility().run(fit=fit, X=np.arange(12.0).reshape(6, 2))
     >>> print(result.checks[0].reason)
-    6 of 6 rows (first 0, 1, 2) got another answer from `predict` after the second training; ...
+    6 of 6 rows (first 0, 1, 2) got a different answer from `predict` after the second training; ...
     (hint: the training uses the random state of numpy without a seed)
     """
 
@@ -141,13 +141,13 @@ class Reproducibility(Gate):
             difference_of_numbers(one, other) if one.shape == other.shape else (0.0, 0.0)
         )
         who = f"`{method}`"
-        text = f"{who} gave the same answers to all {n:,} rows after both trainings"
+        text = f"{who} gave the same answers to {n:,} of {n:,} rows after both trainings"
         if largest and not rows:
             text += f", within the tolerance: the largest difference is {largest:.3g}"
             text += f" (relative {relative:.2g})"
         if rows:
             counted = f"{wrong.sum():,} of {n:,} rows (first {listed(rows[:3])})"
-            text = f"{counted} got another answer from {who} after the second training"
+            text = f"{counted} got a different answer from {who} after the second training"
             if largest:
                 text += f"; the largest difference is {largest:.3g} (relative {relative:.2g})"
             elif one.shape != other.shape:

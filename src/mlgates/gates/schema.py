@@ -494,7 +494,7 @@ class Schema(Gate):
         if self.extra == "forbid":
             near = Near(extra, absent)
             for name in extra:
-                text = f"`{name}` is not declared{near.hint(name)}"
+                text = f"column `{name}` is not declared{near.hint(name)}"
                 summary = "column not declared"
                 yield property_check(name, "extra", text, violations=1, n=rows, summary=summary)
             if not extra:
@@ -534,7 +534,7 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
         shown = repr(column.matches[:_SHOWN_PATTERN])
         shown = shown if len(column.matches) <= _SHOWN_PATTERN else f"{shown}..."
         is_text = actual.kind == "string"
-        yield _Rule("matches", unlike if is_text else None, f"fail to match {shown}", most)
+        yield _Rule("matches", unlike if is_text else None, f"violate the pattern {shown}", most)
     if column.unique:
         repeated = Duplicated(name) if comparable else None
         yield _Rule("unique", repeated, "repeat an earlier value", most)
@@ -563,7 +563,8 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
         if caught.error is not None:
             yield error_check(name, rule.metric, caught.error)
             continue
-        alike = "differ from an allowed value only in case, blanks or Unicode form"
+        differs = "differs" if counted.alike == 1 else "differ"
+        alike = f"of them {differs} from an allowed value only in case, blanks or Unicode form"
         yield count_check(
             name,
             rule.metric,

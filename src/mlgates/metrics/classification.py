@@ -618,10 +618,10 @@ def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
 
 
 _TRUE = Support(lambda cells: cells.sum(1), "rows of a class")
-_PREDICTED = Support(lambda cells: cells.sum(0), "rows predicted as a class")
+_PREDICTED = Support(lambda cells: cells.sum(0), "rows of a predicted class")
 _EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
-    "rows whose true or predicted label is the class",
+    "rows of a class (true or predicted)",
 )
 # classes are weighted by their rows, so only the largest class must not be nearly all rows
 _OUTSIDE = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")

@@ -468,8 +468,8 @@ def too_many_groups(title: str, groups: int, max_groups: int) -> str:
     `title` names the columns that define the groups.
     """
     return (
-        f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
-        "first, or raise `max_groups`"
+        f"there are {groups:,} groups by {title}, at most {max_groups:,} are allowed: bin the "
+        "values first, or raise `max_groups`"
     )
 
 

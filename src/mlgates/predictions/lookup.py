@@ -82,9 +82,10 @@ def label_column(title: str, value: Any) -> columns.Column:
         is_prediction = "y_true" not in title
         scores = "; if they are scores of classes, pass them as scores" if is_prediction else ""
         msg = (
-            f"{title} has {width} columns. Several labels or outputs per row are checked in long "
-            "form: one value per row and label, the names of the labels in a column `label` of "
-            f"`data`, and by='label'{scores}"
+            f"{title} has {width} columns, expected one. To check several labels or outputs per "
+            "row, "
+            "give one row per row and label, with the name of the label in a column `label` of "
+            f"`data`, and use by='label'{scores}"
         )
         raise EvidenceError(msg)
     return columns.as_column(title, value)
@@ -419,7 +420,7 @@ def _class_problem(name: str, model: Any) -> str:
 
 
 def _not_given(name: str, model: str) -> EvidenceError:
-    return EvidenceError(f"needs `{name}`, or `{model}` and `X`; neither was given")
+    return EvidenceError(f"the gate needs `{name}`, or `{model}` and `X`; neither was given")
 
 
 def _output(

@@ -154,7 +154,7 @@ def seconds_of(column: columns.Column) -> Floats:
     [0.02, 0.03, inf]
     >>> seconds_of(columns.as_column("`latencies`", [0.02, 0.0]))
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `latencies` has 1 of 2 values that are zero; their clock is ...
+    mlgates.errors.EvidenceError: 1 of 2 values of `latencies` is zero: the clock that measured ...
     """
     kind = column.field.kind
     empty = kind == "null" and not column.rows
@@ -168,14 +168,15 @@ def seconds_of(column: columns.Column) -> Floats:
         values = ticks / _PER_SECOND[column.field.unit or "us"]
     else:
         values = column.floats
-    coarse = "zero; their clock is too coarse"
+    coarse = "zero: the clock that measured the latencies is too coarse"
     for bad, description in (
         (np.isnan(values), "missing; write infinity for a failed request"),
-        (values < 0, "negative"),
+        (values < 0, "negative; a latency must be greater than 0"),
         (values == 0, coarse),
     ):
         if count := int(np.count_nonzero(bad)):
-            msg = f"{column.title} has {count:,} of {len(bad):,} values that are {description}"
+            verb = "is" if count == 1 else "are"
+            msg = f"{count:,} of {len(bad):,} values of {column.title} {verb} {description}"
             raise EvidenceError(msg)
     return values
 
@@ -222,9 +223,9 @@ def as_scores(name: str, value: Any) -> Scores:
     if is_list and array is not None and array.ndim > 2:
         msg = (
             f"{name} must have one row per row of the data and one column per class, got a list "
-            f"of {len(value)} arrays; several labels or outputs per row are checked in long form: "
-            "one score per row and label, the names of the labels in a column `label` of `data`, "
-            "and by='label'"
+            f"of {len(value)} arrays. To check several labels or outputs per row, give one row per "
+            "row and label, with the name of the label in a column `label` of `data`, and use "
+            "by='label'"
         )
         raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:

@@ -513,7 +513,7 @@ def ranked_outcomes(
 def query_of(evidence: "Evidence") -> Column:
     """Return the query of each ranked document; raise EvidenceError if one is missing."""
     if "query_id" not in evidence:
-        msg = "needs `query_id`, the query of each row, which was not given"
+        msg = "the gate needs `query_id`, the query of each row, which was not given"
         raise EvidenceError(msg)
     column = lookup.column_of(evidence, "query_id")
     missing = 0 if column.missing is None else int(np.count_nonzero(column.missing))
@@ -536,7 +536,10 @@ def interval_ends(evidence: "Evidence", name: str) -> Scores:
         If an end is missing or infinite, or if a lower end is above the upper one.
     """
     if name not in evidence:
-        msg = f"needs `{name}`, the lower and upper ends of predicted intervals; it was not given"
+        msg = (
+            f"the gate needs `{name}`, the lower and upper ends of predicted intervals, which "
+            "was not given"
+        )
         raise EvidenceError(msg)
     value: Any = evidence[name]
     value = [value] if isinstance(value, str) else value
@@ -582,7 +585,7 @@ def _true_column(evidence: "Evidence", names: lookup.ModelNames, *, uses_labels:
     if "y_true" in evidence:
         return lookup.column_of(evidence, "y_true")
     if uses_labels:
-        msg = "needs `y_true`, which was not given"
+        msg = "the gate needs `y_true`, which was not given"
         raise EvidenceError(msg)
     return lookup.predicted(evidence, names)
 

@@ -295,7 +295,7 @@ def test_every_container_gives_the_same(make, tmp_path):
 def test_columns_that_are_not_judged_are_listed_once():
     days = pa.array(range(3_000), pa.date32())
     result = run(shops(2) | {"day": days}, TRAIN | {"day": days}, by="shop")
-    assert result.note == "not judged: `day` (dates)"
+    assert result.note == "columns not judged: `day` (dates)"
 
 
 @pytest.mark.parametrize("method", ["psi", "ks", "wasserstein"])

@@ -143,7 +143,7 @@ def test_metric_frame_raises_for_bad_evidence():
     gate = mg.Fairness("accuracy_difference", at_most=1, sensitive="sex")
     with pytest.raises(mg.EvidenceError) as caught:
         gate.metric_frame(X=PEOPLE, y_pred="p")
-    assert str(caught.value) == "needs `y_true`, which was not given"
+    assert str(caught.value) == "the gate needs `y_true`, which was not given"
     with pytest.raises(mg.EvidenceError, match="unknown evidence 'y_prd'; did you mean 'y_pred'"):
         gate.metric_frame(X=PEOPLE, y_prd="p")
     by = mg.Fairness("accuracy_difference", at_most=1, sensitive="sex", by={"a": "dept == 'a'"})

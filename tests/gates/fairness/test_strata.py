@@ -400,7 +400,7 @@ def test_selection_rates_need_no_labels(metric):
 def test_other_rates_need_labels():
     gate = mg.Fairness("equal_opportunity_difference", at_most=0.25, sensitive="sex")
     assert gate.needs == {"y_true"}
-    assert run(gate, THREE).reason == "needs `y_true`, which was not given"
+    assert run(gate, THREE).reason == "the gate needs `y_true`, which was not given"
     assert mg.Fairness(PARITY, at_most=0.1).needs == {"sensitive_features"}
 
 

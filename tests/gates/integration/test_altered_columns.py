@@ -69,7 +69,9 @@ def test_refusals_and_answers(subject, what):
 def test_another_answer_without_an_exception_fails(subject, declared):
     check = check_of(positional, subject, declared)
     assert str(check.verdict) == "fail"
-    assert check.reason.startswith("3 of 3 rows (first 0, 1, 2) got another answer with rows with")
+    assert check.reason.startswith(
+        "3 of 3 rows (first 0, 1, 2) got a different answer with rows with"
+    )
 
 
 def test_some_columns_may_be_refused_and_others_not():
@@ -346,7 +348,7 @@ class Thresholded:
         (
             Thresholded(0.3),
             "fail",
-            "1 of 4 rows (first 1) got another label than the most probable class",
+            "1 of 4 rows (first 1) got a label other than the most probable class",
         ),
     ],
 )

@@ -292,7 +292,7 @@ class Drift(Gate):
         """Return the counters of both tables for all slices; computed once."""
         if isinstance(evidence["reference"], Profile) or isinstance(evidence.reference(), Baseline):
             msg = "the reference is a baseline or a profile, which has no rows to divide by `by`; "
-            msg += "give the table itself"
+            msg += "pass the table itself"
             raise EvidenceError(msg)
         schema, gate = evidence.source("data").schema, self._of_slice
 
@@ -350,7 +350,7 @@ class Drift(Gate):
         reference, columns, gates = known
         schema = profile.schema
         if reference.rows == 0:
-            msg = "the reference has no rows; give the rows of the training data, or a baseline"
+            msg = "the reference has no rows; pass the rows of the training data, or a baseline"
             raise EvidenceError(msg)
         if not columns.judged and not columns.refused:
             none = f"{self.method!r} applies to no column of the reference"

@@ -92,7 +92,7 @@ def candidates(
             elif not problem and (side is None or profile is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
                 if columns is not None:
-                    problem += "; give the rows of the reference, or a baseline"
+                    problem += "; pass the rows of the reference, or a baseline"
         if not_served and columns is None:
             left.append(f"`{name}` ({not_served})")
         elif not_served == "no values":
@@ -106,7 +106,7 @@ def candidates(
             refused[name] = f"{problem}{hint}"
         else:
             judged[name] = cast("tuple[ColumnProfile, Side]", (profile, side))
-    return Candidates(judged, refused, f"not judged: {', '.join(left)}" if left else "")
+    return Candidates(judged, refused, f"columns not judged: {', '.join(left)}" if left else "")
 
 
 def content(field: Field) -> str:

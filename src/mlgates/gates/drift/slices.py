@@ -147,5 +147,8 @@ def _check_columns(part: Part, data: Source, reference: Source) -> None:
         fields = reference.schema[name], data.schema[name]
         if len({"number" if field.kind in NUMBERS else field.kind for field in fields}) > 1:
             theirs, ours = map(described_type, fields)
-            msg = f"`{name}` has {theirs} in the reference, but {ours} in the data; convert one"
+            msg = (
+                f"`{name}` has {theirs} in the reference, but {ours} in the data; convert one of "
+                "them"
+            )
             raise EvidenceError(msg)

@@ -274,7 +274,10 @@ def column_drift(
     )
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
-    reason = f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,})"
+    reason = (
+        f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,} in the "
+        "reference)"
+    )
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
             f" because of infinite values, {data.infinite:,} in the data and "
@@ -412,7 +415,9 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
         value, p_value = 1.0, divergence.chi_square_pvalue(*sides, ordered=False)
         share = format_number(max(k / n, before / m), "share")
         have, lack = ("data", "reference") if k else ("reference", "data")
-        reason = f"the {lack} has no rows, the {have} {k or before:,} ({share} of all)"
+        reason = (
+            f"there are no rows in the {lack}, but {k or before:,} in the {have} ({share} of all)"
+        )
     statistic = DriftStatistic(value, p_value, value, value, p_value)
     details = {"n_reference": m, "p_value_alone": p_value}
     limit = Limit(at_most=0)
@@ -446,12 +451,12 @@ def decide_columns(
             )
         elif drift.n >= least and is_open:
             ends = f"between {format_number(low)} and {format_number(high)}"
-            insufficient = f"the stored reference only shows that the distance is {ends}; "
+            insufficient = f"the stored baseline only shows that the distance is {ends}; "
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and so few other values can occur by "
-                "chance; pass more rows to decide"
+                "all values of the reference are equal, and the few other values of the data "
+                "can be chance; pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)

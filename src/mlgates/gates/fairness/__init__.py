@@ -374,7 +374,7 @@ class Fairness(Gate):
         small = [f"{group} ({reason})" for group, reason in why.items()]
         more = len(small) - _MOST_NAMED
         named = ", ".join(small[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        return f"excluded: {named}" if small else ""
+        return f"excluded groups: {named}" if small else ""
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         """Return pairs of a stratum's name and its rates; without `by`, one pair with None."""
@@ -386,8 +386,8 @@ class Fairness(Gate):
         if "metric_frame" in evidence:
             for given in ("clusters", "sample_weight"):
                 if given in evidence:
-                    msg = f"`{given}` needs the rows, which `metric_frame` does not have: "
-                    msg += "give one of them"
+                    msg = f"`{given}` can't be given with `metric_frame`, which has no rows; "
+                    msg += "give one of the two"
                     raise EvidenceError(msg)
             return list(self._of_frame(evidence["metric_frame"]))
         outcomes = self._outcomes(evidence)
@@ -397,7 +397,7 @@ class Fairness(Gate):
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
-                msg = f"{text} no value of {features}; missing_group='own' makes them a group"
+                msg = f"{text} no value of {features}; missing_group='own' makes such rows a group"
                 raise EvidenceError(msg)
         of_groups = groups.features, groups.names, groups.values
         reference = find_reference(self.reference_group, *of_groups)

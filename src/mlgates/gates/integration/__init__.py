@@ -319,7 +319,7 @@ def _require_evidence(evidence: Evidence) -> None:
         elif "model" in given and "X" not in given:
             problem = "`model` needs `X`, because `golden_X` has the requests of `application`"
     elif "model" not in given:
-        problem = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
+        problem = "the gate needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
     elif not given & {"X", "golden_X"}:
         problem = evidence.lacking(["X"])
     elif ("golden_X" in given) != ("golden_pred" in given):

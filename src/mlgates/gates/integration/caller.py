@@ -285,7 +285,7 @@ class _Caller:
         if differences is not None:
             noun = self.answer_noun
             if differences.any_failed:  # an error must not read as another answer
-                bad = bad.replace(f"another {noun}", f"no {noun} or another one", 1)
+                bad = bad.replace(f"a different {noun}", f"no {noun} or a different one", 1)
             bad += differences.described(noun)
         return row_outcome(wrong, at, f"{good} ({len(wrong):,} {self.noun})", bad, self.noun)
 

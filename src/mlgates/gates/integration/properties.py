@@ -175,7 +175,7 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
     differences = caller.differences(rtol)
     wrong = caller.different(differences, f"the same {caller.noun} again")
     good = f"{caller.name} gave the same {noun}s twice"
-    bad = f"got another {noun} the second time"
+    bad = f"got a different {noun} the second time"
     return caller.outcome(wrong, good, bad, differences=differences)
 
 
@@ -184,7 +184,7 @@ def at_end(caller: ModelCaller, rtol: float) -> Outcome:
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the same rows again after all other calls")
     good = f"{caller.name} gave the same answers after all other calls"
-    bad = "got another answer after all other calls"
+    bad = "got a different answer after all other calls"
     return caller.outcome(wrong, good, bad, differences=differences)
 
 
@@ -198,7 +198,7 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= differences.rows(batch, np.concatenate(alone))
     good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
-    bad = f"got another answer alone than in a batch of {caller.n:,}"
+    bad = f"got a different answer alone than in a batch of {caller.n:,}"
     return caller.outcome(wrong, good, bad, at, differences)
 
 
@@ -208,7 +208,10 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
     at = shuffled(caller.n)
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the rows in another order", at)
-    good, bad = "rows in another order got the same answers", "got another answer in another order"
+    good, bad = (
+        "rows in another order got the same answers",
+        "got a different answer in another order",
+    )
     return caller.outcome(wrong, good, bad, at, differences)
 
 
@@ -250,7 +253,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
             wrong[parts[i % threads]] |= bad[i]
     noun = caller.answer_noun
     good = f"{threads} threads at the same time got the same {noun}s as one after another"
-    text = f"got another {noun} when {threads} threads called at the same time"
+    text = f"got a different {noun} when {threads} threads called at the same time"
     return caller.outcome(wrong, good, text, differences=differences)
 
 
@@ -281,7 +284,7 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
     if kinds[0] != kinds[1] and "O" not in (answer.dtype.kind, wanted.dtype.kind):
         msg = f"{caller.called(method)} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
         raise ContractError(msg)
-    bad = "of `golden_X` got another answer than in `golden_pred`"
+    bad = "of `golden_X` got a different answer than in `golden_pred`"
     if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
         bad += "; give probabilities as all columns of `predict_proba`"
     good = f"all {rows.n:,} golden rows got their expected answers"
@@ -301,7 +304,7 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
         raise ContractError(msg) from None
     differences, pairs = Differences(rtol, expected), zip(expected, first, strict=True)
     wrong = np.array([differences.response(a, Reply("answer", b)) for a, b in pairs])
-    good, bad = "all requests got their expected responses", "got another response than in "
+    good, bad = "all requests got their expected responses", "got a different response than in "
     return caller.outcome(wrong, good, f"{bad}`golden_pred`", differences=differences)
 
 
@@ -335,7 +338,7 @@ def round_trip(
                     caller.fail(method, reply, f"{n:,} rows in a new process")
                 wrong |= differences.rows(answer, reply.answer)
     good = f"the model loaded in a new process gave the same answers to {n:,} rows"
-    bad = "got another answer from the model loaded in a new process"
+    bad = "got a different answer from the model loaded in a new process"
     bad += differences.described("answer")
     return row_outcome(wrong, caller.positions, good, bad)
 
@@ -488,7 +491,7 @@ def altered_columns(
         columns = sample_positions(len(table.names), _COLUMNS).tolist()
         tables = [table.without(i) for i in columns]
     if not tables:
-        msg = f"the rows can't be given with {what}"
+        msg = f"{what} can't be made from the given rows"
         raise NotTestedError(msg)
     return _altered(caller, subject, declared, rtol, what, tables)
 
@@ -521,7 +524,7 @@ def _altered(  # noqa: PLR0917
             answered = True
             wrong |= differences.rows(first, reply.answer)
     if wrong.any():
-        bad = f"got another answer with {what}, without an exception"
+        bad = f"got a different answer with {what}, without an exception"
         bad += differences.described("answer")
         return row_outcome(wrong, caller.positions, "", bad)
     if refusal is not None and not answered:
@@ -608,7 +611,7 @@ def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
     # two classes may be equally probable
     wrong = (given < 0) | (scores[np.arange(caller.n), given] < scores.max(axis=1))
     good = "`predict` gives the most probable class of `predict_proba`"
-    return caller.outcome(wrong, good, "got another label than the most probable class")
+    return caller.outcome(wrong, good, "got a label other than the most probable class")
 
 
 # Side effects
@@ -631,7 +634,7 @@ def memory(caller: ModelCaller) -> Outcome:
     if early <= left:
         msg = "memory in use grew in some of the calls only, so a leak is not certain"
         raise NotTestedError(msg)
-    text = f"{many} each left more than {left:,} bytes in use"
+    text = f"{many} each left more than {left:,} bytes of memory in use"
     return Outcome(text, 1, calls)
 
 
@@ -661,5 +664,5 @@ def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
             what = ", ".join(names["state"])
             text = f"{who} changed the {what} of the process {some}; this was restored"
         if caller.printed:
-            text += f"; it printed {caller.printed:,} characters, which were suppressed"
+            text += f"; {who} printed {caller.printed:,} characters, which are not shown"
     return Outcome(text, violations, calls, {"printed": caller.printed, **names})

@@ -293,7 +293,7 @@ class Latency(Gate):
             }
             text += "".join(f", {said} {time}" for said, time in shown.items())
         if production is not None and series.is_given != production.is_given:
-            text += ", not measured in turns, so the ratio includes differences of the machine"
+            text += ", not measured in turns, so that the slowdown includes changes of the machine"
         remedy, decided = "", clear or (ends is not None and all(map(limit.holds, ends)))
         if not insufficient and not decided and self.decide_by == "interval" and share is not None:
             needed = self._calls_needed(series, limit, value, ends, production)
@@ -301,7 +301,7 @@ class Latency(Gate):
                 details["rows_needed"] = needed
                 remedy = _remedy(series, needed)
         if series.failed == series.n > 1:
-            text += f"; all {series.n:,} calls failed, so the latency counts as infinite"
+            text += f"; all {series.n:,} calls failed, so the latency is infinite"
         elif series.failed:
             calls = "call counts" if series.failed == 1 else "calls count"
             text += f"; {series.failed:,} failed {calls} as infinite"
@@ -361,7 +361,7 @@ class Latency(Gate):
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
             few = f"{series.calls:,} {calls} {of_model}{are} too few for `{self.quantile}`"
             level = format_number(series.confidence, "share")
-            return f"{few}: at {level} at least {least:,} are needed", ""
+            return f"{few}: at least {least:,} are needed for a confidence of {level}", ""
         if (
             series.share is None
             or self.decide_by == "estimate"

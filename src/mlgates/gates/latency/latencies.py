@@ -290,7 +290,7 @@ def read_latencies(
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
     if missing:
         needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
-        msg = f"the gate needs {needed}, which was not given"
+        msg = f"the gate needs {needed}; neither was given"
         raise EvidenceError(msg)
 
     given = {

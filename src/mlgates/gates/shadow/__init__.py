@@ -257,7 +257,7 @@ class Shadow(Gate):
         found = find(self.metric, _OWNER) if known else None
         if found is None or found.greater_is_better is None:
             hint = "; use `Regression` for others" if known else ""
-            allowed = "the name of a metric that has a direction"
+            allowed = "the name of a metric of which greater or smaller values are better"
             raise options.refuse(_OWNER, "metric", allowed, self.metric, hint)
         return found
 
@@ -312,7 +312,7 @@ class Shadow(Gate):
             said += f"are in one log only: {ours:,} in that of the candidate, "
             said += f"{theirs:,} in that of production"
             if not (limit.holds(value) and requests.n):
-                insufficient = "too many requests have one answer only"
+                insufficient = "too many requests are in one log only"
             if not requests.n and all(requests.rows):
                 hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
             elif insufficient and theirs > ours:

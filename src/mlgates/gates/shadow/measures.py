@@ -271,7 +271,7 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
             ends,
             lambda limit, found, level: rows_needed(value, found, limit, n, level),
             n,
-            (f"the p95 of `{name}`{where} slowed down by ", ""),
+            (f"the p95 of `{name}`{where} changed by ", ""),
             f"n = {n:,}",
             "order statistics; mirrored requests",
             basis,

@@ -354,7 +354,7 @@ class Statistic(Gate):
             if self.by is not None or self.condition is not None:
                 what = "`by`" if self.by is not None else "`condition`"
                 msg = f"the reference is a baseline or a profile, which has no rows for {what}; "
-                msg += "give the table itself"
+                msg += "pass the table itself"
                 raise EvidenceError(msg)
             self._check_kind(reference.schema, "the reference")
         return reference
@@ -429,7 +429,7 @@ class Statistic(Gate):
         """
         claim = _Claim(group, ours, theirs, None, limit, lambda _: None, "")
         if theirs.value is None:
-            return claim._replace(insufficient="the reference has no values here")
+            return claim._replace(insufficient="the reference has no values to compare with")
         if ours.value is None:
             return claim
         relative = metric == "relative_change"
@@ -482,7 +482,7 @@ class Statistic(Gate):
             measured = replace(measured, details={**measured.details, "rows_needed": needed})
         remedy = enough(needed)
         if remedy and is_change:
-            remedy += " if the reference has as many times more rows"
+            remedy += " if the reference grows in the same proportion"
         # a table without rows can fail by their number, but not pass
         shows = self.of == "rows" and value is not None and not limit.holds(value)
         return Check.judge(
@@ -517,7 +517,7 @@ class Statistic(Gate):
         n = f"n = {ours.n:,}"
         text = f"{where} is {shown} ({interval}{n})"
         if is_change and theirs is not None:
-            n += f" against {theirs.n:,}"
+            n += f" against {theirs.n:,} in the reference"
             text = f"{where} can't be compared ({n})"
             if measured.value is not None:
                 before, now = (format_number(_plain(e.value), own) for e in (theirs, ours))  # type: ignore[arg-type]
@@ -526,7 +526,7 @@ class Statistic(Gate):
             has = "row has" if ours.missing == 1 else "rows have"
             text += f"; {ours.missing:,} {has} a missing value (not counted)"
         if self.of in _BY_ESTIMATE and self.decide_by == "interval":
-            text += "; the estimate decides"
+            text += "; decided by the value alone"
         return text
 
 
@@ -569,7 +569,10 @@ def _unbounded(theirs: Estimate, confidence: float) -> str:
     if ends is None or not ends[0] <= 0 <= ends[1]:
         return ""
     low, high = map(format_number, ends)
-    return f"the interval of the reference, {low} to {high}, contains 0, so a ratio has no bound"
+    return (
+        f"the interval of the reference, {low} to {high}, contains 0, so the relative change has "
+        "no interval"
+    )
 
 
 def _number(exact: Number, limit: Limit, scale: float) -> int | float:

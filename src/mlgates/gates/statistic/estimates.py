@@ -251,7 +251,7 @@ def from_baseline(of: str, baseline: Baseline, column: str) -> Estimate:
         return _share(kept[True], kept.n, baseline.rows - kept.n)
     if of != "distinct" and isinstance(kept, QuantileSketch):
         return _stored_quantile(of, kept, baseline.rows)
-    msg = f"a baseline does not have `{of}` of `{column}`; give the table itself as `reference`"
+    msg = f"a baseline does not have `{of}` of `{column}`; pass the table itself as `reference`"
     raise EvidenceError(msg)
 
 
