@@ -122,7 +122,7 @@ SIZE = (
     case(
         "a group of one, left out",
         P,
-        "excluded: group=c (1 row)",
+        "excluded groups: group=c (1 row)",
         parity(small_groups="exclude"),
         sensitive_features=np.where(np.arange(N) < 1, "c", GROUP),
     ),

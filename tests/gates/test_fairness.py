@@ -591,7 +591,7 @@ def test_excluded_group_is_listed_and_not_compared():
         "`demographic_parity_difference` is 0.1 between g=g0 (0.4) and g=g1 (0.5) "
         "(n = 200 in 2 groups, 2 excluded); the limit is at most 0.5"
     )
-    assert result.reason.endswith("excluded: g=g2 (12 rows), g=g3 (1 row)")
+    assert result.reason.endswith("excluded groups: g=g2 (12 rows), g=g3 (1 row)")
     notes = [group["note"] for group in result.checks[0].details["groups"]]
     assert notes == [
         "",
@@ -644,7 +644,7 @@ def test_group_without_positives_is_not_estimable():
     again = excluding.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
     assert again.verdict is mg.Verdict.PASS
     assert again.reason.endswith(
-        "excluded: sex=2 (`true_positive_rate`: 1 positive in `y_true`, at least 10 are needed)"
+        "excluded groups: sex=2 (`true_positive_rate`: 1 positive in `y_true`, at least 10 are needed)"
     )
 
 
@@ -660,7 +660,7 @@ def test_exclude_leaves_out_a_group_that_is_too_small_for_one_rate_only():
     notes = {rate: [each["note"] for each in groups] for rate, groups in rates.items()}
     short = "excluded: 4 positives in `y_true`, at least 10 are needed"
     assert notes == {"true_positive_rate": ["", "", short], "false_positive_rate": ["", "", ""]}
-    assert "excluded: sex=2 (`true_positive_rate`: 4 positives" in result.reason
+    assert "excluded groups: sex=2 (`true_positive_rate`: 4 positives" in result.reason
     nobody = fair("equal_opportunity_difference", 1, small_groups="exclude")
     true[:] = np.arange(len(true)) < 4
     assert nobody.run(**evidence | {"y_true": true}).verdict is mg.Verdict.INCONCLUSIVE
@@ -678,7 +678,7 @@ def test_exclude_keeps_a_group_where_the_model_predicts_no_positives(metric):
     true[group == 2] = 0
     rest = fair(metric, 1, small_groups="exclude").run(**evidence | {"y_true": true})
     assert rest.verdict is mg.Verdict.PASS
-    assert "excluded: sex=2 (`" in rest.reason
+    assert "excluded groups: sex=2 (`" in rest.reason
 
 
 # One feature of several

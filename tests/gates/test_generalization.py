@@ -217,7 +217,7 @@ def test_a_slice_without_rows_on_one_side_is_undecided():
         "training: no rows (limit: at most 0.05)"
     )
     excluded = run(by="part", small_slices="exclude", of=of)
-    assert excluded.reason.endswith("excluded: part=c (0 rows)")
+    assert excluded.reason.endswith("excluded slices: part=c (0 rows)")
 
 
 # what decides nothing, and what is wrong

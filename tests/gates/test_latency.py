@@ -102,7 +102,10 @@ def test_too_few_calls_say_how_many_are_needed(name, least):
     check = only(run(gate, enough[1:]))
     assert check.verdict is U
     assert check.interval == (0.001, math.inf)
-    assert f"too few for `{name}`: at 95 % at least {least:,} are needed" in check.reason
+    assert (
+        f"too few for `{name}`: at least {least:,} are needed for a confidence of 95 %"
+        in check.reason
+    )
     # slow ones are too few as well
     assert run(gate, [0.1] * (least - 1)).verdict is U
     assert run(gate, [0.1] * least).verdict is F
@@ -308,7 +311,7 @@ def test_slowdown_that_is_undecided_says_how_many_calls_would_decide():
 @pytest.mark.parametrize(
     ("mine", "theirs", "verdict", "said"),
     [
-        (drawn(300), drawn(), U, "300 calls are too few for `p99`: at 95 % at least 368"),
+        (drawn(300), drawn(), U, "300 calls are too few for `p99`: at least 368 are"),
         (drawn(), drawn(300), U, "300 calls of the model in production are too few for `p99`"),
         (
             drawn(),

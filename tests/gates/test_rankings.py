@@ -225,7 +225,8 @@ def test_a_query_with_a_missing_relevance_is_dropped():
         ({"query_id": np.where(QUERY == 0, np.nan, QUERY)},
          "12 of 960 values of `query_id` are missing"),
         ({"query_id": [None, *QUERY[1:]]}, "1 of 960 values of `query_id` is missing"),
-        ({"query_id": None}, "the gate needs `query_id`, the query of each row, which was not"),
+        ({"query_id": None},
+         "the gate needs `query_id`, the query of each row, which was not given"),
         ({"query_id": QUERY[:-1]}, "`y_true` has 960 rows and `query_id` has 959"),
         ({"y_score": None}, "the gate needs `y_score`, or `model` and `X`; neither was given"),
         ({"y_score": np.column_stack([SCORE, SCORE])},
@@ -319,7 +320,7 @@ def test_small_slices_are_excluded_but_not_those_with_empty_queries():
     result = gate.run(data={"part": part}, **{**GIVEN, "y_true": true})
     verdicts = {check.group: str(check.verdict) for check in result.checks}
     assert verdicts == {"part=empty": "inconclusive", "part=rest": "pass"}
-    assert "; excluded: part=small (10 queries)" in result.reason
+    assert "; excluded slices: part=small (10 queries)" in result.reason
 
 
 @pytest.mark.parametrize(

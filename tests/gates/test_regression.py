@@ -319,7 +319,7 @@ def test_small_slices_are_excluded_and_listed(kind):
     assert result.verdict is P
     assert [check.group for check in result.checks] == ["part=a"]
     assert result.reason.endswith(
-        "; excluded: part=b (4 positives in `y_true`, at least 10 are needed), part=c (12 rows), "
+        "; excluded slices: part=b (4 positives in `y_true`, at least 10 are needed), part=c (12 rows), "
         "part=d (1 row)"
     )
 
@@ -351,7 +351,7 @@ def test_a_slice_where_a_model_predicts_no_positives_is_not_excluded():
     result = gate.run(**PARTS | {"y_pred": silent})
     assert result.verdict is U
     assert "no predicted positives" in result.checks[0].reason
-    assert "excluded: part=b" in result.reason
+    assert "excluded slices: part=b" in result.reason
     paired = mg.Regression("precision", tolerance=0.5, by="part", small_slices="exclude")
     assert paired.run(**PARTS | {"y_pred": silent, "production_pred": PART_TRUE}).verdict is U
 

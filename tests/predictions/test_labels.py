@@ -160,8 +160,8 @@ def test_categories_without_rows_are_no_labels():
 
 ALLOWED = "class labels must be integers, booleans or strings"
 SEVERAL = (
-    "has 2 columns. Several labels or outputs per row are checked in long form: one value per row "
-    "and label, the names of the labels in a column `label` of `data`, and by='label'"
+    "has 2 columns, expected one. To check several labels or outputs per row, give one row per row "
+    "and label, with the name of the label in a column `label` of `data`, and use by='label'"
 )
 
 

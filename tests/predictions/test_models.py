@@ -219,9 +219,9 @@ def test_outputs_in_any_container(make):
 
 
 SEVERAL = (
-    "the output of `model.predict` has 2 columns. Several labels or outputs per row are checked in "
-    "long form: one value per row and label, the names of the labels in a column `label` of "
-    "`data`, and by='label'; if they are scores of classes, pass them as scores"
+    "the output of `model.predict` has 2 columns, expected one. To check several labels or outputs "
+    "per row, give one row per row and label, with the name of the label in a column `label` of "
+    "`data`, and use by='label'; if they are scores of classes, pass them as scores"
 )
 
 
@@ -357,9 +357,9 @@ def test_unreadable_classes_are_ignored():
 def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
-        f"column per class, got a list of {outputs} arrays; several labels or outputs per row are "
-        "checked in long form: one score per row and label, the names of the labels in a column "
-        "`label` of `data`, and by='label'"
+        f"column per class, got a list of {outputs} arrays. To check several labels or outputs per row, "
+        "give one row per row and label, with the name of the label in a column `label` of `data`, "
+        "and use by='label'"
     )
     model = Model(proba=[np.full((6, 2), 0.5)] * outputs)
     assert refusal("scores", X=X, y_true=Y, model=model) == said

@@ -141,7 +141,8 @@ class Reproducibility(Gate):
             difference_of_numbers(one, other) if one.shape == other.shape else (0.0, 0.0)
         )
         who = f"`{method}`"
-        text = f"{who} gave the same answers to {n:,} of {n:,} rows after both trainings"
+        every = "the only row" if n == 1 else f"all {n:,} rows"
+        text = f"{who} gave the same answers to {every} after both trainings"
         if largest and not rows:
             text += f", within the tolerance: the largest difference is {largest:.3g}"
             text += f" (relative {relative:.2g})"

@@ -113,7 +113,7 @@ def test_a_stratum_with_one_group_is_undecided_or_excluded():
     assert [check.group for check in result.checks][2:] == ["dept=c", "dept=c, sex=f"]
     rest = run(parity(0.4, by="dept", small_groups="exclude"), table)
     assert rest.verdict is mg.Verdict.PASS
-    assert rest.note == "excluded: dept=c (fewer than two groups have enough rows)"
+    assert rest.note == "excluded groups: dept=c (fewer than two groups have enough rows)"
     nothing = run(parity(by="dept", small_groups="exclude", min_group_size=101), table)
     assert reasons(nothing) == [
         f"`{PARITY}` can't be checked: all strata are too small and excluded"
@@ -124,7 +124,7 @@ def test_an_excluded_group_is_named_with_its_stratum():
     table = pd.concat([DEPARTMENTS, shares(("0.5", "x", "a"), sex="", dept="", rows=20)])
     table = table.reset_index(drop=True)
     result = run(parity(0.4, by="dept", small_groups="exclude"), table)
-    assert result.note == "excluded: dept=a, sex=x (20 rows), dept=b, sex=x (0 rows)"
+    assert result.note == "excluded groups: dept=a, sex=x (20 rows), dept=b, sex=x (0 rows)"
     blocked = run(parity(0.4, by="dept"), table)
     assert reasons(blocked)[1] == (
         "`selection_rate` can't be compared for dept=a, sex=x: 20 rows, at least 30 are needed"
@@ -299,7 +299,7 @@ def test_a_stratum_without_the_reference_group_is_undecided_or_excluded():
     )
     rest = run(parity(by="dept", reference_group="m", small_groups="exclude"), table)
     assert rest.verdict is mg.Verdict.PASS
-    assert rest.note == "excluded: dept=b (fewer than two groups have enough rows)"
+    assert rest.note == "excluded groups: dept=b (fewer than two groups have enough rows)"
 
 
 CROSSED = shares(("0.3", "f", "u"), ("0.5", "m", "u"), ("0.5", "m", "v"), sex="", race="")

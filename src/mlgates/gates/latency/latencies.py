@@ -289,8 +289,9 @@ def read_latencies(
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
     if missing:
-        needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
-        msg = f"the gate needs {needed}; neither was given"
+        needed = "; and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
+        none = "neither" if len(missing) == 1 else "none of these"
+        msg = f"the gate needs {needed}; {none} was given"
         raise EvidenceError(msg)
 
     given = {
