@@ -644,7 +644,8 @@ def test_group_without_positives_is_not_estimable():
     again = excluding.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
     assert again.verdict is mg.Verdict.PASS
     assert again.reason.endswith(
-        "excluded groups: sex=2 (`true_positive_rate`: 1 positive in `y_true`, at least 10 are needed)"
+        "excluded groups: sex=2 (`true_positive_rate`: 1 positive in `y_true`, at least 10 are "
+        "needed)"
     )
 
 
@@ -1043,5 +1044,5 @@ def test_evidence_by_row_is_refused_beside_a_metric_frame(name):
     result = gate.run(metric_frame=frame, **{name: np.ones(100)})
     assert (result.verdict, result.reason) == (
         "error",
-        f"`{name}` needs the rows, which `metric_frame` does not have: give one of them",
+        f"`{name}` can't be given with `metric_frame`, which has no rows; give one of the two",
     )

@@ -319,7 +319,8 @@ def test_small_slices_are_excluded_and_listed(kind):
     assert result.verdict is P
     assert [check.group for check in result.checks] == ["part=a"]
     assert result.reason.endswith(
-        "; excluded slices: part=b (4 positives in `y_true`, at least 10 are needed), part=c (12 rows), "
+        "; excluded slices: part=b (4 positives in `y_true`, at least 10 are needed), part=c (12 "
+        "rows), "
         "part=d (1 row)"
     )
 

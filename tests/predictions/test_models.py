@@ -357,7 +357,8 @@ def test_unreadable_classes_are_ignored():
 def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
-        f"column per class, got a list of {outputs} arrays. To check several labels or outputs per row, "
+        f"column per class, got a list of {outputs} arrays. To check several labels or outputs "
+        "per row, "
         "give one row per row and label, with the name of the label in a column `label` of `data`, "
         "and use by='label'"
     )

@@ -395,6 +395,7 @@ def test_combinations_that_do_not_occur():
     )
     rest = parity(small_groups="exclude").run(metric_frame=within)
     assert rest.note == (
-        "excluded groups: race=v (fewer than two groups have enough rows), race=w (fewer than two groups "
+        "excluded groups: race=v (fewer than two groups have enough rows), race=w (fewer than "
+        "two groups "
         "have enough rows)"
     )
