@@ -221,19 +221,25 @@ class UnprintableError(Exception):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ValueError("no luck"), "ValueError: no luck"),
-        (ValueError(), "ValueError"),
-        (ValueError("two\nlines\t "), "ValueError: two lines"),
+        (ValueError("no luck"), "the gate raised ValueError: no luck"),
+        (ValueError(), "the gate raised ValueError"),
+        (ValueError("two\nlines\t "), "the gate raised ValueError: two lines"),
         (EvidenceError("`x` is not in the table"), "`x` is not in the table"),
-        (MemoryError(), "MemoryError"),
-        (RecursionError("too deep"), "RecursionError: too deep"),
-        (StopIteration("x"), "RuntimeError: generator raised StopIteration"),
-        (SystemExit(3), "SystemExit: 3"),
-        (SystemExit(), "SystemExit"),
-        (AssertionError("x == 1"), "AssertionError: x == 1"),
-        (ExceptionGroup("many", [ValueError("a")]), "ExceptionGroup: many (1 sub-exception)"),
-        (UnprintableError(), "UnprintableError"),
-        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (MemoryError(), "the gate raised MemoryError"),
+        (RecursionError("too deep"), "the gate raised RecursionError: too deep"),
+        (StopIteration("x"), "the gate raised RuntimeError: generator raised StopIteration"),
+        (SystemExit(3), "the gate raised SystemExit: 3"),
+        (SystemExit(), "the gate raised SystemExit"),
+        (AssertionError("x == 1"), "the gate raised AssertionError: x == 1"),
+        (
+            ExceptionGroup("many", [ValueError("a")]),
+            "the gate raised ExceptionGroup: many (1 sub-exception)",
+        ),
+        (UnprintableError(), "the gate raised UnprintableError"),
+        (
+            ZeroDivisionError("division by zero"),
+            "the gate raised ZeroDivisionError: division by zero",
+        ),
     ],
     ids=repr,
 )
@@ -327,7 +333,7 @@ def test_an_exception_of_any_kind_is_the_error_of_its_gate(what):
     report = mg.GateSuite([broken, mg.Completeness()]).run(data={"x": [1.0]})
     assert [result.verdict for result in report] == [ERROR, PASS]
     assert broken.run(data={"x": [1.0]}).verdict is ERROR
-    assert report["broken"].reason.startswith(type_name(breaks))
+    assert report["broken"].reason.startswith(f"the gate raised {type_name(breaks)}")
 
 
 def raising_on_small(breaks):
@@ -497,8 +503,8 @@ class BadRequest(Gate):
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
-        ("counts", "ValueError: no counters today"),
-        ("request_counts", "ValueError: no counters today"),
+        ("counts", "the gate raised ValueError: no counters today"),
+        ("request_counts", "the gate raised ValueError: no counters today"),
         ("junk", "`counts` of a gate must return counters, got object"),
     ],
 )
@@ -576,7 +582,9 @@ def test_no_check_is_an_error(what):
 def test_checks_that_are_no_iterator_are_an_error(what):
     found = run_gate(Returns(what), Evidence({}))
     assert found.verdict is ERROR
-    assert found.reason == f"TypeError: '{type(what).__name__}' object is not iterable"
+    assert (
+        found.reason == f"the gate raised TypeError: '{type(what).__name__}' object is not iterable"
+    )
 
 
 def test_a_blocked_result_gives_the_reason_and_can_not_pass():
@@ -715,7 +723,7 @@ def test_known_names_are_kept():
     assert describe(KeyError("aged"), {"age"}) == near
     assert describe(KeyError("Ann Lee"), {"age"}) == "KeyError: '<text>'"
     found = needs_a_column.run(data={"age": [1], "sex": ["f"]})
-    assert found.reason == "ValueError: 'age' and 'data' are fine, '<text>' is not"
+    assert found.reason == "the gate raised ValueError: 'age' and 'data' are fine, '<text>' is not"
 
 
 @mg.gate
@@ -1373,7 +1381,10 @@ def test_an_exception_of_a_function_is_the_error_of_its_gate():
         raise ValueError(msg)
 
     found = broken.run(y_true=[1])
-    assert (found.verdict, found.reason) == (ERROR, "ValueError: Ann has no label: '<text>'")
+    assert (found.verdict, found.reason) == (
+        ERROR,
+        "the gate raised ValueError: Ann has no label: '<text>'",
+    )
     assert type(broken) is FunctionGate
 
 

@@ -202,7 +202,7 @@ def test_names():
         (OrderedDict(), "a name or a sequence of names, got OrderedDict()"),
         (["a", 5], "a non-empty string, got 5"),
         ("", "a non-empty string, got ''"),
-        (["a", "a"], "different names, got ['a', 'a']"),
+        (["a", "a"], "names that are all different, got ['a', 'a']"),
     ],
 )
 def test_names_refuse(value, message):

@@ -221,8 +221,8 @@ def test_a_gate_judges_merged_parts_as_the_whole_table_or_says_why_not(example):
     report = suite.run(data=merged(parts[::-1]), **given)
     if report.verdict is mg.Verdict.ERROR is not local.verdict:
         needs_rows = (
-            "`data` is a profile, which has counts and no rows; give the table itself",
-            "it calls a function with the whole table, which a profile does not have",
+            "`data` is a profile, which has counts and no rows; pass the table itself",
+            "the gate calls a function with the whole table, which a profile does not have",
         )
         assert any(said in report.results[0].reason for said in needs_rows)
     else:
@@ -289,7 +289,7 @@ def test_a_profile_for_the_same_values_in_another_reference_is_an_error():
     assert suite.run(data=profile, reference=first).verdict is mg.Verdict.PASS
     report = suite.run(data=profile, reference=second)
     assert report.verdict is mg.Verdict.ERROR
-    assert "it was made for another reference" in report.results[0].reason
+    assert "the profile was made for another reference" in report.results[0].reason
 
 
 def test_a_profile_for_another_suite_is_an_error():
@@ -344,7 +344,7 @@ def test_gates_that_need_rows_say_so():
     profile = suite.plan(data=rows, reference=rows).count(rows)
     report = suite.run(data=profile, reference=rows)
     assert verdicts(report) == [mg.Verdict.PASS, mg.Verdict.ERROR, mg.Verdict.ERROR]
-    said = "`data` is a profile, which has counts and no rows; give the table itself"
+    said = "`data` is a profile, which has counts and no rows; pass the table itself"
     assert [result.reason for result in report.results[1:]] == [said, said]
 
 
@@ -393,8 +393,8 @@ def test_the_share_of_fresh_rows_is_known_for_the_time_of_the_plan():
     report = suite.run(data=profile, now=NOW + timedelta(hours=1))
     assert report.verdict is mg.Verdict.ERROR
     assert report.results[0].reason == (
-        "the timestamps were counted in relation to the clock of another time, so "
-        "it is not known how many are now recent; give that time as `now`"
+        "`data` is a profile that was made at another time, so it is not known how many timestamps "
+        "are recent now; pass the time of the profile as `now`"
     )
 
 

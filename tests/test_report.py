@@ -725,8 +725,8 @@ CHECK = (*RESULT, "checks", 1)
             (*CHECK, "by_chance"),
             True,
             (
-                "result 'g0': check of 'x': only an INCONCLUSIVE check with a finite value can be "
-                "undecided by chance"
+                "result 'g0': check of 'x': `by_chance` must be False unless the check is "
+                "INCONCLUSIVE with a finite value"
             ),
         ),
         ((*CHECK, "details"), [], "result 'g0': `details` must be an object, got list"),

@@ -156,7 +156,7 @@ def test_each_gate_is_compared_with_a_pattern_once(monkeypatch):
     report = patterned.run()
     assert [result.verdict for result in report] == [FAIL, *[INCONCLUSIVE] * (count - 1)]
     assert report["g2"].reason == "not run, because g0, g1 did not pass"
-    assert report["g399"].reason.endswith("g8, g9 and 389 more")
+    assert report["g399"].reason.endswith("g8, g9 and 389 more did not pass")
     assert len(nested) == 2 * count
     assert chain.run().passed
 

@@ -151,7 +151,7 @@ SIZE = (
 VALUES = (
     case("infinite prediction", E, "finite", y_pred=np.where(np.arange(N) < 1, INF, RIGHT)),
     case("prediction that is NaN", E, y_pred=np.where(np.arange(N) < 1, NAN, RIGHT)),
-    case("a label is missing", U, "dropped", y_true=[None, *TRUE[1:].tolist()]),
+    case("a label is missing", U, "could not be used", y_true=[None, *TRUE[1:].tolist()]),
     case("all labels are missing", U, y_true=[None] * N),
     case("bools are 0 and 1", P, y_true=TRUE.astype(bool)),
     case("floats are 0 and 1", P, y_pred=RIGHT.astype(float)),
@@ -236,7 +236,7 @@ STRUCTURE = (
         U,
         "no rows",
     ),
-    case("each row a group", E, "makes 200 groups", sensitive_features=np.arange(N)),
+    case("each row a group", E, "there are 200 groups by", sensitive_features=np.arange(N)),
     case("a measured number", E, sensitive_features=np.random.default_rng(0).normal(size=N)),
     case("no sensitive feature", E, "sensitive_features", sensitive_features=None),
     case("no predictions", E, y_pred=None),

@@ -221,7 +221,8 @@ def test_harm_that_begins_late_is_found_by_the_evidence_of_its_stage():
     assert step.action == "roll_back"
     check = step.report.results[0].checks[1]
     assert check.reason.startswith(
-        "the rate of `errors` is 3 times that of production, since a stage began (60 of 1,000 "
+        "the rate of `errors` is 3 times that of production, since a stage of the rollout began "
+        "(60 of 1,000 "
         "requests against 20 of 1,000; "
     )
     assert check.details["e_worse"] < 100 <= check.details["e_worse_stages"]

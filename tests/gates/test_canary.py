@@ -359,7 +359,7 @@ def test_wrong_split_names_both_shares():
     assert split.reason == (
         "11.5 % of 10,000 requests went to the candidate, the stated share is 10 %: the "
         "requests were not divided as stated (e-value 9,005, limit 1,000); check the routing, and "
-        "that each look states the share of traffic that the candidate got at that time"
+        "the share of the traffic that is stated for each look (period with one share)"
     )
     assert split.details["shares"] == ({"stated": 0.1, "observed": 0.115, "n": 10_000},)
 
@@ -460,8 +460,8 @@ def test_event_that_stops_can_fail_and_can_not_pass():
         assert check.verdict is verdict
         assert check.n == 100_000
     assert (
-        "`errors` was counted in only 1 of 2 looks; add its counts to the other looks, "
-        "or leave those looks out (limit: at most 1.5)"
+        "`errors` was counted in only 1 of 2 looks (periods with one share); add its counts to "
+        "the others, or leave those out (limit: at most 1.5)"
         in mg.Canary("errors").run(traffic=one_look(0, 400).add(**silent)).checks[1].reason
     )
 

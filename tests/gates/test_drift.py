@@ -220,7 +220,9 @@ def test_excluded_columns_are_not_judged_and_not_listed():
 def test_excluded_name_that_is_not_in_the_reference_is_an_error():
     result = run(table(), table(), exclude="hour")
     assert found(result) == {("hour", "ks"): E, ("x", "ks"): P, ("i", "ks"): P}
-    assert result.reason.startswith("`hour` in `exclude` is not in the reference; not judged:")
+    assert result.reason.startswith(
+        "`hour` in `exclude` is not in the reference; columns not judged:"
+    )
 
 
 def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
@@ -229,7 +231,7 @@ def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
     result = run(data, table())
     assert found(result) == {("x", "ks"): E, ("i", "ks"): P}
     assert result.reason.startswith(
-        "`x` is not in the data; list it in `exclude` to leave it out; not judged:"
+        "`x` is not in the data; list it in `exclude` to leave it out; columns not judged:"
     )
     renamed = run({"X": NORMAL}, {"x": NORMAL})
     assert renamed.reason == "`x` is not in the data; did you mean 'X'?"
@@ -782,9 +784,8 @@ def test_one_other_value_than_a_constant_can_be_chance():
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
         "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference); all values of "
-        "the "
-        "reference are equal, and so few other values can occur by chance; pass more rows to "
-        "decide (limit: at most 0.1)"
+        "the reference are equal, and the few other values of the data can be chance; pass more "
+        "rows to decide (limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
     assert decided.verdict is F

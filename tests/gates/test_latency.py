@@ -213,7 +213,7 @@ def test_quantile_among_failed_calls_fails():
     [
         (
             400,
-            "`p99` is infinite (n = 400); all 400 calls failed, so the latency counts as infinite",
+            "`p99` is infinite (n = 400); all 400 calls failed, so the latency is infinite",
         ),
         (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
     ],
@@ -353,7 +353,10 @@ def test_slowdown_between_given_and_measured_says_so(served):
         .checks[0]
     )
     assert check.verdict is P
-    assert "not measured in turns, so the ratio includes differences of the machine" in check.reason
+    assert (
+        "not measured in turns, so that the slowdown includes changes of the machine"
+        in check.reason
+    )
 
 
 # How many calls
@@ -637,18 +640,18 @@ def test_report_survives_json():
 @pytest.mark.parametrize(
     ("gate", "given", "said"),
     [
-        (mg.Latency("p99", at_most=1), {}, "needs `latencies`, or `model` and `X`, which"),
+        (mg.Latency("p99", at_most=1), {}, "needs `latencies`, or `model` and `X`; neither"),
         (mg.Latency("p99", at_most=1), {"X": X}, "needs `latencies`, or `model` and `X`"),
         (mg.Latency("p99", at_most=1), {"model": len}, "needs `latencies`, or `model` and `X`"),
         (
             mg.Latency("p99", max_slowdown=0.1),
             {"latencies": [1.0]},
-            "needs `production_latencies`, or `production_model` and `X`, which",
+            "needs `production_latencies`, or `production_model` and `X`; neither",
         ),
         (
             mg.Latency("p99", max_slowdown=0.1),
             {},
-            "needs `latencies`, or `model` and `X` and `production_latencies`, or",
+            "needs `latencies`, or `model` and `X`; and `production_latencies`, or",
         ),
         (
             mg.Latency("p99", at_most=1),

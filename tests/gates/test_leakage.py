@@ -46,15 +46,15 @@ def test_names():
             {},
             FAIL,
             (
-                "2 of 4 rows (50 %) are also in the reference: row 1 (row 1 there), row 3 as row "
-                "2 there; the limit is at most 0 %"
+                "2 of 4 rows (50 %) are also in the reference: row 1 (row 1 there), row 3 "
+                "(row 2 there); the limit is at most 0 %"
             ),
         ),
         ({"at_most": 0.5}, PASS, ""),
         (
             {"columns": "age"},
             FAIL,
-            "3 of 4 rows (75 %) have the same `age` as a row of the reference: row 1 as row 1",
+            "3 of 4 rows (75 %) have the same `age` as a row of the reference: row 1 (row 1",
         ),
         ({"columns": ["id", "aeg"]}, ERROR, "`aeg` is not in `data`; did you mean 'age'?"),
     ],
@@ -96,7 +96,7 @@ def test_a_baseline_or_profile_has_no_rows(tmp_path):
     for reference in (baseline, tmp_path / "b.json", mg.Profile.of(TRAIN)):
         result = mg.Leakage().run(data=TEST, reference=reference)
         assert result.verdict is ERROR
-        assert "give the table itself" in result.reason
+        assert "pass the table itself" in result.reason
 
 
 @pytest.mark.parametrize("make", ["arrow", "pandas", "polars", "file"])

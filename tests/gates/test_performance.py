@@ -382,7 +382,7 @@ def test_missing_labels_are_inconclusive():
     given = {"y_true": [1.0, 0.0] * 40 + [None], "y_pred": [1, 0] * 40 + [1]}
     result = mg.Performance("accuracy", at_least=0.5).run(**given)
     assert result.verdict == "inconclusive"
-    assert "1 of 81 rows were dropped" in result.reason
+    assert "1 of 81 rows could not be used" in result.reason
 
 
 def test_unseen_labels_are_noted_and_wrong():

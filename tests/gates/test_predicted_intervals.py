@@ -115,8 +115,8 @@ def test_forms_of_intervals(ends):
          "1 of 400 values of `y_interval` is infinite"),
         ({"y_interval": np.where(np.arange(N)[:, None] == [0, 1], np.nan, ENDS)},
          "2 of 400 values of `y_interval` are missing"),
-        ({}, ("needs `y_interval`, the lower and upper ends of predicted intervals; it was not "
-         "given")),
+        ({}, ("the gate needs `y_interval`, the lower and upper ends of predicted intervals, which "
+         "was not given")),
         ({"y_interval": ENDS[:50]}, "`y_true` has 200 rows and `y_interval` has 50"),
         ({"y_interval": ENDS, "y_true": ["a"] * N},
          "`y_true` has type string, but numbers are required"),
@@ -131,7 +131,7 @@ def test_missing_labels_and_no_rows():
     true = np.where(np.arange(N) < 3, np.nan, TRUE)
     result = COVERAGE.run(y_true=true, y_interval=ENDS)
     assert result.verdict == mg.Verdict.INCONCLUSIVE
-    assert "3 of 200 rows were dropped" in result.reason
+    assert "3 of 200 rows could not be used" in result.reason
     assert COVERAGE.run(y_true=[], y_interval=[]).reason == (
         "`interval_coverage` is undefined (n = 0); no rows to measure (limit: at least 0.5)"
     )

@@ -120,7 +120,7 @@ def test_tolerances(options, verdict):
     assert result.verdict is verdict
     if verdict is P:
         assert result.checks[0].reason == (
-            "`predict` gave the same answers to all 1 rows after both trainings, within the "
+            "`predict` gave the same answers to the only row after both trainings, within the "
             "tolerance: the largest difference is 0.002 (relative 0.001)"
         )
 

@@ -47,7 +47,7 @@ def later(table):
         ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
         ({"by": {"old": "age >"}}, "Rule: `by['old']`: the text ends at character 6 of 'age >'"),
-        ({"by": {"old": 3}}, "`by` must be a mapping of names to conditions"),
+        ({"by": {"old": 3}}, "`by` must be a mapping of slice names to conditions"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -189,7 +189,7 @@ def test_too_many_slices_are_refused():
     data = {"x": range(70), "age": range(70)}
     result = run("x >= 0", data, by="age")
     assert result.verdict is ERROR
-    assert "makes 70 groups, at most 50 are allowed" in result.reason
+    assert "there are 70 groups by `by`, at most 50 are allowed" in result.reason
     assert run("x >= 0", data, by="age", max_groups=70).passed
 
 

@@ -177,8 +177,8 @@ def test_extra_column_is_forbidden_by_default():
     assert result.verdict is FAIL
     extra = {c.subject: c.reason for c in result.checks if c.metric == "extra"}
     assert extra == {
-        "Sex ": "`Sex ` is not declared; did you mean 'sex'?",
-        "z": "`z` is not declared",
+        "Sex ": "column `Sex ` is not declared; did you mean 'sex'?",
+        "z": "column `z` is not declared",
     }
 
 
@@ -556,7 +556,7 @@ def test_many_values_outside_a_large_set():
     allowed = [f"v{i}" for i in range(20_000)]
     check = only(mg.Column("string", isin=allowed), [f"V{i}" for i in range(1, 40_001)], "isin")
     assert (check.verdict, check.value) == (FAIL, 1)
-    assert "(hint: 19,999 differ from an allowed value only in case" in check.reason
+    assert "(hint: 19,999 of them differ from an allowed value only in case" in check.reason
 
 
 # Patterns
@@ -913,7 +913,7 @@ def test_values_that_differ_only_in_case_or_blanks_get_a_hint():
     assert check.value == 4 / 5
     assert check.reason == (
         "4 of 5 values of `x` (80 %) are outside the allowed set, first at rows 1, 2, 3, 4 "
-        "(hint: 3 differ from an allowed value only in case, blanks or Unicode form); "
+        "(hint: 3 of them differ from an allowed value only in case, blanks or Unicode form); "
         "the limit is at most 0 %"
     )
 

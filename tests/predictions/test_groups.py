@@ -115,7 +115,10 @@ def test_declared_categories_without_rows_are_groups():
     assert found.names == ("x=a, y=1", "x=c, y=2")
 
 
-MANY = "{} makes {:,} groups, at most {} are allowed: bin the values first, or raise `max_groups`"
+MANY = (
+    "there are {1:,} groups by {0}, at most {2} are allowed: bin the values first, or raise "
+    "`max_groups`"
+)
 
 
 @pytest.mark.parametrize("of", [int, float, str, lambda i: i / 7, Decimal], ids=range(5))

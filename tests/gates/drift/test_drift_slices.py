@@ -208,7 +208,9 @@ def test_a_slice_that_is_new_or_vanished_is_a_finding():
     assert verdicts["x", "shop=a", "psi"] is P
     result = run(data, by="shop", max_drifted=0.5)
     assert {c.metric: c.verdict for c in result.checks if c.group == "shop=c"} == {"slice": F}
-    assert "the data has no rows, the reference 1,016 (33.9 % of all)" in result.reason
+    assert (
+        "there are no rows in the data, but 1,016 in the reference (33.9 % of all)" in result.reason
+    )
 
 
 def test_a_rare_slice_may_be_absent_by_chance():
@@ -249,7 +251,7 @@ def test_a_stored_reference_has_no_slices(tmp_path):
     for reference in (mg.Baseline.from_data(TRAIN), mg.Profile.of(TRAIN), tmp_path / "b.json"):
         result = run(shops(2), reference, by="shop")
         assert result.verdict is E
-        assert "has no rows to divide by `by`; give the table itself" in result.reason
+        assert "has no rows to divide by `by`; pass the table itself" in result.reason
 
 
 @pytest.mark.parametrize(

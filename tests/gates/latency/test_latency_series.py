@@ -73,14 +73,23 @@ def test_no_latencies_give_an_empty_array():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([0.5, np.nan], r"1 of 2 values that are missing; write infinity for a failed request"),
-        ([0.5, None], r"1 of 2 values that are missing"),
-        (pd.Series([timedelta(1), pd.NaT]), r"1 of 2 values that are missing"),
+        (
+            [0.5, np.nan],
+            r"1 of 2 values of `latencies` is missing; write infinity for a failed request",
+        ),
+        ([0.5, None], r"1 of 2 values of `latencies` is missing"),
+        (pd.Series([timedelta(1), pd.NaT]), r"1 of 2 values of `latencies` is missing"),
         ([None, None], r"`latencies` has values of type null, expected seconds"),
-        ([0.5, -0.1, -INF], r"2 of 3 values that are negative"),
-        ([timedelta(-1)], r"1 of 1 values that are negative"),
-        ([0.5, 0.0], r"1 of 2 values that are zero; their clock is too coarse"),
-        ([0, 0, 1], r"2 of 3 values that are zero"),
+        (
+            [0.5, -0.1, -INF],
+            r"2 of 3 values of `latencies` are negative; a latency must be greater than 0",
+        ),
+        ([timedelta(-1)], r"1 of 1 values of `latencies` is negative"),
+        (
+            [0.5, 0.0],
+            r"1 of 2 values of `latencies` is zero: the clock that measured the latencies is",
+        ),
+        ([0, 0, 1], r"2 of 3 values of `latencies` are zero"),
         (["20ms"], r"`latencies` has values of type string, expected seconds"),
         ([True, True], r"`latencies` has values of type bool"),
         ([1 + 2j], r"complex"),
