@@ -966,7 +966,7 @@ def test_a_group_of_few_queries_is_not_compared_although_it_has_many_documents()
         "`ndcg@5` can't be compared for group=b: 20 queries, at least 30 are needed",
     ]
     gate = mg.Fairness("ndcg@5_group_min", at_least=0.3, small_groups="exclude")
-    assert gate.run(**given).note == "excluded: group=b (20 queries)"
+    assert gate.run(**given).note == "excluded groups: group=b (20 queries)"
 
 
 def test_empty_queries_are_undecided_or_left_out_by_group():

@@ -154,8 +154,8 @@ def test_gates_that_need_rows_are_errors_and_leave_the_others_alone(session, bas
         "here; if they fit into memory, give df.toArrow()"
     )
     assert report["odd"].reason == (
-        "`data` is a Spark DataFrame, and this gate calls a function with the whole table; write a "
-        "condition in words, or give df.toArrow()"
+        "`data` is a Spark DataFrame, but this gate calls a function with the whole table; write "
+        "the condition as a text, or pass df.toArrow()"
     )
 
 
