@@ -51,8 +51,8 @@ class Leakage(Gate):
     >>> train = {"id": [1, 2, 3], "age": [31, 44, 45]}
     >>> test = {"id": [4, 2], "age": [52, 44]}
     >>> print(Leakage("id").run(data=test, reference=train).reason)
-    1 of 2 rows (50 %) has the same `id` as a row of the reference: row 1 as row 1 there; the limit
-    is at most 0 %
+    1 of 2 rows (50 %) has the same `id` as a row of the reference: row 1 (row 1 there); the
+    limit is at most 0 %
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})

@@ -111,7 +111,7 @@ def test_what_can_not_be_altered_is_not_tested():
         return np.arange(len(X))
 
     for subject, why in (
-        ("missing_column", "the rows can't be given with rows without one of their columns"),
+        ("missing_column", "rows without one of their columns can't be made from the given rows"),
         ("changed_dtype", "no column can be given as text"),
     ):
         check = check_of(model, subject, "either", X)
@@ -173,7 +173,7 @@ def test_each_change_of_a_type_names_its_column_and_both_types(target, column, w
     for declared in ("answer", "refuse", "either"):
         check = types_of(wrong, {target: declared}, X)[target]
         assert check.verdict == "fail"
-        assert f"got another answer with {what}, without an exception" in check.reason
+        assert f"got a different answer with {what}, without an exception" in check.reason
 
 
 def test_floats_of_32_bits_are_compared_with_the_rounded_floats_of_64_bits():

@@ -580,7 +580,7 @@ def changed_types(
             differences = caller.differences(rtol)
             wrong = differences.rows(expected, reply.answer)
             if wrong.any():
-                bad = f"got another answer with {what}, without an exception"
+                bad = f"got a different answer with {what}, without an exception"
                 bad += differences.described("answer")
                 return row_outcome(wrong, caller.positions, "", bad)
         else:
