@@ -79,7 +79,10 @@ def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -
 
 
 def shown(value: object) -> str:
-    """Return a value as text for a message: its shortened repr, or its type if repr raises."""
+    """Return a value as text for a message: its repr, cut after 500 characters.
+
+    If repr raises an exception, the text names the type of the value.
+    """
     with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
         return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."

@@ -85,7 +85,7 @@ class Limit(OptionsByName):
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
-        """Return whether no value of an interval is within the limit; False if an end is NaN."""
+        """Return whether the whole interval is beyond the limit; False if an end is NaN."""
         low, high = interval
         return low > self.high or high < self.low
 

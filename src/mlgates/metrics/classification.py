@@ -107,7 +107,7 @@ class CountMetric(Metric):
         """Return the given value of the metric, with its confidence interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, from resampled counts.
+        """Return the interval and test of the difference between two models, from resampled counts.
 
         The rows are counted by true label and both predictions, and these counts are resampled. If
         only few rows are right for one model only, the resamples would vary too little. So one row
@@ -223,11 +223,12 @@ class Share(CountMetric):
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the difference of two models, with Tango's interval and McNemar's test.
+        """Return the difference of the metric between two models, with its interval and test.
 
-        Both use only the rows that are in the numerator for one model but not for the other, such
-        as those that one model gets right and the other gets wrong. If the predictions decide which
-        rows are in the denominator, as for precision, the counts are resampled instead.
+        They are Tango's interval and McNemar's test. Both use only the rows that are in the
+        numerator for one model but not for the other, such as those that one model gets right and
+        the other gets wrong. If the predictions decide which rows are in the denominator, as for
+        precision, the counts are resampled instead.
         """
         counts = self._discordant(candidate, production)
         if counts is None:
@@ -261,7 +262,7 @@ class Share(CountMetric):
         )
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference of two models, for rows in clusters.
+        """Return interval and test of the difference between two models, for rows in clusters.
 
         See `clustered_share_change`.
         """
@@ -448,7 +449,7 @@ class MarginMetric(CountMetric):
         return Linear(float(shares.sum()) / classes, influence, weight, part, "share")
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models on the same rows.
+        """Return the interval and test of the difference between two models on the same rows.
 
         For a mean over the true classes, Tango's intervals of the classes are combined, and the
         test is McNemar's test over all classes. For other metrics, the counts are resampled.

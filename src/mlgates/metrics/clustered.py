@@ -145,7 +145,7 @@ def clustered_change(
     widest: float = math.inf,
     unseen: Callable[[Floats], float] = lambda _: 0.0,
 ) -> Change:
-    """Return the interval and test of the difference of two models, for rows in clusters.
+    """Return the interval and test of the difference between two models, for rows in clusters.
 
     Both are Student's t, with a variance that is computed from the sums of the clusters.
 

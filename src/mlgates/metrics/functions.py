@@ -93,7 +93,7 @@ class FunctionMetric(Metric):
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, by the bootstrap.
+        """Return the interval and test of the difference between two models, by the bootstrap.
 
         The same rows are resampled for both models.
         """

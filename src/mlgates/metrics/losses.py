@@ -79,7 +79,7 @@ class LossMetric(Metric):
         return Linear(mean, influence, weight, to_metric=self.of_mean, slope=slope)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models.
+        """Return the interval and test of the difference between two models.
 
         Both are Student's t for the mean difference of the losses. If the metric is the root of a
         mean, the difference is linearized first (delta method).
@@ -133,11 +133,14 @@ class RowShare(LossMetric):
         return Estimate(share, (float(low), float(high)), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the difference of two models, with Tango's interval and McNemar's test."""
+        """Return the difference of the metric between two models, with its interval and test.
+
+        They are Tango's interval and McNemar's test.
+        """
         return tango_change(*self.discordant(candidate, production))
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference of two models, for rows in clusters.
+        """Return interval and test of the difference between two models, for rows in clusters.
 
         See `clustered_share_change`.
         """

@@ -214,12 +214,12 @@ class Metric(ABC):
         return found._replace(interval=interval, method=linear.method, details=details | more)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models on the same rows."""
+        """Return the interval and test of the difference between two models on the same rows."""
         del candidate, production
         return Change("difference")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference of two models, for rows in clusters.
+        """Return interval and test of the difference between two models, for rows in clusters.
 
         Rows of the same cluster may depend on each other.
         """
@@ -239,7 +239,7 @@ class RowMetric(Metric):
         """Return a function that computes the metric from how often each row is drawn."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, by the bootstrap.
+        """Return the interval and test of the difference between two models, by the bootstrap.
 
         The same rows are resampled for both models. If there are many rows, they are divided at
         random into subsets, and some of these subsets are resampled [1]_.

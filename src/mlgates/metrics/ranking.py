@@ -62,7 +62,7 @@ class RocAuc(Metric):
         return Estimate(area, ends, "DeLong (logit)", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the difference of the areas of two models, with DeLong's interval and test.
+        """Return the difference of the areas of two models, with its interval and test by DeLong.
 
         The placement of a row is the share of the rows of the other class that the model ranks
         correctly against this row. If it differs between the models in few rows only, the interval
@@ -130,7 +130,7 @@ class RocAucOneVsRest(Metric):
         )
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models.
+        """Return the interval and test of the difference between two models.
 
         Both are DeLong's, computed from the influence of each row on the difference.
         """
@@ -156,7 +156,7 @@ class RocAucOneVsRest(Metric):
         return Linear(area, influence, weight, outcomes.true, "logit")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, for rows in clusters."""
+        """Return interval and test of the difference between two models, for rows in clusters."""
         return _clustered_areas(self, candidate, production)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
@@ -238,7 +238,7 @@ class AveragePrecision(RowMetric):
         return Estimate(value, _on_logits(value, t * error), "linearized", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, by resampling rows.
+        """Return the interval and test of the difference between two models, by resampling rows.
 
         If both models put all pairs of a positive and a negative row in the same order, the
         difference is 0. Its interval is then computed by `_no_discordance`, from the class sizes

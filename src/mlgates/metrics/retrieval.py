@@ -84,7 +84,7 @@ class QueryMetric(Metric):
         return bool(self._uniform(outcomes))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, over the queries.
+        """Return the interval and test of the difference between two models, over the queries.
 
         Both are computed from the difference of the two values of each query. If all differences
         are 0 although the rankings differ, the interval is Tango's interval for pairs that all

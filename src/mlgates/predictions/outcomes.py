@@ -471,9 +471,10 @@ def answers_of(
 def numbers_of(
     need: Need, true: Column, answers: Scores
 ) -> tuple[Floats, Floats | None, Floats | None]:
-    """Return true values, predictions and scores as numbers, for the given kind of values.
+    """Return true values, predictions and scores as numbers; None for what `need` does not use.
 
-    `need` is a kind with numbers, but not "values".
+    `need` is "relevance" (relevance and scores of documents) or "interval" (numbers, and the ends
+    of predicted intervals as predictions).
     """
     if need == "relevance":
         return numbers.relevance_of(true), None, answers.values

@@ -38,9 +38,10 @@ class DriftSlice(NamedTuple):
 
 
 class SliceCounters(NamedTuple):
-    """What to count in both tables for the slices that one part of the option `by` defines.
+    """What to count in the data and in the reference, in each slice (subset of the rows).
 
-    If this can't be counted, `error` is the exception, and the counters are None.
+    The slices are those of one part of the option `by`. If they can't be counted, `error` is the
+    exception, and the counters are None.
     """
 
     part: Part
