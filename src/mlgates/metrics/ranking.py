@@ -479,7 +479,7 @@ class CalibrationError(RowMetric):
     """
 
     need: Need = "probabilities"
-    interval: str = "basic bootstrap of the rows; the lower end allows for the error of chance"
+    interval: str = "basic bootstrap of the rows, with a lower end that allows for chance"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the calibration error and its confidence interval."""

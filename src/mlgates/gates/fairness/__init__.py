@@ -232,8 +232,8 @@ class Fairness(Gate):
         fewest_rows="two groups of 30 rows each (set by `min_group_size`), and 10 rows of each "
         "that the metric is based on",
         forgives="a difference beyond the limit that is not significant; with "
-        "`decide_by='interval'`, a difference whose interval contains the limit. Never a group "
-        "that is too small",
+        "`decide_by='interval'`, a difference whose interval contains the limit. A group that is "
+        "too small always blocks",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
         "`classes`, `data`; selection rates don't need `y_true`; `metric_frame` instead of all "
         "others",
