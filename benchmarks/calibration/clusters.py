@@ -24,8 +24,9 @@ from mlgates.predictions import Outcomes
 
 CORRELATION = 0.3
 CLUSTERS = (40, 100, 1_000)
-#: From so many clusters on, and for metrics like others, this share of the draws is made.
-MANY, FEWER = 1_000, 0.25
+#: For metrics that are computed like others, this share of the draws is made. It is also the share
+#: of the draws in which rows in so many clusters are judged as independent ones, too.
+FEWER, MANY = 0.25, 1_000
 Arrays = dict[str, np.ndarray]
 Rng = np.random.Generator
 
@@ -168,13 +169,14 @@ def truth(case: Case) -> float:
 
 
 def measured_gap(
-    rng: Rng, sizes: np.ndarray, *, nested: bool, apart: bool
-) -> Iterator[tuple[bool, bool]]:
-    """Yield whether the interval of a gap covers the truth, and whether equal groups FAIL.
+    rng: Rng, sizes: np.ndarray, *, nested: bool, apart: bool, alone: bool
+) -> Iterator[bool]:
+    """Yield whether the interval of a gap covers the truth, or whether equal groups FAIL.
 
-    The first result is for rows in clusters, the second for the same rows as independent ones. With
-    `nested`, a cluster is in one group, otherwise its rows are in both. The accuracy is 0.8 in both
-    groups, or with `apart` 0.85 in one and 0.75 in the other.
+    The first result is for rows in clusters, the second, with `alone`, for the same rows as
+    independent ones. With `nested`, a cluster is in one group, otherwise its rows are in both. With
+    `apart` the accuracy is 0.85 in one group and 0.75 in the other, and the interval is tested;
+    otherwise it is 0.8 in both, and the verdict is.
     """
     cluster = np.repeat(np.arange(len(sizes)), sizes)
     group = cluster % 2 if nested else rng.integers(0, 2, len(cluster))
@@ -184,7 +186,7 @@ def measured_gap(
     gap, gate = 0.1 if apart else 0.0, mg.Fairness("accuracy_difference", at_most=0)
     true = np.ones(len(cluster), np.int64)
     true[::2] = 0
-    for clusters in (cluster, None):
+    for clusters in (cluster, None) if alone else (cluster,):
         check = gate.run(
             y_true=true,
             y_pred=np.where(right, true, 1 - true),
@@ -192,7 +194,7 @@ def measured_gap(
             clusters=clusters,
         ).checks[0]
         low, high = check.interval or (-np.inf, np.inf)
-        yield bool(low <= gap <= high), check.verdict is mg.Verdict.FAIL
+        yield bool(low <= gap <= high) if apart else check.verdict is mg.Verdict.FAIL
 
 
 def show_gaps(draws: int, numbers: Sequence[int]) -> None:
@@ -202,15 +204,17 @@ def show_gaps(draws: int, numbers: Sequence[int]) -> None:
     for nested in (True, False):
         for kind, sizes in SIZES.items():
             for clusters in numbers:
-                few = max(round(draws * (1 if clusters < MANY else FEWER)), 40)
+                few = max(round(FEWER * draws), 40)
                 counts = np.zeros((2, 2), np.int64)
-                for draw in range(few):
+                for draw in range(draws):
                     rng = np.random.default_rng([clusters, draw])
-                    drawn_sizes = sizes(rng, clusters)
-                    for apart in (True, False):
-                        both = measured_gap(rng, drawn_sizes, nested=nested, apart=apart)
-                        counts[int(not apart)] += [each[int(not apart)] for each in both]
-                shares = " | ".join(f"{100 * each / few:.1f}" for each in counts.ravel().tolist())
+                    given = {"sizes": sizes(rng, clusters), "nested": nested, "alone": draw < few}
+                    for row, apart in enumerate((True, False)):
+                        for column, hit in enumerate(measured_gap(rng, apart=apart, **given)):
+                            counts[row, column] += hit
+                shares = " | ".join(
+                    f"{100 * each:.1f}" for each in (counts / [draws, few]).ravel().tolist()
+                )
                 where = "in one group" if nested else "in both groups"
                 print(f"| {where} | {kind} | {clusters:,} | {shares} |", flush=True)
 
@@ -233,18 +237,20 @@ def main() -> None:
         for kind, sizes in SIZES.items():
             for clusters in options.clusters:
                 covered = alone = 0
-                part = case.part if clusters < MANY else FEWER
-                few = max(round(part * draws), 40)
+                few = max(round(case.part * draws), 40)
+                fewer = max(round(FEWER * draws), 40) if clusters >= MANY else few
                 for draw in range(few):
                     rng = np.random.default_rng([clusters, draw])
                     both = drawn(case, rng, sizes(rng, clusters))
                     _, (low, high) = measured(case, both)
                     covered += low <= truth(case) <= high
+                    if draw >= fewer:
+                        continue
                     without = replace(both[0], cluster=None), replace(both[1], cluster=None)
                     _, (low, high) = measured(case, without)
                     alone += low <= truth(case) <= high
                 name = f"`{case.metric}`" + (f" {case.kind}" if case.kind else "")
-                shares = f"{100 * covered / few:.1f} | {100 * alone / few:.1f}"
+                shares = f"{100 * covered / few:.1f} | {100 * alone / min(few, fewer):.1f}"
                 row = f"| {name} | {truth(case):.3f} | {kind} | {clusters:,} | {shares} |"
                 print(row, flush=True)
     if not options.only or "gap" in options.only:

@@ -6,7 +6,8 @@ Markdown. Each draw of two tables is judged by ``MultivariateDrift().run``.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,14 @@ def repeated(rng: np.random.Generator, n: int) -> Table:
     return {name: np.repeat(column, 2) for name, column in normal(rng, n // 2).items()}
 
 
+def patients(rng: np.random.Generator, n: int) -> Table:
+    """Rows of patients, who have 1 to 9 rows each; the values of a patient are alike."""
+    patient = np.repeat(np.arange(n), rng.integers(1, 10, n))[:n]
+    shared, own = rng.normal(size=(2, WIDTH, n))
+    table = named(np.sqrt(0.5) * shared[:, patient] + np.sqrt(0.5) * own)
+    return table | {"patient": patient + int(rng.integers(1 << 40))}  # other patients in each table
+
+
 def unchanged(draw: Callable[[np.random.Generator, int], Table]) -> Draw:
     return lambda rng, n: (draw(rng, n), draw(rng, n))
 
@@ -79,12 +88,17 @@ def moved(columns: int, by: float) -> Draw:
 
 
 class Case(NamedTuple):
-    """A row of the table: what is drawn, the rows a side, and the number of draws."""
+    """A row of the table: what is drawn, the rows a side, and the number of draws.
+
+    `given` is evidence besides the two tables, and `exclude` an option of the gate.
+    """
 
     name: str
     draw: Draw
     rows: int
     draws: int
+    given: Mapping[str, str] = MappingProxyType({})
+    exclude: tuple[str, ...] = ()
 
 
 NULL = [
@@ -93,6 +107,14 @@ NULL = [
     *(Case("mixed", unchanged(mixed), *size) for size in ((200, 150), (500, 150), (2_000, 100))),
     *(Case("each row twice", unchanged(repeated), *size) for size in ((500, 150), (2_000, 100))),
     Case("both tables identical", identical, 500, 20),
+]
+CLUSTERED = [
+    case
+    for n, draws in ((500, 300), (2_000, 150))
+    for case in (
+        Case("patients", unchanged(patients), n, draws, exclude=("patient",)),
+        Case("patients, with `clusters`", unchanged(patients), n, draws, {"clusters": "patient"}),
+    )
 ]
 CHANGED = [
     Case("a correlation of 0.9 becomes -0.9", turned(0.9), 500, 100),
@@ -103,17 +125,21 @@ CHANGED = [
 ]
 
 
+TABLES = {"nothing": NULL, "clusters": CLUSTERED, "changed": CHANGED}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=float, default=1.0, help="share of the draws to make")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=TABLES, nargs="*", default=list(TABLES))
     given = parser.parse_args()
     started = time.process_time()
-    for title, cases in (("Nothing changed", NULL), ("Something changed", CHANGED)):
+    for title in given.only:
         print(f"\n{title}\n")
         print("| rows | what | draws | mean AUC | sd | mean error | p <= 0.05 | FAIL | undecided |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-        for case in cases:
+        for case in TABLES[title]:
             show(case, max(2, round(given.share * case.draws)), given.seed)
     print(f"\nSeed {given.seed}, {time.process_time() - started:.0f} seconds of one processor.")
 
@@ -123,7 +149,8 @@ def show(case: Case, draws: int, seed: int) -> None:
     checks = []
     for _ in range(draws):
         data, reference = case.draw(rng, case.rows)
-        checks += mg.MultivariateDrift().run(data=data, reference=reference).checks
+        gate = mg.MultivariateDrift(exclude=case.exclude)
+        checks += gate.run(data=data, reference=reference, **case.given).checks
     areas = np.array([check.value for check in checks])
     # the half length of a 95 % interval is 1.96 standard errors
     errors = np.array([check.interval[1] - check.value for check in checks]) / 1.96
