@@ -126,7 +126,7 @@ class Baseline:
 
     @property
     def schema(self) -> TableSchema:
-        """Names and types of the columns."""
+        """Names and types of the columns of the reference, as a `TableSchema`."""
         return MappingProxyType({name: column.field for name, column in self.columns.items()})
 
     @classmethod
@@ -372,9 +372,11 @@ Reference = Profile | Baseline
 def is_identifier(frequencies: Frequencies) -> bool:
     """Return whether the values of a column are identifiers, names or free text, not categories.
 
-    The result is True in three cases. There are more than 1,000 distinct values. Or there are more
-    than 20 distinct values, which occur on average in fewer than two rows each. Or a text has more
-    than 200 characters.
+    Such values are not stored in a baseline. The result is True in three cases: there are more than
+    1,000 distinct values; or there are more than 20 distinct values, and each occurs on average in
+    fewer than two rows; or a text has more than 200 characters.
+
+    `frequencies` has the distinct values of the column and their counts.
 
     Examples
     --------

@@ -43,11 +43,14 @@ _TEXTS_BLOCK = 1 << 14
 
 
 class Sweep(NamedTuple):
-    """The values of a column of floats, and what is computed in one pass over them.
+    """The values of a column of floats, with the results of reading them once.
 
-    Missing values are NaN in `floats`. `low` and `high` are the smallest and the largest value; NaN
-    if the column has no value. `missing` is the number of missing values, and `checksum` is that of
-    the column.
+    `sweep_together` creates one for each column, so that `ColumnView` need not read the values
+    again.
+
+    `floats` has all rows of the column, with NaN for a missing value. `low` and `high` are the
+    smallest and the largest value, or NaN if the column has no value. `missing` is the number of
+    missing values, and `checksum` is the checksum of the column.
     """
 
     floats: npt.NDArray[np.floating]
@@ -146,7 +149,7 @@ class ColumnView:
 
     @cached_property
     def plain(self) -> pa.ChunkedArray:
-        """The column as an Arrow array that is not dictionary-encoded."""
+        """The column as an Arrow array that is not dictionary-encoded, with all rows."""
         return encoding.decode(self.array)
 
     @property
@@ -230,12 +233,12 @@ class ColumnView:
 
     @cached_property
     def codes(self) -> npt.NDArray[np.int32]:
-        """Position of each row's value in the dictionary of `encoded`; -1 for a missing row."""
+        """Position of each row's value in the dictionary of `encoded`; -1 for a missing value."""
         return encoding.filled(self.encoded.indices, -1)
 
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
-        """Number of rows that have each value of the dictionary of `encoded`."""
+        """Number of rows for each value of the dictionary of `encoded`, in its order."""
         # Missing rows have the code -1.
         return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
 
@@ -324,8 +327,9 @@ def float_sums(
 ) -> npt.NDArray[np.uint64]:
     """Return one checksum for each row of a matrix of floats.
 
-    The checksum of a row that contains NaN is undefined. `rows` is overwritten. `scratch` is
-    working memory of the same shape.
+    Each row of the matrix has the values of one column of a table. Its checksum is the one that
+    `ColumnView.checksum` computes for this column. If a row contains NaN, its checksum is
+    meaningless. `rows` is overwritten. `scratch` is working memory of the same shape.
     """
     mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
@@ -356,7 +360,11 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
-    """Return the sum, modulo 2**64, of `text_weights` over all texts that are not null."""
+    """Return the checksum of a column of texts.
+
+    It is the sum of the numbers from `text_weights`, modulo 2**64, over all texts that are not
+    null.
+    """
     total = bytes_sum(texts)
     for part in texts.chunks:
         chunk = as_bytes(part)
@@ -409,10 +417,14 @@ def _last_eight_bytes(
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """Number of rows and missing values, smallest and largest value, and checksum of a column.
+    """Counts of rows and missing values, extremes and checksum of a column.
 
-    The attributes are described in `ColumnView`. Dates are days since 1970-01-01, and other times
-    are whole numbers of their unit.
+    A profile is computed for each batch of rows, and these profiles are merged into that of the
+    whole column. `min` and `max` are the smallest and the largest value, or None if there is no
+    value; dates are numbers of days since 1970-01-01, and other times are whole numbers of their
+    unit. `neg_inf` and `pos_inf` are the numbers of values that are -inf and inf. `missing` is the
+    number of nulls and NaNs together, and `valid` the number of other rows. `ColumnView.checksum`
+    describes `checksum`.
 
     Examples
     --------
@@ -443,12 +455,15 @@ class ColumnProfile:
 
     @classmethod
     def of(cls, view: ColumnView) -> "ColumnProfile":
-        """Return the profile of one column of one batch of rows."""
+        """Return the profile of one column of one batch of rows, `view`."""
         counts = (view.rows, view.nulls, view.nans, view.neg_inf, view.pos_inf)
         return cls(view.field, *counts, view.min, view.max, view.checksum())
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the profile as plain values: those of the field, counts, extremes, checksum."""
+        """Return the values from which `from_parts` creates the same profile.
+
+        They are plain values: name and type of the column, its counts, extremes and checksum.
+        """
         field, *counts, low, high, checksum = dataclasses.astuple(self)[:_FIELDS]
         # A decimal is written as a tuple with its text.
         ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
@@ -456,7 +471,7 @@ class ColumnProfile:
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "ColumnProfile":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         field, *counts, low, high, checksum = parts
         ends = [Decimal(*end) if isinstance(end, tuple) else end for end in (low, high)]
         return cls(Field(*field), *counts, *ends, checksum & _WORD)  # type: ignore[call-arg]
@@ -469,10 +484,11 @@ class ColumnProfile:
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
         """Return the profile of the rows of both profiles together.
 
-        `merge_fields` determines the kind, and raises EvidenceError for kinds that cannot be
-        merged. If one profile has integers and the other floats, the result has floats. The reason:
-        many libraries read a column of integers as floats if a value is missing. The checksum then
-        differs from that of one column of floats with all rows.
+        `merge_fields` determines the type of the result, and raises EvidenceError for types that
+        cannot be merged. If one profile has integers and the other floats, the result has floats,
+        because many libraries read a column of integers as floats if a value is missing. In this
+        case, the checksum of the result differs from the checksum of one column of floats with the
+        same values.
         """
         field = merge_fields(self.field, other.field)
         low = min((x for x in (self.min, other.min) if x is not None), default=None)
@@ -497,11 +513,11 @@ _FIELDS = sum(field.init for field in dataclasses.fields(ColumnProfile))
 
 
 def merge_fields(a: Field, b: Field) -> Field:
-    """Return the name and type of a column that is merged from those of two tables.
+    """Return the name and type of a column that is merged from columns of two tables.
 
-    If the kind of one column is "null" (only missing values), the result has the other's kind.
-    Numbers of two kinds become floats, or decimals if none of them is a float. EvidenceError is
-    raised for other kinds that differ.
+    If one of the columns has only missing values (its kind is "null"), the result has the kind of
+    the other. Two different kinds of numbers become floats, or decimals if neither of them is
+    float. EvidenceError is raised for any other pair of different kinds.
     """
     if a.kind == "null":
         return replace(b, name=a.name)

@@ -56,27 +56,36 @@ class State:
         raise NotImplementedError
 
     def finalize(self) -> None:
-        """Compute the results now that would otherwise be computed when they are first read."""
+        """Compute now what would otherwise be computed when an attribute is first read.
+
+        A scan calls this method of each result. By default it does nothing.
+        """
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values from which `from_parts` can create the same object.
+        """Return the values from which `from_parts` creates the same object.
 
-        By default these are the fields of the dataclass.
+        By default these are the fields of the dataclass. `to_bytes` writes them.
         """
         declared = fields(self)  # type: ignore[arg-type]
         return tuple(getattr(self, field.name) for field in declared if field.init)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> Self:
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         return cls(*parts)
 
     def unordered(self) -> Self:
-        """Return a copy without what depends on the order of the rows, such as row numbers."""
+        """Return a copy without row numbers and all else that depends on the order of the rows.
+
+        Such copies can be merged in any order. By default this is the object itself.
+        """
         return self
 
     def to_bytes(self) -> bytes:
-        """Return the object as bytes: a version, a SHA-256 and a stream in Arrow's IPC format."""
+        """Return the object as bytes, from which `from_bytes` creates an equal object.
+
+        The bytes are a version, a SHA-256 and a stream in Arrow's IPC format.
+        """
         return serialization.to_bytes("state", (type(self).__name__, self.to_parts()))
 
     @classmethod
@@ -107,11 +116,11 @@ def state_classes() -> dict[str, type[State]]:
 def state_of(
     name: str, parts: tuple[Any, ...], classes: Mapping[str, type[State]] | None = None
 ) -> State:
-    """Create a `State` from the name of its class and the values that `to_parts` returned.
+    """Create a `State` from the name of its class and the values that its `to_parts` returned.
 
-    `classes` is the result of `state_classes()`, the default. Pass it if you create many objects,
-    because each call takes time. EvidenceError is raised if `classes` has no class of this name.
-    The module that defines the class must have been imported.
+    `classes` maps names to classes. By default it is ``state_classes()``; pass this result if you
+    create many objects, because each call takes time. EvidenceError is raised if `classes` has no
+    class with this name. The module that defines the class must have been imported.
     """
     classes = state_classes() if classes is None else classes
     if name not in classes:
@@ -207,7 +216,11 @@ class BatchView:
 
 
 def check_groups(number: int, most: int) -> None:
-    """Raise EvidenceError if the option `by` makes more slices (`number`) than allowed (`most`)."""
+    """Raise EvidenceError if there are more groups of rows than allowed.
+
+    `number` is the number of groups that the option `by` of a gate makes, and `most` the largest
+    number allowed.
+    """
     if number > most:
         msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
         raise EvidenceError(msg)
@@ -229,6 +242,9 @@ def _least_distinct(view: ColumnView, most: int) -> int:
 
 class Counter:
     """Base class of counters, which say what to count in a table.
+
+    The method `count` counts in one batch of rows and returns a `State`. The states of all batches
+    are merged into the result for the table.
 
     Counters are frozen and hashable. Subclasses are frozen dataclasses that define `columns` and
     `count`.
@@ -283,8 +299,9 @@ class Counter:
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
         """Return the positions of all rows of a batch that violate the counter's rule.
 
-        The positions are in ascending order. Counters that test a rule implement this method. Only
-        `mlgates.profile.offending` calls it.
+        The positions are in ascending order. Only counters that test a rule have this method. It is
+        called to show a user all offending rows, because the result of `count` has only the first
+        five.
         """
         raise NotImplementedError
 

@@ -72,7 +72,9 @@ _READABLE = COMPARABLE | {"nested"}
 
 @dataclass(frozen=True)
 class Violations(State):
-    """Number of values that violate a rule, and the rows of the first five.
+    """Number of values that violate a rule, and the row numbers of the first five of them.
+
+    Counters that test a rule, such as `Missing` and `Outside`, return this object.
 
     Attributes
     ----------
@@ -112,11 +114,11 @@ class Violations(State):
 
 
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
-    """Return a column, or raise EvidenceError if its values are not of one of `kinds`.
+    """Return the column `view`; raise EvidenceError if the kind of its values is not in `kinds`.
 
     A kind is a type of values, such as "int" or "string". EvidenceError is also raised if the
-    column cannot be read. `purpose` is the end of the message "column 'x' has bool values, which
-    cannot be ...".
+    column cannot be read. `purpose` is the end of the error message "column 'x' has bool values,
+    which cannot be ...".
     """
     actual = view.field
     if actual.kind == "unreadable":
@@ -141,9 +143,10 @@ def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
 
 
 def violations_at(mask: Mask, view: ColumnView) -> Violations:
-    """Return `Violations` from a mask that is True where a value violates the rule.
+    """Return `Violations` for a mask that is True where a value of a column violates a rule.
 
-    The mask has one element for each row of the column, or one for each value that is not missing.
+    The mask has one element for each row of the column `view`, or one for each of its values that
+    is not missing.
     """
     rows = first_true(mask, view.shown)
     if len(mask) < view.rows and len(rows):
@@ -191,7 +194,8 @@ def matching(
 def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
     """Return a mask of the elements of an Arrow array that equal one of `values` exactly.
 
-    `given` is the type of the column in the user's table, see `ColumnView.given_type`.
+    `given` is the Arrow type that the column has in the user's table, see `ColumnView.given_type`.
+    It can differ from the type of `array`.
     """
     return pc.is_in(array, value_set=_value_set(values, types_of(values), array.type, given))
 
@@ -217,8 +221,8 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
     """Return for each value "bool", "float", or "" if it has another type.
 
     In Python ``1 == True`` and ``2 == 2.0``, but in some columns these are different values.
-    Counters store this result in a field. Otherwise two counters would be equal if their values
-    differ only in this way.
+    Without more, two counters would be equal if their values differ only in this way. Counters
+    therefore store the result of this function in a field that is compared, too.
 
     Examples
     --------
@@ -293,9 +297,10 @@ class Infinite(_RuleCounter):
 
 @dataclass(frozen=True)
 class Fractional(ColumnCounter):
-    """Count the values that are not whole numbers; infinities are counted, too.
+    """Count the values that are not whole numbers; infinite values are counted, too.
 
-    The count is 0 for integers that became floats because some values of the column are missing.
+    Integers are not counted, even if they are stored as floats because values of the column are
+    missing.
 
     Examples
     --------
@@ -395,7 +400,8 @@ class NotIn(_ValuesCounter, _RuleCounter):
     def count(self, batch: BatchView) -> Violations:
         """Count the values of one batch of rows that are not in `values`.
 
-        For texts, those that are nearly allowed are counted, too, see `Violations.alike`.
+        Texts that differ from an allowed text only in case, blanks or Unicode form are also counted
+        separately, as `Violations.alike`.
         """
         view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
@@ -500,7 +506,7 @@ class Distribution(ColumnCounter):
 class NumericSample(ColumnCounter):
     """Keep the numbers of a column as an `Ecdf`, which is sorted only when necessary.
 
-    Until then, the `Ecdf` refers to the values of the table itself, and not to a copy.
+    Until it is sorted, the `Ecdf` refers to the values of the table itself, and not to a copy.
 
     Examples
     --------
@@ -511,7 +517,11 @@ class NumericSample(ColumnCounter):
 
     @property
     def subsumed_by(self) -> Distribution:
-        """The counter `Distribution` of the same column, which keeps the same values, sorted."""
+        """The counter `Distribution` of the same column.
+
+        If a run requests both counters, only `Distribution` is applied, because its result has the
+        same values, sorted.
+        """
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Ecdf:
@@ -521,14 +531,14 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count, for each of some points, the values less than it and the values at most equal to it.
+    """Count the values less than each of some points, and the values less than or equal to it.
 
-    The values are not sorted. `points` are finite, sorted and distinct. `reach` has one number for
-    each point, by default 0: values that differ from the point by at most this number count as
-    equal to the point. Decimals are rounded to doubles.
+    The result is a `QuantileSketch`; the values are not sorted. `points` are finite, sorted and
+    distinct. `reach` has one number for each point, by default 0: values that differ from the point
+    by at most this number count as equal to the point. Decimals are rounded to doubles.
 
-    With `tails`, the result also has a sum of distances: the distance of each value below the first
-    point from that point, and of each value above the last point from that point.
+    With ``tails=True``, the result also has a sum of distances: the distance of each value below
+    the first point from that point, and of each value above the last point from that point.
 
     Examples
     --------
@@ -543,7 +553,7 @@ class AtPoints(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Count the values of one batch of rows at the points."""
+        """Count the values of one batch of rows that are below, and up to, each point."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
         bucketed = Bucketed(values, grid_of(values))
@@ -565,10 +575,15 @@ class AtPoints(ColumnCounter):
 class BinCounts(ColumnCounter):
     """Count the values in each bin between given points, without sorting the values.
 
-    `points` are finite, sorted and distinct. `atoms` has a bool for each point: whether the point
-    is a bin of its own. `reach` has a number for each point: values that differ from the point by
-    at most this number count as equal to it. `subsumed_by` is a counter whose result contains the
-    same counts. If a run requests both, only `subsumed_by` is applied.
+    The result is a `CellCounts`. The points are edges of bins: they are finite, sorted and
+    distinct. A value equal to a point is counted in the bin below it, unless the element of `atoms`
+    for this point is True: then the values equal to this point are a bin of their own. `reach` has
+    a number for each point: values that differ from the point by at most this number count as equal
+    to it; by default only equal values do. The first bin has the values -inf, and the last one the
+    values inf.
+
+    `subsumed_by` is a counter with a result that contains the same counts. If a run requests both,
+    only `subsumed_by` is applied. By default there is no such counter.
 
     Examples
     --------
@@ -642,10 +657,14 @@ def current_counter(
 ) -> Counter:
     """Return the counter for a column of the data that is compared with a reference.
 
-    `name` is the column, and `side` is its distribution in the reference. The counter counts the
-    values in the bins between `edges` if `edges` are given, `in_cells` is True, and `cuts_together`
-    is False for the reference. Otherwise it determines the whole distribution. If `side` is a
-    `QuantileSketch`, it counts the values at the sketch's points instead.
+    `name` is the column, and `side` is its distribution in the reference, or None if there is none.
+    `edges` are the edges of the bins that this distribution determines.
+
+    If `edges` are given, `in_cells` is True and `cuts_together` returns False, the counter counts
+    the values in these bins. Otherwise it counts the values at the points of `side` if that is a
+    `QuantileSketch`, and returns the whole distribution if not. It also returns the whole
+    distribution if `cuts_together` returns True and `side` is a `QuantileSketch` of so few values
+    that it represents them exactly.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -664,12 +683,13 @@ def current_counter(
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether the bins of a test must be cut at quantiles of both tables together.
+    """Return whether the bins of a test must be divided at quantiles of both tables together.
 
-    `side` is the column's distribution in the reference, and `edges` are its quantiles. The result
-    is True if the reference is small. In a small reference, some values are more frequent than
-    others only by chance, and each of these gets a bin of its own. In the data, the shares of these
-    bins are then smaller, which would look like drift.
+    `side` is the distribution of the column in the reference, and `edges` are the bins between
+    quantiles of the reference. The result is True if the reference has few values. Some of its
+    values are then frequent only by chance, and each of these gets a bin of its own. In the data,
+    the shares of these bins are smaller, which would look like drift. The result is False if `side`
+    does not have the values in order, for example for categories.
     """
     if not isinstance(side, Ordered):
         return False

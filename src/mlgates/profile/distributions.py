@@ -70,18 +70,21 @@ def concatenated(parts: Sequence[Values]) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The results of comparing a sample with its reference.
+    """The distances of a sample from its reference, as `Ecdf.compare` returns them.
 
     Attributes
     ----------
     ks : float
-        Kolmogorov-Smirnov distance.
+        Kolmogorov-Smirnov distance. NaN if a sample is empty.
     area : float
-        Wasserstein distance in the unit of the values, rounded to 12 digits, and `spread` the scale
-        of the reference. Both are NaN if they were not requested.
+        Wasserstein distance in the unit of the values, rounded to 12 digits. NaN if it was not
+        requested, or if a sample is empty or has an infinite value.
+    spread : float
+        Scale of the reference, see `mlgates.stats.twosample.spread`. NaN if the Wasserstein
+        distance was not requested, or if the reference is empty.
     beyond : tuple of int
-        Number of values below the least, and above the greatest value of the reference; 0 if the
-        Wasserstein distance was not requested.
+        Number of values of the sample below the smallest value of the reference, and above its
+        largest value. Both are 0 if the Wasserstein distance was not requested.
     """
 
     ks: float
@@ -93,8 +96,8 @@ class Comparison:
 class Ecdf(State):
     """Empirical cumulative distribution function of a column: its values, sorted when necessary.
 
-    The arrays are neither changed nor copied, so the distribution must not be used after its table
-    has changed, except if `finalize` or `values` has sorted them.
+    `Distribution` and `NumericSample` return this object. It refers to the arrays of the table
+    until `finalize` or `values` has sorted them; until then, the table must not be changed.
 
     Parameters
     ----------
@@ -133,7 +136,8 @@ class Ecdf(State):
     def values(self) -> Values:
         """The sorted values, shape (n,): 64-bit integers if all of them are integers, else doubles.
 
-        Raises EvidenceError if no type represents all merged values.
+        EvidenceError is raised if no type represents all values, for example if integers beyond
+        2**53 were merged with floats.
         """
         if not self._ordered:
             self._parts = tuple(map(counting.in_order, self._parts))
@@ -148,16 +152,17 @@ class Ecdf(State):
 
     @property
     def unsorted(self) -> Values:
-        """All values in one array, in any order, of the types that the table has."""
+        """All values in one array, in any order, with the number type that the table has."""
         if len(self._parts) != 1:
             self._parts, self._ordered = (concatenated(self._parts),), False
         return self._parts[0]
 
     def edges(self, bins: int, *others: int) -> Edges:
-        """Return the quantiles that divide the values into `bins` cells of about equal share.
+        """Return the edges that divide the values into `bins` cells (bins) of about equal share.
 
-        They are those of `stats.buckets.Bucketed.edges`. Those for `others`, which are numbers of
-        cells that will be asked for later, are computed in the same pass over the values.
+        `stats.buckets.Bucketed.edges` defines the edges. `others` are numbers of cells for which
+        edges will be needed later. These edges are computed and stored now, because this needs no
+        further pass over the values.
         """
         lacking = {bins, *others} - set(self._edges)
         if lacking:
@@ -168,7 +173,7 @@ class Ecdf(State):
         return self._edges[bins]
 
     def count(self, edges: Edges) -> Counts:
-        """Count the values in each cell between edges, see `stats.buckets.Bucketed.cells`."""
+        """Count the values in each cell (bin) between edges, see `stats.buckets.Bucketed.cells`."""
         if edges not in self._counts:
             grid = buckets.grid_of(self.unsorted)
             self._counts[edges] = Bucketed(self.unsorted, grid).cells(edges)
@@ -177,10 +182,11 @@ class Ecdf(State):
     def compare(
         self, other: "Ecdf", bins: Collection[int] = (), *, area: bool = False
     ) -> Comparison:
-        """Compute all results of comparing another sample with this reference at once.
+        """Return the distances of another sample from this reference, and count both in bins.
 
-        This takes fewer passes over the values than to compute each result separately. The result
-        is remembered by the other sample, because a reference may be used for many of them.
+        To compute all results at once takes fewer passes over the values than to compute each of
+        them separately. The counts in bins are stored, and `edges` and `count` return them later.
+        `other` also stores the distances, so that a second call is fast.
 
         Parameters
         ----------
@@ -229,16 +235,22 @@ class Ecdf(State):
         return found
 
     def finalize(self) -> None:
-        """Sort the values of merged distributions now, not on first access."""
+        """Sort the values now instead of when `values` is first read.
+
+        Values of a `NumericSample` stay unsorted, because they may never have to be sorted.
+        """
         if self._ordered:
             _ = self.values
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the sorted values."""
+        """Return the values from which `from_parts` creates the same object: one sorted array."""
         return ((self.values,) if self.n else (),)
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
-        """Return the distribution of the values of both distributions together."""
+        """Return the distribution of the values of both objects together.
+
+        `shift` is not used, because the result has no row numbers.
+        """
         sides = [side for side in (self, other) if side.n]
         parts = [part for side in sides for part in side._parts]  # noqa: SLF001
         if len({side._ordered for side in sides}) == 2:  # noqa: SLF001
@@ -257,10 +269,11 @@ class Ecdf(State):
 def compare_together(
     samples: Iterable[tuple[Ecdf, Ecdf, Collection[int]]], each: Callable[..., object]
 ) -> None:
-    """Compare many short samples with their references at once.
+    """Compare many short samples with their references, faster than one after the other.
 
-    `Ecdf.compare`, `Ecdf.edges` and `Ecdf.count` then return the results without computing them.
-    They compute those of the samples that are too long, or not exact as doubles.
+    The results are stored in the samples and references. `Ecdf.compare`, `Ecdf.edges` and
+    `Ecdf.count` then return them. Samples that are too long, or that have values that doubles
+    cannot represent, are left out. These three methods compute the results for them as usual.
 
     Parameters
     ----------
@@ -409,14 +422,22 @@ class Frequencies(State):
         return self._in_order[1]
 
     def edges(self, bins: int) -> None:
-        """Return None, because categories have no edges; for numbers, `edges` returns quantiles."""
+        """Return None, because categories have no order.
+
+        `Ecdf` and `QuantileSketch` have a method of the same name, which returns quantiles of
+        numbers.
+        """
 
     def finalize(self) -> None:
-        """Add up the counts of merged frequencies now, not on first access."""
+        """Add up the counts of merged frequencies now instead of when they are first read."""
         self._summed()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return a pair of arrays, the values in order and their counts; nothing without values."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are one pair of arrays, the distinct values and their counts; none if there are no
+        values.
+        """
         return (self._in_order,) if self.n else ()
 
     def __getitem__(self, value: object) -> int:
@@ -433,7 +454,10 @@ class Frequencies(State):
         return len(self._summed()[0])
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
-        """Return the frequencies of the values in the rows of both objects together."""
+        """Return the frequencies of the values of both objects together.
+
+        `shift` is not used, because the result has no row numbers.
+        """
         merged = Frequencies()
         merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
         merged.n = self.n + other.n
@@ -458,9 +482,10 @@ class Frequencies(State):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellCounts(State):
-    """Number of values in each cell; a cell is a range of numbers, or one value.
+    """Number of values in each of several cells; a cell is a range of numbers, or one value.
 
-    The cells can be those of `mlgates.stats.counting.count_sorted`.
+    The counters `BinCounts` and `Occurrences` return this object. The order of `counts` is that of
+    the counter's bins or values.
     """
 
     counts: Counts
@@ -471,7 +496,11 @@ class CellCounts(State):
         return int(self.counts.sum())
 
     def merge(self, other: "CellCounts", shift: int = 0) -> "CellCounts":  # noqa: ARG002
-        """Add the counts of two states cell by cell."""
+        """Return the sum of the counts of both objects, cell by cell.
+
+        EvidenceError is raised if the numbers of cells differ. `shift` is not used, because the
+        result has no row numbers.
+        """
         if len(self.counts) != len(other.counts):
             msg = (
                 "counts can be added for the same cells only, got "

@@ -46,11 +46,11 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """Number and first positions of the rows that repeat a value of an earlier row.
+    """Number and first row numbers of the rows that repeat a value of an earlier row.
 
-    The counter `Duplicated` returns this object. `n` is the number of values. All values are kept,
-    because a value can be repeated in rows that are merged later. The repetitions are counted when
-    `count` or `rows` is first read.
+    The counter `Duplicated` returns this object. `n` is the number of values that are not missing.
+    All values are kept, because a value can be repeated in rows that are merged later. The
+    repetitions are counted when `count` or `rows` is first read.
     """
 
     #: Always 0. Gates read this attribute from `Duplicates` and `Violations` alike.
@@ -127,12 +127,16 @@ class Duplicates(State):
         _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return for each merged part a tuple: values, their positions, and first row number."""
+        """Return the values from which `from_parts` creates the same object.
+
+        There is one tuple for each merged part of the table: the values, their positions (None if
+        all rows have a value), and the number of the part's first row.
+        """
         return self._parts
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Duplicates":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         return cls(
             *(
                 _Part(x if isinstance(x, np.ndarray) else pa.chunked_array([x]), rows, start)
@@ -276,8 +280,8 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Return for each text whether another text has the same hash.
 
-    The result is a bool mask. A text for which it is False occurs only once. `texts` must not
-    contain nulls.
+    The result is a bool mask. Equal texts have equal hashes, so where the mask is False, the text
+    occurs only once. Where it is True, the text may be repeated. `texts` must not contain nulls.
 
     Examples
     --------

@@ -26,10 +26,11 @@ __all__ = ["GroupState", "Grouped", "GroupedStates", "Several", "SeveralStates"]
 
 
 class GroupState(NamedTuple):
-    """The result of applying a counter to one group of rows.
+    """The result of applying a counter to one group of rows; an element of `GroupedStates`.
 
-    `key` is the tuple of values that the rows have in common, or a tuple with the slice's name.
-    `rows` is the number of rows, and `state` is the result of the counter.
+    `key` is the tuple of the values that all rows of the group have in the grouping columns. If the
+    group is a slice, it is a tuple with the name of the slice. `rows` is the number of rows of the
+    group, and `state` is the result of the counter for them.
     """
 
     key: tuple[object, ...]
@@ -39,9 +40,10 @@ class GroupState(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupedStates(State):
-    """The results of a counter for each group of rows, in order of the groups' first rows.
+    """The results of the counter `Grouped`, one for each group of rows.
 
-    Row numbers in the result of a group count only the rows of that group, from 0.
+    The groups are in order of their first rows. In the result of a group, row numbers count only
+    the rows of this group, from 0.
     """
 
     groups: tuple[GroupState, ...] = ()
@@ -49,7 +51,8 @@ class GroupedStates(State):
     def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
         """Return the results for the rows of `self` followed by the rows of `other`.
 
-        The results of groups with equal keys are merged. `shift` is not used.
+        The results of groups with equal keys are merged. `shift` is not used, because each group
+        has row numbers of its own.
         """
         merged = {group.key: group for group in self.groups}
         for group in other.groups:
@@ -62,7 +65,7 @@ class GroupedStates(State):
         return GroupedStates(tuple(merged.values()))
 
     def finalize(self) -> None:
-        """Call ``finalize()`` of the result of each group."""
+        """Call `finalize` of the result of each group, which computes what is not yet computed."""
         for group in self.groups:
             group.state.finalize()
 
@@ -72,10 +75,10 @@ class GroupedStates(State):
         return GroupedStates(tuple(g._replace(state=g.state.unordered()) for g in groups))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys of the groups, the class name of their results, and the results.
+        """Return the values from which `from_parts` creates the same object.
 
-        Each result is a pair: the group's number of rows, and what `to_parts` of the group's state
-        returned.
+        They are the keys of the groups, the class name of their results, and for each group a pair
+        of its number of rows and the values from `to_parts` of its result.
         """
         keys = pack_keys([group.key for group in self.groups])
         name = type(self.groups[0].state).__name__ if self.groups else ""
@@ -84,7 +87,7 @@ class GroupedStates(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupedStates":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         columns, name, states = parts
         keys = unpack_keys(columns, len(states))
         pairs = zip(keys, states, strict=True)
@@ -93,37 +96,47 @@ class GroupedStates(State):
 
 @dataclass(frozen=True)
 class SeveralStates(State):
-    """The profiles of some columns and the results of several counters, for the same rows."""
+    """The result of the counter `Several`: profiles of columns and results of its counters.
+
+    All of them are for the same rows. `rows` is the number of these rows.
+    """
 
     rows: int
     columns: tuple[ColumnProfile, ...]
     states: tuple[State, ...]
 
     def merge(self, other: "SeveralStates", shift: int) -> "SeveralStates":
-        """Return the results for the rows of `self` followed by the rows of `other`."""
+        """Return the results for the rows of `self` followed by the rows of `other`.
+
+        `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
+        """
         columns = (a.merge(b) for a, b in zip(self.columns, other.columns, strict=True))
         pairs = zip(self.states, other.states, strict=True)
         states = (merge_states(a, b, shift) for a, b in pairs)
         return SeveralStates(self.rows + other.rows, tuple(columns), tuple(states))
 
     def finalize(self) -> None:
-        """Call ``finalize()`` of the result of each counter."""
+        """Call `finalize` of each counter's result, which computes what is not yet computed."""
         for state in self.states:
             state.finalize()
 
     def unordered(self) -> "SeveralStates":
-        """Return a copy in which no result depends on the order of the rows."""
+        """Return a copy without row numbers and all else that depends on the order of the rows."""
         return replace(self, states=tuple(state.unordered() for state in self.states))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the number of rows, and the result of `to_parts` of each profile and counter."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are the number of rows, and the result of `to_parts` of each profile and of each
+        counter's state.
+        """
         columns = tuple(column.to_parts() for column in self.columns)
         states = tuple((type(state).__name__, state.to_parts()) for state in self.states)
         return self.rows, columns, states
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "SeveralStates":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         rows, columns, states = parts
         profiles = tuple(ColumnProfile.from_parts(*column) for column in columns)
         return cls(rows, profiles, tuple(state_of(name, p) for name, p in states))
@@ -132,6 +145,9 @@ class SeveralStates(State):
 @dataclass(frozen=True)
 class Several(Counter):
     """A counter that applies several counters to the same rows, and profiles some columns.
+
+    `profiled` has the names of the columns to profile. If this counter is used inside `Grouped`,
+    each group of rows gets all these results.
 
     Examples
     --------
@@ -152,7 +168,11 @@ class Several(Counter):
         return tuple(dict.fromkeys((*self.profiled, *names)))
 
     def count(self, batch: BatchView) -> SeveralStates:
-        """Apply the counters to one batch of rows; an exception is kept as a `Failure`."""
+        """Apply the counters to one batch of rows.
+
+        If a counter raises an exception, a `Failure` with this exception takes the place of its
+        result.
+        """
         states: list[State] = []
         for counter in self.counters:
             with suppress_errors() as caught:  # `Profile` raises it later
@@ -163,7 +183,7 @@ class Several(Counter):
         return SeveralStates(batch.rows, columns, tuple(states))
 
     def profile(self, state: SeveralStates, schema: TableSchema) -> Profile:
-        """Return a result of this counter as a `Profile`; `schema` is that of the table."""
+        """Return a result of this counter as a `Profile`; `schema` has all columns of the table."""
         columns = dict(zip(self.profiled, state.columns, strict=True))
         return Profile(
             state.rows, schema, columns, dict(zip(self.counters, state.states, strict=True))
@@ -175,10 +195,10 @@ class Grouped(Counter):
     """A counter that applies another counter to each group of rows, or to one slice.
 
     The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
-    a condition; it consists of the rows for which the condition is true. A condition that is a
-    function gets each batch as a `pyarrow.Table` of the columns in `read`. `special` has pairs of a
-    group's key and a counter, for groups to which a counter of their own is applied. `counter` is
-    applied to all other groups.
+    a condition; it consists of the rows for which the condition is true. If the condition is a
+    function, it gets each batch as a `pyarrow.Table` of the columns in `read`. `counter` is applied
+    to each group that is not in `special`. `special` has pairs of the key of a group and the
+    counter for this group; the key is the tuple of the group's values in the columns `by`.
 
     Examples
     --------

@@ -49,12 +49,14 @@ G = TypeVar("G", bound=tuple[Any, ...])
 
 @dataclass(frozen=True)
 class GroupMissing(State):
-    """Number of rows and of missing values of each group, in order of the groups' first rows.
+    """Number of rows and of missing values of each group of rows.
 
-    A group is a tuple ``(key, rows, missing)``. If rows are grouped by columns, the key is a tuple
-    of the group's values in these columns (None for a missing value). If the group is a slice, the
-    key is a tuple with the slice's name. `missing` is a tuple with one count for each column in
-    which missing values are counted.
+    The counters `MissingBy` and `MissingWhere` return this object. `groups` has one tuple ``(key,
+    rows, missing)`` for each group, in order of the groups' first rows. If rows are grouped by
+    columns, `key` is a tuple of the group's values in these columns (None for a missing value). If
+    the group is a slice, `key` is a tuple with the slice's name. `rows` is the number of rows of
+    the group. `missing` is a tuple with one count for each column in which missing values are
+    counted.
 
     Examples
     --------
@@ -66,7 +68,10 @@ class GroupMissing(State):
     groups: tuple[Group, ...] = ()
 
     def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":  # noqa: ARG002
-        """Add up the counts of groups with the same key."""
+        """Return the counts for the rows of both objects together, added up for each group.
+
+        `shift` is not used, because the result has no row numbers.
+        """
         merged = {key: (rows, missing) for key, rows, missing in self.groups}
         for key, rows, missing in other.groups:
             before, counts = merged.get(key, (0, (0,) * len(missing)))
@@ -80,12 +85,16 @@ class GroupMissing(State):
         return GroupMissing(by_key(self.groups))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the groups' keys, one sequence per grouping column, and the groups' counts."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are the keys of the groups, as one sequence of values for each grouping column, and the
+        counts of each group.
+        """
         return pack_keys([key for key, _, _ in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
@@ -132,9 +141,10 @@ def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
 
 
 def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]:
-    """Return the keys of groups from the result of `pack_keys`.
+    """Return the keys of groups from `columns`, the result of `pack_keys`.
 
-    `groups` is the number of groups. If there are no columns, each key is an empty tuple.
+    A key is the tuple of a group's values in the grouping columns. `groups` is the number of
+    groups. It is needed if there are no columns; each key is then an empty tuple.
     """
     lists = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * groups
@@ -285,7 +295,8 @@ def group_keys(
 def columns_of(condition: RowCondition, read: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the names of the columns that a condition reads.
 
-    If the condition is a function, these are the columns in `read`.
+    `read` is used only if the condition is a function: it has the names of the function's columns,
+    and is then the result.
     """
     return condition.columns if isinstance(condition, Condition) else read
 

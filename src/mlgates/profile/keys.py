@@ -40,14 +40,17 @@ class _Part(NamedTuple):
 class KeyHashes(State):
     """The hashes of the keys of all rows, 16 bytes per row; the result of `KeyCounter`.
 
+    The key of a row is the tuple of its values in some columns. With the hashes, keys are found
+    that occur in several rows of a table, or in two tables.
+
     Attributes
     ----------
     n : int
         Number of rows with a key.
     missing : int
         Number of rows without a key. A row has no key if its value in one of the key's columns is
-        missing. With the option `missing_is_value`, it has no key only if all these values are
-        missing.
+        missing. With ``KeyCounter(key, missing_is_value=True)``, it has no key only if all these
+        values are missing.
     count : int
         Number of rows that repeat the key of an earlier row.
     rows : tuple of int
@@ -164,12 +167,16 @@ class KeyHashes(State):
         return KeyHashes(self.missing, *parts)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the number of rows without a key, and for each merged part the hashes and rows."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are the number of rows without a key, and for each merged part of the table its hashes,
+        row numbers and first row number.
+        """
         return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "KeyHashes":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         missing, *rest = parts
         return cls(missing, *(_Part(np.stack([a, b]), rows, at) for a, b, rows, at in rest))
 

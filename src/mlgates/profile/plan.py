@@ -15,9 +15,10 @@ __all__ = ["Plan"]
 class Plan:
     """What to count in each part of a table, so that a suite can judge the whole table.
 
-    `GateSuite.plan` creates it. A plan is small. It can be pickled and sent to other processes and
-    machines. It contains only those values of the reference that are needed for counting, such as
-    the edges of bins.
+    `GateSuite.plan` creates it. `Plan.count` is called for each part, for example on several
+    machines, and its results are merged. A plan is small, and can be pickled and sent to other
+    processes and machines. It contains only those values of the reference that are needed for
+    counting, such as the edges of bins.
 
     Attributes
     ----------
@@ -26,9 +27,10 @@ class Plan:
     columns : tuple of str
         The columns to profile.
     now : datetime
-        The age of timestamps is the time from them to `now`. It has a time zone.
+        Time from which the age of timestamps is measured, with a time zone. It is the same for all
+        parts.
     reference : str or None
-        Fingerprint of the reference; None if there is no reference.
+        Fingerprint (SHA-256) of the reference; None if there is no reference.
 
     Examples
     --------

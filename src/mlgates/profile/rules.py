@@ -28,13 +28,14 @@ _SHOWN = 5
 
 
 class RuleGroup(NamedTuple):
-    """The counts of one group of rows.
+    """The counts of one group of rows; an element of `RuleCounts`.
 
-    `key` is the tuple of values that the rows have in common, or a tuple with the slice's name.
-    `rows` is the number of rows, `broken` the number of rows for which the condition is false, and
-    `missing` the number of rows for which it has no answer. `first` has the row numbers of the
-    first five broken rows. With the option `shows_missing` of `RuleCounter`, it includes rows
-    without an answer.
+    `key` is the tuple of the values that all rows of the group have in the grouping columns. If the
+    group is a slice, it is a tuple with the name of the slice. `rows` is the number of rows of the
+    group, `broken` the number of rows for which the condition is false, and `missing` the number of
+    rows for which the condition has no answer because a value is missing. `first` has the row
+    numbers of the first five broken rows. With ``RuleCounter(..., shows_missing=True)``, it also
+    includes rows without an answer.
     """
 
     key: tuple[object, ...]
@@ -46,7 +47,9 @@ class RuleGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleCounts(State):
-    """Number of rows that break a condition in each group, in order of the groups' first rows.
+    """Number of rows that break a condition, for each group of rows; the result of `RuleCounter`.
+
+    The groups are in order of their first rows.
 
     Examples
     --------
@@ -76,12 +79,16 @@ class RuleCounts(State):
         return RuleCounts(tuple(group._replace(first=()) for group in by_key(self.groups)))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the groups' keys, one sequence per grouping column, and the groups' counts."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are the keys of the groups, as one sequence of values for each grouping column, and the
+        counts of each group.
+        """
         return pack_keys([group.key for group in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "RuleCounts":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple(RuleGroup(k, *rest) for k, rest in zip(keys, counts, strict=True)))
@@ -115,7 +122,7 @@ class RuleCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of the condition, of the groups and of the slice."""
+        """Names of the columns that the condition, the groups and the slice use."""
         names = [*self.by, *columns_of(self.condition, self.read)]
         names += columns_of(self.slice[1], self.read) if self.slice else ()
         return tuple(dict.fromkeys(names or self.read))

@@ -62,13 +62,19 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
 class Failure(State):
-    """The exception that a counter raised; it is kept in place of the counter's result."""
+    """The exception that a counter raised; it is kept in place of the counter's result.
+
+    Reading this result from a `Profile` raises the exception again.
+    """
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the message of an EvidenceError; of any other exception only its type."""
+        """Return the message of the exception if it is an EvidenceError, else only the type's name.
+
+        `from_parts` creates a `Failure` from it.
+        """
         if isinstance(self.error, EvidenceError):
             return (str(self.error),)
         # Leave out the message, because it may contain values of the data.
@@ -78,7 +84,8 @@ class Failure(State):
     def from_parts(cls, *parts: Any) -> "Failure":
         """Create a failure from the message that `to_parts` returned.
 
-        Its exception is an EvidenceError with this message.
+        The new failure has an EvidenceError with this message, whatever the type of the first
+        exception was.
         """
         return cls(EvidenceError(*parts))
 
@@ -192,12 +199,15 @@ class Profile:
         return _Scan(source, counters, columns).run(n_jobs)
 
     def of_table(self, schema: TableSchema) -> "Profile":
-        """Return a copy for a table with more columns than were read; `schema` has all columns."""
+        """Return a copy with the schema of the whole table, which has more columns than were read.
+
+        `schema` has all columns of the table.
+        """
         whole = self.rows, schema, self.columns, self._states
         return Profile(*whole, is_planned=self.is_planned, reference=self.reference)
 
     def select(self, columns: Collection[str]) -> "Profile":
-        """Return a copy with some columns only, and with the counters that read no other column."""
+        """Return a copy with only some columns, and only the counters that read no other column."""
         return Profile(
             self.rows,
             {name: field for name, field in self.schema.items() if name in columns},
@@ -212,9 +222,10 @@ class Profile:
         )
 
     def planned(self, reference: str | None = None) -> "Profile":
-        """Return a copy as a `Plan` creates it, which does not depend on the order of the rows.
+        """Return a copy without everything that depends on the order of the rows.
 
-        `reference` is the fingerprint of the plan's reference.
+        `Plan.count` returns such profiles, which can be merged in any order. `reference` is the
+        fingerprint of the plan's reference; None if it has no reference.
         """
         if self.is_planned and reference in (None, self.reference):
             return self
@@ -576,9 +587,11 @@ def _finalized(state: State) -> State:
 
 
 def merge_states(state: State, other: State, shift: int) -> State:
-    """Merge two results of a counter; if that raises, or one is a `Failure`, return a `Failure`.
+    """Merge two results of one counter, and return an exception as a `Failure`.
 
-    `other` is the result for the rows that follow the first `shift` rows, which `state` covers.
+    `state` is the result for the first `shift` rows, and `other` the result for the rows that
+    follow. A `Failure` is returned if one of them is a `Failure`, or if their method `merge` raises
+    an exception.
     """
     if isinstance(state, Failure) or isinstance(other, Failure):
         return state if isinstance(state, Failure) else other
@@ -598,10 +611,12 @@ def sweep_together(
 ) -> dict[str, Sweep]:
     """Compute the extremes and checksums of many short columns of floats at once.
 
+    The result has a `Sweep` for each column that was processed. It leaves out columns with nulls or
+    NaN, with several chunks, or with many rows; `ColumnView` processes these columns one by one.
+
     Each call of a numpy function takes a microsecond or more even for little data, and threads that
     make many short calls wait for each other. The columns are therefore copied into a matrix, one
-    row for each column, so that one call processes all of them. Columns with nulls or NaN, several
-    chunks, or many rows are not in the result.
+    row for each column, so that one call processes all of them.
 
     Examples
     --------

@@ -24,10 +24,11 @@ _INT64 = np.iinfo(np.int64)
 
 
 def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
-    """Convert a value of the given kind, such as "state", to bytes.
+    """Convert a value to bytes, from which `from_bytes` creates an equal value.
 
     The value may consist of None, bools, numbers, strings, numpy arrays, Arrow arrays, and tuples
-    of these.
+    of these. `kind` is a name, such as "state", that is written with the value; `from_bytes`
+    refuses bytes of another kind.
 
     Examples
     --------
@@ -54,7 +55,9 @@ def to_bytes(kind: str, value: tuple[Any, ...]) -> bytes:
 
 
 def from_bytes(kind: str, data: Any) -> Any:
-    """Return the value of the given kind that `to_bytes` converted to these bytes.
+    """Return the value that `to_bytes` converted to these bytes.
+
+    `kind` is the name that `to_bytes` was called with.
 
     Raises
     ------

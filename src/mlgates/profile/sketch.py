@@ -34,6 +34,9 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 class QuantileSketch(State):
     """A summary of a distribution: the exact counts of values below and up to some points.
 
+    A baseline has one for each numeric column, and the counter `AtPoints` returns one. The counts
+    are enough to compute bounds of the distance from another sample.
+
     Attributes
     ----------
     points : numpy.ndarray, shape (k,)
@@ -90,22 +93,26 @@ class QuantileSketch(State):
 
     @property
     def whole(self) -> Ecdf:
-        """The exact distribution.
+        """The distribution with all its values, as an `Ecdf`.
 
-        It is correct only if every distinct value of the distribution is one of the points.
+        It is correct only if every distinct finite value of the distribution is one of the points.
         """
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
 
     def edges(self, bins: int) -> Edges:
-        """Return the quantiles that divide the values into `bins` bins of about equal size.
+        """Return the edges that divide the values into `bins` bins of about equal share.
 
-        All of them are points of this sketch.
+        All edges are quantiles, and all of them are points of this sketch.
         """
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
-        """Add the counts of two sketches; raise EvidenceError if their points differ."""
+        """Return the sum of the counts of both sketches.
+
+        EvidenceError is raised if their points differ. `shift` is not used, because the result has
+        no row numbers.
+        """
         if not np.array_equal(self.points, other.points):
             msg = "counts can be added for the same points only, got different points"
             raise EvidenceError(msg)
@@ -115,12 +122,12 @@ class QuantileSketch(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "QuantileSketch":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         points, low, high, ends, *rest = parts
         return cls(points, low, high, Ends(*ends), *rest)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the sketch as a dict of JSON values."""
+        """Return the sketch as a dict of JSON values, for the file of a baseline."""
         return {
             "points": self.points.tolist(),
             "low": self.low.tolist(),
@@ -133,7 +140,10 @@ class QuantileSketch(State):
 
     @classmethod
     def from_dict(cls, data: object) -> "QuantileSketch":
-        """Create a sketch from the dict of `to_dict`; raise EvidenceError for impossible counts."""
+        """Create a sketch from the dict that `to_dict` returned.
+
+        EvidenceError is raised if the dict has no valid counts.
+        """
         given = fields(data, _KEYS, "knots")
         written = items(given["points"], "points")
         if not set(map(type, written)) <= {int, float}:  # infinities, large integers, wrong types
@@ -186,9 +196,10 @@ class QuantileSketch(State):
 
 
 def number_in_range(value: object, name: str) -> float | None:
-    """Read a number or None from a JSON value; raise EvidenceError if it is too large for a double.
+    """Convert a JSON value to a float, or return None for null.
 
-    `name` is the key of the value in the file, for the error message.
+    EvidenceError is raised if the number is too large for a double. `name` is the key of the value
+    in the file, for the error message.
     """
     read = number(value)
     exact: object = read

@@ -69,8 +69,9 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
 def chosen_rows(frame: Any, choose: Callable[[pa.Table], pa.Table]) -> Any:
     """Return the rows of a Spark DataFrame that a function chooses, as a Spark DataFrame.
 
-    `choose` is called with some rows at a time, and returns those that it chooses. It is first
-    called with a table without rows, so that it can raise for a table that it can't read.
+    `choose` is called on the workers with some rows at a time, as an Arrow table, and returns the
+    rows that it chooses. Before that it is called once with a table without rows, so that an
+    exception for a table of these columns is raised at once.
     """
     names = list(frame.columns)
     renamed = _renamed(frame, names)

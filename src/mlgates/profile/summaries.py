@@ -23,6 +23,8 @@ _KINDS = frozenset({"int", "float", "decimal", "null"})
 class MomentState(State):
     """Moments of the finite values of a column, and the number of infinite values.
 
+    The counter `MomentCounter` returns this object.
+
     Attributes
     ----------
     infinite : int
@@ -39,7 +41,10 @@ class MomentState(State):
     is_exact: bool = True
 
     def merge(self, other: "MomentState", shift: int = 0) -> "MomentState":  # noqa: ARG002
-        """Return the moments of the values of both objects together."""
+        """Return the moments of the values of both objects together.
+
+        `shift` is not used, because the result has no row numbers.
+        """
         moments = self.moments.merge(other.moments)
         is_exact = self.is_exact and other.is_exact
         return MomentState(self.infinite + other.infinite, moments, is_exact)
@@ -58,7 +63,10 @@ class MomentState(State):
     __hash__ = None  # type: ignore[assignment]
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the counts and the moments, each exact sum as a numerator and a denominator."""
+        """Return the values from which `from_parts` creates the same object.
+
+        Exact sums are written as pairs of a numerator and a denominator.
+        """
         n, total, squares, powers = self.moments
         exact = (total, Fraction(0) if squares is None else squares)
         pairs = tuple(sum_.as_integer_ratio() for sum_ in exact)
@@ -66,7 +74,7 @@ class MomentState(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "MomentState":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         infinite, is_exact, n, without, total, squares, powers = parts
         exact = None if without else Fraction(*squares)
         return cls(infinite, Moments(n, Fraction(*total), exact, powers), is_exact)
@@ -93,11 +101,14 @@ class MomentCounter(ColumnCounter):
 
     @property
     def subsumed_by(self) -> "MomentCounter | None":
-        """The counter of the same column with `squares=True`; None if this one has it."""
+        """The `MomentCounter` of the same column with ``squares=True``; None if this is that one.
+
+        If a run requests both, only the counter with ``squares=True`` is applied.
+        """
         return None if self.squares else MomentCounter(self.column, squares=True)
 
     def count(self, batch: BatchView) -> MomentState:
-        """Compute the sums for one batch of rows."""
+        """Compute the moments of the column in one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "added up")
         infinite = view.neg_inf + view.pos_inf
         values: Any = view.values
@@ -126,8 +137,8 @@ def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
 class ExtremeState(State):
     """Number of values of a column, and the smallest (`low`) and the largest (`high`) of them.
 
-    `low` and `high` are None if there are no values. Integers stay integers. Decimals are stored as
-    fractions.
+    The counter `Extremes` returns this object. `low` and `high` are None if there are no values.
+    Integers stay integers, and decimals are stored as fractions.
     """
 
     n: int
@@ -135,20 +146,26 @@ class ExtremeState(State):
     high: int | float | Fraction | None = None
 
     def merge(self, other: "ExtremeState", shift: int = 0) -> "ExtremeState":  # noqa: ARG002
-        """Return the smallest and largest value of both objects together."""
+        """Return the smallest and the largest of the values of both objects together.
+
+        `shift` is not used, because the result has no row numbers.
+        """
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
         return ExtremeState(self.n + other.n, min(lows, default=None), max(highs, default=None))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields, each fraction as a numerator and a denominator."""
+        """Return the values from which `from_parts` creates the same object: ``(n, low, high)``.
+
+        If `low` or `high` is a fraction, a tuple of its numerator and denominator takes its place.
+        """
         ends = (self.low, self.high)
         pairs = (end.as_integer_ratio() if isinstance(end, Fraction) else end for end in ends)
         return self.n, *pairs
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "ExtremeState":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         n, *ends = parts
         return cls(n, *(Fraction(*end) if isinstance(end, tuple) else end for end in ends))
 

@@ -31,8 +31,9 @@ _MOST_SPANS = 1 << 16
 class Gap(NamedTuple):
     """The largest time between two consecutive timestamps of a column.
 
-    `length` is this time, and `after` is the timestamp at which it begins. Both are in the unit of
-    the column. If `exact` is False, the true largest gap may be shorter than `length`.
+    `TimestampState.gap` returns it. `length` is this time, and `after` is the timestamp at which it
+    begins. Both are whole numbers in the unit of the column. If `exact` is False, the true largest
+    gap may be shorter than `length`.
     """
 
     length: int
@@ -43,13 +44,15 @@ class Gap(NamedTuple):
 class Spans(NamedTuple):
     """Disjoint spans of time, in order, that together contain all timestamps of a column.
 
-    `first` and `last` have the first and the last timestamp in each span. All timestamps that lie
-    in the same interval of a grid are one span. Each interval of the grid is ``2**power`` ticks
-    long; a tick is one unit of the column. If `power` is 0, each distinct timestamp is a span.
+    They are kept instead of the timestamps, so that the memory is bounded. `first` and `last` have
+    the first and the last timestamp in each span, in ticks. A tick is one unit of the column.
 
-    `power` is the smallest number for which there are at most 65,536 spans. An interval is never
-    longer than the longest gap allowed. If even these intervals give too many spans, `power` is
-    None. Then two consecutive timestamps are in the same span if the gap between them is allowed.
+    If there are at most 65,536 distinct timestamps, each of them is a span of its own, and `power`
+    is 0. Otherwise time is divided into intervals of ``2**power`` ticks, and all timestamps in the
+    same interval are one span. `power` is the smallest number for which there are at most 65,536
+    spans. But an interval is never longer than the longest gap that the user allows. If even these
+    intervals give too many spans, `power` is None. Then two consecutive timestamps are in the same
+    span if the gap between them is allowed.
 
     The spans therefore depend only on the set of timestamps, and not on their order.
     """
@@ -99,10 +102,10 @@ class Spans(NamedTuple):
     def coarser(self, power: int | None, longest: int) -> "Spans":
         """Return the spans, joined into longer ones.
 
-        If `power` is given, the spans that begin in the same interval of a grid are joined. Each
-        interval is ``2**power`` ticks long. If `power` is None, spans are joined if they overlap,
-        or if the gap between them is at most `longest`. Spans may overlap in the first case only if
-        they begin in the same interval.
+        If `power` is given, time is divided into intervals of ``2**power`` ticks, and spans that
+        begin in the same interval are joined. If `power` is None, spans are joined if they overlap,
+        or if the gap between them is at most `longest`. With a `power`, only spans that begin in
+        the same interval may overlap.
         """
         if power is None:
             overlaps = self.first[1:] <= self.last[:-1]
@@ -131,7 +134,10 @@ class Spans(NamedTuple):
         return Gap(within, int(self.first[np.argmax(lengths)]), exact=False)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the power, the first timestamp, and the differences of consecutive timestamps."""
+        """Return the values from which `from_parts` creates the same object.
+
+        They are `power`, the first timestamp, and the differences of consecutive timestamps.
+        """
         ticks = self.first.view(np.uint64)
         steps = ticks[1:] - ticks[:-1]
         lengths = (
@@ -142,7 +148,7 @@ class Spans(NamedTuple):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Spans":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         power, start, steps, lengths = parts
         if start is None:
             return _NO_SPANS._replace(power=power)
@@ -199,7 +205,10 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def at(self, latest: int | None, oldest: int | None) -> "TimestampState":
-        """Return the result for other limits of `Timestamps`, for example for a later clock.
+        """Return the result that `Timestamps` would have with other limits.
+
+        `latest` and `oldest` are these limits, which may belong to a later time. The timestamps are
+        not read again.
 
         Raises
         ------
@@ -226,9 +235,10 @@ class TimestampState(State):
         raise EvidenceError(msg)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
-        """Return the result for the timestamps of both objects together; `shift` is not used.
+        """Return the result for the timestamps of both objects together.
 
-        If they were counted at different times, the result is for the later time.
+        If they were counted at different times, the result is for the later time. `shift` is not
+        used, because the result has no row numbers.
         """
         if (self.latest, self.oldest) != (other.latest, other.oldest):
             latest = max((x for x in (self.latest, other.latest) if x is not None), default=None)
@@ -258,14 +268,17 @@ class TimestampState(State):
         )
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields, after all timestamps in `pending` were added to the spans."""
+        """Return the values from which `from_parts` creates the same object: the fields, in order.
+
+        Timestamps in `pending` are added to the spans before.
+        """
         counts = self.n, self.future, self.fresh, self.newest, self.furthest
         limits = self.longest, self.latest, self.oldest
         return (*counts, *limits, self._all_spans().to_parts())
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "TimestampState":
-        """Create an instance from the values that `to_parts` returned."""
+        """Create the object from `parts`, the values that its method `to_parts` returned."""
         *counts, spans = parts
         state: TimestampState = cls(*counts, Spans.from_parts(*spans))  # type: ignore[call-arg]
         return state
