@@ -106,7 +106,7 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
     --------
     >>> with watched() as watch:
     ...     print("hello")
-    ...     random.seed(7)
+    ...     random.shuffle([1, 2, 3])
     >>> watch
     Watch(changed=('random state',), printed=6)
     """
