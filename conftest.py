@@ -79,6 +79,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-# `docs/conf.py` needs Sphinx and `tests/real_spark.py` Spark; what is in `tests/typing` is read by
-# type checkers, never run.
-collect_ignore = ["docs/conf.py", "tests/real_spark.py", "tests/typing"]
+# `docs/conf.py` needs Sphinx, and `tests/real_*.py` packages of other sessions; what is in
+# `tests/typing` is read by type checkers, never run.
+collect_ignore = ["docs/conf.py", "tests/typing"]
+collect_ignore_glob = ["tests/real_*.py"]
