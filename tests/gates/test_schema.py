@@ -470,7 +470,8 @@ def test_naive_bound_of_aware_timestamps_is_an_error_and_others_are_judged(
     assert check.verdict is ERROR
     assert check.reason == (
         f"`{metric}` of `x` could not be judged: the value {bound} has {words[0]} time zone "
-        f"and the column has {words[1]} time zone"
+        f"and the column has {words[1]} time zone; "
+        "both must have one, or neither"
     )
     others = {(c.subject, c.metric): c.verdict for c in result.checks if c is not check}
     assert others == {
