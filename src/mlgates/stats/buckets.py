@@ -72,10 +72,11 @@ _PASS = 16 * _CHUNK
 
 
 class Grid(NamedTuple):
-    """A division of the real line into `size` buckets of equal width; `size` is a power of two.
+    """A division of the real line into `size` buckets (intervals) of equal width.
 
-    The first bucket begins at `start`, and there are `scale` buckets per unit. Numbers below the
-    grid belong to the first bucket, numbers above it to the last one.
+    Values are counted in the buckets, so that not all of them have to be sorted. `size` is a power
+    of two. The first bucket begins at `start`, and there are `scale` buckets per unit. Numbers
+    below the grid belong to the first bucket, and numbers above it to the last one.
     """
 
     start: float
@@ -83,10 +84,11 @@ class Grid(NamedTuple):
     size: int = _MOST_BUCKETS
 
     def positions(self, values: Values, out: Floats | None = None) -> Floats:
-        """Return the distance of each value from the start, in widths of a bucket, plus `size`.
+        """Return the distance of each value from the start of the grid, plus `size`.
 
-        Because `size` is added, all positions inside the grid have the same number of digits, so
-        that sums of their fractions are exact.
+        The distance is measured in widths of a bucket. Because `size` is added, all positions
+        inside the grid have the same number of binary digits, so that sums of their fractions are
+        exact. `out` is an array for the result; by default a new array is returned.
         """
         origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):
@@ -113,13 +115,16 @@ class Grid(NamedTuple):
 
 
 def grid_of(*samples: Values) -> Grid | None:
-    """Return a grid that fits the values of some samples; None if they are to be sorted instead.
+    """Return a grid of buckets that fits the values of some samples, or None.
+
+    A grid divides the numbers into buckets, in which values are counted instead of sorted. The
+    result is None if sorting is better: for few values, and for integers that are not exact as
+    float64. For several samples it is also None if they seem to be equal, or if a third of their
+    values seem to be in few buckets, as with heavy tails: most buckets would have to be sorted
+    anyway.
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
-    this range and up to W more on each side, but not more than the range of all values. The result
-    is None for few values, and for integers that are not exact as float64. For several samples it
-    is also None if they seem to be equal, or if a third of their values seem to be in few buckets,
-    as with heavy tails: most buckets would have to be opened.
+    this range and up to W more on each side, but not more than the range of all values.
 
     Parameters
     ----------
@@ -164,17 +169,19 @@ def grid_of(*samples: Values) -> Grid | None:
 
 
 def are_tied(values: Values) -> bool:
-    """Return whether sorted values occur more than four times on average.
+    """Return whether the distinct values of a sorted sample occur more than four times on average.
 
-    Buckets of such values mostly contain equal values, and these are not sorted.
+    If they do, most buckets of a `Grid` contain equal values only, which need not be sorted.
     """
     return bool(4 * np.count_nonzero(values[1:] != values[:-1]) < len(values))
 
 
 class Bucketed:
-    """A sample, and the number of its values in each bucket of a grid.
+    """A sample of numbers, and the number of its values in each bucket (interval) of a grid.
 
-    The grid can be made for this sample, or for this and another one that it is compared with.
+    With these counts, quantiles, counts and distances are computed exactly, but only the values of
+    a few buckets are sorted. A bucket is called open if its values are sorted. Two samples that are
+    compared must have the same grid.
 
     Parameters
     ----------
@@ -244,7 +251,11 @@ class Bucketed:
         return counts, counts - fractions
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
-        """Sort the values of some buckets, in addition to those that are open already."""
+        """Sort the values of some buckets, in addition to those that are open (sorted) already.
+
+        `wanted` has the numbers of these buckets, or is a mask with one element for each bucket.
+        Without a grid, all values are sorted.
+        """
         if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return
         self.inside = inside = self.inside.copy()
@@ -276,11 +287,17 @@ class Bucketed:
         self._opened, self._upto = opened, upto
 
     def of_ranks(self, ranks: Counts) -> Counts:
-        """Return the bucket that contains the value of each rank; ranks count from 1 to `n`."""
+        """Return the number of the bucket that contains the value of each rank.
+
+        The rank of a value is its position in the sorted sample, from 1 to `n`.
+        """
         return np.searchsorted(self.before, ranks, side="left") - 1
 
     def at(self, ranks: Counts) -> Values:
-        """Return the value of each rank in the sorted sample; ranks count from 1 to `n`."""
+        """Return the value of each rank, that is, the value at this position in the sorted sample.
+
+        Ranks are from 1 to `n`.
+        """
         if self.grid is None:
             return self.in_order[ranks - 1]
         self.open(self.of_ranks(ranks))
@@ -289,7 +306,10 @@ class Bucketed:
 
     @property
     def in_order(self) -> Values:
-        """All values in ascending order; only for a sample without a grid."""
+        """All values in ascending order. Use it only if `grid` is None.
+
+        With a grid, only the values of the open (sorted) buckets are returned.
+        """
         self.open(np.zeros(1, np.int64))
         return self._opened
 
@@ -306,7 +326,10 @@ class Bucketed:
         return np.maximum(least, upto[low]), np.maximum(least, upto[high])
 
     def up_to(self, points: Values) -> Counts:
-        """Count the values less than or equal to each point."""
+        """Count the values less than or equal to each point.
+
+        `points` are integers or floats without NaN.
+        """
         least = self._open_at(points)
         keys, under = round_to(points, self._opened.dtype, up=False)
         high = np.where(under, 0, self._opened.searchsorted(keys, side="right"))
@@ -322,15 +345,18 @@ class Bucketed:
         return least
 
     def distinct(self) -> tuple[Values, Counts]:
-        """Return the distinct values in open buckets, and the numbers of values up to each one."""
+        """Return the distinct values in open (sorted) buckets, and how many values are up to each.
+
+        The numbers count all values of the sample, not only those in open buckets.
+        """
         values = self._opened
         last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])
         return values[last], self._upto[last]
 
     def edges(self, bins: int) -> Edges:
-        """Return the edges that divide the sample into `bins` cells of about equal share.
+        """Return the edges that divide the sample into `bins` cells (bins) of about equal share.
 
-        The edges are the distinct quantiles at ``i / bins``.
+        The edges are the distinct quantiles at ``i / bins``, for ``i`` from 1 to ``bins - 1``.
 
         The quantile at ``q`` is the least value ``v`` such that at least a share ``q`` of the
         sample is less than or equal to ``v`` (inverted distribution function). If a share of at
@@ -394,12 +420,13 @@ def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an unsorted array in each cell, without sorting them.
+    """Count the values of an unsorted array in each cell (bin) between edges, without sorting them.
 
-    The cells are those of `Bucketed.cells`.
+    The cells are those of `Bucketed.cells`: the first one is for -inf, the last one for inf, and
+    the others are in ascending order. NaN is not counted.
 
-    NaN is not counted. `ends` has the number of values that are not NaN, and those of -inf and inf,
-    if the caller has counted them; by default they are counted here.
+    `ends` has the number of values that are not NaN, and of -inf and inf. By default they are
+    counted here; give `ends` if they are known already.
 
     Examples
     --------
@@ -447,12 +474,16 @@ def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Mask]:
-    """Return the largest distance at ends of buckets, and which buckets may have a larger one.
+    """Find the buckets in which the distribution functions of two samples may differ most.
 
-    Both samples are counted in the same grid. ``F`` and ``G`` are the distribution functions of the
-    samples, ``n`` and ``m`` the numbers of values. A distance is the whole number ``n * m * |F -
-    G|``. The buckets are found by a bound: inside a bucket, ``F - G`` is at most ``F`` at the end
-    of the bucket minus ``G`` at its start; the bound of ``G - F`` is analogous.
+    Both samples are counted in the same grid. ``F`` and ``G`` are their distribution functions, and
+    ``n`` and ``m`` their numbers of values. A difference is expressed as the whole number ``n * m *
+    |F - G|``.
+
+    The first result is the largest difference at the ends of buckets. The second result is a mask
+    of the buckets inside of which the difference may be larger. It is found by a bound: inside a
+    bucket, ``F - G`` is at most ``F`` at the end of the bucket minus ``G`` at its start; the bound
+    of ``G - F`` is analogous.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g
@@ -464,8 +495,8 @@ def ks(x: Bucketed, y: Bucketed) -> float:
     """Return the Kolmogorov-Smirnov distance of two samples counted in the same grid.
 
     The result is exact, also with ties, because it is computed in whole numbers. It is NaN if a
-    sample is empty. Only those buckets are opened that may contain a larger distance than all ends
-    of buckets.
+    sample is empty. Only the buckets from `candidate_buckets` are sorted, because no other bucket
+    can contain the largest difference.
 
     Examples
     --------
@@ -546,10 +577,11 @@ def _steps(x: Bucketed, y: Bucketed) -> list[_Steps]:
 
 
 def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
-    """Return the buckets in which ``F - G`` may change its sign.
+    """Return a mask of the buckets in which ``F - G`` may change its sign.
 
-    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. The
-    result also has the buckets with so many values that the sum of these values is not exact.
+    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. The mask
+    is also True for buckets with so many values that the sum of these values is not exact.
+    `wasserstein` sorts the values of all these buckets.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = (f - g)[:-1]
@@ -560,16 +592,17 @@ def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
 def wasserstein(x: Bucketed, y: Bucketed) -> float:
     """Return the first Wasserstein distance of two samples.
 
-    Both samples are counted in the same grid, with ``sums=True``.
+    Both samples must be counted in the same grid of buckets, with ``sums=True``, or both without a
+    grid.
 
-    It is the area ``integral |F - G|`` between the distribution functions, in the unit of the
-    values. It is NaN if a sample is empty or has an infinite value.
+    The distance is the area ``integral |F - G|`` between the distribution functions, in the unit of
+    the values. It is NaN if a sample is empty or has an infinite value.
 
     Notes
     -----
     If ``F - G`` does not change its sign in a bucket, the area in this bucket is ``|integral F -
     integral G|``, and these integrals follow from the number and the sum of the values in it. Only
-    the other buckets are opened.
+    the values of the other buckets are sorted.
 
     References
     ----------

@@ -69,12 +69,13 @@ def welch_intervals(
     confidence: float = 0.95,
     ratio: float = 1.0,
 ) -> tuple[Interval, Interval] | None:
-    """Return an interval for each of two means, for an interval of their difference or ratio.
+    """Return an interval for each of two means, to compute that of their difference or ratio from.
 
-    `square_and_add` makes Welch's interval of the difference of the means. For this purpose, both
-    intervals use the degrees of freedom of the difference. `ratio_interval` makes Fieller's
-    interval of the ratio of the means. For this purpose, `ratio` must be the ratio of the means, so
-    that both intervals use the degrees of freedom of ``mean1 - ratio * mean2``.
+    `square_and_add` computes Welch's interval of the difference of the means from these two
+    intervals. For this purpose, both intervals use the degrees of freedom of the difference.
+    `ratio_interval` computes Fieller's interval of the ratio of the means from them. For this
+    purpose, `ratio` must be the ratio of the means, so that both intervals use the degrees of
+    freedom of ``mean1 - ratio * mean2``.
 
     Parameters
     ----------

@@ -19,10 +19,15 @@ _PERMUTED = 2_000
 
 
 class ClassifierTest(NamedTuple):
-    """The result of `classifier_test`.
+    """How well a classifier distinguished two sets of rows; the result of `classifier_test`.
 
-    All fields are NaN in three cases: all rows of a fold are from one table, all rows outside of a
-    fold are from one table, or all rows of one table in a fold are in the same cluster.
+    `area` is the mean area under the ROC curve, `error` its standard error, and `p_value` is small
+    if the area is significantly above 0.5. `drops` has for each column how much the area decreases
+    if its values are permuted. `freedom` is the number of degrees of freedom of `error`, infinite
+    for independent rows.
+
+    All fields are NaN in three cases: all rows of a fold are from one set, all rows outside of a
+    fold are from one set, or all rows of one set in a fold are in the same cluster.
     """
 
     #: Mean of the folds' areas under the ROC curve, on rows that were not used for training.

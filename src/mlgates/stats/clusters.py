@@ -32,11 +32,14 @@ _ROUNDING = 1e-12
 
 
 class ClusterVariance(NamedTuple):
-    """The variance of an estimate that is computed from rows in clusters.
+    """The variance of an estimate from rows in clusters; the result of `cluster_variance`.
 
-    `variance` takes the dependence of rows of a cluster into account. `of_rows` is the variance if
-    all rows were independent. `effective` is a tuple with the effective number of clusters for each
-    part of the rows, see `cluster_variance`.
+    Rows of the same cluster may depend on each other, such as visits of the same patient.
+    `variance` takes this into account. `of_rows` is the variance that the estimate would have if
+    all rows were independent. `effective` is a tuple with the effective number of clusters: it
+    equals the number of clusters if all have the same size, and is smaller otherwise. It has more
+    than one element if the estimate consists of means over several parts of the rows, such as the
+    classes.
     """
 
     variance: float
@@ -45,7 +48,10 @@ class ClusterVariance(NamedTuple):
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom for Student's t: the smallest element of `effective`, minus 1."""
+        """Degrees of freedom of Student's t distribution for an interval with this variance.
+
+        They are the smallest element of `effective`, minus 1.
+        """
         freedom = min(self.effective, default=1.0) - 1
         return freedom if freedom > _ROUNDING else 0.0
 
@@ -132,7 +138,11 @@ def _sum_of_squares(sums: Floats, shares: Floats) -> float:
 
 
 def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]) -> Floats | None:
-    """Return the correlations between the estimates for k groups of rows, which may share clusters.
+    """Return the correlations between the estimates for k groups of rows that may share clusters.
+
+    The influence of a row is the derivative of its group's estimate with respect to the row's
+    weight, times that weight. For a mean of n rows, a row with the value ``y`` has the influence
+    ``(y - mean) / n``.
 
     Parameters
     ----------
@@ -176,7 +186,7 @@ def cluster_correlations(influences: Sequence[Floats], clusters: Sequence[Codes]
 def t_quantile(confidence: float, freedom: float) -> float:
     """Return the quantile of Student's t distribution for a two-sided confidence level.
 
-    It is infinite if the degrees of freedom, `freedom`, are 0.
+    `freedom` is the number of degrees of freedom. If it is 0, the result is infinite.
 
     Examples
     --------

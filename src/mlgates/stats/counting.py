@@ -63,7 +63,7 @@ def in_order(numbers: Values) -> Values:
 def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
     """Count the values less than each point, and the values less than or equal to each point.
 
-    Comparisons are exact for any two types.
+    Integers and floats are compared exactly, also beyond 2**53.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
     Returns
     -------
     low, high : numpy.ndarray of int64, shape (k,)
+        For each point, the number of values less than it, and less than or equal to it.
 
     Examples
     --------
@@ -91,11 +92,12 @@ def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
 
 
 def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values, Mask]:
-    """Round points up, or down, to the next value of `dtype`.
+    """Round points up, or down, to the next value of a numeric type, `dtype`.
 
-    The second result is a mask of the points for which `dtype` has no such value. They become the
-    largest value of `dtype`, or the smallest if they are rounded down. Points are integers or
-    floats without NaN.
+    Points are integers or floats without NaN. The first result has the rounded points. The second
+    result is a mask of the points for which the type has no such value, because they are above its
+    largest value (or below its smallest value, if points are rounded down). In the first result,
+    these points are the largest (or smallest) value of the type.
 
     Examples
     --------
@@ -166,7 +168,11 @@ def distance(a: Values, b: Values) -> Floats:
 
 
 def split(values: Values) -> tuple[Floats, Floats]:
-    """Split numbers into two doubles each: a multiple of 2**32, and the rest with the same sign."""
+    """Return two arrays of doubles that add up to each number exactly, also for large integers.
+
+    The first array has the multiple of 2**32 nearest to the number towards 0, and the second array
+    the rest, with the same sign.
+    """
     if values.dtype.kind == "f":
         values = values.astype(np.float64, copy=False)
         low = np.fmod(np.where(np.isfinite(values), values, 0.0), _HIGH)
@@ -178,7 +184,10 @@ def split(values: Values) -> tuple[Floats, Floats]:
 
 
 class Ends(NamedTuple):
-    """The number of values of a sample without NaN, and how many of them are -inf and inf."""
+    """The number of values of a sample without NaN (`n`), and how many of them are -inf and inf.
+
+    It is used with counts at finite points, which do not show infinite values.
+    """
 
     n: int
     neg_inf: int = 0
@@ -187,14 +196,18 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Finite, sorted, distinct points that are the limits of cells in which values are counted.
+    """The edges of cells (bins) in which values are counted: finite, sorted, distinct points.
+
+    Below the first edge, between two neighbours, and above the last edge there is one cell each.
+    The values -inf and inf have cells of their own.
 
     Attributes
     ----------
     points : numpy.ndarray, shape (k,)
         The points.
     atoms : numpy.ndarray of bool, shape (k,)
-        Whether a point is a cell of its own. Other points belong to the cell below them.
+        Whether the values equal to a point are a cell of their own (an atom). Otherwise they belong
+        to the cell below the point.
     tied : bool
         Whether some point occurs more than once in the sample that the edges were computed from.
     reach : numpy.ndarray of float64, shape (k,), optional
@@ -211,16 +224,17 @@ class Edges:
     def ends(self) -> tuple[Values, Values]:
         """The least and the greatest value that count as equal to each point, as two arrays.
 
-        They are the point minus and plus its `reach`.
+        They are the point minus and plus its `reach`. If `reach` is None, both are the point
+        itself.
         """
         if self.reach is None or not self.reach.any():
             return self.points, self.points
         return self.points - self.reach, self.points + self.reach
 
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return a text such as ``1 < x <= 5`` for each cell.
+        """Return a text for each cell (bin) between the edges, such as ``1 < x <= 5``.
 
-        `points` has a text for each point; by default the points are written as numbers.
+        `points` has a text for each edge; by default edges are written as numbers.
 
         Examples
         --------
@@ -240,7 +254,9 @@ class Edges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Counts of two samples in the same cells, without cells that are empty in both.
+    """Counts of two samples in the same cells, without cells that are empty in both samples.
+
+    A cell is a bin of numbers, or a category. Distances and tests are computed from these counts.
 
     Attributes
     ----------
@@ -259,16 +275,20 @@ class Cells:
 
     @classmethod
     def of(cls, reference: Counts, current: Counts, *, ordered: bool) -> "Cells":
-        """Build `Cells` from the counts of two samples; drop cells that are empty in both."""
+        """Create `Cells` from the counts of two samples; leave out cells that are empty in both.
+
+        `reference` and `current` have one count for each cell. `ordered` says whether the cells
+        have an order, as bins of numbers have.
+        """
         kept = (reference + current).nonzero()[0]
         return cls(reference[kept], current[kept], ordered, kept)
 
 
 def quantile_ranks(n: int, bins: int) -> Counts:
-    """Return the ranks of the order statistics that are the quantiles at ``i / bins``.
+    """Return the ranks, in a sorted sample, of the values that divide it into equal parts.
 
-    There are ``bins - 1`` of them, for ``i`` from 1. `n` is the number of values, and ranks count
-    from 1 for the least value.
+    `n` is the number of values and `bins` the number of parts. The values are the quantiles at ``i
+    / bins``, for ``i`` from 1 to ``bins - 1``. The rank of the least value is 1.
 
     Examples
     --------
@@ -287,7 +307,7 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Return the edges between cells, given quantiles and the counts of values at them.
+    """Return the edges between cells (bins), given quantiles and the counts of values at them.
 
     Parameters
     ----------
@@ -337,10 +357,11 @@ def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats 
 
 
 def snapped(values: Values, edges: Edges) -> Values:
-    """Return the values, with each one within rounding error of an atom replaced by that atom.
+    """Replace each value that differs from an atom only by rounding, and return the values.
 
-    An atom is a point that is a cell of its own; its rounding error is its item of ``edges.reach``.
-    `values` are sorted, and so is the result.
+    An atom is an edge that is a cell (bin) of its own. A value differs from it only by rounding if
+    the difference is at most the element of ``edges.reach`` for this edge. Such values become equal
+    to the atom. `values` are sorted, and so is the result.
     """
     first, last = edges.ends
     if values.dtype.kind != "f" or first is last:
@@ -353,14 +374,15 @@ def snapped(values: Values, edges: Edges) -> Values:
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Return the edges between cells from stored counts, without the reference's values.
+    """Return the edges between cells (bins) from stored counts, without the values of the sample.
 
     The result is the same as that of `mlgates.stats.buckets.Bucketed.edges` with the values.
 
     For each point, `low` has the number of values less than it, and `high` the number of values
-    less than or equal to it. `ends` has the numbers of all and of infinite values, and `bins` is
-    the number of cells of equal share. The points must be sorted and distinct, and must include all
-    finite quantiles at ``i / bins``. Quantiles at ``i / (k * bins)``, for a whole number k, do so.
+    less than or equal to it. `ends` has the number of all values and of infinite values, and `bins`
+    is the number of cells of about equal share. The points must be sorted and distinct, and must
+    include all finite quantiles at ``i / bins``. For example, the quantiles at ``i / 360`` are
+    enough if 360 is a multiple of `bins`.
 
     Examples
     --------
@@ -378,11 +400,12 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
-    """Count the values in each cell from cumulated counts at the edges of the cells.
+    """Count the values in each cell (bin) from cumulated counts at the edges of the cells.
 
     For each of ``edges.points``, `low` has the number of values less than this point, and `high`
-    the number of values less than or equal to it. `mlgates.stats.buckets.Bucketed.cells` describes
-    the cells.
+    the number of values less than or equal to it. `ends` has the number of all values and of
+    infinite values. The cells are those of `mlgates.stats.buckets.Bucketed.cells`: the first one is
+    for -inf, the last one for inf, and the others are in ascending order.
 
     Examples
     --------
@@ -407,7 +430,7 @@ def category_cells(
 
     Categories of the current sample that are not in the reference are called unseen. To measure a
     distance, they are merged into one cell (``together=True``). For a test, each of them must be a
-    cell of its own (``together=False``), because a merged cell would make the test reject too
+    cell of its own (``together=False``), because with a merged cell the test would reject too
     often: of 1,000 equally frequent categories, many are missing in the 1,000 rows of a reference,
     and some of these appear in the next 200 rows.
 

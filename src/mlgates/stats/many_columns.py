@@ -41,10 +41,10 @@ _WHOLE = 2**53
 
 
 class Pair(NamedTuple):
-    """A sample of the reference, and a sample to compare with it.
+    """A sample of the reference, and a sample to compare with it; `compare_group` takes a list.
 
     Both are arrays of integers or floats without NaN, in any order. `current` is empty if only the
-    edges of bins are needed.
+    edges of bins in the reference are needed.
     """
 
     reference: Values
@@ -93,9 +93,10 @@ def fits(pair: Pair) -> bool:
 
 
 def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
-    """Divide pairs into groups that fit into the processor's cache.
+    """Divide pairs into groups, so that the values of one group fit into the processor's cache.
 
-    Yields the positions of the pairs of each group.
+    Yields a list for each group: the positions of its pairs in `pairs`. Pass these pairs to
+    `compare_group`.
     """
     group: list[int] = []
     total = 0
@@ -111,9 +112,9 @@ def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
 
 
 class Scratch(threading.local):
-    """Working memory of a thread, which is used again for each group.
+    """Working memory of a thread for `compare_group`, which is used for one group after another.
 
-    To allocate new memory takes more time than most operations on it.
+    This saves time, because to allocate new memory takes longer than most operations on it.
     """
 
     def __init__(self) -> None:
@@ -122,7 +123,8 @@ class Scratch(threading.local):
     def array(self, name: str, size: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
         """Return an array of `size` elements with undefined values.
 
-        The array shares memory with the arrays that were returned for the same `name` before.
+        `name` says for which purpose. The array uses the same memory as arrays returned earlier for
+        this name, so do not use these any more.
         """
         known = self._arrays.get(name)
         if known is None or len(known) < size:
@@ -279,7 +281,8 @@ def compare_group(
 
     `fits` must be True for each pair. The results are exact, even if values are tied. `bins` has
     one or more numbers of bins. For each of them, the reference is divided at quantiles into this
-    number of bins of about equal size. `scratch` is the working memory of earlier groups.
+    number of bins of about equal size. `scratch` is working memory; if you compare several groups,
+    pass the same object each time.
 
     Examples
     --------

@@ -27,6 +27,9 @@ _LARGE, _SMALL = 250, -250
 class Moments(NamedTuple):
     """The exact sum of a sample, and sums of powers of the deviations from its mean.
 
+    The moments of several parts of a sample can be merged. Mean, variance and skewness are computed
+    from them.
+
     Attributes
     ----------
     n : int
@@ -34,8 +37,8 @@ class Moments(NamedTuple):
     total : Fraction
         Exact sum of the values.
     squares : Fraction or None
-        Exact sum of the squares of the values, which are converted to doubles first. None if it was
-        not computed.
+        Exact sum of the squares of the values, after the values were converted to doubles. None if
+        it was not computed.
     powers : tuple of float
         Sums of powers of the deviations from the mean: of the second and third powers, and also of
         the fourth to sixth if `squares` is not None.
@@ -67,11 +70,11 @@ class Moments(NamedTuple):
     def of(
         cls, values: Values, *, squares: bool = False, total: Fraction | None = None
     ) -> "Moments":
-        """Return the moments of finite integers or floats.
+        """Return the moments of an array of finite integers or floats.
 
         With ``squares=True``, the exact sum of the squares and the sums of the fourth to sixth
-        powers are also computed. `total` is the exact sum of the values before they were rounded.
-        By default it is the sum of `values`.
+        powers of the deviations are also computed. `total` is the exact sum if `values` are
+        rounded, for example if they were decimals. By default it is the sum of `values`.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -113,7 +116,10 @@ class Moments(NamedTuple):
         return self._replace(squares=None, powers=(m2, *self.powers[1:]))
 
     def merge(self, other: "Moments") -> "Moments":
-        """Return the moments of both samples together."""
+        """Return the moments of the values of both samples together.
+
+        The result has sums of squares only if both samples have them.
+        """
         if not (self.n and other.n):
             return other if other.n else self
         a, b = self, other

@@ -85,10 +85,10 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
     """Return the ranks, from 1, of the two sorted values that are the interval of a quantile.
 
-    The quantile is at `share`, and there are `n` independent values. The lower rank is the binomial
-    quantile of ``(1 - confidence) / 2``. The upper rank is the binomial quantile of ``(1 +
-    confidence) / 2``, plus 1. A rank of 0 or ``n + 1`` means that there are too few values for that
-    end.
+    `n` is the number of independent values, and `share` is the position of the quantile: 0.99 for
+    the 99 % quantile. The lower rank is the binomial quantile of ``(1 - confidence) / 2``. The
+    upper rank is the binomial quantile of ``(1 + confidence) / 2``, plus 1. A rank of 0 or ``n +
+    1`` means that there are too few values for this end.
 
     References
     ----------
@@ -110,9 +110,10 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 
 
 def least_calls(share: float, confidence: float = 0.95) -> int:
-    """Return the smallest number of independent calls for which a quantile has a finite interval.
+    """Return the smallest number of calls for which the interval of a quantile has two finite ends.
 
-    The quantile is at `share`. Both ends of the interval are then finite.
+    The quantile is one of the latencies of independent calls. `share` is its position: 0.99 for the
+    99 % quantile.
 
     References
     ----------
@@ -134,9 +135,9 @@ def least_calls(share: float, confidence: float = 0.95) -> int:
 def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) -> Interval:
     """Return Clopper and Pearson's two-sided interval of the share of calls beyond a limit.
 
-    `exceeding` of `n` calls are beyond the limit. Both can be fractions if `n` is an effective
-    number of calls. The interval contains the true share with a probability of at least
-    `confidence`.
+    `exceeding` is the number of calls beyond the limit, and `n` the number of all calls. If the
+    calls are not independent, `n` is the effective number of calls; then both can be fractions. The
+    interval contains the true share with a probability of at least `confidence`.
 
     References
     ----------
@@ -156,14 +157,14 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """Measures of the dependence between successive calls, and the effective number of calls.
+    """How much successive calls depend on each other, and how many independent calls they equal.
 
-    `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
-    dependence increases the variance of the share of calls above the quantile that is measured.
-    `effective` is the number of calls divided by this factor. It is the number of independent calls
-    that would give the same variance. `effective_beyond` is computed in the same way, but only from
-    the information whether each call is above high quantiles, and not from the ranks of the
-    latencies.
+    `dependence` returns this object. `lag_1` is the autocorrelation of successive calls.
+    `inflation` is the factor by which dependence increases the variance of the share of calls above
+    the quantile that is measured. `effective` is the number of calls divided by this factor, which
+    is the number of independent calls that would give the same variance. `effective_beyond` is
+    computed in the same way, but only from whether each call is above high quantiles, and not from
+    the ranks of the latencies.
     """
 
     lag_1: float
@@ -286,7 +287,9 @@ def _pairs(correlation: Floats) -> Floats:
 def quantile_interval(
     ordered: Floats, share: float, effective: int, confidence: float = 0.95
 ) -> Interval:
-    """Return the confidence interval of a quantile.
+    """Return the confidence interval of a quantile, for values that may depend on each other.
+
+    If there are too few values for an end, this end is infinite.
 
     Parameters
     ----------
@@ -327,7 +330,7 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     values : numpy.ndarray of float64, shape (n,)
         Latencies in the order of the calls, greater than 0.
     share : float
-        Share of the quantile, from 0 to 1.
+        Position of the quantile, between 0 and 1; 0.99 for the 99 % quantile.
     confidence : float
         Level of the interval, by default 0.95.
 

@@ -111,11 +111,12 @@ def delong(
 
 
 class AreaDifference(NamedTuple):
-    """The areas under two ROC curves, and the variance of the first minus the second.
+    """The areas under the ROC curves (AUC) of two scores, and the variance of their difference.
 
-    `variance` is DeLong's variance of the difference. It is too small if the two scores differ on
-    few rows only, because a sample may contain none of these rows. `unseen` is the amount to add to
-    the variance for this reason. It is 0 in all other cases.
+    `area_difference` returns this object. `variance` is DeLong's variance of the first area minus
+    the second. It is too small if the two scores differ on few rows only, because a sample may
+    contain none of these rows. `unseen` is the amount to add to the variance for this reason. It is
+    0 in all other cases.
     """
 
     areas: tuple[float, float]
@@ -132,8 +133,9 @@ def area_difference(
 ) -> AreaDifference:
     """Return the areas under the ROC curves (AUC) of two scores, and their difference's variance.
 
-    `score` and `other` are the two scores of the same rows. The other arguments are described in
-    `delong`. `unseen_variance` computes the field `unseen` of the result.
+    `score` and `other` are two scores of the same rows. `true` says for each row whether it is
+    positive, and `weight` has weights of the rows, which are not negative. `unseen_variance`
+    computes the field `unseen` of the result.
 
     Examples
     --------
@@ -235,7 +237,7 @@ def _areas_and_placements(
 
 
 def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
-    """Return whether two scores give the rows the same order, with the same ties.
+    """Return whether two scores of the same rows give these rows the same order and the same ties.
 
     Examples
     --------
@@ -307,7 +309,7 @@ def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
     """Return for each row the share of the other class against which it is ranked correctly.
 
     A positive row is ranked correctly against a negative row if its score is higher. A tie counts
-    half. Each row counts with its weight.
+    one half. In the share, each row of the other class counts with its weight.
     """
     return _shares(*_twice_won(positive, score, weight), positive)
 
@@ -423,8 +425,10 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 class PrecisionCurve(NamedTuple):
     """Rows sorted by descending score, from which average precision is computed.
 
-    `ends` has the position of the last row of each run of equal scores, for all runs that contain a
-    positive row.
+    `precision_curve` returns this object. `order` has the positions of the sorted rows in the given
+    arrays. `positive` and `weight` have the class and the weight of each sorted row; `weight` is
+    None if all rows have the same weight. `ends` has the position of the last row of each run of
+    equal scores, for all runs that contain a positive row.
     """
 
     order: Codes
@@ -435,7 +439,8 @@ class PrecisionCurve(NamedTuple):
     def value(self) -> float:
         """Return the average precision, ``sum((R_i - R_(i-1)) P_i)``; NaN if no row is positive.
 
-        ``R_i`` and ``P_i`` are recall and precision at the i-th threshold.
+        ``R_i`` and ``P_i`` are recall and precision at the i-th threshold. Each distinct score of a
+        positive row is a threshold.
         """
         return float(self.values(np.ones((1, len(self.positive)), np.uint8))[0])
 

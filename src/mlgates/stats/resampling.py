@@ -46,8 +46,8 @@ class Resampled(NamedTuple):
     """A bootstrap interval, and the name of the method that computed it.
 
     `how` is "BCa" or "percentile" if there is an interval. Otherwise `interval` is None, and `how`
-    gives the reason: "degenerate" if the statistic is the same for all resamples, "undefined" if it
-    is undefined for too many of them.
+    gives the reason: "degenerate" if the statistic has the same value in all resamples, and
+    "undefined" if it cannot be computed (is NaN) in more than 10 % of them.
     """
 
     interval: tuple[float, float] | None
@@ -186,7 +186,8 @@ def cells_interval(
 def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield resamples of a table of counts, drawn from the multinomial distribution, in batches.
 
-    A batch of b resamples has shape ``(b, *cells.shape)``.
+    The total of each resample is that of the table. A batch of b resamples has shape ``(b,
+    *cells.shape)``.
     """
     rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)
@@ -224,11 +225,11 @@ def row_counts(
 ) -> Iterator[Values]:
     """Yield how often each of n rows is drawn in each resample, in batches of shape ``(b, n)``.
 
-    A batch has b resamples. `strata` has one code per row, for example its class. If it is given,
-    each resample has as many rows of each code as the sample. If it is None and there are at least
-    10,000 rows, each count is drawn from the Poisson distribution of mean 1, the limit of the
-    multinomial distribution. The size of a resample then varies, with standard deviation
-    ``sqrt(n)``.
+    A batch has b resamples, and all batches together have `resamples` of them. `strata` has one
+    code per row, for example its class. If it is given, each resample has as many rows of each code
+    as the sample. If it is None and there are at least 10,000 rows, each count is drawn from the
+    Poisson distribution of mean 1, the limit of the multinomial distribution. The size of a
+    resample then varies, with standard deviation ``sqrt(n)``.
 
     References
     ----------
@@ -252,8 +253,9 @@ def row_indices(
 ) -> Iterator[Counts]:
     """Yield positions of rows drawn with replacement, in batches of shape ``(b, n)``.
 
-    A batch has b resamples of n rows. `strata` has one code per row. If it is given, each resample
-    has as many rows of each code as the sample.
+    A batch has b resamples of n rows, and all batches together have `resamples` of them. `strata`
+    has one code per row, for example its class. If it is given, each resample has as many rows of
+    each code as the sample.
     """
     if strata is None:
         for size in _sizes(resamples, n):

@@ -79,28 +79,37 @@ class RankedQueries:
     def ranks_like(self, other: "RankedQueries") -> bool:
         """Return whether another ranking has the documents of each query in the same order.
 
-        If there are ties, the result can be False although both rankings are equal.
+        Both rankings are of the same documents. If scores are tied, the result can be False
+        although both rankings are equal.
         """
         same_ties = np.array_equal(self.ties, other.ties)
         return same_ties and np.array_equal(self.order, other.order)
 
     @cached_property
     def varied(self) -> Mask:
-        """For each query, whether its documents differ in relevance."""
+        """For each query, whether its documents have different relevances.
+
+        If not, each order of the documents is equally good.
+        """
         if not len(self.starts):
             return np.zeros(0, np.bool_)
         least = np.minimum.reduceat(self._gain, self.starts)
         return np.asarray(least < np.maximum.reduceat(self._gain, self.starts))
 
     def found_varies(self, k: int) -> Mask:
-        """Return for each query whether its precision and recall depend on the order of documents.
+        """Return for each query whether its precision and recall at `k` depend on the ranking.
 
-        They do not if the query has at most `k` documents.
+        If the query has at most `k` documents, all of them are among the first `k`, and neither
+        depends on it.
         """
         return np.asarray(self._fewest_found(k) < np.minimum(self.relevant, k))
 
     def hit_varies(self, k: int) -> Mask:
-        """Return for each query whether the result of ``hit(k)`` depends on its order."""
+        """Return for each query whether the result of ``hit(k)`` depends on the ranking.
+
+        It does not if the query has no relevant document, or if each ranking has one among the
+        first `k`.
+        """
         return np.asarray((self._fewest_found(k) == 0) & (self.relevant > 0))
 
     def ndcg(self, k: int) -> Floats:

@@ -116,7 +116,8 @@ def ratio_estimate(
     Parameters
     ----------
     candidate, production, share : array_like of shape (looks,)
-        As in `ratio_log_e`.
+        For each look, the number of events of candidate and production, and the probability that a
+        request was routed to the candidate.
 
     Returns
     -------
@@ -163,7 +164,8 @@ def ratio_interval(
     Parameters
     ----------
     candidate, production, share : array_like of shape (looks,)
-        As in `ratio_log_e`.
+        For each look, the number of events of candidate and production, and the probability that a
+        request was routed to the candidate.
     lower, upper : float
         A ratio is refuted if its e-value reaches `lower` (for the lower end of the interval) or
         `upper` (for the upper end). Both are greater than 1. The interval has a confidence of ``1 -

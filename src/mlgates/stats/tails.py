@@ -91,7 +91,8 @@ def kolmogorov_sf(x: float) -> float:
 def relative_entropy(p: npt.NDArray[Any], q: npt.NDArray[np.floating]) -> Floats:
     """Return ``p * log(p / q)`` for each element, and 0 where `p` is 0.
 
-    The elements of `p` and `q` are at least 0, and `q` is positive where `p` is.
+    The sum over all elements is the Kullback-Leibler divergence. The elements of `p` and `q` are at
+    least 0, and `q` is positive where `p` is.
 
     Examples
     --------

@@ -43,7 +43,11 @@ _WHOLE_PRODUCT = 1 << 62
 
 
 class Bounded(NamedTuple):
-    """An estimate of a distance, its lower and its upper bound; all are NaN if it is undefined."""
+    """An estimate of a distance (`value`), with its lower (`low`) and upper (`high`) bound.
+
+    Bounds are needed if only counts at some points are known, and not the values. All three are NaN
+    if the distance is undefined.
+    """
 
     value: float
     low: float
@@ -51,7 +55,7 @@ class Bounded(NamedTuple):
 
 
 class PointCounts(NamedTuple):
-    """Cumulative counts of a sample at some points.
+    """Cumulative counts of a sample at some points, from which bounds of distances are computed.
 
     `low` has the number of values less than each point, and `high` the number of values less than
     or equal to it. `n` is the number of all values, `neg_inf` the number of values that are -inf,
@@ -214,7 +218,8 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
     difference between them at a point, just below a point, or at an infinity. It is also the
     estimate. Between two points ``a`` and ``b``, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
     its value just below ``b``. The same is true of ``G``. So the distance between ``a`` and ``b``
-    is at most ``max(F(b-) - G(a), G(b-) - F(a))``. The result is NaN if a sample is empty.
+    is at most ``max(F(b-) - G(a), G(b-) - F(a))``. The upper bound is the largest of these numbers
+    and of the lower bound. The result is NaN if a sample is empty.
 
     Examples
     --------
