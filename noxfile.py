@@ -247,6 +247,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Time other packages on the same questions, and write `benchmarks/RESULTS.md` (minutes)."""
+    session.install("--editable", ".", "pandas", "polars", "pyarrow", "uv")
+    session.run("python", "benchmarks/peers", *session.posargs)
+
+
+@nox.session
 @nox.parametrize("of", sorted(path.stem for path in Path("benchmarks/calibration").glob("*.py")))
 def calibration(session: nox.Session, of: str) -> None:
     """Measure false-alarm rates of gates and coverage of intervals (10 minutes each)."""
