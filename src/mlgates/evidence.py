@@ -49,9 +49,9 @@ Counts = Callable[[TableSchema], Iterable[Counter]]
 
 
 class EvidenceNames(TypedDict, total=False):
-    """The arguments of a run, such as ``data=`` and ``y_true=``, for type checkers.
+    """The types of the arguments of a run, such as ``data=`` and ``y_true=``, for type checkers.
 
-    They are the names in `evidence_names.NAMES`. None means that a value was not given.
+    The names are those in `evidence_names.NAMES`. None means that a value was not given.
     """
 
     data: object
@@ -119,7 +119,8 @@ class DeclaredTypes:
     """The types that a gate declares for columns that are made from names of folders.
 
     For example, all rows of a file in the folder ``year=2026`` have the value 2026 in the column
-    ``year``. `types` maps the name of each such column to its type.
+    ``year``. `types` maps the name of each such column to its Arrow type. A gate passes this object
+    to `Evidence.register` before the table is read, so that the column gets this type.
     """
 
     types: Mapping[str, pa.DataType]
@@ -220,7 +221,7 @@ class Evidence:
     def now(self) -> datetime:
         """The time of the run in UTC: the evidence ``now``, by default the present time.
 
-        Raises EvidenceError if ``now`` is no datetime with a time zone.
+        EvidenceError is raised if ``now`` is not a datetime with a time zone.
         """
         now = self._given.get("now", self._clock)
         # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
@@ -238,7 +239,10 @@ class Evidence:
 
     @property
     def known(self) -> frozenset[str]:
-        """The names that messages may show: evidence names and columns of tables read so far."""
+        """The names that messages of exceptions may show, because they are not values of the data.
+
+        These are the names of evidence, and the columns of the tables that were read so far.
+        """
         keys = [("names", "X"), *(("source", name) for name in ("X", *TABLES))]
         found = [entry.value for key in keys if (entry := self._cache.get(key)) is not None]
         columns = [v.schema if isinstance(v, Source) else v for v in found if v is not None]
@@ -252,7 +256,7 @@ class Evidence:
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def uses(self, name: str) -> bool:
-        """Return whether a value was given and at least one gate of the run uses it."""
+        """Return whether the value `name` was given and at least one gate of the run uses it."""
         return name in self._given and name in self._used
 
     def lacking(self, missing: Iterable[str]) -> str:
@@ -280,20 +284,22 @@ class Evidence:
         return said
 
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
-        """Register what to count in `data` and in `reference`, before these tables are read.
+        """Register what a gate needs to be counted in `data` and in `reference`.
 
-        Each argument is a function. It takes the names and types of the columns of its table, and
-        returns what to count in the table, as `Counter` objects.
+        A gate calls this method before the two tables are read. Each argument is a function. It
+        takes the names and types of the columns of its table, and returns what to count in the
+        table, as `Counter` objects.
         """
         self._counts["data"].append((self._gate, counts))
         if reference_counts is not None:
             self._counts["reference"].append((self._gate, reference_counts))
 
     def collect_requests(self, gate: str, request: Callable[["Evidence"], object]) -> None:
-        """Call the `request_counts` of a gate, and keep an exception instead of raising it.
+        """Call the method `request_counts` of a gate; keep an exception instead of raising it.
 
-        `gate` is the name of the gate, and `request` is the method. `raise_failed_request` raises
-        the exception later.
+        So the other gates of the run are not affected. `gate` is the name of the gate, and
+        `request` is the method. `raise_failed_request` raises the exception later, when this gate
+        is run.
         """
         self._gate = gate
         with suppress_errors() as caught:
@@ -303,7 +309,7 @@ class Evidence:
             self._failed[gate] = _failure(caught.error)
 
     def raise_failed_request(self, gate: str) -> None:
-        """Raise the exception that was kept when a gate registered what to count, if any.
+        """Raise the exception that `collect_requests` kept for a gate, if there is one.
 
         `gate` is the name of the gate.
         """
@@ -312,7 +318,11 @@ class Evidence:
             raise failed.error.with_traceback(failed.traceback)
 
     def register(self, request: object) -> None:
-        """Keep an object that several gates of a run share; `registered` returns these objects."""
+        """Keep an object for other gates of the run; `registered` returns all of these objects.
+
+        For example, each gate on drift registers itself, so that a column is counted once for all
+        of them.
+        """
         self._requests.append(request)
 
     def registered(self, kind: type[T]) -> tuple[T, ...]:
@@ -320,11 +330,12 @@ class Evidence:
         return tuple(request for request in self._requests if isinstance(request, kind))
 
     def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return the result of ``make()``, which is called only the first time for a key.
+        """Return the result of ``make()``, which is called only the first time for this key.
 
-        Later calls return the same result. If `make` raised an exception, they raise it again.
-        `what` is the kind of value, such as ``"outcomes"``. `key` is everything that the value
-        depends on besides the evidence. If the key can't be hashed, `make` is called each time.
+        Later calls with the same `what` and `key` return the same result. If `make` raised an
+        exception, they raise it again. `what` is the kind of result, such as ``"outcomes"``. `key`
+        is everything that the result depends on besides the evidence. If the key can't be hashed,
+        `make` is called each time.
         """
         try:
             entry = self._cache.get((what, key))
@@ -343,7 +354,8 @@ class Evidence:
     def source(self, name: str) -> Source:
         """Return a table as a `Source`, which yields batches of its rows.
 
-        `name` is the evidence name of the table. Raises EvidenceError if the value is not a table.
+        `name` is the evidence name of the table. EvidenceError is raised if the value is not a
+        table.
         """
         return cast("Source", self.cached("source", name, partial(self._open, name)))
 
@@ -395,10 +407,10 @@ class Evidence:
         return {}, ()
 
     def in_memory(self, name: str) -> Any:
-        """Return the features for a model, in memory.
+        """Return the table `name` in a form that models take.
 
-        Files and streams are read into an Arrow table once. Other values are returned as they were
-        given.
+        Models can't take files and streams, so these are read into an Arrow table, once for all
+        gates. Other values are returned as they were given.
 
         Examples
         --------
@@ -409,9 +421,9 @@ class Evidence:
         return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
 
     def profile(self) -> Profile:
-        """Return what all gates of the run count in `data`; the table is read once.
+        """Return the counts of all gates of the run in `data`, as a `Profile`.
 
-        If the user gave a profile as `data`, it is returned.
+        The table is read only once. If the user gave a profile as `data`, it is returned.
         """
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
 
@@ -500,7 +512,10 @@ class Evidence:
         return profile
 
     def can_judge_parts(self) -> bool:
-        """Return whether the gates judge each row of `data` without the other rows."""
+        """Return whether no gate of the run compares rows of `data` with each other.
+
+        If so, each row can be judged without the other rows, for example in a part of the table.
+        """
         counters = [c for _, each in self._requests_by_gate("data") for c in each]
         return not any(counter.needs_all_rows or counter.compares_rows for counter in counters)
 
@@ -515,7 +530,8 @@ class Evidence:
     def plan(self) -> Plan:
         """Return what must be counted in each part of `data`, as a `Plan`.
 
-        Raises EvidenceError if `data` or the reference can't be read, or if `now` is invalid.
+        With it, parts can be counted on several machines. EvidenceError is raised if `data` or the
+        reference can't be read, or if `now` is invalid.
         """
         known = self.reference().fingerprint if "reference" in self._given else None
         counted, names = self._requested("data")
@@ -527,9 +543,10 @@ class Evidence:
         return Profile.of(self.source(name), (), n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Call a function for each item and return the results; in threads if a table is large.
+        """Call a function for each item and return the results; use threads if a table is large.
 
-        If the reference is a stored baseline, one thread is used, because each call is short.
+        Only one thread is used if the reference is a stored baseline, because each call is then
+        short.
 
         Examples
         --------
@@ -543,11 +560,11 @@ class Evidence:
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def tables(self) -> dict[str, object]:
-        """Return facts about each table that was read, for the report.
+        """Return facts about each table that was read, for the report, by evidence name.
 
         The facts are the kind of container, the numbers of rows and columns, and a hash of the
-        values (the fingerprint). `X` and the logs of requests are read for their hashes if a gate
-        uses them.
+        values (the fingerprint). If a gate uses `X` or the logs of requests, they are read to
+        compute their hashes.
         """
         for name in ("X", "candidate_log", "production_log"):
             if self.uses(name):
@@ -576,10 +593,10 @@ class Evidence:
     def values(self) -> dict[str, object]:
         """Return the number of rows and the SHA-256 of labels, predictions and similar values.
 
-        These are values of gates of this run that have one row for each row of a table or of a log,
-        and the golden examples. The hash depends on the order of the rows, but not on the kind of
-        container. A value that was given as the name of a column is left out, because the hash of
-        its table covers it.
+        The result has an item for each value that a gate of the run uses and that has one row for
+        each row of a table or of a log, and for the golden examples. The hash depends on the order
+        of the rows, but not on the kind of container. A value that was given as the name of a
+        column is left out, because the hash of its table covers it.
         """
         found: dict[str, object] = {}
         for name, known in NAMES.items():
@@ -633,7 +650,7 @@ class Evidence:
 
         `by` defines the slices. It is the name of a column of `X` or `data`, several such names, or
         a mapping from names of slices to conditions. Columns define one slice for each combination
-        of their values. Raises EvidenceError if columns define more than `max_groups` slices.
+        of their values. EvidenceError is raised if columns define more than `max_groups` slices.
 
         Examples
         --------
@@ -657,8 +674,9 @@ class Evidence:
 
         `features` is the name of the evidence with the features, or names of columns. `names`
         selects some of the features, or columns of `X` or `data`; by default all features are used.
-        `by` divides the rows into strata, as it defines the slices in `slices`. Raises
-        EvidenceError for more than `max_groups` groups or strata.
+        `by` divides the rows into strata (subsets that are judged separately); it is the name of a
+        column, several names, or a mapping from names of strata to conditions. EvidenceError is
+        raised for more than `max_groups` groups or strata.
 
         Examples
         --------
@@ -701,19 +719,19 @@ class Evidence:
     def argument_rows(self, name: str, argument: object) -> int | None:
         """Return how many rows an argument of a user's function has; None if it has no rows.
 
-        `name` is the evidence name of the argument.
+        `argument` is the value, and `name` is its evidence name.
         """
         if name in TABLES and kind_of(argument) == "path":
             return self.source(name).rows
         return None if name in ROWLESS else rows_of(argument)
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return the arguments for a function of the user, by name and read-only.
+        """Return the arguments for a function of the user, by name, as read-only copies.
 
-        `names` are the names of its parameters. Values that were not given and that no model can
-        compute are left out. If a table was given as a path, the function gets the path. Raises
-        EvidenceError if values that must have the same rows have different lengths or pandas
-        indexes.
+        `names` are the names of the parameters of the function. Values that were not given and that
+        no model can compute are left out. If a table was given as a path, the function gets the
+        path. EvidenceError is raised if values that must have the same rows have different lengths
+        or pandas indexes.
         """
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)

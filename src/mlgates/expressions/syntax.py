@@ -67,16 +67,17 @@ _DAY_NS = 86_400 * 10**9
 class Rounded(Fraction):
     """A number that is written with a decimal point or an exponent in a condition.
 
-    If such a number is compared with a column of floats, it is first rounded to the type of the
-    column.
+    In a comparison with a column of floats, such a number is first rounded to the type of the
+    column: for a column of float32, 0.1 means the float32 nearest to 0.1. Other numbers are plain
+    fractions, which are compared exactly.
     """
 
 
 class Moment(NamedTuple):
-    """A timestamp, as a number of nanoseconds since 1970.
+    """A timestamp that is written in a condition, as a number of nanoseconds since 1970.
 
-    If `aware` is True, the timestamp has a time zone, and the number is in UTC. Else it is in local
-    time.
+    If `aware` is True, the timestamp has a time zone, and the number is in UTC. Otherwise it has
+    none, and the number is in local time.
     """
 
     nanoseconds: int
@@ -85,9 +86,10 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A node for the value of a column in each row.
+    """A node, in the tree of a parsed condition, for the value of a column in each row.
 
-    `kind` is always None, because the type of a column is not known when a condition is parsed.
+    `kind` is the type of a node's value. Here it is always None, because the type of a column is
+    not known when a condition is parsed.
     """
 
     name: str
@@ -100,7 +102,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A node for a constant that is written in the condition.
+    """A node, in the tree of a parsed condition, for a constant that is written in it.
 
     `value` is the constant; numbers are exact. `kind` is its type, such as "number", and `text` is
     the constant as it was written.
@@ -116,7 +118,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """A node for a negative sign, as in ``-x``."""
+    """A node, in the tree of a parsed condition, for a negative sign, as in ``-x``."""
 
     operand: "Node"
     kind: Kind = "number"
@@ -127,7 +129,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """A node for one of the operators ``+ - * / %`` and its two operands."""
+    """A node, in the tree of a parsed condition, for one of ``+ - * / %`` and its two operands."""
 
     operator: str
     left: "Node"
@@ -140,7 +142,11 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A node for one or more comparisons in a row, such as ``a < b <= c``; all must be true."""
+    """A node, in the tree of a parsed condition, for comparisons such as ``a < b <= c``.
+
+    There is one operator between every two neighbouring operands. The result is true if all
+    comparisons are true.
+    """
 
     operators: tuple[str, ...]
     operands: tuple["Node", ...]
@@ -154,7 +160,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """A node for ``x in (...)``, which is true if a value equals one of several constants."""
+    """A node, in the tree of a parsed condition, for ``x in (...)``.
+
+    It is true if the operand equals one of the constants in `values`.
+    """
 
     operand: "Node"
     values: tuple[Constant, ...]
@@ -166,7 +175,10 @@ class IsIn:
 
 @dataclass(frozen=True, slots=True)
 class IsMissing:
-    """A node for ``x is missing``, which is true if a value is null or NaN."""
+    """A node, in the tree of a parsed condition, for ``x is missing``.
+
+    It is true if the operand is null or NaN.
+    """
 
     operand: "Node"
     kind: Kind = "bool"
@@ -177,7 +189,10 @@ class IsMissing:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """A node for ``not``: true becomes false, false becomes true, and missing stays missing."""
+    """A node, in the tree of a parsed condition, for ``not``.
+
+    True becomes false, false becomes true, and missing stays missing.
+    """
 
     operand: "Node"
     kind: Kind = "bool"
@@ -188,7 +203,11 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """A node for ``and``: false if one condition is false, else missing if one is missing."""
+    """A node, in the tree of a parsed condition, for ``and`` between two or more conditions.
+
+    It is false if one condition is false. Otherwise it is missing if one condition is missing, else
+    true.
+    """
 
     operands: tuple["Node", ...]
     kind: Kind = "bool"
@@ -199,7 +218,11 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """A node for ``or``: true if one condition is true, else missing if one is missing."""
+    """A node, in the tree of a parsed condition, for ``or`` between two or more conditions.
+
+    It is true if one condition is true. Otherwise it is missing if one condition is missing, else
+    false.
+    """
 
     operands: tuple["Node", ...]
     kind: Kind = "bool"
@@ -210,7 +233,10 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A node for a call of one of the functions ``abs``, ``len`` and ``lower``."""
+    """A node, in the tree of a parsed condition, for a call of ``abs``, ``len`` or ``lower``.
+
+    `function` is the name, and `operand` its argument.
+    """
 
     function: str
     operand: "Node"

@@ -61,7 +61,10 @@ _WIDEST = 76
 
 
 class TypeMismatchError(Exception):
-    """An operator of a condition got a value of a type that it does not support."""
+    """An operator of a condition got a value of a type that it does not support.
+
+    `Condition.evaluate` raises it as an EvidenceError that names the condition.
+    """
 
 
 def described(value: Value) -> str:
@@ -98,7 +101,10 @@ def _kind(value: Value) -> str:
 
 
 def without_nan(array: pa.Array) -> pa.Array:
-    """Return an array in which NaN is replaced by null; the values are not copied."""
+    """Return an array in which NaN is replaced by null; the values are not copied.
+
+    In a condition, both mean that the value is missing.
+    """
     if not pa.types.is_floating(array.type):
         return array
     number = pc.invert(pc.is_nan(array))
@@ -114,19 +120,19 @@ def without_nan(array: pa.Array) -> pa.Array:
 
 
 def every(conditions: Sequence[Value]) -> Value:
-    """Combine conditions by "and".
+    """Combine conditions by "and", separately for each row.
 
-    For each row, the result is false if one condition is false. Else it is missing if one is
-    missing, and otherwise true.
+    The result is false if one condition is false. Otherwise it is missing if one condition is
+    missing, else true.
     """
     return reduce(_and, conditions)
 
 
 def some(conditions: Sequence[Value]) -> Value:
-    """Combine conditions by "or".
+    """Combine conditions by "or", separately for each row.
 
-    For each row, the result is true if one condition is true. Else it is missing if one is missing,
-    and otherwise false.
+    The result is true if one condition is true. Otherwise it is missing if one condition is
+    missing, else false.
     """
     return reduce(_or, conditions)
 
@@ -260,7 +266,11 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def nearest_half(value: Value) -> Value:
-    """Return the float16 nearest to a number with decimal places; return other values unchanged."""
+    """Return the float16 nearest to a number that is written with a decimal point or an exponent.
+
+    Other values are returned unchanged. The function is used for comparisons with a column that was
+    float16 in the user's table.
+    """
     if not isinstance(value, Rounded) and not (isinstance(value, Fraction) and value % 1):
         return value
     with np.errstate(over="ignore"):
@@ -311,7 +321,7 @@ def _constant_where_valid(array: pa.Array, *, value: bool) -> pa.Array:
 
 
 def is_in(value: Value, constants: Sequence[Any]) -> Value:
-    """Return whether a value equals one of the constants.
+    """Return whether a value equals one of several constants, separately for each row.
 
     The result is missing if the value is missing.
     """

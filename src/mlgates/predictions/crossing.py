@@ -16,10 +16,10 @@ Ints = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Coded(RowAxis):
-    """A feature whose values are encoded: its distinct values, sorted, and a code for each row.
+    """A feature with encoded values: its distinct values, sorted, and a code for each row.
 
-    A code is a position in `values`. Rows without a value have the code of None, which is the last
-    of the values.
+    `codes` has for each row the position of its value in `values`. If rows have no value, the last
+    element of `values` is None, and these rows have its position.
     """
 
     codes: Ints
@@ -28,7 +28,9 @@ class Coded(RowAxis):
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """A division of the rows into cells, in which all rows have the same value of each feature.
+    """A division of the rows into cells; the rows of a cell have the same value of each feature.
+
+    `cross` creates it. Rows are counted by cell, and each gate adds up the cells of its own groups.
 
     Parameters
     ----------
@@ -43,9 +45,9 @@ class Crossing:
 
 
 def cross(features: Mapping[Hashable, Coded]) -> Crossing:
-    """Return the division of the rows into cells by all given features together.
+    """Divide the rows into cells, in which all rows have the same value of each feature.
 
-    In the result, the codes have the same keys as `features`.
+    In the result, `codes` has the same keys as `features`.
 
     Raises
     ------

@@ -96,7 +96,7 @@ class Groups:
         The division of the rows into cells, by these features and by those of other gates of the
         run.
     of_cells : array of int
-        For each cell of the crossing, the position of its group in `names`.
+        For each cell of the crossing, the position in `names` of the group that contains the cell.
     strata : tuple of Slice
         The subsets of the rows that are judged separately, as masks of the cells of the crossing.
 
@@ -124,7 +124,7 @@ class Groups:
 
     @property
     def missing(self) -> tuple[bool, ...]:
-        """For each group, whether one of its features is missing."""
+        """For each group, whether the value of at least one feature is missing in it."""
         return tuple(None in combination for combination in self.values)
 
 
@@ -227,10 +227,10 @@ def groups_of(
 
 @dataclass(frozen=True)
 class GroupRequest:
-    """The features by which one gate divides the rows.
+    """The features by which one gate of a run divides the rows into groups.
 
-    It is registered before the rows are divided, so that they are divided once for all gates.
-    `names`, `by` and `max_groups` are arguments of `groups_of`.
+    The gate registers this object before the rows are divided, so that they are divided once for
+    all gates. `names`, `by` and `max_groups` are arguments of `groups_of`.
     """
 
     names: tuple[str, ...] = ()
@@ -240,10 +240,12 @@ class GroupRequest:
 
 @dataclass(frozen=True)
 class Division:
-    """Something that divides the rows: a feature, a column of `X` or `data`, or a condition.
+    """Something that divides the rows into groups: a feature, a column, or a condition.
 
-    `of` is the name of the evidence that has the feature, or of the option that names the column;
-    for a condition it is the condition. `key` is `of` in a form that can be hashed.
+    A feature belongs to an argument of the run such as `sensitive_features`; a column belongs to
+    `X` or `data`. `of` is the name of this argument, or for a column the name of the option that
+    names it ("" if messages need not name it), or for a condition the condition itself. `key` is
+    `of` in a form that can be hashed. Two divisions with equal `kind`, `name` and `key` are equal.
     """
 
     kind: Literal["feature", "column", "condition"]
@@ -449,7 +451,10 @@ def _feature(title: str, column: Any, index: Any) -> columns.Column:
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
-    """Return whether a value is a list of names of columns, instead of the group of each row."""
+    """Return whether a value is a list of column names, and not an array with a value for each row.
+
+    The two are distinguished only for lists of strings, by the columns of `X` and `data`.
+    """
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
@@ -500,7 +505,10 @@ def group_name(feature: str, value: object) -> str:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with a number in parentheses added to repeated ones."""
+    """Return the names, but make repeated names different by a number in parentheses.
+
+    For example, a second "x" becomes "x (2)".
+    """
     taken: dict[str, None] = {}
     for name in names:
         new, number = name, 1

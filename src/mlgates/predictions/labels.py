@@ -30,7 +30,7 @@ _NOT_LABELS = {
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """The class labels of the rows, encoded as integers.
+    """The class labels of the rows, encoded as integers; `code_labels` creates it.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class Labels:
 
 
 class Classes(NamedTuple):
-    """All class labels of the rows and of the model, sorted, and which of them is positive.
+    """All class labels of a run, sorted, and which of them is the positive class.
 
-    `every` has all labels. `positive` is the position of the positive label, or None if there is
-    none. `unseen` has the labels that the model predicted, but that are neither in `y_true` nor
-    among the classes of the model.
+    `find_classes` returns it. `every` has all labels of the rows and of the model. `positive` is
+    the position of the positive label in `every`, or None if there is none. `unseen` has the labels
+    that the model predicted, but that are neither in `y_true` nor among the classes of the model.
     """
 
     every: tuple[Any, ...] = ()
@@ -67,8 +67,8 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
     """Return an integer code for each row of a column, and the list of its distinct values.
 
     The code is a position in the list; it is -1 if the value is missing. Values that compare equal,
-    such as -0.0 and 0.0, have the same code. With `declared`, the list has all categories of a
-    categorical column, even those without rows.
+    such as -0.0 and 0.0, have the same code. If `declared` is True and the column is categorical,
+    the list has all of its categories, even those without rows.
     """
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
@@ -140,7 +140,7 @@ def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, .
 def mixed_types(numbers: str, strings: str) -> EvidenceError:
     """Return the error for labels that are numbers in one place and strings in another.
 
-    `numbers` and `strings` are the names of the two places.
+    `numbers` and `strings` are the names of the two places, such as "`y_true`" and "`y_pred`".
     """
     msg = (
         f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the other"
@@ -215,9 +215,10 @@ def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
 
 
 def position_of(label: Any, classes: Classes) -> int:
-    """Return the position of the option `label` of a gate among the classes.
+    """Return the position of a label among the classes.
 
-    Raises EvidenceError if the label is not one of the classes.
+    `label` is the value of the option `label` of a gate. EvidenceError is raised if it is not one
+    of the classes.
     """
     found = _boolean_as_label(plain_label(label), classes.every)
     if found not in classes.every:
@@ -247,7 +248,10 @@ def _unknown_label(
 
 
 def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
-    """Return for each row the position of its label in `classes`; -1 if the label is missing."""
+    """Return for each row the position of its label in `classes`; -1 if the label is missing.
+
+    `classes` must contain all labels.
+    """
     place = {label: code for code, label in enumerate(classes)}
     rank = np.array([*(place[label] for label in labels.values), -1], np.intp)
     if np.array_equal(rank[:-1], np.arange(len(labels.values))):

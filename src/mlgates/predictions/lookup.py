@@ -28,9 +28,10 @@ __all__ = ["column_of", "offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
-    """The arguments of a run that belong to one model: it, its predictions, scores and intervals.
+    """The names of the arguments of a run that belong to one model.
 
-    For example, they are ``"model"``, ``"y_pred"``, ``"y_score"`` and ``"y_interval"``.
+    They are the names of the model itself and of its predictions, scores and predicted intervals.
+    For the candidate model they are ``"model"``, ``"y_pred"``, ``"y_score"`` and ``"y_interval"``.
     """
 
     model: str
@@ -57,7 +58,8 @@ _DEEPEST = 10
 def column_of(evidence: "Evidence", name: str) -> columns.Column:
     """Return an argument of a run as a column with one value per row.
 
-    If it was given as a string, it is the name of a column of `X` or `data`, which is returned.
+    `name` is the name of the argument. If its value is a string, such as in ``y_true="label"``, the
+    column of `X` or `data` with this name is returned.
     """
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
@@ -110,8 +112,8 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
     """Return a column of `X` or `data` as an object of the library of the table.
 
-    For example, a column of a pandas frame is a pandas Series. `role` is the argument, such as
-    `y_true`, that names the column; messages show it.
+    For example, a column of a pandas frame is a pandas Series. `column` is its name, and `role` is
+    the argument that names it, such as `y_true`, for messages.
     """
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
@@ -142,9 +144,9 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
 
 
 def column_names(evidence: "Evidence", table: str) -> list[str]:
-    """Return the names of the columns of a table that are strings.
+    """Return the names of the columns of a table; names that are not strings are left out.
 
-    `table` is ``"X"`` or ``"data"``. The list is empty if its value is not a table.
+    `table` is ``"X"`` or ``"data"``. The list is empty if this argument is not a table.
     """
     return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
 
@@ -174,7 +176,7 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     """Return the number of rows of an argument of a run, and its pandas index if it has one.
 
-    The result is None if the value was not given or has no rows.
+    `name` is the name of the argument. The result is None if it was not given or has no rows.
     """
     if name not in evidence:
         return None
@@ -212,7 +214,10 @@ def offers(evidence: "Evidence", name: str) -> bool:
 
 
 def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
-    """Return one prediction per row: the given predictions, or those that the model computes."""
+    """Return one prediction per row: the given predictions, or those that the model computes.
+
+    `names` are the names of the model and of its values among the arguments of a run.
+    """
     if names.pred in evidence:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
@@ -228,10 +233,11 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores that were given or that the model computes: one per row or one per class.
+    """Return scores: those that were given, or those that the model computes.
 
-    With ``probabilities=True``, only ``predict_proba`` of the model is used, and not its
-    ``decision_function``.
+    The result has one score per row, or one per class. `names` are the names of the model and of
+    its values among the arguments of a run. With ``probabilities=True``, only the method
+    ``predict_proba`` of the model is used, and not its ``decision_function``.
     """
     if names.score in evidence:
         given = evidence[names.score]
@@ -256,8 +262,9 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
 def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
     """Return one score per document of a ranking: given, or computed by the model.
 
-    A model that only has ``predict``, such as a regressor or a ranker, gives its predictions as
-    scores. A classifier gives its probabilities of the label 1.
+    If the model has only the method ``predict``, as a regressor or a ranker has, the predictions
+    are the scores. For a classifier, they are the probabilities of the label 1. `names` are the
+    names of the model and of its values among the arguments of a run.
     """
     is_given = names.score in evidence or names.model not in evidence
     if is_given or _method(evidence[names.model], _SCORING):
@@ -278,12 +285,13 @@ def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
 def require_class_scores(
     evidence: "Evidence", names: ModelNames, scores: Scores, labels: tuple[Any, ...]
 ) -> None:
-    """Raise EvidenceError if a decision function has a column for each pair of classes.
+    """Raise EvidenceError if the scores of a decision function belong to pairs of classes.
 
-    There must be one column for each class. With three classes, the number of columns does not show
-    which is the case, because there are also three pairs. Then the attribute
-    `decision_function_shape` of the model decides. Without this attribute, the columns are accepted
-    if for almost every row the predicted class is that with the largest score.
+    There must be one column of scores for each class in `labels`, but some models return one for
+    each pair of classes. With three classes, the number of columns does not show which is the case,
+    because there are also three pairs. Then the attribute `decision_function_shape` of the model
+    decides. Without this attribute, the columns are accepted if for almost every row the predicted
+    class is that with the largest score.
     """
     width, k = scores.values.shape[1], len(labels)
     if k < 3 or width != k * (k - 1) // 2:
@@ -337,7 +345,7 @@ def _decision_function_shape(model: Any) -> object:
 def declared_classes(evidence: "Evidence") -> Labels | None:
     """Return the labels in the argument `classes` of a run, in their order; None if not given.
 
-    Raises EvidenceError unless there are at least two labels, all different.
+    EvidenceError is raised unless there are at least two labels, all different.
     """
     if "classes" not in evidence:
         return None
@@ -368,7 +376,10 @@ def _read_classes(evidence: "Evidence") -> Labels:
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
-    """Return the `classes_` of a model, in their order; None if it has none that can be used."""
+    """Return the `classes_` of a model, in their order, as `Labels`.
+
+    The result is None if the model was not given, or has no `classes_` that can be used as labels.
+    """
     if names.model not in evidence:
         return None
     with suppress_errors():  # a pipeline that is not fitted, or several outputs
@@ -380,10 +391,10 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
 
 
 def prediction_method(name: str, model: Any) -> Method:
-    """Return the name of the model's method that predicts; "" if the model itself is called.
+    """Return the name of the method of a model that predicts; "" if the model itself is called.
 
-    `name` is the name of the model in messages. Raises EvidenceError if the model can't predict in
-    either way.
+    `name` is the name of the model in messages. EvidenceError is raised if the model has no such
+    method and is not callable.
     """
     method = _method(model, ("predict",))
     if method is None:

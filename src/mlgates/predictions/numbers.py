@@ -51,9 +51,10 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
 
 
 def check_exact(column: columns.Column) -> None:
-    """Raise EvidenceError if a whole number of a column can't be represented as float64.
+    """Raise EvidenceError if float64 can't represent a whole number of a column exactly.
 
-    Integers and decimals beyond 2**53 are tested, because smaller integers are always exact.
+    Only integers and decimals beyond 2**53 are tested, because float64 represents all smaller
+    integers.
     """
     if column.field.kind not in ("int", "decimal"):
         return
@@ -73,7 +74,10 @@ def check_exact(column: columns.Column) -> None:
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
-    """Raise EvidenceError if a value is infinite, or is NaN and `missing` is false."""
+    """Raise EvidenceError if a value is infinite, or is NaN and `missing` is False.
+
+    `name` is the name of the values in messages.
+    """
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     if not count:
@@ -108,9 +112,9 @@ def weights_of(column: columns.Column) -> Floats:
 
 
 def relevance_of(column: columns.Column) -> Floats:
-    """Return the relevance of each document, as numbers from 0; NaN if it is missing.
+    """Return the relevance of each document as a number of at least 0; NaN if it is missing.
 
-    Raises EvidenceError for negative numbers.
+    EvidenceError is raised for negative numbers.
     """
     relevance = values_of(column, missing=True)
     negative = int(np.count_nonzero(relevance < 0))
@@ -125,7 +129,7 @@ def relevance_of(column: columns.Column) -> Floats:
 
 
 def check_intervals(ends: "Scores") -> None:
-    """Raise EvidenceError unless each row has two ends of an interval, the lower one first."""
+    """Raise EvidenceError unless each row has the two ends of an interval, the lower one first."""
     if ends.rows and ends.values.shape[1:] != (2,):
         got = ends.values.shape[1] if ends.values.ndim > 1 else 1
         msg = (
@@ -146,7 +150,8 @@ def check_intervals(ends: "Scores") -> None:
 def seconds_of(column: columns.Column) -> Floats:
     """Return latencies in seconds; the latency of a failed request is infinite.
 
-    Durations are converted to seconds. Raises EvidenceError for values that are not positive.
+    Numbers are seconds already, and durations are converted to seconds. EvidenceError is raised for
+    values that are not positive.
 
     Examples
     --------
@@ -183,12 +188,12 @@ def seconds_of(column: columns.Column) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Scores(columns.RowAxis):
-    """The scores of a model, all finite: one per row, or one column per class.
+    """The scores of a model, all finite: one per row, or one per row and class.
 
     `values` has shape (n,) for n rows, or (n, k) with one column for each of k classes. `names` are
-    the names of the columns of a table, or the name of a Series; it is empty for values without
-    names. `method` is the method of the model that returned the scores; None for scores that were
-    given.
+    the names of the columns if the scores were given as a table, or the name of a Series; it is
+    empty for values without names. `method` is the method of the model that computed the scores, or
+    None if the scores were given.
     """
 
     values: Floats
@@ -197,7 +202,9 @@ class Scores(columns.RowAxis):
 
 
 def as_scores(name: str, value: Any) -> Scores:
-    """Return the scores in any container; `name` is their name in messages.
+    """Read scores from any container: one value per row, or a column for each class.
+
+    `name` is the name of the scores in messages.
 
     Raises
     ------

@@ -141,7 +141,7 @@ class Outcomes:
                 object.__setattr__(self, name, view)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Outcomes":
-        """Return the labels and predictions of some of the rows; the classes stay the same.
+        """Return the labels and predictions of some of the rows, with the same classes.
 
         Parameters
         ----------
@@ -207,12 +207,12 @@ class Outcomes:
 
     @cached_property
     def judged(self) -> npt.NDArray[np.bool_]:
-        """For each query, whether it has a relevant document and a weight above 0."""
+        """For each query, whether it counts: it has a relevant document and a weight above 0."""
         return (self.queries.relevant > 0) & (self.query_weight > 0)
 
     @cached_property
     def query_weight(self) -> Floats:
-        """The weight of each query, which all of its documents have."""
+        """The weight of each query of a ranking. All documents of a query have the same weight."""
         if self.weight is None:
             return np.ones(len(self.queries.starts))
         return self.weight[self.queries.order[self.queries.starts]]
@@ -445,7 +445,8 @@ def outcomes_of(
 def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes:
     """Return the labels and predictions of the rows that have a label.
 
-    The mask `missing` marks the rows without a label.
+    `every` has all rows. The mask `missing` is True for the rows without a label; None if all rows
+    have a label.
     """
     if missing is None:
         return every
@@ -455,9 +456,11 @@ def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes
 def answers_of(
     evidence: "Evidence", names: lookup.ModelNames, need: Need, *, scores: bool
 ) -> Column | Scores:
-    """Return what `need` requires of a model: its predictions, its scores or its intervals.
+    """Return what a model answered for each row: its predictions, scores or intervals.
 
-    `names` are the names of the model's values among the arguments of a run.
+    `need` is the kind of values, see `Outcomes`, and decides which of them are returned. For
+    ``need="given"``, `scores` says whether scores or predictions are returned. `names` are the
+    names of the model and of its values among the arguments of a run.
     """
     if need == "relevance":
         return lookup.document_scores(evidence, names)
@@ -487,10 +490,11 @@ def ranked_outcomes(
 ) -> Outcomes:
     """Return the labels and scores of ranked documents, with the query of each document.
 
-    If the relevance of one document is `missing`, all documents of its query are left out, because
-    the other documents alone would be another ranking. `dropped` is then the number of these
-    queries. In the mask `missing` of the result, only the first document of each of them is marked.
-    Raises EvidenceError if documents of one query have different weights or clusters.
+    If the relevance of one document is missing, all documents of its query are left out, because
+    the other documents alone would be another ranking. `missing` is the mask of these documents;
+    None if there are none. In the result, `dropped` is the number of queries that were left out,
+    and the mask `missing` is True only for the first document of each of them. EvidenceError is
+    raised if documents of one query have different weights or clusters.
     """
     for name, values in (("sample_weight", every.weight), ("clusters", every.cluster)):
         if values is None:
@@ -558,9 +562,10 @@ def interval_ends(evidence: "Evidence", name: str) -> Scores:
 def one_against_rest(every: Outcomes, label: object) -> Outcomes:
     """Return the outcomes for two classes: one label, which is the positive one, and all others.
 
-    The score of the label is its column of the scores. If there is one score per row, and it is
-    that of the other label, one minus this score is used, or the negative score if it is not a
-    probability. Raises EvidenceError if the label is not one of the classes.
+    If there is a column of scores for each class, the column of the label has its scores. If there
+    is one score per row, and it is the score of the other label, one minus this score is used, or
+    the negative score if it is not a probability. EvidenceError is raised if the label is not one
+    of the classes.
     """
     place, score = 0, every.score
     is_labelled = bool((every.true >= 0).any())
@@ -598,10 +603,12 @@ def scores_by_class(
     scores: Scores,
     label: object = None,
 ) -> tuple[Floats, labels.Classes]:
-    """Return the scores with one column per class, in the order of the classes, and the classes.
+    """Return the scores in the order of the classes, and the classes.
 
-    `truth` has the true labels and can be empty. If there are two columns for two classes, and no
-    positive label is known, the column of `label` is chosen.
+    With more than two classes there is a column for each class; with two classes, there are the
+    scores of the positive class. `truth` has the true labels and can be empty. `names` are the
+    names of the model and of its values among the arguments of a run. If there are two columns for
+    two classes, and no positive label is known, the column of `label` is chosen.
     """
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
@@ -628,8 +635,9 @@ def known_classes(
 ) -> labels.Classes:
     """Return all classes: those in `y_true`, of the model, and in the argument `classes` of a run.
 
-    `true` and `pred` are the labels of the rows, and `model` are the `classes_` of the model. If
-    `classes` was given, all labels of `true` and `model` must be in it.
+    `true` are the labels in `y_true`, `pred` the predicted labels, and `model` the `classes_` of
+    the model; the latter two are None if not known. If `classes` was given, EvidenceError is raised
+    if it lacks a label of `true` or `model`.
     """
     declared = lookup.declared_classes(evidence)
     if declared is None:
@@ -660,14 +668,21 @@ def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
 
 
 def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
-    """Return the argument `pos_label` of a run in the form of `y_true`; None if not given."""
+    """Return the argument `pos_label` of a run as it occurs in `y_true`.
+
+    For example, ``pos_label="true"`` becomes True if the labels are bools. The result is None if
+    `pos_label` was not given. `classes` are all classes of the run.
+    """
     if "pos_label" not in evidence or classes.positive is None:
         return None
     return classes.every[classes.positive]
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
-    """Return the labels in `y_true`, encoded as integers; they are encoded only once."""
+    """Return the labels in `y_true`, encoded as integers.
+
+    `true` is the column of these labels. It is encoded once for all gates of a run.
+    """
     code = partial(labels.code_labels, true, _TARGET)
     return cast("labels.Labels", evidence.cached("labels", "y_true", code))
 
@@ -699,7 +714,7 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
 
 
 def check_complete(column: Column) -> None:
-    """Raise EvidenceError if a prediction is missing or infinite."""
+    """Raise EvidenceError if a prediction in a column is missing or infinite."""
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
@@ -709,8 +724,8 @@ def check_complete(column: Column) -> None:
 def plain_values(column: Column) -> npt.NDArray[Any]:
     """Return the values of a column as the array that a metric of the user receives.
 
-    Strings have dtype object. Floats are float64, and integers are int64 if they fit. The value of
-    a missing cell is arbitrary.
+    Texts have dtype object. Floats are float64, and integers are int64 if they fit. If a value is
+    missing, any value can be in its place.
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
@@ -766,6 +781,8 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
 
 def check_rows(arguments: Mapping[str, object]) -> None:
     """Raise EvidenceError unless all arguments of a function that have rows have the same rows.
+
+    `arguments` has the arguments by name.
 
     Raises
     ------

@@ -32,7 +32,7 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
-    """Return the class labels in the order of the columns of scores.
+    """Return the class labels in the order in which a model returns the columns of its scores.
 
     This is the order of the model's `classes_`, given as `order`. If `order` is None, the labels
     are sorted.
@@ -50,10 +50,10 @@ def arrange_scores(
 ) -> Floats:
     """Return the scores of the positive class; with more than two classes, a column per class.
 
-    The columns are in the order of the classes. Columns with names are matched to labels by name.
-    Columns without names are in the order of the model's `classes_` (`order`), or of the sorted
-    labels. With `declared`, `order` is the argument `classes` of the run. `name` is the name of the
-    scores, for messages.
+    The columns of the result are in the order of the classes. Columns with names are matched to
+    labels by name. Columns without names are in the order of `order`, the model's `classes_`, or of
+    the sorted labels if `order` is None. With ``declared=True``, `order` is the argument `classes`
+    of the run instead. `name` is the name of the scores, for messages.
 
     Raises
     ------

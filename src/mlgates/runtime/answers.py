@@ -40,7 +40,10 @@ _ROUNDING = 8
 
 
 class MalformedError(ValueError):
-    """The answer of a model has the wrong form; the message describes the form, not the values."""
+    """The answer of a model has the wrong form, such as too few predictions.
+
+    The message describes the form, and does not contain values of the answer.
+    """
 
 
 _EAGER = (np.ndarray, np.generic, str, bytes, int, float, complex, type(None))
@@ -296,7 +299,7 @@ def same_answers(
 
     Labels must be equal. Numbers may differ by `rtol` times the larger of the two, or by `atol`. By
     default, `atol` is the rounding error of the largest number in the arrays. Both arrays have
-    shape (n,) or (n, k). If their shapes differ, the result is False for all rows.
+    shape (n,) or (n, k). If they have different shapes, the result is False for all rows.
 
     Examples
     --------
@@ -329,9 +332,9 @@ def same_answers(
 
 
 def difference_of_numbers(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the largest absolute and the largest relative difference of two arrays.
+    """Return the largest absolute and the largest relative difference of two arrays of answers.
 
-    Both are 0 if the arrays have labels, or have different shapes.
+    Both are 0 if the arrays contain labels instead of numbers, or have different shapes.
 
     Examples
     --------
@@ -358,11 +361,13 @@ def same_value(
 ) -> bool:
     """Return whether two nested values (lists, dicts, numbers) are equal within a tolerance.
 
-    `rtol` is the relative tolerance for numbers. NaN equals NaN. `place` is the path of the two
-    values in the response. `largest` is the result of `largest_floats` for all expected responses.
+    The values are two responses of an application, or parts of them. `rtol` is the relative
+    tolerance for numbers. NaN equals NaN.
 
-    With `largest`, there are two more rules. Two floats are also equal if they differ by at most
-    the rounding error of the largest float at the same place. A bool does not equal a number.
+    Two more rules apply if `largest` is given. It is the result of `largest_floats` for all
+    expected responses. Two floats are then also equal if they differ by at most the rounding error
+    of the largest float at the same place, and a bool does not equal a number. `place` is the path
+    of the two values in the response, if they are parts of it.
 
     Examples
     --------
@@ -403,8 +408,9 @@ def same_value(
 def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
     """Return a text with the place of the first difference between two nested values.
 
-    If the values differ in numbers there, the text also has the two numbers. Texts are not shown,
-    because they can be personal data.
+    If the two values at this place are numbers, the text also has both numbers. Texts are not
+    shown, because they can be personal data. `rtol` is the relative tolerance for numbers, and
+    `place` is the path that leads to the two given values.
 
     Examples
     --------

@@ -33,15 +33,20 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, to provok
 class Job:
     """A set of calls of one method of a model, with one or more inputs.
 
-    There are three forms. By default, there is one call for each input, one after another. With
-    `rounds` above 0, there is a thread for each input. It makes this number of calls, and all
-    threads start each call together. With `phase` above 0, there must be one input. It is used for
-    this number of calls in each of three phases, and the answer is the memory in use after each
-    phase, in bytes.
+    A job can be sent to a child process; `perform` makes its calls. An input is a table, or one
+    request to an application. There are three forms.
 
-    An input is a table, or one request to an application. With `advance_rng`, the global random
-    number generators are advanced before the calls, see `watched`. `column_names` has the names
-    that may appear in messages of exceptions.
+    By default, there is one call for each input, one after another.
+
+    With `rounds` above 0, there is a thread for each input. Each thread makes this number of calls,
+    and all threads start each call together.
+
+    With `phase` above 0, there is only one input. It is used for this number of calls in each of
+    three phases, and the answer is the memory in use after each phase, in bytes.
+
+    With `advance_rng`, the global random number generators are advanced before the calls, so that
+    an answer which depends on them changes. `column_names` has the names that may appear in
+    messages of exceptions.
     """
 
     method: Method
@@ -66,7 +71,8 @@ class Reply(NamedTuple):
     problem : str
         What happened, as a part of a sentence. Empty for the kind "answer".
     explained : bool
-        Whether the message of the exception explains the problem to the caller.
+        For the kind "raised": whether the exception has a message, which can tell the caller what
+        is wrong. False for exceptions such as MemoryError.
     changed_inputs : sequence of str
         Parts of the input that the call changed, such as "index".
     changed_state : sequence of str
@@ -85,11 +91,11 @@ class Reply(NamedTuple):
 
 
 def perform(model: Any, job: Job) -> list[Reply]:
-    """Make all calls of a job, and return a reply for each call.
+    """Make all calls of a job in this process, and return a `Reply` for each call.
 
-    The replies are in the order of the inputs; with `rounds`, those of the first round come first.
-    The model gets copies of the inputs. Afterwards, these copies are compared with the originals.
-    Global state of the process that the calls changed is restored.
+    The replies are in the order of the inputs; with several rounds, those of the first round come
+    first. The model gets copies of the inputs. Afterwards, these copies are compared with the
+    originals. Global state of the process that the calls changed is restored.
     """
     if job.phase:
         return [_memory_in_use(model, job)]

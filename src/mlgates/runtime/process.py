@@ -42,10 +42,10 @@ _CHILD = (
 
 
 class Stored(NamedTuple):
-    """A model that the child process loads itself.
+    """A model that is stored in a file, and that a child process loads itself.
 
-    `load` is the name of a function, as "module:function". Called with `path`, it returns the
-    model.
+    `load` is the name of a function, as "module:function". The child process calls it with `path`,
+    and it returns the model.
     """
 
     load: str
@@ -53,11 +53,12 @@ class Stored(NamedTuple):
 
 
 class SubprocessHost:
-    """Call a model in a child process, with a time limit.
+    """A child process in which a model is called with a time limit.
 
-    A `Stored` model is loaded by the child process. Any other model is sent to it. The child
-    performs one job at a time. If a job takes longer than `timeout` seconds per call, the child and
-    all processes that it started are killed, and the next job gets a new child.
+    A `Stored` model is loaded by the child process. Any other model is pickled and sent to it. The
+    calls are given as jobs: a `Job` is a set of calls of the model. The child performs one job at a
+    time. If a job takes longer than `timeout` seconds per call, the child and all processes that it
+    started are killed, and the next job gets a new child.
 
     Examples
     --------
@@ -75,7 +76,7 @@ class SubprocessHost:
         self._not_sent = ""  # why the model can't be sent to a new interpreter
 
     def perform(self, job: Job) -> list[Reply]:
-        """Return a reply for each call of a job.
+        """Make the calls of a job in the child process, and return a `Reply` for each call.
 
         If the child process ends before it answers, all replies have the kind "stopped".
         EvidenceError is raised if the child process can't load the model.
@@ -134,11 +135,12 @@ class SubprocessHost:
 
 @contextmanager
 def served(model: object, timeout: float | None) -> Iterator[Serve]:
-    """Yield a function that performs jobs: in this process, or in a child with a time limit.
+    """Yield a function that calls a model, in this process or in a child process.
 
-    If `timeout` is None, the calls are made in this process and have no time limit. Otherwise it is
-    the limit in seconds of each call. They are made in a child process, which is killed at the end
-    of the block.
+    The function takes a `Job`, which is a set of calls of the model, makes these calls, and returns
+    a `Reply` for each of them. If `timeout` is None, it makes them in this process, without a time
+    limit. Otherwise it makes them in a child process, and `timeout` is the limit for each call in
+    seconds. The child process is killed at the end of the block.
     """
     if timeout is None:
         yield partial(perform, model)
@@ -281,9 +283,11 @@ def _fork(model: object) -> _Child:
 
 
 def main() -> None:
-    """Run the child process: read the model, then perform jobs with it until the pipe is closed.
+    """Run the child process that calls a model for another process.
 
-    The first reply is "" if the model was loaded, and else describes the problem.
+    It reads the model from a pipe. Then it reads jobs (sets of calls), performs them and writes the
+    replies, until the pipe is closed. The first reply is "" if the model was loaded, and otherwise
+    says what is wrong.
     """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     first = _read(requests)

@@ -111,12 +111,19 @@ class Timing:
 
     @property
     def achieved(self) -> float:
-        """Number of calls that were answered per second."""
+        """Number of calls that were answered per second.
+
+        It is measured only if calls were sent at scheduled times (open loop); otherwise it is 0.
+        """
         return len(self.service) / self.elapsed if self.elapsed > 0 else 0.0
 
     @property
     def saturated(self) -> bool:
-        """Whether calls were sent later and later than scheduled, so that latencies grow."""
+        """Whether the model was too slow for the rate at which calls were scheduled.
+
+        If so, calls had to wait longer and longer, and latencies grew during the measurement. False
+        if calls were not sent at scheduled times.
+        """
         if not self.rate:
             return False
         busy = float(self.service.sum()) * self.rate / max(len(self.service), 1)
@@ -128,14 +135,16 @@ def timed_calls(
 ) -> list[Timing]:
     """Call models in the order of `turns`, and return a `Timing` for each model.
 
-    A turn is a pair: the number of a model, and the input of the call. Without `rate`, each call
-    starts when the last one has ended (closed loop). No call has to wait. So if the model pauses,
-    only one latency is longer. In production, the pause would delay all requests that arrive during
-    it.
+    A turn is a pair: the position of a model in `models`, and the input of the call. `clock`
+    measures the times.
 
-    With `rate`, call i is scheduled ``i / rate`` seconds after the first call, however long earlier
-    calls take (open loop). If another call is still running at that time, call i waits, and its
-    latency includes the wait.
+    If `rate` is None, each call starts when the call before it has ended (closed loop). So no call
+    has to wait, and if the model pauses, only one latency is longer. In production, the pause would
+    delay all requests that arrive during it.
+
+    If a `rate` is given, call i is scheduled ``i / rate`` seconds after the first call, however
+    long earlier calls take (open loop). If another call is still running at that time, call i
+    waits, and its latency includes the wait.
 
     References
     ----------
@@ -172,7 +181,10 @@ def timed_calls(
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
-    """Join the timings of several blocks of calls, which are given in order."""
+    """Join the timings of several blocks of calls of one model to one `Timing`.
+
+    `parts` has a `Timing` for each block, in the order of the blocks.
+    """
     return Timing(
         np.concatenate([part.latencies for part in parts]),
         np.concatenate([part.service for part in parts]),
@@ -255,9 +267,10 @@ class Plan:
 class Measured:
     """The measured latencies of one model, and information about the measurement.
 
-    `timing` does not include the warm-up. `first` is the time of the first call in seconds, or
-    infinite if it failed. `details` are shown in the report. `busy` is True if more processes were
-    ready to run than the machine has processors.
+    `measure` returns it. `timing` has the times of the calls, without the calls of the warm-up.
+    `first` is the time of the first call in seconds, or infinite if this call failed. `details` are
+    shown in the report. `busy` is True if more processes were ready to run than the machine has
+    processors.
     """
 
     timing: Timing
@@ -277,10 +290,11 @@ def measure(
 ) -> list[Measured]:
     """Measure how long one or two models take to answer for rows of a table.
 
-    If there are two models, they are called in pairs, and each is the first in every other pair, so
-    that the load of the machine affects both in the same way. If the number of calls is not fixed,
-    calls are made until `decided` returns True for the latencies so far, or until the plan's
-    seconds are over. `step` is called after each call that counts.
+    `plan` has the number of calls and the rows per call. If there are two models, they are called
+    in pairs, and each is the first in every other pair, so that the load of the machine affects
+    both in the same way. If the plan's number of calls is not fixed, calls are made until `decided`
+    returns True for the latencies so far, or until the time limit of the plan is over. `step` is
+    called after each call that counts, for example for a progress bar.
 
     EvidenceError is raised if an answer is malformed, if all calls fail, or if the resolution of
     the clock is too low.

@@ -19,7 +19,10 @@ _MAX_DEPTH = 50
 
 
 class NotPlainError(TypeError):
-    """A value contains something that is not a number, text, list or mapping."""
+    """A value contains something that is not a number, text, list or mapping.
+
+    Such a value can't be sent to another process or be compared with another one.
+    """
 
 
 def plain(value: Any, depth: int = 0) -> object:

@@ -44,9 +44,10 @@ _ONE_EACH = "give one value per row: a 1-D array, a Series, an Arrow array or a 
 
 @dataclass(frozen=True, eq=False)
 class RowAxis:
-    """The number of rows of one input such as `y_true`, and their pandas index.
+    """The number of rows of one input such as `y_true`, and its pandas index.
 
-    With these, several inputs can be checked for having the same rows.
+    With these, `require_same_rows` checks whether several inputs have the same rows. `title` is the
+    name of the input in messages. `index` is None if the input has no pandas index.
     """
 
     #: Name of the input in messages, such as "`y_true`".
@@ -61,9 +62,9 @@ class RowAxis:
 class Column(RowAxis):
     """An input with one value per row, such as `y_true`, as an Arrow array.
 
-    `array` has the values in plain types, and `field` describes their type. `declares` is True if
-    the type of the input lists its categories (a pandas categorical or a polars Enum). Categories
-    that do not occur then count, too.
+    `as_column` creates it. `array` has the values in plain types, and `field` describes their type.
+    `declares` is True if the type of the input lists its categories (a pandas categorical or a
+    polars Enum). Then categories that do not occur in any row count, too.
     """
 
     array: pa.ChunkedArray
@@ -260,8 +261,8 @@ def is_table(value: Any) -> bool:
 def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
     """Return a dict of the columns of a table, as objects of the table's own library.
 
-    By default all columns are returned, else those in `names`. EvidenceError is raised if a name
-    occurs twice. `title` is the name of the table in messages.
+    `names` are the columns to return, by default all. EvidenceError is raised if a name occurs
+    twice in the table. `title` is the name of the table in messages.
     """
     if containers.kind_of(table) == "lazy":
         table = collected(table)
@@ -346,10 +347,11 @@ def rows_of(value: object) -> int | None:
 
 
 def in_memory(table: Any, source: Callable[[], Source]) -> Any:
-    """Return features in a form that models take.
+    """Return a table of features in a form that models take.
 
-    Models can't take files, DuckDB relations and streams. For these, `source` is called, and the
-    table that it returns is read into an Arrow table. Other features are returned unchanged.
+    Models can't take files, DuckDB relations and streams. For these, `source` is called without
+    arguments, and the table that it returns is read into an Arrow table. Any other table is
+    returned unchanged, and `source` is not called.
     """
     kind = containers.kind_of(table)
     read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)

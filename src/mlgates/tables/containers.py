@@ -50,7 +50,9 @@ _KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name 
 
 
 def kind_of(value: object) -> Kind:
-    """Return the kind of a container, such as "pandas"; subclasses have the kind of their base.
+    """Return the kind of container that a value is, such as "pandas".
+
+    A subclass has the kind of its base class.
 
     Examples
     --------
@@ -107,7 +109,10 @@ def names_of_columns(table: Any) -> list[Any] | None:
 
 
 def column_at(table: Any, i: int) -> Any:
-    """Return column number `i` of a table in memory, as an object of the table's library."""
+    """Return the column at position `i` of a table in memory, as an object of the table's library.
+
+    For example, a column of a pandas frame is a pandas Series. Positions are from 0.
+    """
     kind = kind_of(table)
     if kind == "pandas":
         return table.iloc[:, i]
@@ -123,7 +128,10 @@ def column_at(table: Any, i: int) -> Any:
 
 
 def columns_in(table: Any) -> Iterable[Any]:
-    """Return all columns of a table in memory in order, as objects of the table's library."""
+    """Return all columns of a table in memory in order, as objects of the table's library.
+
+    For example, the columns of a pandas frame are pandas Series.
+    """
     kind = kind_of(table)
     if kind == "pandas":
         return (series for _, series in table.items())

@@ -119,7 +119,7 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask, one bool per row, that is True for nulls; a column can have any type."""
+    """Return a mask, one bool per row, that is True where a column of any type is null."""
     if pa.types.is_union(array.type):
         # Unions have no validity bitmap, and older versions of Arrow do not find nulls in their
         # children.
@@ -211,9 +211,9 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of all bytes of a column's texts, plus 2**32 times the number of bytes.
+    """Return a number that depends on the bytes of all texts of a column, for its checksum.
 
-    Nulls are left out. The result is a part of the checksum of a column.
+    It is the sum of all bytes plus 2**32 times the number of bytes. Nulls are left out.
     """
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
@@ -231,7 +231,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """Return for each text the sum of its bytes plus 2**32 times its length, modulo 2**64.
 
-    This is what `bytes_sum` returns for a column of this single text. `dictionary` has the texts,
+    This is the number that the text adds to `bytes_sum` of its column. `dictionary` has the texts,
     without nulls.
     """
     dictionary = as_bytes(dictionary)

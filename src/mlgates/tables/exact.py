@@ -208,7 +208,7 @@ def to_decimal(units: int, scale: int) -> Decimal:
 
 
 def within(number: int, dtype: np.dtype[Any]) -> bool:
-    """Return whether an integer is in the range of an integer dtype."""
+    """Return whether an integer dtype of numpy can represent an integer."""
     limits = np.iinfo(dtype)
     return int(limits.min) <= number <= int(limits.max)
 
@@ -216,10 +216,10 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
 def same_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> pa.Array:
-    """Convert the values that a column can contain to an Arrow array of the column's type.
+    """Convert values to an Arrow array of a column's type; leave out values that cannot be in it.
 
-    Other values are left out. `stored_values` has the rules. For a floating type, zero becomes both
-    0.0 and -0.0.
+    For example, a column of integers cannot contain 2.5 or a text. `stored_values` has the rules,
+    and describes the arguments. For a floating type, zero becomes both 0.0 and -0.0.
 
     Examples
     --------
@@ -235,13 +235,13 @@ def same_values(
 def stored_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """Convert the values that a column can contain; return them and their positions in `values`.
+    """Convert values to a column's type; leave out values that cannot be in such a column.
 
-    The first result is an Arrow array of the type `type_`, and the second has the position in
-    `values` of each of its elements. Values that can't be equal to any value of the column are left
-    out. Numbers are converted as in `exact`. A bool is not a number, and a text equals only texts.
-    `given` is the type of the column in the user's table, by default `type_`. It differs for
-    float16, which is converted to float32 when the column is read.
+    The first result is an Arrow array of the type `type_`. The second result has, for each element
+    of this array, the position in `values` of the value that was converted. Numbers are converted
+    as in `exact`. A bool is not a number, and a text equals only texts. `given` is the type of the
+    column in the user's table, by default `type_`. It differs for float16, which is converted to
+    float32 when the column is read.
 
     Examples
     --------

@@ -101,7 +101,7 @@ class Field:
 
     @property
     def type_name(self) -> str:
-        """The name that users write for the type, followed by Arrow's name if that differs.
+        """The type of the column in the words of users, followed by Arrow's name if that differs.
 
         Examples
         --------
@@ -124,14 +124,18 @@ TableSchema = Mapping[str, Field]
 
 
 class ArrowColumn(NamedTuple):
-    """A column in plain Arrow types (`array`), and its name and type (`field`)."""
+    """A column in plain Arrow types (`array`), and its name and type (`field`).
+
+    Functions that convert a column of any container return it, such as `from_arrow`. Plain types
+    are the few Arrow types to which this module converts all others.
+    """
 
     array: pa.ChunkedArray
     field: Field
 
 
 def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
-    """Raise EvidenceError if there are no column names, or if they are not distinct strings.
+    """Raise EvidenceError if a table has no columns, or if their names are not distinct strings.
 
     `remedy` is the advice that the message gives for names that are not strings.
     """
@@ -155,7 +159,11 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
 
 
 def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
-    """Return an EvidenceError for columns that a table lacks; it suggests a similar name."""
+    """Return an EvidenceError that says which columns a table lacks.
+
+    `absent` are these columns, and `names` are the columns that the table has. The message suggests
+    a similar name.
+    """
     names = list(names)
     short = [name for name in names[:1_000] if len(name) <= 200]  # long names take long
     near = did_you_mean(absent[0], short) if len(absent) == 1 else ""
@@ -165,7 +173,7 @@ def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
 
 
 def few(names: Iterable[object], most: int = 5) -> str:
-    """Format the first `most` names of a list for a message, and the number of the other names.
+    """Format a list of names for a message: the first `most` names, and how many others there are.
 
     Examples
     --------
@@ -236,8 +244,8 @@ def field_of(
 def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
     """Return the kind of the values that Arrow stores for a column.
 
-    This is the kind of the field, except for integers beyond 64 bits. Arrow stores these as
-    decimals, so the result is "decimal".
+    This is the kind of the field in all but one case: integers of more than 64 bits are stored as
+    decimals, so for these the result is "decimal", while the kind of the field is "int".
 
     Examples
     --------
@@ -255,7 +263,8 @@ def from_arrow(
 ) -> ArrowColumn:
     """Convert an Arrow array to plain types, and return it with its name and type.
 
-    `metadata` is the metadata of the Arrow field, see `field_of`.
+    Plain types are the few Arrow types that the rest of mlgates handles. `metadata` is the metadata
+    of the Arrow field, see `field_of`.
     """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
@@ -268,10 +277,11 @@ def from_arrow(
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
-    """Convert a column to plain types, chunk by chunk.
+    """Convert the array of a column to plain types, chunk by chunk.
 
-    Chunks that already have a plain type are not copied. In an unreadable column, each value is
-    replaced by the name of the type.
+    Plain types are the few Arrow types that the rest of mlgates handles. Chunks that already have a
+    plain type are not copied. If `field` says that the column is unreadable, each value is replaced
+    by the name of the type.
     """
     if field.kind == "unreadable":
         return _type_names(array, field.type)
@@ -284,20 +294,20 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Create an unreadable column, in which each value is replaced by the name of its type.
+    """Create a column that stands for one that can't be read.
 
-    `cells` has this name for each row, or None if the value is missing. `label` is the type of the
-    whole column, for messages. `problem` is a sentence that says why the column can't be read and
-    what to do.
+    Each value is replaced by the name of its type. `cells` has this name for each row, or None if
+    the value is missing. `name` is the column. `label` is the type of the whole column, for
+    messages. `problem` is a sentence that says why the column can't be read and what to do.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Return a message that a column has an unsupported type, and what to do.
+    """Return a message which says that the type of a column is not supported, and what to do.
 
-    `name` is the column and `label` its type.
+    `name` is the column and `label` the name of its type.
     """
     return (
         f"column {name!r} has type {label}, which is not supported; "

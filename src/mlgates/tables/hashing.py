@@ -92,7 +92,8 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
 def mixed(words: Words) -> Words:
     """Mix the bits of each integer in `words`, in place, and return `words`.
 
-    Similar integers become very different. Different integers stay different.
+    Similar integers become very different, and different integers stay different. So the result can
+    be used as a hash.
     """
     words ^= words >> _SHIFTS[0]
     words *= _FIRST

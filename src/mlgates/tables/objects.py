@@ -72,9 +72,10 @@ _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
     """Convert a column of Python objects to Arrow, according to the types of all its values.
 
-    None, ``pandas.NA``, ``NaT`` and NaN become null. With `keep_nan`, the NaNs of a column that has
-    only floats stay NaN. The column is unreadable if its values are of several families of types
-    (such as numbers and texts), or of a type that Arrow lacks.
+    None, ``pandas.NA``, ``NaT`` and NaN become null. If `keep_nan` is True and all values are
+    floats, NaN stays NaN. If the values have types that Arrow can't store in one column (such as
+    numbers and texts), or a type that Arrow lacks, the result is an unreadable column, and its
+    `field` has the reason.
 
     Examples
     --------
@@ -283,8 +284,8 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
 def in_arrow_units(values: Any) -> Any:
     """Convert numpy datetimes or timedeltas to a unit that Arrow has, without loss of precision.
 
-    OverflowError is raised for values outside of the range of that unit. Without this check, numpy
-    and Arrow would return wrong values and raise no error.
+    For example, minutes become seconds. OverflowError is raised if a value is outside of the range
+    of the new unit, because numpy and Arrow would return wrong values and raise no error.
     """
     unit, count = np.datetime_data(values.dtype)
     finer = _FINER[values.dtype.kind].get(unit, unit)

@@ -61,9 +61,9 @@ NOT_PARQUET = "is not a Parquet file"
 
 
 def problem_of(path: Path) -> str:
-    """Return why a file can't be read as Parquet, as the end of a sentence.
+    """Return why a file can't be read as Parquet, as the end of a sentence about the file.
 
-    The result is "" if it can be read. OSError is raised if the file can't be opened.
+    The result is "" if the file can be read. OSError is raised if it can't be opened.
     """
     with path.open("rb") as stream:
         head = stream.read(4)
@@ -94,9 +94,12 @@ class _Leaf(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The columns of a file: the Arrow schema, the `Field` of each column, and their parts.
+    """The columns of a Parquet file, as its footer describes them.
 
-    `stored` is the file's own schema, and `written` has its other metadata.
+    `schema` is the Arrow schema. `fields` has the `Field` (name and type) of each column. `leaves`
+    are the physical columns of the file: a nested column, such as a struct, has several. `stored`
+    is the schema in Parquet's own form, and `written` is the metadata that the writer of the file
+    added.
     """
 
     schema: pa.Schema
@@ -107,9 +110,11 @@ class Columns:
 
     @classmethod
     def of(cls, file: pq.ParquetFile, like: "Columns | None" = None) -> "Columns":
-        """Return the columns of a file; if they are those of `like`, it is this object.
+        """Return the columns of an open file.
 
-        This saves time, because the files of a folder mostly have equal schemas.
+        `like` are the columns of another file. If the columns of both files are equal, `like`
+        itself is returned. This saves time, because the files of a folder mostly have equal
+        schemas.
         """
         stored, written = file.schema, file.metadata.metadata
         if like is not None and like._is_of(stored, written):  # noqa: SLF001
@@ -132,9 +137,10 @@ class Columns:
 
 
 def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
-    """Read the columns and the number of rows of a file from its footer.
+    """Return the columns of a file and its number of rows, which are read from its footer.
 
-    If the columns equal `like`, the columns of another file, `like` is returned in their place.
+    `like` are the columns of another file. If the columns of both files are equal, `like` itself is
+    returned.
     """
     with _opened(path) as file:
         return Columns.of(file, like), file.metadata.num_rows
@@ -143,8 +149,9 @@ def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
 def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in plain types.
 
-    `names` are the columns to read, and `known` are all columns of the file. At least one table is
-    yielded. Each table has at most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
+    Plain types are the few Arrow types that the rest of mlgates handles. `names` are the columns to
+    read, and `known` are all columns of the file. At least one table is yielded. Each table has at
+    most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
     wanted = {name: known.fields[name] for name in names}
     tables = at_least_one(joined(read_parts(path, known, names)), known.schema.empty_table)
@@ -154,8 +161,8 @@ def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table
 def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in the types of the file.
 
-    The arguments are those of `read_file`. Small row groups are read together, and an empty file
-    gives no table.
+    `names` are the columns to read, and `known` are all columns of the file. Small row groups are
+    read together. For a file without rows, nothing is yielded.
     """
     with _opened(path) as file:
         present = Columns.of(file, known)
@@ -174,10 +181,11 @@ def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Tabl
 
 
 def in_plain_types(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
-    """Return the columns of `fields` in plain types, and drop all other columns.
+    """Return a table with only the columns in `fields`, converted to plain types.
 
-    There can be others: if a column named ``a.b`` is requested, Arrow also reads the field ``b`` of
-    a struct column ``a``.
+    Plain types are the few Arrow types that the rest of mlgates handles. `table` can have more
+    columns than were requested: for a column named ``a.b``, Arrow also reads the field ``b`` of a
+    struct column ``a``.
     """
     if not fields:
         return table.select([])

@@ -38,10 +38,11 @@ _NAMES: dict[Target, str] = {
 
 
 class Retyped(NamedTuple):
-    """A column with another type.
+    """A column that `retyped` converted to another type.
 
-    `before` and `after` are the names of the types. `rounded` has the same values as `cells`, in
-    the type that the column had; it is None if these are the values of the column itself.
+    `before` and `after` are the names of the old and the new type, and `cells` is the converted
+    column. `rounded` is None if no value changed. For a conversion to float32, which rounds the
+    values, it has the rounded values in the old type.
     """
 
     before: str
@@ -51,7 +52,7 @@ class Retyped(NamedTuple):
 
 
 def retyped(column: Any, target: Target) -> Retyped | None:
-    """Return a column with another type, or None if its values don't have one of this type.
+    """Return a column converted to another type, or None if this type doesn't fit its values.
 
     Parameters
     ----------

@@ -32,10 +32,11 @@ _WITH_ROWS = frozenset(
 
 
 class Converted(NamedTuple):
-    """Rows in which a column has another type.
+    """Rows of features in which one column was converted to another type, by `Rows.converted`.
 
-    `what` names the column and both types. `rounded` has the same values in the type that the
-    column had; it is None if these are the values of the original rows.
+    `what` is a text that names the column and the old and the new type. `rows` are the converted
+    rows. `rounded` is None if no value changed. For a conversion to float32, which rounds the
+    values, it has rows with the rounded values in the old type.
     """
 
     what: str
@@ -46,7 +47,8 @@ class Converted(NamedTuple):
 class Rows:
     """Rows of features in the container that a model takes, or one request to an application.
 
-    A request can be a value of any type. It counts as one row and has no columns.
+    Tests of models use it to make changed copies of the rows, in the same container. A request can
+    be a value of any type. It counts as one row and has no columns.
 
     Examples
     --------
@@ -97,7 +99,11 @@ class Rows:
         return _copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return what is different in another container, such as ("index", "cells")."""
+        """Return the names of the parts that differ between this container and another one.
+
+        For example, ("index", "cells") means that the index and the values differ. "cells" is in
+        the result only if everything else is equal.
+        """
         if self._request:
             return () if _same(self.value, other) else ("cells",)
         return _differences(self.value, other)
@@ -137,10 +143,10 @@ class Rows:
         return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
     def constant(self, i: int, cell: str | None) -> Any:
-        """Return a copy of the rows in which column number `i` has the same value in all rows.
+        """Return a copy of the rows in which one column has the same value in all rows.
 
-        `cell` is this value: a text, or None for null. The result is None if the column can't have
-        this value.
+        `i` is the position of the column. `cell` is the value: a text, or None for null. The result
+        is None if the column can't have this value.
         """
         if not self._keys:
             return None
@@ -160,7 +166,7 @@ class Rows:
         return None
 
     def without(self, i: int) -> Any:
-        """Return the rows without column number `i`."""
+        """Return a copy of the rows without the column at position `i`."""
         kept = [j for j in range(len(self._keys)) if j != i]
         if self.named:
             return self.reordered(kept)
@@ -197,10 +203,12 @@ class Rows:
         return value.tocsc()[:, at].asformat(value.format) if kind == "sparse" else value[:, at]
 
     def converted(self, i: int, target: Target) -> Converted | None:
-        """Return a copy in which column number `i` has another type.
+        """Return a copy in which one column is converted to another type.
 
-        All columns of an array without names are converted together. The result is None if the
-        column can't have this type, see `mlgates.tables.retyping.retyped`.
+        `i` is the position of the column, and `target` is the type, as for
+        `mlgates.tables.retyping.retyped`. All columns of an array without names have one type, so
+        they are converted together. The result is None if this type doesn't fit the values of the
+        column.
         """
         whole = self._kind == "numpy" and not self.named
         if self._kind == "sparse" or (whole and i):
@@ -216,9 +224,10 @@ class Rows:
         return Converted(f"{title} ({found.before}) as {found.after}", rows, rounded)
 
     def with_column(self, i: int, cells: Any) -> Any:
-        """Return a copy in which column number `i` has other values, also of another type.
+        """Return a copy in which one column has other values, which may have another type.
 
-        The columns must have names or be those of a list.
+        `i` is the position of the column, and `cells` are its new values. The container must have
+        named columns or be a list of rows.
         """
         key, kind, value = self._keys[i], self._kind, self._cells
         if kind == "sequence":
@@ -257,11 +266,11 @@ class Rows:
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
-    """Return a `Rows` object for a container of rows, or for a single request.
+    """Return a `Rows` object for a container of rows, or for a single request to an application.
 
-    With `request`, the value is a single request as an application receives it. It can have any
-    type and is kept unchanged. Otherwise files, DuckDB relations and streams are read into an Arrow
-    table, and EvidenceError is raised for a value without rows.
+    With ``request=True``, the value is a single request. It can have any type and is kept
+    unchanged. Otherwise the value has rows of features: files, DuckDB relations and streams are
+    read into an Arrow table, and EvidenceError is raised for a value without rows.
     """
     if request:
         return Rows(value, request=True)

@@ -73,15 +73,15 @@ _NEARLY = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
-    """A table that can be read any number of times; `as_source` creates it.
+    """A table of any kind that can be read in batches, any number of times.
 
-    `origin` is the name of the container's type. `rows` is the number of rows, or None if it is not
-    known before the table is read. `schema` has the name and type of each column. `read` is a
-    function that takes names of columns and yields batches of these columns. `native` is the user's
-    object if the table is in memory, else None.
+    `as_source` creates it. `origin` is the name of the container's type. `rows` is the number of
+    rows, or None if it is not known before the table is read. `schema` has the name and type of
+    each column. `read` is a function that takes names of columns and yields batches of these
+    columns. `native` is the user's object if the table is in memory, else None.
 
-    `inferred` has the names of the columns whose types were inferred from texts, such as the names
-    of folders. `retype` is a function that takes other types for these columns, by name, and
+    `inferred` has the names of the columns with types that were inferred from texts, such as the
+    names of folders. `retype` is a function that takes other types for these columns, by name, and
     returns the table with these types. It is None if there are no such columns.
 
     Examples
@@ -116,9 +116,9 @@ class Source:
         return _check_texts(self.read(names), texts) if texts else self.read(names)
 
     def whole(self) -> Any:
-        """Return the whole table, for user code.
+        """Return the whole table, for a function of the user.
 
-        This is the user's object if the table is in memory, else an Arrow table.
+        If the table is in memory, this is the user's object, else an Arrow table.
         """
         return self.arrow() if self.native is None else self.native
 
@@ -381,10 +381,11 @@ def _reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
 
 
 def through_narwhals(table: Any) -> pa.Table | None:
-    """Convert a frame of a library that narwhals supports to Arrow; return None if that fails.
+    """Convert a frame of another library to Arrow with the package narwhals.
 
     This is for frames that mlgates does not recognise itself, such as those of Modin, cuDF and
-    Dask.
+    Dask. The result is None if narwhals is not installed or does not support the value.
+    EvidenceError is raised if the library of the frame fails.
     """
     try:
         import narwhals as nw
