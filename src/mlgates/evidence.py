@@ -309,9 +309,9 @@ class Evidence:
             self._failed[gate] = _failure(caught.error)
 
     def raise_failed_request(self, gate: str) -> None:
-        """Raise the exception that `collect_requests` kept for a gate, if there is one.
+        """Raise the exception that a gate raised when it registered what to count, if there is one.
 
-        `gate` is the name of the gate.
+        `collect_requests` kept it. `gate` is the name of the gate.
         """
         failed = self._failed.get(gate)
         if failed is not None and failed.error is not None:

@@ -93,12 +93,12 @@ class Groups:
     values : tuple of tuple
         Value of each feature in each group; None for a missing value.
     crossing : Crossing
-        The division of the rows into cells, by these features and by those of other gates of the
-        run.
+        The division of the rows into cells, by the features of all gates of the run. The rows of a
+        cell have the same value of each feature.
     of_cells : array of int
         For each cell of the crossing, the position in `names` of the group that contains the cell.
     strata : tuple of Slice
-        The subsets of the rows that are judged separately, as masks of the cells of the crossing.
+        The subsets of the rows that are judged separately, as masks of the cells of `crossing`.
 
     Examples
     --------
@@ -213,14 +213,15 @@ def groups_of(
 
     `features` is the name of the evidence that has the features, or names of columns of `X` or
     `data`. If `names` are given, only the features with these names are used; each must be a
-    feature or a column of `X` or `data`. `by` divides the rows into strata, and has the same forms
-    as in `slices_of`.
+    feature or a column of `X` or `data`. `by` divides the rows into strata (subsets that are judged
+    separately), and has the same forms as in `slices_of`. `max_groups` is the largest number of
+    groups or strata allowed.
 
     Raises
     ------
     EvidenceError
-        If a feature does not have the same rows as the labels or has too many values, or if a name
-        is not that of a feature.
+        If a feature does not have the same rows as the labels, if there are too many groups or
+        strata, or if a name is not that of a feature.
     """
     return _grouped(evidence, _features(evidence, features, names), _strata(by), max_groups)
 
@@ -453,7 +454,8 @@ def _feature(title: str, column: Any, index: Any) -> columns.Column:
 def are_names(evidence: "Evidence", value: Any) -> bool:
     """Return whether a value is a list of column names, and not an array with a value for each row.
 
-    The two are distinguished only for lists of strings, by the columns of `X` and `data`.
+    Only a short list of texts can be a list of names. It is one if `X` or `data` has columns with
+    all these names, or if its length is not the number of rows.
     """
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):

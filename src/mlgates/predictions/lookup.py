@@ -94,7 +94,7 @@ def label_column(title: str, value: Any) -> columns.Column:
 
 
 def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:
-    """Return a column of `X`, or of `data` if `X` does not have it.
+    """Return the column `column` of `X`, or of `data` if `X` does not have it.
 
     `role` is the argument, such as `y_true`, that names the column; messages show it.
 

@@ -258,8 +258,8 @@ class Counter:
     compares_rows : bool
         Whether a row violates the rule only because of other rows. Default False.
     subsumed_by : Counter or None
-        Another counter whose result contains everything that this one counts. If a run requests
-        both, only the other counter is applied. Default None.
+        Another counter with a result that contains everything that this one counts. If a run
+        requests both, only the other counter is applied. Default None.
     """
 
     needs_all_rows: ClassVar[bool] = False
@@ -272,7 +272,10 @@ class Counter:
 
     @property
     def subsumed_by(self) -> "Counter | None":
-        """Another counter whose result contains everything that this one counts, or None."""
+        """Another counter with a result that contains everything that this one counts, or None.
+
+        If a run requests both, only the other counter is applied.
+        """
         return None
 
     @property

@@ -131,7 +131,10 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
 
 
 def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
-    """Return the positions of the first `most` true elements of a mask; the rest is not read."""
+    """Return the positions of the first `most` true elements of a mask.
+
+    The rest of the mask is not read.
+    """
     positions: list[npt.NDArray[np.intp]] = []
     found = 0
     for start in range(0, len(mask), _BLOCK):
@@ -221,7 +224,7 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
     """Return for each value "bool", "float", or "" if it has another type.
 
     In Python ``1 == True`` and ``2 == 2.0``, but in some columns these are different values.
-    Without more, two counters would be equal if their values differ only in this way. Counters
+    Counters with such values would be equal in Python although they count differently. They
     therefore store the result of this function in a field that is compared, too.
 
     Examples
@@ -326,8 +329,8 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`, compared without rounding.
 
     The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
-    column of these. A limit of None is not tested. `types` is the result of `types_of` for the two
-    limits.
+    column of these. A limit of None is not tested. `types` is computed: it distinguishes counters
+    with limits that are equal in Python, such as 1 and True.
 
     Examples
     --------
@@ -553,7 +556,7 @@ class AtPoints(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Count the values of one batch of rows that are below, and up to, each point."""
+        """Count the values of one batch of rows that are below each point, and up to each point."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
         bucketed = Bucketed(values, grid_of(values))

@@ -193,7 +193,8 @@ class Ecdf(State):
         other : Ecdf
             The sample to compare with.
         bins : collection of int
-            Numbers of quantile cells in which values will be counted.
+            Numbers of bins. For each of them, both samples are counted in this number of bins
+            between quantiles of the reference.
         area : bool
             Whether the Wasserstein distance is needed.
         """
@@ -278,8 +279,9 @@ def compare_together(
     Parameters
     ----------
     samples : iterable of (Ecdf, Ecdf, collection of int)
-        References, samples to compare with them, and numbers of quantile cells. A sample without
-        values means that only the cells of the reference are computed.
+        A reference, a sample to compare with it, and numbers of bins between quantiles of the
+        reference in which both are counted. If the sample has no values, only the bins of the
+        reference are computed.
     each : callable
         Calls a function for each item of a list, for example in threads.
     """
@@ -309,9 +311,10 @@ def compare_together(
 
 
 class Frequencies(State):
-    """How often each value of a column occurs; missing cells are not counted.
+    """How often each value of a column occurs; missing values are not counted.
 
-    Create it by `Frequencies.of`. Merged counts are added up on first access.
+    Create it by `Frequencies.of`. The counts of merged objects are added up when they are first
+    read.
 
     Examples
     --------
@@ -422,14 +425,14 @@ class Frequencies(State):
         return self._in_order[1]
 
     def edges(self, bins: int) -> None:
-        """Return None, because categories have no order.
+        """Return None, because categories have no order; `bins` is not used.
 
         `Ecdf` and `QuantileSketch` have a method of the same name, which returns quantiles of
         numbers.
         """
 
     def finalize(self) -> None:
-        """Add up the counts of merged frequencies now instead of when they are first read."""
+        """Add up the counts of merged objects now instead of when they are first read."""
         self._summed()
 
     def to_parts(self) -> tuple[Any, ...]:

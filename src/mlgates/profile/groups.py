@@ -154,10 +154,11 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
 class MissingBy(Counter):
     """Count missing values of some columns, in groups of rows or in one slice.
 
-    The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
-    a `Condition`; it consists of the rows for which the condition is true. Values that equal one of
-    `values` count as missing; they are compared as by the counter `In`. `types` is the result of
-    `types_of(values)`.
+    `counted` are these columns. The rows of a group have the same values in the columns `by`. A
+    `slice` is a pair of a name and a `Condition`; it consists of the rows for which the condition
+    is true. Values that equal one of `values` count as missing; they are compared as by the counter
+    `In`. `types` is computed: it distinguishes counters with `values` that are equal in Python,
+    such as 1 and True.
 
     Examples
     --------
@@ -206,11 +207,12 @@ class MissingBy(Counter):
 class MissingWhere(Counter):
     """Count missing values of some columns in slices that functions select.
 
-    Each slice has a name and a condition. The condition is a function of the user's table that
-    returns one bool per row, as a list or an array of numpy, pandas, Arrow or polars. A row for
-    which it returns null is not in the slice. Values that equal one of `values` count as missing;
-    they are compared as by the counter `In`. `types` is the result of `types_of(values)`. `read`
-    has the names of further columns that the conditions use. If the table is streamed, no other
+    `counted` are these columns. Each slice has a name and a condition. The condition is a function
+    of the user's table that returns one bool per row, as a list or an array of numpy, pandas, Arrow
+    or polars. A row for which it returns null is not in the slice. Values that equal one of
+    `values` count as missing; they are compared as by the counter `In`. `types` is computed: it
+    distinguishes counters with `values` that are equal in Python, such as 1 and True. `read` has
+    the names of further columns that the conditions use. If the table is read in batches, no other
     columns are read.
 
     Examples

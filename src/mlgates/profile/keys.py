@@ -144,7 +144,7 @@ class KeyHashes(State):
         return whole, np.concatenate(rows)
 
     def finalize(self) -> None:
-        """Count the repeated keys now instead of when `count` or `rows` is first read."""
+        """Count the rows with repeated keys now instead of when `count` or `rows` is first read."""
         _ = self._repeats
 
     def merge(self, other: State, shift: int) -> "KeyHashes":
@@ -237,7 +237,7 @@ class KeyCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns whose values are the key."""
+        """Names of the columns that make up the key of a row."""
         return self.key
 
     def count(self, batch: BatchView) -> KeyHashes:

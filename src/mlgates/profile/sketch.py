@@ -82,7 +82,10 @@ class QuantileSketch(State):
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
-        """Summarise a distribution at the given points, which are finite, sorted and distinct."""
+        """Create a sketch of a distribution with the given points.
+
+        The values below and up to each point are counted. `points` are finite, sorted and distinct.
+        """
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))
 

@@ -284,7 +284,10 @@ class TimestampState(State):
         return state
 
     def gap(self) -> Gap | None:
-        """Return the largest gap between timestamps; None for fewer than two timestamps."""
+        """Return the largest gap between timestamps that are not in the future.
+
+        The result is None if there are fewer than two of them.
+        """
         return self._all_spans().largest(self.longest or 0) if self.n - self.future > 1 else None
 
     def _all_spans(self) -> Spans:

@@ -56,7 +56,7 @@ _ENOUGH_FAILED = 10
 
 
 class Clock:
-    """A monotonic clock in nanoseconds.
+    """A monotonic clock in nanoseconds, with which calls are started at scheduled times.
 
     Examples
     --------
@@ -72,7 +72,10 @@ class Clock:
         return time.perf_counter_ns()
 
     def wait_until(self, moment: int) -> None:
-        """Wait until a point in time: sleep first, and use a busy loop for the last 2 ms."""
+        """Wait until the time `moment`, in nanoseconds as `now` returns them.
+
+        The thread sleeps at first, and uses a busy loop for the last 2 ms.
+        """
         ahead = moment - self.now()
         if ahead > _COARSE:
             time.sleep((ahead - _COARSE) / SECOND)

@@ -384,10 +384,10 @@ class Bucketed:
         return edges_at(quantiles, low, high, n, bins, neighbours=neighbours)
 
     def cells(self, edges: Edges) -> Counts:
-        """Count the values in each cell between edges.
+        """Count the values in each cell (bin) between edges.
 
-        The first cell is for -inf and the last one for inf; the cells between them are in
-        increasing order. The values and the edges may have different types.
+        The first cell is for -inf and the last one for inf; the cells between them are in ascending
+        order. The values and the edges may have different types.
 
         Examples
         --------

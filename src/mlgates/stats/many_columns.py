@@ -52,16 +52,17 @@ class Pair(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """The results of comparing the two samples of a `Pair`.
+    """The results of comparing the two samples of a `Pair`, as `compare_group` returns them.
 
     Attributes
     ----------
     ks : float
         Kolmogorov-Smirnov distance; NaN if the current sample is empty.
     cells : dict of int to (Edges, numpy.ndarray, numpy.ndarray)
-        For each number of bins, the edges and the counts of the reference and of the current sample
-        between them, as `mlgates.stats.buckets.Bucketed` computes them. They are absent if a value
-        is infinite, or as frequent as the values of a whole bin: then edges need other values, too.
+        For each number of bins, the edges of the bins, and the counts of the reference and of the
+        current sample in them. The counts are in the order of
+        `mlgates.stats.buckets.Bucketed.cells`. A number of bins is left out if a value is
+        infinite, or if a value is so frequent that it would be a bin of its own.
     """
 
     ks: float

@@ -127,9 +127,9 @@ def square_and_add(
     ``(l2, u2)`` their intervals. If the estimates are independent, the interval of ``d`` is from
     ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``. With
     Wilson's intervals of two proportions this is Newcombe's interval. With symmetric intervals,
-    variances are added. If the estimates have the `correlation` ``r``, twice ``r`` times the
-    product of the two distances is subtracted under each root. All arguments are broadcast. The
-    result has the confidence level of the two intervals.
+    variances are added. If the estimates have the `correlation` ``r``, the sum ``a**2 + b**2``
+    under each root becomes ``a**2 + b**2 - 2 r a b``. All arguments are broadcast. The result has
+    the confidence level of the two intervals.
 
     References
     ----------

@@ -396,10 +396,10 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
 def ratio_interval(value: float, ends: Interval, other: float, other_ends: Interval) -> Interval:
     """Return the interval of ``value / other`` from the intervals of two positive estimates.
 
-    On the logarithmic scale, each end's distance from the ratio is the root of the sum of two
-    squares: the squared distances of the ends of the two intervals from their estimates. Newcombe's
-    method for proportions does the same. The estimates should be independent. If they are
-    positively correlated, the interval is wider than needed.
+    The computation uses the logarithms of all numbers. The distance of an end of the result from
+    the ratio is ``sqrt(a**2 + b**2)``, where ``a`` and ``b`` are the distances of an end of each
+    interval from its estimate. Newcombe's method for proportions does the same. The estimates
+    should be independent. If they are positively correlated, the interval is wider than needed.
 
     Parameters
     ----------

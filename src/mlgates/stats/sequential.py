@@ -218,6 +218,8 @@ def ratio_scale_needed(
 ) -> float | None:
     """Return the factor by which all counts must grow until `ratio_log_e` reaches an e-value.
 
+    With it, a gate estimates how many requests would be enough for a decision.
+
     Parameters
     ----------
     candidate, production, share, ratio, side
@@ -366,6 +368,8 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
 
 def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: float) -> float | None:
     """Return the factor by which both counts must grow until `rate_log_e` reaches an e-value.
+
+    With it, a gate estimates how many requests would be enough for a decision.
 
     Parameters
     ----------

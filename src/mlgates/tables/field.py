@@ -76,8 +76,9 @@ class Field:
     name : str
         Name of the column.
     kind : str
-        Kind of the column's values, such as "int" (a key of `_TYPE_IDS`). "null" is a column of
-        nulls without a type. "unreadable" is a column that can't be read.
+        Kind of the column's values: "int", "float", "decimal", "bool", "string", "timestamp",
+        "date", "time", "duration", "binary" or "nested". "null" is a column of nulls without a
+        type. "unreadable" is a column that can't be read.
     type : str
         Arrow's name of the type that the column has in the user's table. For an unreadable column,
         the types of its values.

@@ -179,7 +179,7 @@ class Rows:
     def extended(self) -> Any:
         """Return the rows with one more column at the end.
 
-        The new column is a copy of the first one, with the name `EXTRA`.
+        The new column is a copy of the first one. Its name is the constant `EXTRA` of this module.
         """
         key, kind, value = self._keys[0], self._kind, self._cells
         if kind == "sequence":

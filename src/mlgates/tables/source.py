@@ -151,10 +151,14 @@ class Source:
 def as_source(table: Any) -> Source:
     """Return a `Source` that reads a table of any kind that mlgates accepts.
 
-    Accepted are the containers in `_ACCEPTED`, structured arrays, frames that narwhals supports,
-    and a `Source`, which is returned unchanged. EvidenceError is raised for any other value, and if
-    the column names are not distinct strings. A column that can't be read has the kind
-    ``"unreadable"``. Values are not copied if Arrow has their type.
+    These are DataFrames of pandas, polars and Spark, lazy frames of polars, tables, batches and
+    streams of Arrow, relations of DuckDB, dicts of columns, lists of dicts, numpy arrays with two
+    dimensions or with named fields, paths of files and folders, and frames that narwhals supports.
+    A `Source` is returned unchanged.
+
+    EvidenceError is raised for any other value, and if the column names are not distinct strings. A
+    column that can't be read has the kind ``"unreadable"``. Values are not copied if Arrow has
+    their type.
 
     Examples
     --------
