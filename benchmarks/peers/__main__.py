@@ -277,7 +277,9 @@ def main() -> None:
                 if table is not None:
                     table.to_parquet(folder / f"{name}.parquet", index=False)
             del tables
-            lines += ["", f"## {row.title}", "", *table_of(row, sides, folder, options.limit)]
+            fewer = "" if options.rows_scale == 1 else f" (here {rows:,} rows)"
+            lines += ["", f"## {row.title}{fewer}", ""]
+            lines += table_of(row, sides, folder, options.limit)
             for workload in (mixed, orders, pair):
                 workload.cache_clear()
     options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
