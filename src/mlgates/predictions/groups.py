@@ -132,9 +132,9 @@ def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tu
     """Return slices (named subsets) of the rows, as the option `by` of a gate defines them.
 
     `by` is the name of a column or a sequence of names; it then defines one slice for each
-    combination of values. Or it is a mapping from names of slices to conditions, or a sequence of
-    such pairs. If a condition raises an error, the error is raised when the `rows` of its slice are
-    read.
+    combination of values, and at most `max_groups`. Or it is a mapping from names of slices to
+    conditions, or a sequence of such pairs. If a condition raises an error, the error is raised
+    when the `rows` of its slice are read.
 
     Raises
     ------

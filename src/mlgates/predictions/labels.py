@@ -153,8 +153,9 @@ def find_classes(
 ) -> Classes:
     """Return all classes: the labels in `y_true`, the predicted ones, and a model's `classes_`.
 
-    `pos_label` is the positive label. By default it is 1 or True, if all labels are 0 and 1, or
-    bools; otherwise there is no positive label.
+    `true`, `pred` and `model` are these labels; the latter two are None if not known. `pos_label`
+    is the positive label. By default it is 1 or True, if all labels are 0 and 1, or bools;
+    otherwise there is no positive label.
 
     Raises
     ------

@@ -490,11 +490,12 @@ def ranked_outcomes(
 ) -> Outcomes:
     """Return the labels and scores of ranked documents, with the query of each document.
 
-    If the relevance of one document is missing, all documents of its query are left out, because
-    the other documents alone would be another ranking. `missing` is the mask of these documents;
-    None if there are none. In the result, `dropped` is the number of queries that were left out,
-    and the mask `missing` is True only for the first document of each of them. EvidenceError is
-    raised if documents of one query have different weights or clusters.
+    `every` has all documents, and `query` has the number of each document's query. If the relevance
+    of one document is missing, all documents of its query are left out, because the other documents
+    alone would be another ranking. `missing` is the mask of the documents without a relevance; None
+    if there are none. In the result, `dropped` is the number of queries that were left out, and the
+    mask `missing` is True only for the first document of each of them. EvidenceError is raised if
+    documents of one query have different weights or clusters.
     """
     for name, values in (("sample_weight", every.weight), ("clusters", every.cluster)):
         if values is None:

@@ -213,11 +213,11 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
 def column_of_each_label(
     title: str, names: Sequence[Any], labels: Sequence[Any]
 ) -> dict[Any, int] | None:
-    """Return which column belongs to each label, by the names of the columns.
+    """Return which column of scores belongs to each label, by the names of the columns.
 
     The result is None if the columns have no names. A name matches a label if it is the label, or
     if it contains exactly one label as a word or number. Default names of pandas and polars count
-    as no names if the labels are strings.
+    as no names if the labels are strings. `title` is the name of the scores in messages.
 
     Raises
     ------

@@ -33,7 +33,7 @@ __all__ = [
 class State:
     """Base class of the results of counters; the results of consecutive rows can be merged.
 
-    `to_bytes` and `from_bytes` work for every dataclass whose fields are None, bools, numbers,
+    `to_bytes` and `from_bytes` work for every dataclass with fields that are None, bools, numbers,
     strings, numpy arrays, Arrow arrays, or tuples of these. Other subclasses implement `to_parts`
     and `from_parts`.
     """
@@ -90,7 +90,7 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Create an instance from the bytes that `to_bytes` returned.
+        """Create an object from the bytes that `to_bytes` returned.
 
         Raises
         ------

@@ -453,7 +453,7 @@ class In(_ValuesCounter, _RuleCounter):
 
 @dataclass(frozen=True)
 class NotMatching(_RuleCounter):
-    """Count the texts that a regular expression does not match from start to end.
+    """Count the texts that a regular expression (`pattern`) does not match from start to end.
 
     The expression has the meaning that it has in Python's `re.fullmatch`. See
     `mlgates.profile.patterns.translate` for the expressions that are supported.

@@ -183,7 +183,10 @@ class Several(Counter):
         return SeveralStates(batch.rows, columns, tuple(states))
 
     def profile(self, state: SeveralStates, schema: TableSchema) -> Profile:
-        """Return a result of this counter as a `Profile`; `schema` has all columns of the table."""
+        """Return `state`, a result of this counter, as a `Profile`.
+
+        `schema` has all columns of the table.
+        """
         columns = dict(zip(self.profiled, state.columns, strict=True))
         return Profile(
             state.rows, schema, columns, dict(zip(self.counters, state.states, strict=True))

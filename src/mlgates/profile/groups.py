@@ -212,8 +212,8 @@ class MissingWhere(Counter):
     or polars. A row for which it returns null is not in the slice. Values that equal one of
     `values` count as missing; they are compared as by the counter `In`. `types` is computed: it
     distinguishes counters with `values` that are equal in Python, such as 1 and True. `read` has
-    the names of further columns that the conditions use. If the table is read in batches, no other
-    columns are read.
+    the names of further columns that the conditions use. If the table is a file or a stream, no
+    other columns are read.
 
     Examples
     --------
@@ -266,12 +266,12 @@ def group_keys(
 ) -> tuple[npt.NDArray[np.int64], list[tuple[object, ...]]]:
     """Return the number of each row's group, and the key of each group.
 
-    Without a slice, the rows of a group have the same values in the columns `by`. The key is the
-    tuple of these values. Groups are numbered from 0 in order of their first rows.
+    If `slice_` is None, the rows of a group have the same values in the columns `by`. The key is
+    the tuple of these values. Groups are numbered from 0 in order of their first rows.
 
-    A slice is a pair of a name and a condition. With a slice there is one group: the rows of the
-    slice. These rows have the number 0, and all other rows have -1. The key is a tuple with the
-    slice's name. If the condition is a function, it gets the columns in `read`.
+    A `slice_` is a pair of a name and a condition. There is then one group: the rows for which the
+    condition is true. These rows have the number 0, and all other rows have -1. The key is a tuple
+    with the name. If the condition is a function, it gets the columns in `read`.
 
     Raises
     ------

@@ -98,7 +98,7 @@ class KeyHashes(State):
         return rows[order[1:][repeated]]
 
     def shared_with(self, other: "KeyHashes") -> tuple[Positions, Positions]:
-        """Find the rows of this table whose key also occurs in another table.
+        """Find the rows of this table with a key that also occurs in another table.
 
         Returns two arrays of the same length. The first has the row numbers of these rows, in
         ascending order. The second has for each of them the number of a row of the other table with

@@ -178,7 +178,9 @@ def _every_character() -> str:
 
 
 def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return for each text whether ``re.fullmatch`` would match it; a null stays null.
+    """Return for each text whether the expression `pattern` matches it from start to end.
+
+    The result is that of Python's ``re.fullmatch``. A null stays null.
 
     Raises
     ------

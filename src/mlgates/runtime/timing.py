@@ -215,9 +215,10 @@ def tracing() -> Iterator[None]:
 
 
 def peak_memory(predict: Predict, batch: object) -> int | None:
-    """Return the peak memory of one call in bytes; None if the call raised an exception.
+    """Return the peak memory of the call ``predict(batch)`` in bytes.
 
-    The call is not timed, because tracing makes it slow.
+    The result is None if the call raised an exception. The call is not timed, because tracing makes
+    it slow.
     """
     with tracing():
         tracemalloc.reset_peak()
@@ -293,11 +294,12 @@ def measure(
 ) -> list[Measured]:
     """Measure how long one or two models take to answer for rows of a table.
 
-    `plan` has the number of calls and the rows per call. If there are two models, they are called
-    in pairs, and each is the first in every other pair, so that the load of the machine affects
-    both in the same way. If the plan's number of calls is not fixed, calls are made until `decided`
-    returns True for the latencies so far, or until the time limit of the plan is over. `step` is
-    called after each call that counts, for example for a progress bar.
+    `models` has the models by name, and `plan` the number of calls and the rows per call. If there
+    are two models, they are called in pairs, and each is the first in every other pair, so that the
+    load of the machine affects both in the same way. If the plan's number of calls is not fixed,
+    calls are made until `decided` returns True for the latencies so far, or until the time limit of
+    the plan is over. `step` is called after each call that counts, for example for a progress bar.
+    `clock` measures the times.
 
     EvidenceError is raised if an answer is malformed, if all calls fail, or if the resolution of
     the clock is too low.

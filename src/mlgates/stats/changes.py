@@ -69,7 +69,7 @@ def welch_intervals(
     confidence: float = 0.95,
     ratio: float = 1.0,
 ) -> tuple[Interval, Interval] | None:
-    """Return the intervals of two means that are needed for one of their difference or ratio.
+    """Return the intervals of two means, for an interval of their difference or ratio.
 
     `square_and_add` computes Welch's interval of the difference of the means from these two
     intervals. For this purpose, both intervals use the degrees of freedom of the difference.

@@ -223,7 +223,8 @@ def ratio_scale_needed(
     Parameters
     ----------
     candidate, production, share, ratio, side
-        As in `ratio_log_e`.
+        Arguments of `ratio_log_e`: the number of events and the share of the traffic in each
+        period, and the hypothesis that is tested.
     e_value : float
         The e-value to reach, greater than 1.
 
@@ -374,7 +375,8 @@ def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: floa
     Parameters
     ----------
     events, requests, limit
-        As in `rate_log_e`.
+        Arguments of `rate_log_e`: the number of requests with the event, the number of all
+        requests, and the rate of the null hypothesis.
     e_value : float
         The e-value to reach, greater than 1.
 

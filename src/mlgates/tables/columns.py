@@ -73,7 +73,7 @@ class Column(RowAxis):
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
-        """Mask of the rows whose value is null or NaN; None if no value is missing."""
+        """Mask that is True for the rows with null or NaN; None if there are no such rows."""
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):

@@ -172,7 +172,7 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
-    """Convert a one-dimensional numpy array to Arrow.
+    """Convert a one-dimensional numpy array to an Arrow column with the name `name`.
 
     NaN stays NaN, and masked values become null. A contiguous array of numbers is not copied: the
     result shares its memory.
@@ -203,10 +203,10 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
 
 
 def from_pandas(name: str, series: Any) -> ArrowColumn:
-    """Convert a pandas Series of any dtype to Arrow; its index is ignored.
+    """Convert a pandas Series of any dtype to an Arrow column with the name `name`.
 
-    NaN in a numpy array of floats stays NaN. NA, None and NaT become null, and so does NaN in an
-    array of objects.
+    The index is ignored. NaN in a numpy array of floats stays NaN. NA, None and NaT become null,
+    and so does NaN in an array of objects.
     """
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -238,7 +238,7 @@ def matrix_of(frame: Any) -> Any | None:
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
-    """Convert a polars Series to Arrow.
+    """Convert a polars Series to an Arrow column with the name `name`.
 
     Only texts are copied. A column of Python objects is converted according to the types of its
     values.

@@ -29,7 +29,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     Parameters
     ----------
     paths : path or sequence of paths
-        Files, or folders of Parquet files. A file whose name ends in ``.csv`` or ``.tsv``,
+        Files, or folders of Parquet files. A file with a name that ends in ``.csv`` or ``.tsv``,
         compressed or not, is read into memory. The types of its columns are inferred from all rows:
         numbers, true and false, ISO dates and times, else text. Integers with leading zeros, such
         as postal codes, are text. Empty cells are missing values, and so are ``NA``, ``N/A``,

@@ -65,7 +65,7 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     text. `types` can give other types. If the files also have a column with the name of a key, all
     values of this column must equal the value in the name of the folder.
 
-    Files and folders whose names begin with a dot or an underscore are ignored, except folders
+    Files and folders with names that begin with a dot or an underscore are ignored, except folders
     ``_key=value``. EvidenceError is raised if any other file is not a Parquet file or can't be
     read. Such a file is not ignored, because its rows could be those that break a rule.
 
