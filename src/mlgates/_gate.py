@@ -183,7 +183,10 @@ class Gate(options.OptionsByName):
         return ()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register what to count in `data` and `reference`, before these tables are read."""
+        """Register what this gate needs to count in `data` and `reference`.
+
+        It is called before the tables are read, so that each is read once for all gates.
+        """
         used = self.needs | self.optional_evidence
         if "data" in used:
             evidence.request(self.counts, self.reference_counts if "reference" in used else None)
@@ -198,9 +201,9 @@ class Gate(options.OptionsByName):
         return iter(())
 
     def note(self, evidence: Evidence) -> str:
-        """Return a remark for the end of the reason, such as the names of columns left out.
+        """Return a remark about what the gate left out, such as columns that were not compared.
 
-        By default the remark is empty.
+        It is added to the end of the reason of the result. By default it is an empty text.
         """
         del evidence
         return ""
@@ -334,7 +337,7 @@ class Gate(options.OptionsByName):
 def blocked_result(
     gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
 ) -> GateResult:
-    """Return the result of a gate that was skipped, was blocked or raised an exception.
+    """Return the result of a gate that did not run, or that raised an exception.
 
     The result has the given verdict and reason in an additional last check. `checks` are the checks
     that the gate yielded before it raised the exception.

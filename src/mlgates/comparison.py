@@ -35,7 +35,9 @@ _CheckKey = tuple[str, str | None, str, int]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference between two reports.
+    """One difference between two reports, or one value that can't be compared.
+
+    The differences of a `Comparison` are such objects.
 
     Parameters
     ----------
@@ -90,9 +92,9 @@ class Comparison:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The names of the areas in which a report did not record all values.
+        """The names of the areas in which it is not known whether a value changed.
 
-        Whether these values changed is not known.
+        This is the case if one of the reports did not record the value.
         """
         return tuple(
             area

@@ -144,18 +144,18 @@ class _Display:
 
 
 class DriftDisplay(_Display):
-    """Plot of a column's distribution in the reference and in the data, of the gate `Drift`.
+    """Plot a result of the gate `Drift`: a column's distribution in the reference and the data.
 
     A bin or category whose share changed significantly has another colour and an arrow.
 
     Attributes
     ----------
     figure : Cells
-        The numbers of the plot.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
     ax_ : matplotlib Axes
-        The axes of the last `plot`.
+        The axes on which `plot` drew. They are set by `plot`, not before.
     figure_ : matplotlib Figure
-        The figure of these axes.
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
 
     Examples
     --------
@@ -218,34 +218,50 @@ class _SpansDisplay(_Display):
 
 
 class FairnessDisplay(_SpansDisplay):
-    """Plot of the metric in each group, with confidence intervals and limit, of `Fairness`.
+    """Plot a result of the gate `Fairness`: the metric of each group.
+
+    The plot also shows the confidence interval of each group, and the limit.
 
     Attributes
     ----------
     figure : Spans
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
     """
 
 
 class RegressionDisplay(_SpansDisplay):
-    """Plot of the difference between candidate and production, of the gate `Regression`.
+    """Plot a result of the gate `Regression`: the difference between candidate and production.
 
-    It shows the confidence interval of the difference and the tolerance.
+    The plot also shows the confidence interval of the difference, and the tolerance.
 
     Attributes
     ----------
     figure : Spans
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
     """
 
 
 class PerformanceDisplay(_SpansDisplay):
-    """Plot of a metric in each slice, with confidence intervals and limit, of `Performance`.
+    """Plot a result of the gate `Performance`: the metric in each slice (subset of the rows).
+
+    The plot also shows the confidence interval in each slice, and the limit.
 
     Attributes
     ----------
     figure : Spans
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
 
     Examples
     --------
@@ -260,15 +276,19 @@ class PerformanceDisplay(_SpansDisplay):
 
 
 class CompletenessDisplay(_Display):
-    """Plot of the share of missing cells in each column and its limit, of `Completeness`.
+    """Plot a result of the gate `Completeness`: the share of missing cells in each column.
 
-    The column with the largest share comes first. At most 24 columns are drawn. Columns without
-    missing cells are left out.
+    The plot also shows the limit. The column with the largest share comes first. At most 24 columns
+    are drawn. Columns without missing cells are left out.
 
     Attributes
     ----------
     figure : Levels
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
 
     Examples
     --------
@@ -297,14 +317,18 @@ class CompletenessDisplay(_Display):
 
 
 class LatencyDisplay(_Display):
-    """Histogram of the durations of calls, of the gate `Latency`.
+    """Plot a result of the gate `Latency`: a histogram of the durations of calls.
 
-    It shows the measured quantile with its confidence interval, and the limit.
+    The plot also shows the measured quantile with its confidence interval, and the limit.
 
     Attributes
     ----------
     figure : Histogram
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
     """
 
     figure: Histogram
@@ -332,17 +356,21 @@ class LatencyDisplay(_Display):
 
 
 class CalibrationDisplay(_Display):
-    """Reliability curve: observed shares of positives against mean predicted probabilities.
+    """Plot the observed share of positives against the mean predicted probability.
 
-    It belongs to ``Performance("expected_calibration_error", ...)``. The probabilities are divided
-    into 10 bins, and each bin that has rows is a point with a confidence interval. If the gate has
-    slices, there is one curve for each; the argument `title` of `from_result` chooses one, such as
-    ``"expected_calibration_error [sex=f]: reliability"``.
+    This reliability curve is for a result of ``Performance("expected_calibration_error", ...)``.
+    The probabilities are divided into 10 bins, and each bin that has rows is a point with a
+    confidence interval. If the gate has slices, there is one curve for each; the argument `title`
+    of `from_result` chooses one, such as ``"expected_calibration_error [sex=f]: reliability"``.
 
     Attributes
     ----------
     figure : Reliability
-        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+        The title and the numbers that `plot` draws, not a figure of matplotlib.
+    ax_ : matplotlib Axes
+        The axes on which `plot` drew. They are set by `plot`, not before.
+    figure_ : matplotlib Figure
+        The figure of matplotlib that has these axes. It is set by `plot`, not before.
 
     Examples
     --------

@@ -313,7 +313,7 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 @contextmanager
 def locked_folder(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock the folder of a file in a block of code, so that other processes and threads wait.
+    """Lock the folder of a file, as a context manager, so that other processes and threads wait.
 
     Nothing is locked on Windows, and on file systems that have no locks.
 

@@ -136,7 +136,10 @@ class _Judged(ABC):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GateResult(_Judged):
-    """The result of one gate: its checks, and the worst of their verdicts.
+    """The result of one gate: its checks, and as its verdict the worst verdict of the checks.
+
+    `Gate.run` and, for each gate of a suite, `GateSuite.run` return such objects. From the worst to
+    the best, the order of verdicts is ERROR, FAIL, INCONCLUSIVE, PASS; SKIP is ignored.
 
     Parameters
     ----------
@@ -149,7 +152,8 @@ class GateResult(_Judged):
     advisory : bool
         If true, the result is shown, but a suite ignores it in its verdict.
     inconclusive : {"block", "allow"}
-        Whether checks block the release that are INCONCLUSIVE only because more rows are needed.
+        Whether a check that is INCONCLUSIVE only because more rows are needed blocks the release.
+        With "allow", such a check does not count in the verdict of a suite.
     seconds : float
         Duration of the gate. It does not include reading the tables, because that is done once for
         all gates.
@@ -203,15 +207,18 @@ class GateResult(_Judged):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the checks of this gate."""
+        """The worst verdict of the checks: ERROR, FAIL, INCONCLUSIVE, PASS, in this order.
+
+        Checks with the verdict SKIP are ignored, unless all have it.
+        """
         return Verdict.worst(check.verdict for check in self.checks)
 
     @property
     def allowed(self) -> tuple[Check, ...]:
-        """The checks that do not count because the option `inconclusive` of the gate is "allow".
+        """The undecided checks that a suite ignores because the gate has ``inconclusive="allow"``.
 
-        They are the checks that are INCONCLUSIVE only because more rows are needed to decide: the
-        interval contains the limit, or the p-value is too large. With "block" there are none.
+        They are INCONCLUSIVE only because more rows are needed to decide: the interval contains the
+        limit, or the p-value is too large. With ``inconclusive="block"`` there are no such checks.
         """
         if self.inconclusive == "block":
             return ()
@@ -219,9 +226,10 @@ class GateResult(_Judged):
 
     @property
     def counted(self) -> Verdict | None:
-        """The verdict by which this gate counts in a suite; None if it does not count.
+        """The verdict that this gate contributes to the verdict of a suite; None if it has none.
 
-        Advisory gates, skipped gates and the checks in `allowed` do not count.
+        It is the worst verdict of the checks, without those in `allowed`. It is None if the gate is
+        advisory, if its verdict is SKIP, or if no check remains.
         """
         if self.advisory:
             return None
@@ -259,7 +267,11 @@ class GateResult(_Judged):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report(_Judged):
-    """The results of a suite; the verdict is the worst verdict of the results that count.
+    """The results of all gates of a suite and one verdict, which is the worst of the results.
+
+    `GateSuite.run` returns a report, and `load` reads one from a file. From the worst to the best,
+    the order of verdicts is ERROR, FAIL, INCONCLUSIVE, PASS. The verdict of the report ignores
+    advisory gates, skipped gates, and undecided checks of gates with ``inconclusive="allow"``.
 
     Parameters
     ----------
@@ -297,9 +309,10 @@ class Report(_Judged):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of the gates that count; INCONCLUSIVE if no gate counts.
+        """The worst verdict of the gates: ERROR, FAIL, INCONCLUSIVE, PASS, in this order.
 
-        Advisory and skipped gates do not count.
+        Advisory gates, skipped gates, and undecided checks of gates with ``inconclusive="allow"``
+        are ignored. If nothing remains, the verdict is INCONCLUSIVE.
         """
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
@@ -308,7 +321,8 @@ class Report(_Judged):
     def failures(self) -> tuple[GateResult, ...]:
         """The results that block the release, with the worst result first.
 
-        They are those that count and did not pass.
+        They are the results with the verdict ERROR, FAIL or INCONCLUSIVE. Advisory gates, and gates
+        with ``inconclusive="allow"`` that are only undecided, are not among them.
         """
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
@@ -335,7 +349,7 @@ class Report(_Judged):
         return len(self.results)
 
     def aside(self) -> str:
-        """Return in words what does not count, such as ``"1 undecided, allowed; 1 advisory"``."""
+        """Return what the verdict ignores, in words: ``"1 undecided, allowed; 1 advisory"``."""
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),

@@ -27,7 +27,7 @@ _MOST_NAMES = 10  # of the gates that block another
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate of a suite, with its full name.
+    """A gate in a suite, with its name there, such as ``"inner/schema"``, and what it waits for.
 
     `after` has the full names of the gates that must pass before this one runs. `skipped` is the
     reason why the gate does not run, and None if it runs.
@@ -41,8 +41,8 @@ class Entry:
     def matches(self, pattern: str) -> bool:
         """Return whether a pattern selects this gate.
 
-        It does if it is the name or the kind of the gate, or if it matches the name as in
-        `fnmatch`.
+        A pattern is the name of the gate, its kind, or a pattern for the name with wildcards as
+        in `fnmatch`.
         """
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
@@ -170,8 +170,8 @@ class GateSuite(options.OptionsByName):
     def only(self, *patterns: str) -> "GateSuite":
         """Return a suite of the gates that match at least one of the given patterns.
 
-        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. The
-        option `after` of a gate no longer has an effect for gates that are left out.
+        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. If
+        the option `after` of a gate names a gate that is left out, the gate does not wait for it.
 
         Raises
         ------
@@ -517,7 +517,7 @@ class _Earlier:
 def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
     """Return a suite of the gates with the given names.
 
-    If the option `after` of a gate names a gate that is left out, it no longer has an effect.
+    If the option `after` of a gate names a gate that is left out, the gate does not wait for it.
     """
     kept = [
         replace(entry, after=tuple(name for name in entry.after if name in names))
@@ -528,7 +528,7 @@ def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
 
 
 def changed(suite: GateSuite, change: Callable[[Gate], Gate]) -> GateSuite:
-    """Return the suite with each gate replaced by ``change(gate)``; the names stay the same."""
+    """Return a suite in which each gate is replaced by ``change(gate)``, under the same name."""
     entries = [replace(entry, gate=change(entry.gate)) for entry in suite._entries]  # noqa: SLF001
     return GateSuite._of(suite.name, entries)  # noqa: SLF001
 

@@ -24,7 +24,7 @@ _WIDTH = 100
 
 
 class WrittenGate(NamedTuple):
-    """A gate of a suite in TOML, with its inner suite and the reason if it is skipped.
+    """A gate that was read from, or is to be written to, the TOML text of a suite.
 
     `suite` is the name of the inner suite, or "" if the gate belongs to none. `skip` is the reason,
     or None if the gate is not skipped.

@@ -48,7 +48,7 @@ _CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits 
 @final
 @dataclass(frozen=True, slots=True)
 class Limit(OptionsByName):
-    """The allowed range of a value.
+    """The allowed range of a measured value: a smallest value, a largest value, or both.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Limit(OptionsByName):
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
-        """Return whether a value is within the limit; the bounds are within, NaN is not."""
+        """Return whether a value is allowed; both bounds of the limit are, and NaN is not."""
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
@@ -127,10 +127,11 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
 
 
 def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, float]:
-    """Return the exact value, for the details of a check, if only rounding made it pass.
+    """Return a dict with the exact value if it passes only because a rounding error is tolerated.
 
-    `snapped` is what `snap_to_limit` returned for the value `exact`. The result is empty unless
-    `snapped` is within the limit and `exact` is not. `Check.judge` shows this detail in the reason.
+    `exact` is the measured value, and `snapped` is what `snap_to_limit` returned for it. If
+    `snapped` is within the limit and `exact` is not, the result is an item for the details of a
+    check, which `Check.judge` shows in the reason. Otherwise the result is an empty dict.
 
     Examples
     --------
@@ -219,9 +220,10 @@ def _digits(value: float, other: float) -> int:
 
 
 def slice_clause(group: str | None) -> str:
-    """Return words that name a slice of the rows, with a leading blank, to end a clause.
+    """Return words that name a slice (subset of the rows), such as ``" where sex=f"``.
 
-    They are empty if `group` is None, which means all rows.
+    They are added to the end of a clause of a message. If `group` is None, the clause is about all
+    rows, and the result is an empty text.
 
     Examples
     --------
@@ -423,6 +425,9 @@ _OF_MEASUREMENT = ("value", "interval", "n", "dropped", "method", "details", *_L
 class Measurement:
     """A measured value, the number of rows that it is computed from, and its uncertainty.
 
+    A function with the decorator `gate` can return a measurement. `decide` and `Check.judge`
+    compare it with a limit.
+
     Parameters
     ----------
     value : float or None
@@ -459,7 +464,10 @@ class Measurement:
 
 
 class DecideOptions(TypedDict, total=False):
-    """The optional arguments of `decide`, for type checkers; `Check.judge` has them too."""
+    """The names and types of the optional arguments of `decide` and `Check.judge`.
+
+    It is only used in annotations, for type checkers.
+    """
 
     rule: Rule
     min_n: int

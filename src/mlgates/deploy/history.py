@@ -84,7 +84,7 @@ class History:
 
     @property
     def path(self) -> Path:
-        """Path of the file."""
+        """Path of the file with the reports."""
         return self._path
 
     def append(self, report: Report, *, at: datetime) -> None:

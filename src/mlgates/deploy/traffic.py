@@ -34,7 +34,10 @@ _LOOK = frozenset({"look", "share", "candidate", "production", "left_out"})
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Counts of one look: a period in which the candidate's share of the traffic did not change."""
+    """Counts of requests and events in one look, which is one part of a `Traffic`.
+
+    A look is a period in which the candidate's share of the traffic did not change.
+    """
 
     #: Probability that a request or unit was routed to the candidate.
     share: float

@@ -30,9 +30,10 @@ _NUMBERS = frozenset({"int", "float", "decimal"})
 
 
 class CountedLook(NamedTuple):
-    """Counts of one look, a period in which the candidate's share of the traffic is constant.
+    """Counts of one look, a period with a constant share, as `count_log` returns them.
 
-    `identity` is the name of the look. `counts` has a tuple for the candidate and a tuple for
+    `identity` is the name of the look; None if it has no name. `share` is the share of the traffic
+    that the candidate gets in the look. `counts` has a tuple for the candidate and a tuple for
     production. Each begins with the number of requests or units, followed by the number of each
     event. `left_out` is the number of rows of the log that were not counted.
     """

@@ -16,7 +16,11 @@ __all__ = ["SAMPLES", "Sample", "Series", "accepted_name", "metric_names", "samp
 
 
 class Series(NamedTuple):
-    """A check of a report, and the names that identify it in all reports of the suite."""
+    """A check of a report, and the names that identify it in all reports of the suite.
+
+    A tracker, such as MLflow, makes a time series of the values of a check in successive reports.
+    `group` is "" for a check of all rows.
+    """
 
     suite: str
     gate: str
@@ -27,7 +31,7 @@ class Series(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The parts of the series' name; parts that repeat the name of the gate are left out.
+        """The parts of the name of this series; a part that repeats the gate's name is left out.
 
         Examples
         --------
@@ -95,7 +99,8 @@ def accepted_name(
 ) -> str:
     r"""Join the parts of a name by slashes, and replace characters as `metric_names` does.
 
-    The hash is computed from `identity`, by default from the parts.
+    If the name is changed, a hash is added to its end. The hash is computed from `identity`, by
+    default from the parts.
 
     Examples
     --------
@@ -111,7 +116,10 @@ def accepted_name(
 
 
 class Sample(NamedTuple):
-    """A number for a monitoring system, with its name and labels."""
+    """A number for a monitoring system, such as Prometheus, with its name and its labels.
+
+    The name is a key of `SAMPLES`, which has the names of the labels.
+    """
 
     name: str
     labels: tuple[str, ...]

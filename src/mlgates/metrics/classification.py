@@ -196,7 +196,8 @@ class Share(CountMetric):
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Return the share for each confusion matrix: the numerator divided by the denominator.
 
-        For F1 it is the value computed from both. It is NaN if the denominator is 0.
+        For F1, the value of F1 is computed from this share. The result is NaN where the denominator
+        is 0.
         """
         return self._value(*self.share(cells, positive))
 
@@ -225,7 +226,7 @@ class Share(CountMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the difference of the metric between two models, with its interval and test.
 
-        They are Tango's interval and McNemar's test. Both use only the rows that are in the
+        The interval is Tango's, and the test is McNemar's. Both use only the rows that are in the
         numerator for one model but not for the other, such as those that one model gets right and
         the other gets wrong. If the predictions decide which rows are in the denominator, as for
         precision, the counts are resampled instead.
@@ -264,7 +265,7 @@ class Share(CountMetric):
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return interval and test of the difference between two models, for rows in clusters.
 
-        See `clustered_share_change`.
+        `mlgates.metrics.clustered.clustered_share_change` describes them.
         """
         change, counts = super().clustered_change(candidate, production), None
         if "no_interval" not in change.details:
@@ -339,10 +340,11 @@ def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
 
 
 class Support(NamedTuple):
-    """Which rows the value of each class is computed from, to check that they are enough.
+    """A count of the rows from which a metric of each class is computed.
 
-    The function `rows` counts these rows by class, from a confusion matrix of shape ``(k, k)``.
-    `what` is the word for them in messages.
+    It serves to check that each class has enough rows. The function `rows` returns the number of
+    rows of each of k classes, from a confusion matrix of shape ``(k, k)``. `what` is the word for
+    the rows in messages.
     """
 
     rows: Callable[[Floats], Floats]

@@ -39,6 +39,8 @@ _ONE_CLUSTER = "all counted rows are in one cluster; an interval needs several"
 class Linear(NamedTuple):
     """A metric in linear form: its deviation from the true value is nearly a sum over the rows.
 
+    `Metric.linear` returns it. Intervals for rows in clusters are computed from it.
+
     Parameters
     ----------
     value : float
@@ -119,7 +121,9 @@ def clustered_interval(
 class LinearChange(NamedTuple):
     """The difference of a metric between two models, in linear form.
 
-    It has the influence of each row on the difference, and the variance of the difference.
+    `moved` has the influence of each row on the difference: the derivative of the difference with
+    respect to the weight of the row, times that weight. `variance` is the variance of the
+    difference for rows in clusters.
     """
 
     moved: Floats
@@ -147,7 +151,8 @@ def clustered_change(
 ) -> Change:
     """Return the interval and test of the difference between two models, for rows in clusters.
 
-    Both are Student's t, with a variance that is computed from the sums of the clusters.
+    Both use Student's t distribution, with a variance that is computed from the sums of the
+    influences in each cluster.
 
     Parameters
     ----------

@@ -35,6 +35,8 @@ _ROUNDING = 1e-12
 class Change:
     """The confidence interval and the test of the difference of a metric between two models.
 
+    `Metric.change` returns it.
+
     Parameters
     ----------
     method : str
@@ -160,6 +162,8 @@ def tango_change(b: float, c: float, n: float) -> Change:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Difference:
     """The value of a metric for the candidate minus that for production, on the same rows.
+
+    The function `difference` returns it.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ class FunctionMetric(Metric):
     )
 
     def calls(self, n: int) -> int:
-        """Return how many times the function is called to compute the interval for `n` rows."""
+        """Return how often the user's function is called to compute the interval for `n` rows."""
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 

@@ -135,14 +135,14 @@ class RowShare(LossMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the difference of the metric between two models, with its interval and test.
 
-        They are Tango's interval and McNemar's test.
+        The interval is Tango's, and the test is McNemar's.
         """
         return tango_change(*self.discordant(candidate, production))
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return interval and test of the difference between two models, for rows in clusters.
 
-        See `clustered_share_change`.
+        `mlgates.metrics.clustered.clustered_share_change` describes them.
         """
         change = super().clustered_change(candidate, production)
         if candidate.cluster is None or "no_interval" in change.details:
@@ -152,9 +152,10 @@ class RowShare(LossMetric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
-        """Return the sums of increases and of decreases from production, and the number of rows.
+        """Return the sums of the increases and of the decreases, and the number of rows.
 
-        An increase is a row in which the candidate's number is greater than production's.
+        An increase is the difference in a row in which the candidate's number is greater than
+        production's, and a decrease is the difference in a row in which it is smaller.
         """
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (
@@ -298,7 +299,12 @@ class R2(RowMetric):
         return Estimate(value, (float(low), float(high)), "linearized")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes R squared from how often each row is drawn."""
+        """Return a function that computes R squared on resamples of the rows.
+
+        The argument of the function says how often each row is drawn: it has one row for each
+        resample, and one column for each row of the outcomes. The function returns one value for
+        each resample, which is NaN if R squared is undefined.
+        """
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         centred = outcomes.true - np.average(outcomes.true, weights=weight)
         columns = np.column_stack(
@@ -332,7 +338,12 @@ class MedianError(RowMetric):
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the median from how often each row is drawn."""
+        """Return a function that computes the median on resamples of the rows.
+
+        The argument of the function says how often each row is drawn: it has one row for each
+        resample, and one column for each row of the outcomes. The function returns one value for
+        each resample, which is NaN if the median is undefined.
+        """
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")
         ranked = errors[order]

@@ -36,7 +36,7 @@ _BLOCKS = 200
 
 
 class Estimate(NamedTuple):
-    """The value of a metric and its confidence interval.
+    """The value of a metric and its confidence interval, as `Metric.estimate` returns them.
 
     `value` is None if the metric is undefined, and `interval` is None if there is none. `method` is
     the name of the statistical method of the interval. `details` has further values for the report.
@@ -236,7 +236,12 @@ class RowMetric(Metric):
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the metric from how often each row is drawn."""
+        """Return a function that computes the metric on resamples of the rows.
+
+        The argument of the function says how often each row is drawn: it has one row for each
+        resample, and one column for each row of the outcomes. The function returns one value for
+        each resample, which is NaN if the metric is undefined.
+        """
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models, by the bootstrap.

@@ -132,7 +132,7 @@ class RocAucOneVsRest(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models.
 
-        Both are DeLong's, computed from the influence of each row on the difference.
+        Both use DeLong's variance, computed from the influence of each row on the difference.
         """
         area, influence = self.influence(candidate)
         other, other_influence = self.influence(production)
@@ -275,7 +275,12 @@ class AveragePrecision(RowMetric):
         return replace(change, ends=ends)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the metric from how often each row is drawn."""
+        """Return a function that computes the metric on resamples of the rows.
+
+        The argument of the function says how often each row is drawn: it has one row for each
+        resample, and one column for each row of the outcomes. The function returns one value for
+        each resample, which is NaN if the metric is undefined.
+        """
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
@@ -509,7 +514,12 @@ class CalibrationError(RowMetric):
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the error from how often each row is drawn."""
+        """Return a function that computes the calibration error on resamples of the rows.
+
+        The argument of the function says how often each row is drawn: it has one row for each
+        resample, and one column for each row of the outcomes. The function returns one value for
+        each resample, which is NaN if the calibration error is undefined.
+        """
         order, starts, _, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         return lambda counts: errors(counts[:, order])

@@ -39,7 +39,7 @@ class QueryMetric(Metric):
     Parameters
     ----------
     measure_of : callable
-        A function of `RankedQueries` of q queries and of k. It returns q values from 0 to 1.
+        A function of `RankedQueries` with q queries, and of `k`. It returns q values from 0 to 1.
     varies : callable
         A function of the same arguments. It returns for each query whether the measure depends on
         the order of the documents.

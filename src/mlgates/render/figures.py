@@ -50,16 +50,17 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A vertical line in a figure, at a value such as the limit, with its label."""
+    """A vertical line in a figure, which marks a value such as the limit, and its label."""
 
     value: float
     label: str
 
 
 class Span(NamedTuple):
-    """A value with a label, its interval, and its number of rows `n`; None if not known.
+    """One row of the figure `Spans`: a value with its label, its interval and its number of rows.
 
-    `note` is a remark for the table. `beyond` is True if the value is beyond its limit.
+    `interval` is None if there is no interval, and `n`, the number of rows, is None if it is not
+    known. `note` is a remark for the table. `beyond` is True if the value is beyond its limit.
     """
 
     label: str
@@ -71,7 +72,7 @@ class Span(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A point of a line: a value, and its position on the horizontal axis.
+    """A point in the figure `Trend` or `Reliability`: a value, and its horizontal position.
 
     `place` is the position. `interval` is the interval of the value, or None if it has none.
     `limits` are the limits of the value at this position. `beyond` is True if the value is marked
@@ -103,14 +104,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells(Figure):
-    """Two distributions over the same bins or categories."""
+    """A figure of two distributions over the same bins or categories: reference and data."""
 
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans(Figure):
-    """Values with intervals, one per row, and vertical lines such as limits."""
+    """A figure of values with intervals, one below the other, and vertical lines such as limits."""
 
     unit: str
     spans: tuple[Span, ...]
@@ -119,7 +120,7 @@ class Spans(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(Figure):
-    """Shares, each drawn as a bar, and their limit."""
+    """A figure of shares, each drawn as a horizontal bar, and their limit."""
 
     levels: tuple[Span, ...]
     limit: Line | None
@@ -127,7 +128,7 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Figure):
-    """A value over time, as points in ascending order of `place`."""
+    """A figure of a value over time, as points in ascending order of `place` (position in time)."""
 
     unit: str
     points: tuple[Point, ...]

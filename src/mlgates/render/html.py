@@ -37,7 +37,10 @@ _SUITE = 20_000  # largest number of characters of the suite's repr
 
 
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
-    """Return a report as one HTML page; with `fragment`, only the body and the styles."""
+    """Return a report, or the result of one gate, as one HTML page.
+
+    With `fragment`, the result has only the styles and the body, to be put into another page.
+    """
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
     names = rows.gate_names(results)
     gates = [_gate(each, names[each.name], place) for place, each in enumerate(results, 1)]

@@ -32,7 +32,7 @@ def to_html(
     stages : sequence of float
         The candidate's shares of the traffic in the rollout, from 0 to 1.
     ended : {"roll_back", "done"}, optional
-        The last action; None if the rollout goes on.
+        The action that ended the rollout; None if it has not ended.
     record : sequence of mappings
         The steps, as in `RolloutState`.
     """

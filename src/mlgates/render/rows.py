@@ -45,9 +45,10 @@ _LONGEST_GATE = 2_000
 class Head(NamedTuple):
     """The parts of the first line of a report.
 
-    `aside` says how many gates and checks do not count, as in ``"1 advisory"``. It is empty if all
-    count. `summary` is the number of gates, or of gates that block the release, as in ``"3 gates"``
-    or ``"1 of 3 gates blocks release"``. It is empty for the result of one gate.
+    `aside` says how many gates and checks the verdict ignores, as in ``"1 advisory"``. It is empty
+    if the verdict ignores none. `summary` is the number of gates, or of gates that block the
+    release, as in ``"3 gates"`` or ``"1 of 3 gates blocks release"``. It is empty for the result of
+    one gate.
     """
 
     name: str
@@ -57,14 +58,14 @@ class Head(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row of the table, for one check or for several similar ones.
+    """One row of the table of a report, for one check or for several similar checks.
 
     Attributes
     ----------
     verdict : Verdict or None
         Verdict of the check. None for a row that only says how many checks are not shown.
     aside : {"", "advisory", "allowed"}
-        Why the check does not count; "" if it counts.
+        Why the verdict of the report ignores the check; "" if it does not.
     gate, subject, measured, limit : str
         The texts in the columns of the row.
     reason : str
@@ -104,8 +105,8 @@ def headline(thing: Report | GateResult) -> Head:
 def ordered(report: Report) -> list[GateResult]:
     """Return the results in the order in which a report shows them.
 
-    The results that block the release come first, then the others that count, then those that do
-    not count. Within each of these, the worst verdict comes first.
+    The results that block the release come first, then the results that passed, then those that the
+    verdict of the report ignores. The worst verdict comes first in each of these parts.
     """
     blocking = {id(result): place for place, result in enumerate(report.failures)}
 
@@ -156,9 +157,9 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 def closest(checks: Sequence[Check]) -> Check | None:
     """Return the check whose value is closest to its limit.
 
-    A check with the limit "at most 0" and the value 0 is left out, because a value that meets this
-    limit is always equal to it. The result is None if no check remains that has a value and a
-    limit.
+    Checks without a value or a limit are left out. So are checks with the limit "at most 0" and the
+    value 0, because each value that meets this limit is equal to it. The result is None if no check
+    remains.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)
@@ -175,10 +176,11 @@ def value_in_line(row: Row) -> str:
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     """Divide the checks of a result into three lists, each with the worst check first.
 
-    Each check of the first list gets a row of its own. The second list has checks that are
-    undecided for a reason other than chance; they share one row. The third list has checks that
-    passed and have no hint; they share one row. If the second list would have fewer than four
-    checks, or the third fewer than two, its checks are put into the first list.
+    Each check of the first list gets a row of its own. The second list has the checks that are
+    INCONCLUSIVE for another reason than that the interval contains the limit or that the p-value is
+    too large; they share one row. The third list has the checks that passed and have no hint; they
+    share one row. If fewer than four checks belong in the second list, or fewer than two in the
+    third, they are put into the first list.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
@@ -287,9 +289,10 @@ def interval(check: Check) -> str:
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:
-    """Return why a result or a check does not count: "advisory" or "allowed".
+    """Return why the verdict of a suite ignores a result or a check: "advisory" or "allowed".
 
-    The result is "" if it counts.
+    "allowed" means that it is undecided and the gate has ``inconclusive="allow"``. The returned
+    text is "" if the verdict does not ignore it.
     """
     if result.advisory:
         return "advisory"
@@ -313,7 +316,7 @@ def shorten_list(listed: str, most: int = _NOTE) -> str:
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
     """Return texts about the provenance of a run: the tables, the time, the commit.
 
-    A report that was loaded from a file can contain entries of another form. They are left out.
+    A report that was loaded from a file can have entries in an unknown form. They are left out.
     """
     clauses = []
     tables = provenance.get("tables")

@@ -38,7 +38,7 @@ _INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a cell of numbers
 
 
 class Shape(NamedTuple):
-    """One SVG element of a picture: its tag, attributes, text, and tooltip."""
+    """One SVG element of a `Picture`: tag, attributes, text, and `hint`, the text of a tooltip."""
 
     tag: str
     attributes: Mapping[str, str]
@@ -47,7 +47,11 @@ class Shape(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The shapes of a figure, and its legend: pairs of a CSS class and a text."""
+    """A figure as SVG elements, as `draw` returns it for the HTML report.
+
+    `height` is in pixels, and `shapes` has the elements. `legend` has a pair for each entry: the
+    CSS class of its colour, and its text.
+    """
 
     height: int
     shapes: list[Shape]
@@ -55,7 +59,7 @@ class Picture(NamedTuple):
 
 
 def draw(figure: Figure) -> Picture:
-    """Return the picture of a figure."""
+    """Return a figure as SVG elements: bars, points, lines and texts, and a legend."""
     match figure:
         case Cells(cells=cells):
             legend = [("reference", "reference"), ("current", "data")]
