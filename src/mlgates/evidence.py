@@ -512,9 +512,10 @@ class Evidence:
         return profile
 
     def can_judge_parts(self) -> bool:
-        """Return whether no gate of the run compares rows of `data` with each other.
+        """Return whether the gates of the run can judge each row of `data` without the other rows.
 
-        If so, each row can be judged without the other rows, for example in a part of the table.
+        They can't if a gate compares rows with each other, or calls a function with the whole
+        table.
         """
         counters = [c for _, each in self._requests_by_gate("data") for c in each]
         return not any(counter.needs_all_rows or counter.compares_rows for counter in counters)

@@ -495,8 +495,9 @@ def ks(x: Bucketed, y: Bucketed) -> float:
     """Return the Kolmogorov-Smirnov distance of two samples counted in the same grid.
 
     The result is exact, also with ties, because it is computed in whole numbers. It is NaN if a
-    sample is empty. Only the buckets from `candidate_buckets` are sorted, because no other bucket
-    can contain the largest difference.
+    sample is empty. Only the values of the buckets from `candidate_buckets` are sorted. Inside all
+    other buckets, the difference of the distribution functions is not larger than at the ends of
+    buckets.
 
     Examples
     --------

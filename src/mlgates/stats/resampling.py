@@ -186,8 +186,8 @@ def cells_interval(
 def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield resamples of a table of counts, drawn from the multinomial distribution, in batches.
 
-    The total of each resample is that of the table. A batch of b resamples has shape ``(b,
-    *cells.shape)``.
+    The total of each resample is that of the table, rounded to a whole number. A batch of b
+    resamples has shape ``(b, *cells.shape)``.
     """
     rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)

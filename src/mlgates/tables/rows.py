@@ -47,8 +47,8 @@ class Converted(NamedTuple):
 class Rows:
     """Rows of features in the container that a model takes, or one request to an application.
 
-    Tests of models use it to make changed copies of the rows, in the same container. A request can
-    be a value of any type. It counts as one row and has no columns.
+    Gates that test a model use it to make changed copies of the rows, in the same container. A
+    request can be a value of any type. It counts as one row and has no columns.
 
     Examples
     --------
