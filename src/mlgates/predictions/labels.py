@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.arrow_arrays import filled
 from mlgates.errors import EvidenceError
 from mlgates.options import shown
 from mlgates.tables import encoding
@@ -73,7 +74,7 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
     dictionary = encoding.encode(column.array)
-    codes = dictionary.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
+    codes = filled(dictionary.indices, -1).astype(np.intp)
     values = dictionary.dictionary.to_pylist()
     used = np.ones(len(values), np.bool_)
     if not (declared and column.declares):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from mlgates import arrow_arrays
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import ArrowColumn, from_arrow, no_plain_form, unreadable
 from mlgates.tables.objects import UNCONVERTIBLE, from_objects, in_arrow_units
@@ -46,6 +47,8 @@ _CLASSES: dict[Kind, tuple[str, str]] = {
     "numpy": ("numpy", "ndarray"),
     "sparse": ("scipy", "_spbase"),
 }
+#: Types of numbers and bools.
+_PLAIN = frozenset(arrow_arrays.DTYPES.values())
 _KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name in names.split()}
 
 
@@ -194,6 +197,8 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
     try:  # native byte order, and a unit that Arrow has
         native = values if dtype.isnative else values.astype(dtype.newbyteorder("="))
         native = in_arrow_units(native) if dtype.kind in "mM" else native
+        if native.dtype in _PLAIN:
+            return from_arrow(name, arrow_arrays.from_numpy(native, mask))
         return from_arrow(name, pa.array(native, mask=mask, from_pandas=False))
     except UNCONVERTIBLE:
         missing = np.zeros(len(values), dtype=bool) if mask is None else mask
