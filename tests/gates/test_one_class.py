@@ -278,3 +278,30 @@ def test_gates_of_several_labels_in_one_suite():
     assert mg.GateSuite.from_toml(suite.to_toml()) == suite
     odd = mg.Performance("recall", label="a/b *", at_least=0.5)
     assert odd.name == "performance:recall:a_b _"
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e300])
+def test_points_of_a_reliability_curve_do_not_depend_on_the_unit_of_the_weights(weight):
+    rng = np.random.default_rng(0)
+    score = rng.random(400)
+    given = {"y_true": (rng.random(400) < score).astype(int), "y_score": score}
+    gate = mg.Performance("expected_calibration_error", at_most=0.5)
+    points = [
+        gate.run(**given, sample_weight=np.full(400, each)).checks[0].details["reliability"]
+        for each in (1.0, weight)
+    ]
+    for one, other in zip(*points, strict=True):
+        assert one["bin"] == other["bin"]
+        for key in set(one) - {"bin"}:
+            assert one[key] == pytest.approx(other[key], rel=1e-9)
+
+
+def test_one_huge_weight_leaves_the_other_bins_their_points():
+    rng = np.random.default_rng(0)
+    score = rng.random(400)
+    given = {"y_true": (rng.random(400) < score).astype(int), "y_score": score}
+    weight = np.r_[1e300, np.ones(399)]
+    gate = mg.Performance("expected_calibration_error", at_most=0.5)
+    points = gate.run(**given, sample_weight=weight).checks[0].details["reliability"]
+    assert len(points) == 10
+    assert all(np.isfinite([point[k] for k in set(point) - {"bin"}]).all() for point in points)

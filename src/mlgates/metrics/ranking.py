@@ -556,8 +556,12 @@ def _reliability(
     observed share with Wilson's interval, and the number of rows.
     """
     rows = np.diff(starts, append=len(weight))
+    largest = np.maximum.reduceat(weight, starts)
+    unit = np.repeat(np.where(largest > 0, largest, 1.0), rows)
+    scaled = weight / unit  # squares of small weights would underflow
     weights, squares, sums, differences = (
-        np.add.reduceat(each, starts) for each in (weight, weight**2, weight * probability, gaps)
+        np.add.reduceat(each, starts)
+        for each in (scaled, scaled**2, scaled * probability, gaps / unit)
     )
     points = []
     for at in np.flatnonzero(weights > 0).tolist():
