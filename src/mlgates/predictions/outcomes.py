@@ -251,14 +251,17 @@ class Outcomes:
 
     @property
     def effective_rows(self) -> int:
-        """The effective number of rows, rounded down; without weights, the number of rows."""
+        """The effective number of rows (see `effective`), rounded down.
+
+        Without weights it is the number of rows.
+        """
         if self.weight is None:
             return self.counted
         return math.floor(self.effective * (1 + _ROUNDING))
 
     @cached_property
     def clusters(self) -> int | None:
-        """The number of clusters that have a row with a weight above 0; None without clusters."""
+        """The number of clusters that have a row with a weight above 0; None if none were given."""
         if self.cluster is None:
             return None
         counted = self.cluster if self.weight is None else self.cluster[self.weight > 0]

@@ -109,7 +109,7 @@ class State:
 
 
 def state_classes() -> dict[str, type[State]]:
-    """Return a dict of all imported subclasses of `State`, by name."""
+    """Return a dict of all subclasses of `State` that were imported, by class name."""
     return {each.__name__: each for each in _subclasses(State)}
 
 
@@ -167,7 +167,10 @@ class BatchView:
         return self.columns[name]
 
     def missing(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Return a mask, shape (rows,), that is True where at least one column is null or NaN."""
+        """Return a mask that is True where at least one of the named columns is null or NaN.
+
+        The mask has one element for each row.
+        """
         mask = np.zeros(self.rows, np.bool_)
         for name in names:
             mask |= self.columns[name].missing_mask()

@@ -109,7 +109,7 @@ class Violations(State):
         return Violations(*counts, alike=self.alike + other.alike)
 
     def unordered(self) -> "Violations":
-        """Return a copy without row numbers."""
+        """Return a copy without row numbers, which can be merged in any order."""
         return replace(self, rows=())
 
 

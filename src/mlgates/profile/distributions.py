@@ -517,7 +517,11 @@ class CellCounts(State):
 
 
 def as_points(points: Any) -> npt.NDArray[Any]:
-    """Convert points to an array: 64-bit integers if all points are integers, else doubles."""
+    """Convert the points of a sketch to an array.
+
+    The array has 64-bit integers if all points are integers, else doubles. EvidenceError is raised
+    for larger integers.
+    """
     whole = len(points) > 0 and all(isinstance(point, int) for point in points)
     for dtype in (np.int64, np.uint64) if whole else (np.float64,):
         try:

@@ -231,7 +231,7 @@ class Grouped(Counter):
         return tuple(dict.fromkeys(name for counter in every for name in counter.columns))
 
     def count(self, batch: BatchView) -> GroupedStates:
-        """Apply the counter to each group in one batch of rows."""
+        """Apply the counter to each group of rows in one batch, and return all results."""
         numbers, keys = group_keys(batch, self.by, self.slice, self.read)
         # numpy sorts integers of 16 bits in linear time.
         order = np.argsort(numbers.astype(np.int16), kind="stable")
@@ -256,7 +256,10 @@ class Grouped(Counter):
         return GroupedStates(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that are in a group and violate the counter's rule."""
+        """Return the positions of all rows of a batch that violate the counter's rule.
+
+        If there is a slice, only its rows are tested. The positions are in ascending order.
+        """
         numbers, _ = group_keys(batch, self.by, self.slice, self.read)
         rows = self.counter.violating(batch)
         return rows[numbers[rows] >= 0]

@@ -81,7 +81,7 @@ class GroupMissing(State):
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def unordered(self) -> "GroupMissing":
-        """Return a copy with the groups in the order of their keys."""
+        """Return a copy with the groups in the order of their keys, not of their first rows."""
         return GroupMissing(by_key(self.groups))
 
     def to_parts(self) -> tuple[Any, ...]:
@@ -196,7 +196,10 @@ class MissingBy(Counter):
         return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that are in a group and have a missing value."""
+        """Return the positions of all rows of a batch in which a counted value is missing.
+
+        If there is a slice, only its rows are tested. The positions are in ascending order.
+        """
         numbers, _ = group_keys(batch, self.by, self.slice)
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         missing = np.logical_or.reduce([np.zeros(batch.rows, np.bool_), *masks])
@@ -253,7 +256,10 @@ class MissingWhere(Counter):
         return GroupMissing(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that are in a slice and have a missing value."""
+        """Return the positions of all rows of a batch in which a counted value is missing.
+
+        Only rows that are in at least one slice are tested. The positions are in ascending order.
+        """
         found = np.zeros(batch.rows, np.bool_)
         for name, condition in self.slices:
             found |= rows_where(name, condition, batch.native, batch.rows)

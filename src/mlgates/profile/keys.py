@@ -72,7 +72,7 @@ class KeyHashes(State):
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Row numbers, from 0, of the first five rows that repeat an earlier key."""
+        """Row numbers, from 0, of the first five rows that repeat the key of an earlier row."""
         return self._repeats[1]
 
     @cached_property
@@ -88,7 +88,10 @@ class KeyHashes(State):
         return any(part.start == _UNKNOWN for part in self._parts)
 
     def repeated(self) -> Positions:
-        """Return the row numbers of all rows that repeat an earlier key, in no particular order."""
+        """Return the row numbers of all rows that repeat the key of an earlier row.
+
+        They are in no particular order.
+        """
         hashes, rows = self._joined()
         order = _rows_by_hash(hashes)
         repeated = np.ones(max(self.n - 1, 0), np.bool_)
@@ -162,7 +165,7 @@ class KeyHashes(State):
         return KeyHashes(self.missing + other.missing, *self._parts, *parts)
 
     def unordered(self) -> "KeyHashes":
-        """Return a copy without row numbers."""
+        """Return a copy without row numbers, which can be merged in any order."""
         parts = (_Part(part.hashes, None, _UNKNOWN) for part in self._parts)
         return KeyHashes(self.missing, *parts)
 
@@ -241,7 +244,7 @@ class KeyCounter(Counter):
         return self.key
 
     def count(self, batch: BatchView) -> KeyHashes:
-        """Compute the hashes of the keys of one batch of rows."""
+        """Compute a hash of the key of each row in one batch."""
         hashes = row_hashes([(batch[name].array, batch[name].field) for name in self.key])
         masks = [batch.missing(name) for name in self.key]
         without = (np.logical_and if self.missing_is_value else np.logical_or).reduce(masks)

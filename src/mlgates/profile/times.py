@@ -63,14 +63,14 @@ class Spans(NamedTuple):
 
     @classmethod
     def of(cls, ticks: Ticks) -> "Spans":
-        """Return one span, of length 0, for each distinct timestamp."""
+        """Return one span for each distinct timestamp, which begins and ends at this timestamp."""
         if np.any(ticks[1:] < ticks[:-1]):
             ticks = np.sort(ticks)
         ticks = ticks[np.concatenate([ticks[:1] == ticks[:1], ticks[1:] != ticks[:-1]])]
         return cls(ticks, ticks)
 
     def gaps(self) -> npt.NDArray[np.uint64]:
-        """Return the time from the end of each span to the start of the next span."""
+        """Return an array with the time from the end of each span to the start of the next one."""
         # Unsigned, because the difference of two int64 can be too large for an int64.
         return np.asarray(self.first[1:].view(np.uint64) - self.last[:-1].view(np.uint64))
 

@@ -463,7 +463,7 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return the number of bytes that each row of a column takes in memory when decoded."""
+    """Return the number of bytes that each row of a column takes without dictionary encoding."""
     type_ = column.type
     parts = []
     for chunk in column.chunks:
