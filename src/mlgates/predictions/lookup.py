@@ -378,7 +378,8 @@ def _read_classes(evidence: "Evidence") -> Labels:
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
     """Return the `classes_` of a model, in their order, as `Labels`.
 
-    The result is None if the model was not given, or has no `classes_` that can be used as labels.
+    `names` has the name of the model among the arguments of a run. The result is None if the model
+    was not given, or has no `classes_` that can be used as labels.
     """
     if names.model not in evidence:
         return None

@@ -275,7 +275,8 @@ class Outcomes:
         Raises
         ------
         EvidenceError
-            If there are more than two classes, or `pos_label` is required and was not given.
+            If there are more than two classes, or if it is not known which class is positive,
+            because `pos_label` was not given.
         """
         known = [label for label in self.classes if label not in self.unseen]
         if len(known) > 2:
@@ -520,7 +521,10 @@ def ranked_outcomes(
 
 
 def query_of(evidence: "Evidence") -> Column:
-    """Return the query of each ranked document; raise EvidenceError if one is missing."""
+    """Return the argument `query_id` of a run: the query of each ranked document.
+
+    EvidenceError is raised if it was not given, or if a document has no query.
+    """
     if "query_id" not in evidence:
         msg = "the gate needs `query_id`, the query of each row, which was not given"
         raise EvidenceError(msg)

@@ -314,7 +314,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class ColumnCounter(Counter):
-    """Base class of counters that read a single column."""
+    """Base class of counters that read a single column, `column`."""
 
     column: str
 

@@ -144,7 +144,8 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
     """Return the keys of groups from `columns`, the result of `pack_keys`.
 
     A key is the tuple of a group's values in the grouping columns. `groups` is the number of
-    groups. It is needed if there are no columns; each key is then an empty tuple.
+    groups. It is needed because `columns` is empty if there are no grouping columns; each key is
+    then an empty tuple.
     """
     lists = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * groups

@@ -238,7 +238,7 @@ class Plan:
     Parameters
     ----------
     calls : int
-        Number of calls of each model. If `fixed` is False, the smallest number.
+        Number of calls of each model. If `fixed` is False, more calls may be made.
     fixed : bool
         If True, exactly `calls` calls are made. If False, calls are made until the check is decided
         or `seconds` are over.

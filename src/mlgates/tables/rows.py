@@ -81,7 +81,7 @@ class Rows:
         self.names = tuple(str(key) for key in self._keys)
 
     def require_distinct_names(self) -> None:
-        """Raise EvidenceError if two columns have the same name."""
+        """Raise EvidenceError if two columns of these rows have the same name."""
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             msg = f"the rows for the model have two columns named {twice!r}"
