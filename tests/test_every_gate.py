@@ -359,7 +359,7 @@ def test_needs_what_it_says(example):
         without = {key: value for key, value in evidence.items() if key != name}
         result = example.gate.run(**without)
         assert result.verdict is Verdict.ERROR
-        assert result.reason == f"needs `{name}`, which was not given"
+        assert result.reason == f"the gate needs `{name}`, which was not given"
 
 
 @RUN
