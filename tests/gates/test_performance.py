@@ -282,13 +282,13 @@ RESTS = {
         lambda cells: cells.sum() - cells[0, 0],
         "positives in `y_true` or among the predictions",
     ),
-    "balanced_accuracy": (lambda cells: cells.sum(1).min(), "rows of a class"),
-    "recall_macro": (lambda cells: cells.sum(1).min(), "rows of a class"),
-    "precision_macro": (lambda cells: cells.sum(0).min(), "rows of a predicted class"),
-    "precision_weighted": (lambda cells: cells.sum(0).min(), "rows of a predicted class"),
+    "balanced_accuracy": (lambda cells: cells.sum(1), "rows of class {}"),
+    "recall_macro": (lambda cells: cells.sum(1), "rows of class {}"),
+    "precision_macro": (lambda cells: cells.sum(0), "rows predicted as class {}"),
+    "precision_weighted": (lambda cells: cells.sum(0), "rows predicted as class {}"),
     "f1_macro": (
-        lambda cells: cells.sum() - cells.diagonal().max(),
-        "rows of a class (true or predicted)",
+        lambda cells: cells.sum() - cells.diagonal()[::-1],
+        "rows of class {} (true or predicted)",
     ),
     "matthews_corrcoef": (lambda cells: cells.sum(1).min(), "rows outside the largest class"),
 }
@@ -323,10 +323,11 @@ def test_few_rows_behind_a_metric_decide_nothing(name, decide_by):
         [[80, 1], [11, 9]],
         [[90, 8], [1, 1]],
     ):
-        rows = int(number(np.array(cells)))
+        numbers = np.atleast_1d(number(np.array(cells)))  # of each class, or of all
+        rows, label = int(numbers.min()), int(numbers.argmin())
         result = gate.run(**rows_of(cells))
         assert result.passed is (rows >= 10), cells
-        few = f"; {rows} {what}, at least 10 are needed (" in result.reason
+        few = f"; {rows} {what.format(label)}, at least 10 are needed (" in result.reason
         assert few is (rows < 10), cells
         if rows < 10:
             assert result.verdict == "inconclusive", cells
@@ -348,7 +349,7 @@ def test_rows_behind_a_metric_are_counted_by_weights():
     result = gate.run(**given, sample_weight=heavy)
     assert "3 positives in `y_true`, at least 10 are needed" in result.reason
     result = mg.Performance("f1_macro", at_least=0.5).run(**given, sample_weight=heavy)
-    assert "3 rows of a class (true or predicted)" in result.reason
+    assert "3 rows of class 1 (true or predicted)" in result.reason
 
 
 def test_classes_weighted_by_rows_may_be_small():

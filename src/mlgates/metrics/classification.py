@@ -14,7 +14,7 @@ from mlgates.metrics.clustered import Linear, clustered_share_change
 from mlgates.metrics.difference import Change, Ends, resampled_change, tango_change
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
-from mlgates.predictions.labels import list_labels
+from mlgates.predictions.labels import label_text, list_labels
 from mlgates.stats import resampling
 from mlgates.stats.arrays import Codes, Floats, Mask
 from mlgates.stats.proportions import tango_interval, wilson_interval
@@ -343,8 +343,8 @@ class Support(NamedTuple):
     """A count of the rows from which a metric of each class is computed.
 
     It serves to check that each class has enough rows. The function `rows` returns the number of
-    rows of each of k classes, from a confusion matrix of shape ``(k, k)``. `what` is the word for
-    the rows in messages.
+    rows of each of k classes, from a confusion matrix of shape ``(k, k)``. `what` says in
+    messages what the rows are; ``{}`` in it is replaced by the label of the class.
     """
 
     rows: Callable[[Floats], Floats]
@@ -388,13 +388,15 @@ class MarginMetric(CountMetric):
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows from which a class is measured, and their name."""
+        """Return the number of rows of the class that has the fewest, and words for these rows."""
         if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has no value
         tables = outcomes.cells, _squared_cells(outcomes)
         sums, squares = (self.support.rows(table)[present] for table in tables)
-        return float((sums**2 / squares).min()), self.support.what
+        sizes = sums**2 / squares
+        label = outcomes.classes[np.flatnonzero(present)[sizes.argmin()]]
+        return float(sizes.min()), self.support.what.format(label_text(label))
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the given value with its confidence interval.
@@ -620,11 +622,11 @@ def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
     return _divided(shared, np.where(alone, 0.0, np.sqrt(spread[0]) * np.sqrt(spread[1])))
 
 
-_TRUE = Support(lambda cells: cells.sum(1), "rows of a class")
-_PREDICTED = Support(lambda cells: cells.sum(0), "rows of a predicted class")
+_TRUE = Support(lambda cells: cells.sum(1), "rows of class {}")
+_PREDICTED = Support(lambda cells: cells.sum(0), "rows predicted as class {}")
 _EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
-    "rows of a class (true or predicted)",
+    "rows of class {} (true or predicted)",
 )
 # classes are weighted by their rows, so only the largest class must not be nearly all rows
 _OUTSIDE = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")

@@ -26,7 +26,7 @@ Statistic = Callable[[Values], Floats]
 _LEAST = 10
 #: Rounding errors may move a value this far out of its range.
 _TOLERANCE = 1e-9
-_PLURAL = re.compile(r"\b(positive|negative|row|prediction)s\b")
+_PLURAL = re.compile(r"\b(?:(positive|negative|row|prediction)s|queries)\b")
 #: Bootstrap of large data: rows of a subset, rows of its smallest class, number of subsets.
 _SUBSET = 10_000
 _OF_A_CLASS = 200
@@ -62,14 +62,14 @@ def few(rows: float, what: str) -> str:
     --------
     >>> few(3, "predicted positives")
     '3 predicted positives, at least 10 are needed'
-    >>> few(1, "rows of a class")
-    '1 row of a class, at least 10 are needed'
+    >>> few(1, "rows of class 'b'")
+    "1 row of class 'b', at least 10 are needed"
     """
     if rows >= _LEAST - _TOLERANCE:
         return ""
     count = math.floor(rows + _TOLERANCE)
     if count == 1:
-        what = _PLURAL.sub(r"\1", what).replace("queries", "query")
+        what = _PLURAL.sub(lambda found: found[1] or "query", what, count=1)
     number = f"{count:,}" if rows > 0 else "no"
     return f"{number} {what}, at least {_LEAST} are needed"
 

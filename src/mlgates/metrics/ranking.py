@@ -12,6 +12,7 @@ from mlgates.metrics.clustered import Linear, clustered_change
 from mlgates.metrics.difference import Change, Ends, normal_change, tango_ends, unchanged
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
+from mlgates.predictions.labels import label_text
 from mlgates.stats import ranking
 from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import square_and_add, wilson_interval
@@ -120,7 +121,9 @@ class RocAucOneVsRest(Metric):
             return undefined("a class is not in `y_true`")
         area, influence = self.influence(outcomes)
         variance = float(np.dot(influence, influence)) * _inflation(sizes)
-        details, smallest = _small_class(sizes, "rows of a class"), min(sizes)
+        smallest = min(sizes)
+        label = outcomes.classes[sizes.index(smallest)]
+        details = _small_class(sizes, f"rows of class {label_text(label)}")
         if confidence and variance <= _ROUNDING**2:  # all placements are equal
             rest = sum(sizes) - smallest
             ends = ranking.hanley_interval(area, smallest, rest, confidence)
