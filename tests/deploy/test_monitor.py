@@ -170,7 +170,8 @@ def test_gates_by_estimate_are_listed(monitor):
     given = outcomes(100, 90)
     gates = [mg.Performance("accuracy", at_least=0.5), mg.Completeness(), mg.Drift("ks")]
     report = monitor(*gates).run(data=window(), at=FIRST, **given)
-    said = "false alarms of gates that decide by the estimate are not limited: performance:accuracy"
+    which = "gates that judge by the value, not by an interval or a test,"
+    said = f"false alarms of {which} are not limited: performance:accuracy"
     assert report["monitor"].note == said
 
 

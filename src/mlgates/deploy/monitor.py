@@ -65,8 +65,8 @@ class Monitor:
       at the higher confidence ``1 - 2 alpha / k`` also excludes the limit. Otherwise the check is
       INCONCLUSIVE. For PASS, the gate's own confidence is used. A bootstrap interval is not
       computed again, but widened by the ratio of the normal quantiles of both levels.
-    - The rate of false alarms of a gate that decides by the estimate is not known. The result
-      "monitor" lists these gates.
+    - The rate of false alarms of a gate that judges by the value alone, not by an interval or a
+      test, is not known. The result "monitor" lists such gates.
 
     These rules use half of the allowed false alarms. The other half is for slow changes, which are
     too small to be detected in a single window. The result "monitor" detects them with the
@@ -291,7 +291,7 @@ class Monitor:
             if hasattr(gate, "decide_by") and rules[name] == "estimate"
         ]
         if unlimited:
-            which = "gates that decide by the estimate"
+            which = "gates that judge by the value, not by an interval or a test,"
             notes.append(f"false alarms of {which} are not limited: {_list(unlimited)}")
         history = zip(self.history.times, self.history, strict=True)
         windows = [*(_p_values(report) for time, report in history if time < at), p_values]
