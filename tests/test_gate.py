@@ -950,7 +950,7 @@ def test_false_fails(value):
             -math.inf,
             {"at_most": 1},
             ERROR,
-            "-infinite (n = 3); an infinite value can't pass (limit: at most 1)",
+            "minus infinity (n = 3); an infinite value can't pass (limit: at most 1)",
         ),
         (Measurement(0.5, n=7), {"at_most": 1}, PASS, "0.5 (n = 7); the limit is at most 1"),
         (

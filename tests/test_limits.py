@@ -115,7 +115,7 @@ def test_limit_as_text():
         (1e15, "", "1e+15"),
         (1e-9, "", "1e-09"),
         (math.inf, "", "infinite"),
-        (-math.inf, "", "-infinite"),
+        (-math.inf, "", "minus infinity"),
         (math.inf, "share", "infinite"),
         (math.inf, "s", "infinite"),
         (0.05, "share", "5 %"),
@@ -196,7 +196,7 @@ def test_limits_are_shown_with_the_digits_given(limit, unit, text):
         (2**53 + 1, Limit(at_most=2.0**53), "s", "104,249,991,374.31705 d"),
         (1.1, Limit(at_most=2.1), "", "1.1"),
         (math.inf, Limit(at_least=1), "", "infinite"),
-        (-math.inf, Limit(at_least=1), "s", "-infinite"),
+        (-math.inf, Limit(at_least=1), "s", "minus infinity"),
         (math.nextafter(0.2, 1), Limit(at_most=0.2), "", "0.20000000000000004"),
     ],
 )

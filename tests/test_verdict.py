@@ -840,7 +840,7 @@ def test_judge_applies_the_options_of_decide():
             {"value": -math.inf, "n": 9},
             {},
             (
-                "`psi` of `age` is -infinite (n = 9); an infinite value can't pass "
+                "`psi` of `age` is minus infinity (n = 9); an infinite value can't pass "
                 "(limit: at most 0.2)"
             ),
         ),

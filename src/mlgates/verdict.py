@@ -153,7 +153,7 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     ('0.1235', '5 %', '26 h')
     """
     if math.isinf(value):
-        return "infinite" if value > 0 else "-infinite"
+        return "infinite" if value > 0 else "minus infinity"
     if unit == "violations":
         return "holds" if value == 0 else "violated" if value == 1 else f"{value:,} violations"
     suffix = ""

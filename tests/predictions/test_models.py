@@ -235,7 +235,7 @@ SEVERAL = (
         (pd.DataFrame({"a": Y, "b": Y}), SEVERAL),
         (np.zeros((6, 2)), SEVERAL),
         (np.zeros((1, 6)), ("the output of `model.predict` has shape (1, 6): give one value per "
-         "row, such as .ravel()")),
+         "row, for example with .ravel()")),
         (1, ("the output of `model.predict` is of type int; give one value per row: a 1-D array, a "
          "Series, an Arrow array or a list")),
         (np.float64(1), "the output of `model.predict` is a single value: give one value per row"),

@@ -109,7 +109,8 @@ def as_column(title: str, value: object) -> Column:
     3
     >>> as_column("`y`", np.zeros((1, 3)))
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y` has shape (1, 3): give one value per row, such as .ravel()
+    mlgates.errors.EvidenceError: `y` has shape (1, 3): give one value per row, for example with
+    .ravel()
     """
     index, values = index_of(value), _to_single_column(title, value)
     dtype: Any = getattr(values, "dtype", None)
@@ -199,9 +200,9 @@ def _to_single_column(title: str, value: Any) -> Any:
         what = f"has shape {array.shape}" if array.ndim else "is a single value"
         hint = ""
         if array.ndim == 2 and array.shape[0] == 1:
-            hint = ", such as .ravel()"
+            hint = ", for example with .ravel()"
         elif array.ndim == 2:
-            hint = f", such as one column of the {'x'.join(map(str, array.shape))} array"
+            hint = f", for example one column of the {'x'.join(map(str, array.shape))} array"
         msg = f"{title} {what}: give one value per row{hint}"
         raise EvidenceError(msg)
     return array
