@@ -112,7 +112,8 @@ class Traffic:
         """Number of rows of the log that `from_log` left out.
 
         A unit, such as a user, counts for the model of its first row. Its rows with the other model
-        are left out, and also its rows with an event after the share had changed.
+        are left out. Its rows with an event are also left out if the candidate's share of the
+        traffic is not the same as at its first row.
         """
         return sum(look.left_out for look in self.looks)
 

@@ -67,10 +67,11 @@ def count_log(
     unit: str | None,
     look: str | None,
 ) -> list[CountedLook]:
-    """Return the counts of a log for each look, a period with a constant share.
+    """Return the numbers of units and events of both models in each look of a log.
 
-    `arms` has the values of the column `arm` for the candidate and for production.
-    `Traffic.from_log` describes the other arguments.
+    A look is a period in which the candidate's share of the traffic does not change. `arms` has the
+    values of the column `arm` for the candidate and for production. `Traffic.from_log` describes
+    the other arguments.
     """
     for option, name in (("arm", arm), ("unit", unit), ("look", look)):
         if name is not None:

@@ -238,9 +238,10 @@ class Share(CountMetric):
         return tango_change(b, c, n)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share as a sum over rows, from which cluster-robust intervals are computed.
+        """Return what each row adds to the numerator and to the denominator of the share.
 
-        For F1, it is the share from which F1 is computed.
+        Cluster-robust intervals are computed from these sums. For F1, the share is that of the true
+        positives among the rows that are positive or predicted positive.
         """
         positive, true, pred = self.positive(outcomes), outcomes.true, outcomes.pred
         if positive is None:  # a share of right or wrong rows

@@ -176,10 +176,11 @@ def value_in_line(row: Row) -> str:
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     """Divide the checks of a result into three lists, each with the worst check first.
 
-    Each check of the first list gets a row of its own. The second list has the checks that are
-    INCONCLUSIVE for another reason than that the interval contains the limit or that the p-value is
-    too large; they share one row. The third list has the checks that passed and have no hint; they
-    share one row. If fewer than four checks belong in the second list, or fewer than two in the
+    Each check of the first list gets a row of its own. The second list has INCONCLUSIVE checks that
+    could not be measured, for example because of too few rows; they share one row. An INCONCLUSIVE
+    check that is undecided by chance is in the first list: its interval contains the limit, or its
+    p-value is too large. The third list has the checks that passed and have no hint; they share one
+    row. If fewer than four checks belong in the second list, or fewer than two in the
     third, they are put into the first list.
     """
     checks = sorted(result.checks, key=severity)

@@ -443,6 +443,12 @@ def category_cells(
     together : bool
         Whether the unseen categories are merged into one cell.
 
+    Returns
+    -------
+    Cells
+        The counts of both samples. Its `positions` number the categories of the reference from 0,
+        and then the unseen categories. Categories that no sample has are left out.
+
     Examples
     --------
     >>> counts = np.array([30, 70, 0]), np.array([20, 0, 0])

@@ -137,10 +137,10 @@ class Columns:
 
 
 def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
-    """Return the columns of a file and its number of rows, which are read from its footer.
+    """Return the columns of a Parquet file and its number of rows, which are read from its footer.
 
-    `like` are the columns of another file. If the columns of both files are equal, `like` itself is
-    returned.
+    `like` are the columns of another file. If this file has equal columns, `like` is returned as
+    its columns, so that the files of a folder share one object.
     """
     with _opened(path) as file:
         return Columns.of(file, like), file.metadata.num_rows

@@ -69,7 +69,10 @@ def slice_counters(
     of_reference: Iterable[tuple[Part, Grouped]],
     data_counter: Callable[[Profile], Several],
 ) -> Iterator[SliceCounters]:
-    """Yield the counters of both tables for each part, after the reference has been counted.
+    """Yield the counters of the reference and of the data for each condition or set of columns.
+
+    The reference is counted first, because the counters of the data depend on it: for example, the
+    edges of bins are quantiles of the reference.
 
     `of_reference` is what `reference_counters` yields. `data_counter` is a function: it takes the
     profile of the reference in a slice, and returns the counter of the data in this slice.

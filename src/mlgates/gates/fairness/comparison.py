@@ -284,10 +284,11 @@ def _sidak(p_value: float, k: int) -> float:
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     """Return how many rows in total would be enough to decide; None if no number is enough.
 
-    It is assumed that all groups grow by the same factor from now `n` rows in total. By
-    "significance", the rows are enough if every difference beyond the limit is significant. By
-    "interval", or if the worst value of a group is judged, they are enough if no interval contains
-    the limit.
+    It is assumed that all groups grow by the same factor. `n` is the present number of rows. With
+    the rule "significance", the rows are enough if every difference beyond the limit is
+    significant. With the rule "interval", they are enough if no confidence interval contains the
+    limit. The second condition is also used if the gate judges the worst value of a group instead
+    of a difference.
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")

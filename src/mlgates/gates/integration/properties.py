@@ -369,9 +369,10 @@ def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
 
 
 def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
-    """Test that the model answers or refuses a missing value or an unseen category, as `declared`.
+    """Test that the model treats a missing value or an unseen category as `declared`.
 
-    `subject` says which of the two is tested. The value is put into one column after another of a
+    `subject` says which of the two is tested. `declared` says what the model must do: answer,
+    refuse by an exception, or "either". The value is put into one column after another of a
     row that the model answers. Returns None if no column can hold such a value and `declared` is
     "either".
     """
