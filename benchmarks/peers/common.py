@@ -54,10 +54,13 @@ def peak_kib(process: int) -> int:
     """Return the peak of the resident set of a process, and of the processes it started."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     peak = int(status.split("VmHWM:")[1].split()[0])
+    children: list[str] = []
     for path in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in path.read_text(encoding="utf-8").split():
-            with contextlib.suppress(OSError, IndexError):
-                peak += peak_kib(int(child))
+        with contextlib.suppress(OSError):  # a thread that has ended
+            children += path.read_text(encoding="utf-8").split()
+    for child in children:
+        with contextlib.suppress(OSError, IndexError):
+            peak += peak_kib(int(child))
     return peak
 
 

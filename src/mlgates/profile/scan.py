@@ -370,8 +370,9 @@ class Profile:
         and the largest value, and the checksum of each column. It does not depend on the container,
         the order of the rows, or the widths of numbers. These changes are not detected: a value
         moves to another row of its column; a value inside a list or struct changes; two bytes of a
-        text are swapped, and neither is among the last eight bytes of the text. A change of the last
-        bit of a float is missed in 1 of 1,600 cases. An exchange of the signs of two floats is missed in 1 of 2**31 cases.
+        text are swapped, and neither is among the last eight bytes of the text. A change of the
+        last bit of a float is missed in 1 of 1,600 cases. An exchange of the signs of two floats is
+        missed in 1 of 2**31 cases.
         """
         seen: list[object] = []
         for column in self.columns.values():
