@@ -152,7 +152,9 @@ def test_a_log_that_is_missing_or_lacks_a_column_is_an_error():
     )
     result = run(mirrored(), {"request_id": [1], "predicton": ["yes"]})
     assert result.verdict is E
-    assert result.reason == ("`prediction` is not in `production_log`; did you mean 'predicton'?")
+    assert result.reason == (
+        "column `prediction` is not in `production_log`; did you mean 'predicton'?"
+    )
 
 
 # Disagreement
@@ -493,7 +495,7 @@ def test_times_of_requests_that_are_missing_or_no_times():
         "timestamps or dates"
     )
     result = run(candidate, logged, **options)
-    assert result.reason == "`at` is not in `production_log`"
+    assert result.reason == "column `at` is not in `production_log`"
 
 
 def test_a_failed_request_counts_as_a_wrong_label():
@@ -565,7 +567,10 @@ def test_slices_are_those_of_productions_log():
     assert verdicts["old", "disagreement"] is E
     reasons = [check.reason for check in result.checks if check.group == "old"]
     assert reasons == [
-        "`disagreement` of `prediction` could not be judged: `age` is not in `production_log`"
+        (
+            "`disagreement` of `prediction` could not be judged: column `age` is not in "
+            "`production_log`"
+        )
     ]
 
 

@@ -235,8 +235,8 @@ def test_infinite_values_are_counted():
 def test_a_column_of_another_kind_says_what_to_use():
     data = {"x": [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)], "b": [True]}
     assert mg.Statistic("max", "x", at_most=3).run(data=data).reason == (
-        "`max` needs numbers, but `x` of the table has type timestamp[us, tz=UTC]; use `Freshness` "
-        "for the newest, `Schema` for a range"
+        "`max` needs numbers, but `x` of the table has type timestamp[us, tz=UTC]; check the "
+        "newest with `Freshness`, or a range with `Schema`"
     )
     assert (
         mg.Statistic("mean", "b", at_most=3).run(data=data).reason.endswith("use 'rate' of a bool")

@@ -558,7 +558,7 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         )
     limit, details = Limit(at_most=_SPLIT), {"shares": shares}
     if e_value < _SPLIT:
-        said += f" (e-value {format_number(e_value)})" if n else ""
+        said += f" (e-value against it: {format_number(e_value)})" if n else ""
         measured = Measurement(e_value, n=n, method="beta mixture", details=details)
         return Check.judge("split", "e_value", measured, limit, said=said, noun=noun)
     shown = format_number(e_value)

@@ -505,7 +505,7 @@ class Schema(Gate):
         if self.ordered:
             order = (name for name in schema if name in rules)
             moved = tuple(a for a, b in zip(order, present, strict=True) if a != b)
-            text = f"columns not in the declared order: {listed(moved)}"
+            text = f"{listed(moved)} are not at their places in the declared order"
             text = text if moved else "the columns are in the declared order"
             summary = f"{len(moved):,} out of order" if moved else "in order"
             yield property_check(

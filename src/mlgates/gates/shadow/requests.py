@@ -129,7 +129,7 @@ def _require(names: Iterable[str], log: str, schema: TableSchema) -> None:
     """Raise EvidenceError, with a hint, if a column is not in a log."""
     for name in names:
         if name not in schema:
-            msg = f"`{name}` is not in `{log}`{Near([name], schema).hint(name)}"
+            msg = f"column `{name}` is not in `{log}`{Near([name], schema).hint(name)}"
             raise EvidenceError(msg)
 
 

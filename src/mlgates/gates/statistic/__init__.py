@@ -332,8 +332,8 @@ class Statistic(Gate):
             needed = {"rate": "bools", "distinct": "plain values"}.get(self.of, "numbers")
             advice = {
                 "bool": "use 'rate' of a bool",
-                "date": "use `Freshness` for the newest, `Schema` for a range",
-                "timestamp": "use `Freshness` for the newest, `Schema` for a range",
+                "date": "check the newest with `Freshness`, or a range with `Schema`",
+                "timestamp": "check the newest with `Freshness`, or a range with `Schema`",
             }.get(field.kind, "convert the column when the table is loaded")
             msg = f"`{self.of}` needs {needed}, but `{self.column}` of {table} has "
             msg += f"{described_type(field)}; {advice}"
