@@ -50,7 +50,10 @@ __all__ = ["ComparisonGate", "MetricGate", "SliceEstimate", "require_binary", "s
 
 
 class SliceEstimate(NamedTuple):
-    """The measured metric, or its difference between two models, in one slice or all rows."""
+    """What a gate measured in one slice (subset of the rows) or in all rows, before it decides.
+
+    The measured value is a metric, or the difference of a metric between two models.
+    """
 
     #: Takes a level of confidence, and returns the measurement with its interval and p-value.
     at: Callable[[float], Measurement]

@@ -354,7 +354,7 @@ def rows_until_significant(
 
 
 def enough(needed: int | None, noun: str = "rows") -> str:
-    """Return words that say how many rows would be enough; empty if `needed` is None.
+    """Return words that say how many rows would be enough to decide; "" if `needed` is None.
 
     Examples
     --------
@@ -451,7 +451,7 @@ def max_groups_of(owner: str, option: str, given: object) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of a table in which something is counted.
+    """A description of the rows of a table in which a gate counts something.
 
     By default these are all rows. If `by` has names of columns, each combination of their values is
     counted separately. If `slice` is a pair of a name and a condition, only the rows are counted
@@ -465,7 +465,10 @@ class Part:
 
     @property
     def name(self) -> str | None:
-        """The name of the slice; None if the rows are all rows, or are counted by columns."""
+        """The name of the slice that a condition defines.
+
+        It is None if all rows are counted, or if columns define the slices.
+        """
         return self.slice[0] if self.slice else None
 
 

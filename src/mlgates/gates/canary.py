@@ -271,7 +271,7 @@ class Canary(Gate):
     def note(self, evidence: Evidence) -> str:
         """Return a remark with the number of rows of a log that `Traffic.from_log` left out.
 
-        It is empty if no rows were left out.
+        The remark is empty if no rows were left out.
         """
         lost = _traffic(evidence).left_out
         rows = "row of the log was" if lost == 1 else "rows of the log were"

@@ -112,7 +112,7 @@ class Rule(Gate):
     def default_name(self) -> str:
         """``"rule:"`` and the condition, with "_" in place of wildcards such as "*" and "?".
 
-        Wildcards have a meaning where gates are selected by a pattern of their names.
+        In a pattern that selects gates by their names, wildcards would have another meaning.
         """
         text = self.condition if isinstance(self.condition, str) else str(self.name)
         return f"{self.kind}:{short_name(text)}"
@@ -120,7 +120,7 @@ class Rule(Gate):
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield counters of the rows that break the rule.
 
-        None are yielded for a rule with a column that is not in the table.
+        Nothing is yielded for a rule with a column that is not in the table.
         """
         yield from (
             counter

@@ -76,7 +76,7 @@ class Unique(Gate):
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the counter of rows that repeat an earlier key.
 
-        None is yielded if a column of the key is not in the table.
+        Nothing is yielded if a column of the key is not in the table.
         """
         counter = self._counter(schema)
         if all(column in schema for column in counter.key):

@@ -26,9 +26,10 @@ __all__ = ["DriftSlice", "SliceCounters", "drift_slices", "reference_counters", 
 
 
 class DriftSlice(NamedTuple):
-    """One slice: its number of rows in the data and in the reference, and its profiles.
+    """The rows of both tables in one slice (subset of the rows), for a comparison by `Drift`.
 
-    A profile is None if the table has no rows in the slice.
+    `rows` has the number of rows in the data, and that in the reference. `data` and `reference` are
+    profiles of the columns in the slice. A profile is None if the table has no rows in the slice.
     """
 
     name: str
@@ -40,8 +41,8 @@ class DriftSlice(NamedTuple):
 class SliceCounters(NamedTuple):
     """What to count in the data and in the reference, in each slice (subset of the rows).
 
-    The slices are those of one part of the option `by`. If they can't be counted, `error` is the
-    exception, and the counters are None.
+    The slices are defined by all columns in the option `by`, or by one condition. If the rows of
+    the slices can't be counted, `error` is the exception, and the counters are None.
     """
 
     part: Part

@@ -58,7 +58,7 @@ _BELOW_ONE = 1 - 2**-53  # the largest double below 1
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of `Drift`: its distance, its default limit, and the kinds of columns it applies to.
+    """A value of the option `method` of `Drift`, such as "psi": its distance and its defaults.
 
     `distance` computes the distance from the counts of both tables in the same bins or categories;
     it is None if the method compares values. `psi_scale` and `psi_power` convert a small distance
@@ -107,6 +107,8 @@ class DriftStatistic(NamedTuple):
 class ColumnDrift(NamedTuple):
     """One measured change of a column: of its distribution, or of its share of missing values.
 
+    `decide_columns` makes a check of each such object.
+
     `n` and `m` are the numbers of values in the data and in the reference. `dropped` is the number
     of missing values in the data, and `cells` the number of bins or categories. `group` is the name
     of the slice. If the reference lacks rare categories, `floor` is the distance that is expected
@@ -128,12 +130,13 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """The counts of the reference and of the data in the same bins or categories (cells).
+    """The numbers of values of the reference and of the data in the same cells.
 
-    The distance is computed from the counts in `cells`, whose labels are in `labels`. The test of
-    significance uses the counts in `test_cells`, whose bins can be others: their edges do not
-    depend on which values are frequent in the reference by chance, and each category that the
-    reference lacks has its own cell.
+    A cell is a bin of numbers or a category. `binned_pair` makes an object for each column. It has
+    two sets of counts. The distance is computed from those in `cells`; `labels` has the name of
+    each of these cells. The test of significance uses those in `test_cells`. These cells can differ
+    from `cells` in two ways: the edges of bins do not depend on which values are frequent in the
+    reference by chance, and each category that is not in the reference has a cell of its own.
     """
 
     cells: counting.Cells

@@ -75,7 +75,7 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 
 
 class Definition(NamedTuple):
-    """A definition of fairness: the rates to compare between groups, and the comparison.
+    """What the option `metric` of `Fairness` means: the rates, and how groups are compared.
 
     `over` is the comparison, such as "difference" or "ratio". If there are several rates, the gate
     judges the one with the worst value.

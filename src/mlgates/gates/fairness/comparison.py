@@ -76,7 +76,11 @@ class Rule(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The worst value of a rate among the groups that can be compared, and its uncertainty."""
+    """The result of `compare`: the worst value of a rate among groups, and its uncertainty.
+
+    The value is the largest difference or the smallest ratio of two groups, or the value of one
+    group.
+    """
 
     rates: GroupRates
     #: The worst value, or the limit if they differ only by rounding; None if it is undefined.

@@ -30,7 +30,8 @@ def metric_frame_of(
 ) -> Any:
     """Return a `MetricFrame` of fairlearn with the given rates, and the counts of their rows.
 
-    The counts are needed to compute intervals from the frame. `control` has the strata, or is None.
+    The counts are needed to compute intervals from the frame. `control` has the stratum (subset of
+    the rows) of each row; None if all rows are one stratum.
     """
     from fairlearn.metrics import MetricFrame, count
 

@@ -25,7 +25,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric measured in each of k groups; all arrays have shape (k,), NaN where undefined."""
+    """A metric measured in each of k groups, as `GroupedOutcomes.rates` returns it.
+
+    Arrays have the shape (k,) unless another shape is given, and NaN where a value is undefined.
+    """
 
     metric: str
     groups: tuple[str, ...]

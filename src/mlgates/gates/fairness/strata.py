@@ -33,7 +33,11 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """The rates of the groups in one stratum; the name is None if the stratum is all rows."""
+    """The measured rates of the groups in one stratum, which is a subset of the rows.
+
+    `Fairness` compares the groups within each stratum. Without the option `by`, there is one
+    stratum of all rows, and its `name` is None. `rates` has an item for each rate that is compared.
+    """
 
     name: str | None
     rates: tuple[GroupRates, ...]
@@ -72,7 +76,7 @@ class Stratum:
 
     @property
     def too_small(self) -> bool:
-        """Whether fewer groups are left than a comparison needs if small groups are excluded."""
+        """Whether too few groups remain for a comparison if groups with few rows are excluded."""
         left = [~rates.small for rates in self.rates]
         group = self.reference.group
         if group is not None and not any(each[group] for each in left):

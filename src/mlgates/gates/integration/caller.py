@@ -142,7 +142,7 @@ def require_same_index(requests: Any, responses: Any) -> None:
 
 
 class Differences:
-    """Compares answers with the expected answers, and describes the differences in words.
+    """Compares answers with expected answers, and describes all differences found so far in words.
 
     `rtol` is the allowed relative difference of numbers. `expected` has the expected responses of
     an application.

@@ -313,8 +313,9 @@ def round_trip(
 ) -> Outcome:
     """Test that the model gives the same answers after it was saved and loaded again.
 
-    It is saved in this process and loaded in a new one. `names` are the names of the functions that
-    save and load it. The new process is stopped after `timeout` seconds.
+    The model is saved in this process and loaded in a new one. `names` has the names of the
+    function that saves it and of the function that loads it. The new process is stopped after
+    `timeout` seconds.
     """
     first = {method: caller.first_answer(method) for method in caller.methods}
     save, load = names

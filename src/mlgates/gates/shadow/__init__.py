@@ -275,7 +275,10 @@ class Shadow(Gate):
             yield from self._labelled_checks(evidence, requests)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a remark that latencies include the load of mirroring, and those on the metric."""
+        """Return the remarks on latencies and on the metric, for the end of the reason.
+
+        The remark on latencies says that they include the load of mirroring.
+        """
         notes = []
         if self.latency is not None:
             notes.append("each request was answered twice: latencies include the load of mirroring")

@@ -62,9 +62,11 @@ MeasureSlice = Callable[[Mask, str], Estimate]
 
 
 class Measure(NamedTuple):
-    """A property of the answers to measure: its column, its name in the report, and its limit.
+    """A property of the answers that `Shadow` measures, such as the share of disagreements.
 
-    ``prepare()`` reads the columns, and returns the function that measures a slice.
+    `subject` is the column, `metric` the name of the property in the report, and `limit` the
+    allowed values. ``prepare()`` reads the columns, and returns a function that measures the
+    property in a slice (subset of the requests).
     """
 
     subject: str

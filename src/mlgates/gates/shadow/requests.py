@@ -32,8 +32,8 @@ class Answers:
 
     `columns` has the columns to compare by the name of their option, such as ``"prediction"``.
     `failed` says which requests have no answer, because there was an error or the prediction is
-    missing. The answers are in the order of `Requests`; `order` is the permutation that puts them
-    into the order of this log.
+    missing. The answers are in the order of the candidate's log, as in `Requests`; `order` is the
+    permutation that puts them into the order of this log.
     """
 
     columns: Mapping[str, Column]
