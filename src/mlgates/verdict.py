@@ -27,6 +27,8 @@ __all__ = [
     "Verdict",
     "before_rounding",
     "decide",
+    "format_ends",
+    "format_interval",
     "format_limit",
     "format_number",
     "format_value",
@@ -256,6 +258,45 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
     if text in (_format_bound(end, unit, value) for end in (limit.low, limit.high)):
         text += f" ({value!r})"  # multiplied by the unit, both are the same float
     return text
+
+
+def format_interval(
+    interval: tuple[float, float],
+    confidence: float | None,
+    unit: str = "",
+    limit: Limit | None = None,
+) -> str:
+    """Return a confidence interval as text, with its confidence level if it is not None.
+
+    If a `limit` is given, the ends get enough digits to show on which side of the limit they are.
+
+    Examples
+    --------
+    >>> format_interval((0.81, 0.85), 0.95), format_interval((2.0, math.inf), None, "s")
+    ('95 % interval 0.81 to 0.85', 'interval from 2 s upwards')
+    """
+    level = "" if confidence is None else f"{format_number(confidence, 'share')} "
+    return f"{level}interval {format_ends(interval, unit, limit)}"
+
+
+def format_ends(interval: tuple[float, float], unit: str = "", limit: Limit | None = None) -> str:
+    """Return the two ends of an interval as text; an infinite end is left out.
+
+    If both ends are infinite, the text is "minus infinity to infinity". If a `limit` is given, the
+    ends get enough digits to show on which side of the limit they are.
+
+    Examples
+    --------
+    >>> format_ends((0.81, 0.85)), format_ends((2.0, math.inf), "s"), format_ends((-math.inf, 2))
+    ('0.81 to 0.85', 'from 2 s upwards', 'up to 2')
+    """
+    low, high = (
+        format_number(end, unit) if limit is None else format_value(end, limit, unit)
+        for end in interval
+    )
+    if not math.isinf(interval[1]):
+        return f"up to {high}" if math.isinf(interval[0]) else f"{low} to {high}"
+    return f"{low} to infinity" if math.isinf(interval[0]) else f"from {low} upwards"
 
 
 Rule = Literal["estimate", "significance", "interval"]

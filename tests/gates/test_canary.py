@@ -172,7 +172,7 @@ def test_details_have_counts_and_rates_of_both_models():
             INCONCLUSIVE,
             (
                 "`errors` happened only with the candidate (4 of 10,000 requests against 0 of "
-                "90,000; 94 % interval 0 to infinite); production has no such event to compare "
+                "90,000; 94 % interval from 0 upwards); production has no such event to compare "
                 "with; about 140,000 requests would be enough to decide (limit: at most 1.5)"
             ),
         ),
@@ -182,7 +182,7 @@ def test_details_have_counts_and_rates_of_both_models():
             FAIL,
             (
                 "`errors` happened only with the candidate (6 of 10,000 requests against 0 of "
-                "90,000; 94 % interval 1.596 to infinite); the limit is at most 1.5"
+                "90,000; 94 % interval from 1.596 upwards); the limit is at most 1.5"
             ),
         ),
         (

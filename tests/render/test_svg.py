@@ -256,7 +256,7 @@ def test_canary_has_a_figure_over_its_looks():
     figure = only(canary())
     assert type(figure) is Trend
     assert figure.title == "errors: rate_ratio"
-    assert figure.rows[0] == ("10:00", "1.4", "0.3 to infinite")
+    assert figure.rows[0] == ("10:00", "1.4", "from 0.3 upwards")
     assert [point.limits for point in figure.points] == [(1.5,)] * 4
     # early intervals are cut off, so that later ones can be seen
     assert figure.note == "cut off at 3.02"

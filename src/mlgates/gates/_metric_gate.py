@@ -40,6 +40,7 @@ from mlgates.verdict import (
     Rule,
     Verdict,
     before_rounding,
+    format_interval,
     format_number,
     format_value,
     slice_clause,
@@ -225,9 +226,8 @@ class MetricGate(Gate):
         for (group, estimate), one, p_value in zip(estimates, every, adjusted, strict=True):
             measured, interval = replace(one, p_value=p_value), ""
             if measured.interval is not None:
-                low, high = (format_value(end, limit) for end in measured.interval)
-                level = format_number(measured.confidence or 0, "share")
-                interval = f"{level} interval {low} to {high}, "
+                ends = format_interval(measured.interval, measured.confidence, limit=limit)
+                interval = f"{ends}, "
             text = f"`{metric.name}`"
             text += "" if self.label is None else f" of {label_text(self.label)}"
             text += f"{slice_clause(group)} "

@@ -23,6 +23,7 @@ from mlgates.verdict import (
     Limit,
     Measurement,
     Verdict,
+    format_interval,
     format_number,
     format_value,
     snap_to_limit,
@@ -315,9 +316,8 @@ class Canary(Gate):
             said = f"the rate of `{event.name}` is {times}{when}"
             if math.isinf(ratio):
                 said = f"`{event.name}` happened only with the candidate{when}"
-            interval = " to ".join(format_number(end) for end in ends)
-            percent = format_number(self._confidence, "share")
-            said += f" ({counts.text(event.noun)}; {percent} interval {interval})"
+            interval = format_interval(ends, self._confidence)
+            said += f" ({counts.text(event.noun)}; {interval})"
             needed = self._needed(counts, ratio)
             remedy = enough(needed, event.noun)
             if few and remedy:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mlgates.printable import clean, distinct, visible
 from mlgates.report import GateResult, severity
-from mlgates.verdict import Check, Limit, format_limit, format_number
+from mlgates.verdict import Check, Limit, format_ends, format_limit, format_number
 
 __all__ = [
     "Cells",
@@ -265,7 +265,7 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
     rows = []
     for span in shown:
         value = "undefined" if span.value is None else format_number(span.value, unit)
-        ends = " to ".join(format_number(end, unit) for end in span.interval or ())
+        ends = format_ends(span.interval, unit) if span.interval else ""
         rows.append((span.label, value, ends, "" if span.n is None else f"{span.n:,}", span.note))
     what = f"{len(shown)} value{'' if len(shown) == 1 else 's'}"
     if any(span.interval for span in shown):
@@ -481,7 +481,7 @@ def _looks(check: Check) -> Trend | None:
         low, high = item.get("low"), item.get("high")
         known, interval = number(item.get("value")), _ordered(low, high)
         shown = "undefined" if known is None else format_number(known, check.unit)
-        ends = " to ".join(format_number(end, check.unit) for end in interval or ())
+        ends = format_ends(interval, check.unit) if interval else ""
         rows.append((label, shown, ends))
         beyond = known is not None and check.limit is not None and not check.limit.holds(known)
         points.append(Point(label, place, known, interval, limits, beyond))

@@ -17,6 +17,7 @@ from mlgates.verdict import (
     Check,
     Limit,
     Verdict,
+    format_interval,
     format_limit,
     format_number,
     format_value,
@@ -280,13 +281,9 @@ def interval(check: Check) -> str:
     """Return the interval of a check's value as text, or "" if it has none."""
     if check.interval is None or check.value is None:
         return ""
-    low, high = (format_number(end, check.unit) for end in check.interval)
-    level = "" if check.confidence is None else f"{format_number(check.confidence, 'share')} "
-    if math.isinf(check.interval[1]):
-        return "" if math.isinf(check.interval[0]) else f"{level}interval from {low} upwards"
-    if math.isinf(check.interval[0]):
-        return f"{level}interval up to {high}"
-    return f"{level}interval {low} to {high}"
+    if all(map(math.isinf, check.interval)):
+        return ""
+    return format_interval(check.interval, check.confidence, check.unit)
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:

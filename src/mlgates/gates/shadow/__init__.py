@@ -35,7 +35,14 @@ from mlgates.gates.shadow.requests import Requests, read_requests
 from mlgates.metrics import Metric, find
 from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.stats.multiplicity import holm_levels
-from mlgates.verdict import Check, Limit, Measurement, format_number, format_value, slice_clause
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    format_interval,
+    format_value,
+    slice_clause,
+)
 
 __all__ = ["Shadow"]
 
@@ -395,8 +402,7 @@ class Shadow(Gate):
             )
             measured, shown = snapped(measured, limit, scale=1.0), ""
             if measured.interval is not None:
-                low, high = (format_value(end, limit, estimate.unit) for end in measured.interval)
-                shown = f"{format_number(level, 'share')} interval {low} to {high}, "
+                shown = f"{format_interval(measured.interval, level, estimate.unit, limit)}, "
             value = format_value(measured.value, limit, estimate.unit)
             said = f"{estimate.said[0]}{value}{estimate.said[1]}"
             said += f" ({estimate.basis}{shown}{estimate.sizes})"

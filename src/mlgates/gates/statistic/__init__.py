@@ -53,6 +53,7 @@ from mlgates.verdict import (
     Rule,
     Unit,
     before_rounding,
+    format_interval,
     format_number,
     format_value,
     slice_clause,
@@ -511,9 +512,8 @@ class Statistic(Gate):
         shown = format_value(measured.value, limit, unit)
         interval = ""
         if measured.interval is not None:
-            low, high = (format_value(end, limit, unit) for end in measured.interval)
-            level = format_number(measured.confidence or 0, "share")
-            interval = f"{level} interval {low} to {high}, "
+            ends = format_interval(measured.interval, measured.confidence, unit, limit)
+            interval = f"{ends}, "
         n = f"n = {ours.n:,}"
         text = f"{where} is {shown} ({interval}{n})"
         if is_change and theirs is not None:
