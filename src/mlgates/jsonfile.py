@@ -448,7 +448,10 @@ def mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def whole(value: object, what: str) -> int:
-    """Check that a JSON value is an integer of at least 0, and return it; `what` is its key."""
+    """Check that a JSON value is an integer of at least 0, and return it.
+
+    `what` is the key of the value, for the message.
+    """
     found: object = number(value)
     if not isinstance(found, int) or found < 0:
         msg = f"`{what}` must be a whole number of at least 0, got {value!r}"

@@ -85,8 +85,9 @@ def weak_slices(
     -------
     dict of str to str
         At most three slices, the worst first: keys and values are the text of the condition that
-        defines the slice, such as ``"age <= 30"``. Give the dict to a gate as ``by=``. It is empty
-        if no slice was found. This does not prove that the model is equally good on all slices.
+        defines the slice, such as ``"age <= 30"``. Give the dict to a gate as ``by=``. The dict is
+        empty if no slice was found, which does not prove that the model is equally good on all
+        slices.
 
     Raises
     ------

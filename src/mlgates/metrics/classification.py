@@ -264,7 +264,7 @@ class Share(CountMetric):
         )
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference between two models, for rows in clusters.
+        """Return the interval and test of the difference of two models, for rows in clusters.
 
         `mlgates.metrics.clustered.clustered_share_change` describes them.
         """

@@ -81,8 +81,8 @@ class LossMetric(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models.
 
-        Both are Student's t for the mean difference of the losses. If the metric is the root of a
-        mean, the difference is linearized first (delta method).
+        Both use Student's t distribution for the mean difference of the losses. If the metric is
+        the root of a mean, the difference is linearized first (delta method).
         """
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
@@ -140,7 +140,7 @@ class RowShare(LossMetric):
         return tango_change(*self.discordant(candidate, production))
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference between two models, for rows in clusters.
+        """Return the interval and test of the difference of two models, for rows in clusters.
 
         `mlgates.metrics.clustered.clustered_share_change` describes them.
         """

@@ -183,7 +183,7 @@ class Metric(ABC):
         return "undefined" in details or "lacking" in details
 
     def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return the estimate for the case that no row has a weight above 0."""
+        """Return an undefined estimate, with the reason, if no row has a weight above 0."""
         del outcomes
         return undefined("no rows")
 
@@ -219,7 +219,7 @@ class Metric(ABC):
         return Change("difference")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference between two models, for rows in clusters.
+        """Return the interval and test of the difference of two models, for rows in clusters.
 
         Rows of the same cluster may depend on each other.
         """

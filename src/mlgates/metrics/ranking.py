@@ -99,7 +99,10 @@ class RocAuc(Metric):
         return Linear(area, influence, weight, true.astype(np.intp), "logit")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two areas, for rows in clusters."""
+        """Return the interval and test of the difference of two areas, for rows in clusters.
+
+        Rows of the same cluster, such as those of one user, may depend on each other.
+        """
         return _clustered_areas(self, candidate, production)
 
 

@@ -98,7 +98,10 @@ class QueryMetric(Metric):
         return (_SHARE if self.is_share else _MEAN).change(*sides)
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference of two models, for queries in clusters."""
+        """Return the interval and test of the difference of two models, for queries in clusters.
+
+        Queries of the same cluster, such as those of one user, may depend on each other.
+        """
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")
         change = super().clustered_change(candidate, production)

@@ -38,7 +38,7 @@ _LARGEST, _TINIEST = 1e15, 1e-100
 
 
 class Cell(NamedTuple):
-    """One bin or category, and its share in the reference and in the data.
+    """One bin or category in the figure `Cells`: its share in the reference and in the data.
 
     `moved` is True if the two shares differ significantly.
     """

@@ -120,9 +120,9 @@ def ordered(report: Report) -> list[GateResult]:
 
 
 def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
-    """Return a dict of the name to show for each gate; very long names are shortened.
+    """Return a dict from the full name of each gate to the name that a report shows.
 
-    The keys are the full names.
+    Very long names are shortened.
     """
     return distinct((result.name for result in results), _LONGEST_GATE)
 

@@ -89,8 +89,8 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 def estimate(of: str, state: Any, rows: int) -> Estimate:
     """Return the value of a statistic of one column, and its confidence interval.
 
-    `of` is the name of the statistic, and `rows` the number of rows. `state` is what the counter of
-    this statistic (see `counter_of`) counted.
+    `of` is the name of the statistic, and `rows` the number of rows. `state` is the result of the
+    counter that `counter_of` returned for this statistic.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
