@@ -613,9 +613,9 @@ def gate(
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
     """Make a gate from a function whose parameters are arguments of `Gate.run`.
 
-    The function returns a bool (True passes), a number (which is compared with the limit given
-    here) or a `Measurement`. It can also return a mapping from names to such values; the gate then
-    has a check for each name. The decorated function is a gate and can still be called like a
+    The function returns a bool (True passes), a number (which is compared with `at_least` and
+    `at_most`) or a `Measurement`. It can also return a mapping from names to such values; the gate
+    then has a check for each name. The decorated function is a gate and can still be called like a
     function.
 
     Parameters

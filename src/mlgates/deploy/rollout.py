@@ -156,9 +156,10 @@ class RolloutState:
             jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write an HTML page with the share over time, and the action and reason of each step.
+        """Write an HTML page with the history of the rollout.
 
-        The page loads no other files and has no scripts. It shows the latest 400 steps.
+        It shows the candidate's share of the traffic over time, and the action and the reason of
+        each step. The page loads no other files and has no scripts. It shows the latest 400 steps.
 
         Raises
         ------
@@ -243,9 +244,9 @@ class RolloutStep:
 class Rollout(options.OptionsByName):
     """Decide in stages how much traffic a new model gets, from the verdicts of a suite.
 
-    The new model is called the candidate. This class only decides. Your code calls `step` regularly
-    with the time and the traffic, routes the returned share of requests to the candidate, and
-    stores the returned state.
+    The new model is called the candidate. This class only computes the decisions. Your code calls
+    `step` regularly with the time and the traffic, routes the returned share of requests to the
+    candidate, and stores the returned state.
 
     Parameters
     ----------

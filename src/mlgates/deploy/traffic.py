@@ -287,7 +287,7 @@ class Traffic:
         return replace(self, looks=tuple(looks), stage_starts=())
 
     def to_dict(self) -> dict[str, object]:
-        """Return the counts as plain values, for JSON."""
+        """Return the counts of all looks in JSON form: dicts, lists, strings and numbers."""
         looks = []
         for look in self.looks:
             arms = [{row[0]: row[place] for row in look.counts} for place in (1, 2)]

@@ -69,7 +69,7 @@ def find(
 
     A name that is not in `NAMES` can be the name of a metric of scikit-learn or fairlearn. `owner`
     is the name of the gate, for messages. `greater_is_better` says whether greater values are
-    better. It is needed for functions, and for metrics for which this is not defined.
+    better. It must be given for functions, and for metrics that do not define it themselves.
 
     Raises
     ------

@@ -115,8 +115,8 @@ class RowShare(LossMetric):
     """A metric that is the mean of one number from 0 to 1 per row, usually 0 or 1.
 
     The interval is Wilson's interval, as for a share of rows. If the numbers are not only 0 and 1,
-    it is too long rather than too short, because zeros and ones have the largest variance for a
-    given mean.
+    the interval is too long rather than too short, because zeros and ones have the largest variance
+    for a given mean.
     """
 
     greater_is_better: bool | None = True

@@ -29,9 +29,7 @@ Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """The columns of the reference, divided into those to judge, refused ones and those left out.
-
-    `candidates` returns it.
+    """The columns of the reference that are judged, refused and left out, as `candidates` returns.
 
     `judged` maps each column to judge to its profile and its values. `refused` maps each column
     that is an ERROR to the reason. `note` is a text that names the columns that are left out.

@@ -35,7 +35,7 @@ _MEAN = _WEIGHTS / _WEIGHTS.sum()
 
 
 class Rule(NamedTuple):
-    """How groups are compared: the comparison, the limit, and the levels of tests and intervals.
+    """How `compare` compares groups: with which limit, and at which levels of tests and intervals.
 
     `over` is the comparison, such as "difference" or "ratio". `reference` is the index of the group
     with which the others are compared; None if all pairs are compared.
