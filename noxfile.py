@@ -36,7 +36,7 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
 def run_tests(session: nox.Session, marks: str, *args: str) -> None:
     """Run pytest with one process per processor; the examples of a page run in order."""
     # With a process per processor, more threads only wait for each other, and use time for it.
-    session.env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    session.env.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     session.run(
         "pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *args, *session.posargs
     )
