@@ -246,7 +246,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.only and not set(options.only.split(",")) <= {row.question for row in ROWS}:
         parser.error(f"--only takes {', '.join(dict.fromkeys(row.question for row in ROWS))}")
-    command = " ".join(["uvx nox -s peers", *(["--", *sys.argv[1:]] if sys.argv[1:] else [])])
+    # folders change no result
+    given = {k: v for k, v in vars(options).items() if k not in {"environments", "output"}}
+    changed = [
+        f"--{k} {v}".replace("_", "-") for k, v in given.items() if v != parser.get_default(k)
+    ]
+    command = " ".join(["uvx nox -s peers", *(["--", *changed] if changed else [])])
     about = machine()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
