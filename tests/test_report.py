@@ -597,8 +597,8 @@ CHECK = (*RESULT, "checks", 1)
         (("results",), None, "`results` must be a list, got NoneType"),
         (("results",), {}, "`results` must be a list, got dict"),
         (("results",), "g", "`results` must be a list, got str"),
-        (("provenance",), None, "report: `provenance` must be an object, got NoneType"),
-        (("provenance",), [], "report: `provenance` must be an object, got list"),
+        (("provenance",), None, "report: `provenance` must be a JSON object, got NoneType"),
+        (("provenance",), [], "report: `provenance` must be a JSON object, got list"),
         (
             ("provenance",),
             {"x": {1, 2}},
@@ -613,7 +613,7 @@ CHECK = (*RESULT, "checks", 1)
             "report: the stored verdict is 'pass', but its checks give 'fail'",
         ),
         (("verdict",), None, "report: the stored verdict is None, but its checks give 'fail'"),
-        (RESULT, 5, "`result` must be an object, got int"),
+        (RESULT, 5, "`result` must be a JSON object, got int"),
         ((*RESULT, "seconds"), ..., "result: the key `seconds` is missing"),
         ((*RESULT, "colour"), 1, "result: the key 'colour' is unknown"),
         ((*RESULT, "name"), None, "`name` must be a string, got None"),
@@ -649,7 +649,7 @@ CHECK = (*RESULT, "checks", 1)
             "result 'g0': GateResult: `checks` must be one or more Check objects, got ()",
         ),
         ((*RESULT, "checks"), "x", "result 'g0': `checks` must be a list, got str"),
-        (CHECK, None, "result 'g0': `check` must be an object, got NoneType"),
+        (CHECK, None, "result 'g0': `check` must be a JSON object, got NoneType"),
         ((*CHECK, "n"), ..., "result 'g0': check: the key `n` is missing"),
         ((*CHECK, "size"), 1, "result 'g0': check: the key 'size' is unknown"),
         (
@@ -698,7 +698,11 @@ CHECK = (*RESULT, "checks", 1)
                 "between 0 and 1, got 2; shares are not percentages: write 0.02"
             ),
         ),
-        ((*CHECK, "limit"), 0.2, "result 'g0': check of 'x': `limit` must be an object, got float"),
+        (
+            (*CHECK, "limit"),
+            0.2,
+            "result 'g0': check of 'x': `limit` must be a JSON object, got float",
+        ),
         (
             (*CHECK, "limit"),
             {"at_most": 1},
@@ -729,7 +733,7 @@ CHECK = (*RESULT, "checks", 1)
                 "INCONCLUSIVE with a finite value"
             ),
         ),
-        ((*CHECK, "details"), [], "result 'g0': `details` must be an object, got list"),
+        ((*CHECK, "details"), [], "result 'g0': `details` must be a JSON object, got list"),
         (
             (*CHECK, "unit"),
             "km",
@@ -762,7 +766,7 @@ def test_keys_that_are_no_texts_are_refused():
 
 @pytest.mark.parametrize("data", [None, 5, "x", [], [WHOLE]], ids=range(5))
 def test_values_that_are_no_json_form_are_refused(data):
-    with pytest.raises(EvidenceError, match=r"^`report` must be an object, got \w+$"):
+    with pytest.raises(EvidenceError, match=r"^`report` must be a JSON object, got \w+$"):
         Report.from_dict(data)
 
 
@@ -832,7 +836,7 @@ def test_save_that_fails_raises(tmp_path):
     [
         (None, "No such file or directory"),
         ("", "not readable as JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "`report` must be an object, got list"),
+        ("[]", "`report` must be a JSON object, got list"),
         (
             '{"verdict": "fail", "verdict": "pass"}',
             "not strict JSON: the key 'verdict' occurs twice",
@@ -862,7 +866,7 @@ def test_every_truncation_of_a_file_is_refused(tmp_path):
     text = report(result(PASS)).to_json().rstrip()
     for size in range(0, len(text), 7):
         path.write_text(text[:size])
-        with pytest.raises(EvidenceError, match=r"not readable as JSON|must be an object"):
+        with pytest.raises(EvidenceError, match=r"not readable as JSON|must be a JSON object"):
             Report.load(path)
 
 

@@ -442,7 +442,7 @@ def items(value: object, what: str) -> list[object]:
 def mapping(value: object, what: str) -> Mapping[str, object]:
     """Check that a JSON value is an object, and return it; `what` is its key, for the message."""
     if not isinstance(value, Mapping):
-        msg = f"`{what}` must be an object, got {type(value).__name__}"
+        msg = f"`{what}` must be a JSON object, got {type(value).__name__}"
         raise EvidenceError(msg)
     return value
 

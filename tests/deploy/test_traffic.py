@@ -261,14 +261,14 @@ def test_short_form_of_a_look_can_be_read():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: [d], "`traffic` must be an object, got list"),
+        (lambda d: [d], "`traffic` must be a JSON object, got list"),
         (lambda d: d | {"format": "mlgates.report"}, "`format` must be 'mlgates.traffic', got"),
         (lambda d: d | {"version": 2}, "`version` must be 1 for this mlgates, got 2"),
         (lambda d: d | {"version": True}, "`version` must be 1 for this mlgates, got True"),
         (lambda d: d | {"more": 1}, "traffic: the key 'more' is unknown"),
         (lambda d: d | {"unit": 7}, "`unit` must be a string, got 7"),
         (lambda d: d | {"looks": {}}, "`looks` must be a list, got dict"),
-        (lambda d: d | {"looks": [7]}, "`look` must be an object, got int"),
+        (lambda d: d | {"looks": [7]}, "`look` must be a JSON object, got int"),
         (lambda d: d | {"looks": [{}]}, "look: the key `candidate` is missing"),
         (lambda d: changed(d, candidate={"requests": "many"}), "expected a number, got 'many'"),
         (lambda d: changed(d, candidate={"requests": 1.5}), "must be a whole number of at least 0"),

@@ -392,7 +392,7 @@ def test_provenance_and_metadata_of_another_type_are_refused(path, key):
     path.write_text(json.dumps({**body, "sha256": module._digest(body)}))
     with pytest.raises(mg.EvidenceError) as caught:
         mg.Baseline.load(path)
-    assert str(caught.value) == f"{path}: `{key}` must be an object, got list"
+    assert str(caught.value) == f"{path}: `{key}` must be a JSON object, got list"
 
 
 @pytest.mark.parametrize("wrong", [5, [1], {"a": object()}, {"a": float("nan")}, {1: 2}])
@@ -433,8 +433,8 @@ def test_flipped_bits_are_refused(tmp_path):
     ("text", "message"),
     [
         ("{}", "`format` must be 'mlgates.baseline', got None"),
-        ("[]", "`baseline` must be an object, got list"),
-        ("null", "`baseline` must be an object, got NoneType"),
+        ("[]", "`baseline` must be a JSON object, got list"),
+        ("null", "`baseline` must be a JSON object, got NoneType"),
         ('{"format": "mlgates.report"}', "`format` must be 'mlgates.baseline'"),
         ('{"format": 1, "format": 1}', "not strict JSON: the key 'format' occurs twice"),
         ('{"x": NaN}', "not strict JSON: the token NaN"),
@@ -504,7 +504,7 @@ NONSENSE = [
     (("rows",), None, "`rows` must be a whole number"),
     (("columns",), {}, "`columns` must be a list, got dict"),
     (("columns",), [], "the table has no columns"),
-    (("columns", AGE), 7, "`column` must be an object, got int"),
+    (("columns", AGE), 7, "`column` must be a JSON object, got int"),
     (("created",), 7, "`created` must be a string, got 7"),
     (("fingerprint",), None, "`fingerprint` must be a string"),
     (("more",), 1, "baseline: the key 'more' is unknown"),

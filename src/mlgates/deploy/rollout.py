@@ -341,7 +341,7 @@ class Rollout(options.OptionsByName):
             allowed = "another version than `production`"
             raise options.refuse(_OWNER, "candidate", allowed, self.candidate)
         listed: object = self.stages
-        allowed = "shares in ascending order, above 0 and at most 1, the first below 1"
+        allowed = "a list of shares in ascending order, above 0 and at most 1, the first below 1"
         if isinstance(listed, str | Mapping) or not isinstance(listed, Iterable):
             raise options.refuse(_OWNER, "stages", allowed, listed)
         stages = tuple(options.share(_OWNER, "stages", share) for share in listed)

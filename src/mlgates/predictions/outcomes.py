@@ -174,8 +174,8 @@ class Outcomes:
             if split:
                 some_have = "1 query has" if split == 1 else f"{split:,} queries have"
                 msg = (
-                    f"{some_have} only some of the rows here; a slice or a group must have all "
-                    "rows of a query"
+                    f"{some_have} rows both inside and outside of a slice or group; it must have "
+                    "all rows of a query"
                 )
                 raise EvidenceError(msg)
         return replace(

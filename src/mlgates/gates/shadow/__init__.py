@@ -264,7 +264,7 @@ class Shadow(Gate):
         found = find(self.metric, _OWNER) if known else None
         if found is None or found.greater_is_better is None:
             hint = "; use `Regression` for others" if known else ""
-            allowed = "the name of a metric of which greater or smaller values are better"
+            allowed = "the name of a metric with a better direction, greater or smaller"
             raise options.refuse(_OWNER, "metric", allowed, self.metric, hint)
         return found
 
