@@ -246,7 +246,10 @@ def test_a_row_without_a_cluster_is_an_error(gate, clusters, message):
     [
         (np.arange(1_199), "`y_true` has 1,200 rows and `clusters` has 1,199"),
         ("patient", "`clusters` names column 'patient', which was not found: neither `X` nor "),
-        (np.zeros((1_200, 2)), "`clusters` has shape (1200, 2): give one value per row, such as "),
+        (
+            np.zeros((1_200, 2)),
+            "`clusters` has shape (1200, 2): give one value per row, for example ",
+        ),
         (pd.DataFrame({"a": ONE, "b": ONE}), "`clusters` is a table of 2 columns ('a', 'b'); "),
         (pd.Series(ONE, index=range(1, 1_201)), "the indexes of `y_true` and `clusters` differ"),
         ([[1]] * 1_199 + [[1, 2]], "`clusters` holds lists or dicts"),

@@ -56,6 +56,13 @@ def test_a_group_does_not_depend_on_its_other_columns(x, y, z):
         assert found.cells.keys() == alone.cells.keys()
 
 
+@pytest.mark.parametrize("x", [[0.0, 1.7e308], [-1.7e308, 1.7e308], [5e-324, 0.0], [1e308] * 3])
+def test_ranges_that_no_grid_covers(x):
+    pairs = [Pair(np.array(x), np.array(y)) for y in ([1.74e308], [0.0, -1e308, 1e308], x)]
+    for pair, found in zip(pairs, compare_group(pairs, BINS), strict=True):
+        assert_as_alone(pair, found)
+
+
 @pytest.mark.parametrize("sizes", [(900, 900), (2_000, 1_500), (6_000, 40)])
 def test_columns_of_any_shape(sizes):
     rng = np.random.default_rng(sum(sizes))

@@ -187,7 +187,7 @@ class _Grids(NamedTuple):
             start, scale = low - margin, (size - 2) / (high - low + 2 * margin)
         # If the range is empty or infinite, each bucket is one unit wide. The buckets still have
         # the order of the values.
-        usable = np.isfinite(start) & np.isfinite(scale)
+        usable = np.isfinite(start) & np.isfinite(scale) & (scale > 0)
         ties = np.count_nonzero(looked_at[:, 1:] == looked_at[:, :-1], axis=1)
         grids = cls(np.where(usable, start, 0.0), np.where(usable, scale, 1.0), size)
         return grids, ties * _TIED > looked_at.shape[1]
