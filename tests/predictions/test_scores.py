@@ -347,8 +347,8 @@ def test_arrays_are_read_only_and_the_users_stay_writable():
         ([0, 0, 0, 0], "all values of `sample_weight` are 0; at least one weight must be positive"),
         ([1, 1, 1], "`y_true` has 4 rows and `sample_weight` has 3"),
         (["1"] * 4, "`sample_weight` has type string, but numbers are required"),
-        (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value per row, for example one "
-         "column of the 4x2 array")),
+        (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value per row, for example "
+         "one column of the 4x2 array")),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("need", ["labels", "scores", "values"])
