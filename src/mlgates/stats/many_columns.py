@@ -36,6 +36,8 @@ _LOOKED_AT = 128
 #: A column is treated as having ties if more than one in this many of these values equals another
 #: value.
 _TIED = 16
+#: Equal values are looked for if more than one in so many values of a column is in open buckets.
+_OPENED = 8
 #: Doubles represent all integers up to this number.
 _WHOLE = 2**53
 
@@ -319,6 +321,9 @@ def compare_group(
     parts = {number: -(-np.arange(1, number) * n // number) for number in bins}
     ranks = np.concatenate([n[:, :0], *parts.values()], axis=1) + offsets
     is_open.reshape(-1)[(upto + offsets).reshape(-1).searchsorted(ranks)] = True
+    # Equal values are found in a pass over all values: only where many would be sorted.
+    many = sum((each * is_open).sum(axis=1) for each in held) * _OPENED > (n + m)[:, 0]
+    ties &= many
     values, weights = _opened(sides, places, held, is_open=is_open, ties=ties, scratch=scratch)
     memory = np.empty(values.size), np.empty(values.size, np.int64)
     bucket = grids.places(values, np.full_like(n, values.shape[1]), *memory).reshape(values.shape)
