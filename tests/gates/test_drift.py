@@ -24,6 +24,7 @@ import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
 from mlgates.profile import counters as sides_of_drift
+from mlgates.profile import distributions
 from mlgates.profile.counters import Distribution, NumericSample
 from mlgates.stats import buckets, many_columns
 from mlgates.stats.buckets import Bucketed
@@ -1153,6 +1154,22 @@ def test_large_columns_give_the_results_of_sorted_ones(gates, monkeypatch):
 
 
 BINNED = [mg.Drift("psi"), mg.Drift("psi", bins=5, name="five"), mg.Drift("chi2", bins=7)]
+
+
+@pytest.mark.parametrize("gates", [BINNED, [BINNED[0], mg.Drift("ks"), *BINNED[1:]]])
+def test_short_columns_of_several_gates_are_compared_once(gates, monkeypatch):
+    rng = np.random.default_rng(0)
+    reference, data = ({f"x{i}": rng.normal(size=n) for i in range(3)} for n in (900, 800))
+    compared = []
+    compare = distributions.compare_group
+
+    def counted(pairs, *arguments):
+        compared.extend(len(pair.current) for pair in pairs)
+        return compare(pairs, *arguments)
+
+    monkeypatch.setattr(distributions, "compare_group", counted)
+    mg.GateSuite(gates).run(data=data, reference=reference)
+    assert compared == [0 if gates is BINNED else 800] * 3
 
 
 @pytest.mark.parametrize("gates", [BINNED, [BINNED[0], mg.Drift("ks"), *BINNED[1:]]])

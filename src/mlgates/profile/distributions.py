@@ -288,8 +288,12 @@ def compare_together(
     chosen: dict[frozenset[int], list[tuple[Ecdf, Ecdf]]] = {}
     pairs: dict[frozenset[int], list[Pair]] = {}
     for reference, other, bins in samples:
+        known = other._compared  # noqa: SLF001
+        is_known = set(bins) <= set(reference._edges)  # noqa: SLF001
+        if other.n:
+            is_known = known is not None and known[0] is reference
         pair = Pair(reference.unsorted, other.unsorted)
-        if fits(pair):
+        if not is_known and fits(pair):
             chosen.setdefault(frozenset(bins), []).append((reference, other))
             pairs.setdefault(frozenset(bins), []).append(pair)
 
