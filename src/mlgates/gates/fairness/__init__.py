@@ -26,7 +26,7 @@ from mlgates.gates._shared import (
 )
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, rows_that_decide
 from mlgates.gates.fairness.frame import metric_frame_of, strata_of_frame
-from mlgates.gates.fairness.rates import CountedRows, Flags, GroupedOutcomes, GroupRates
+from mlgates.gates.fairness.rates import CountedRows, Flags, GroupedOutcomes, GroupRates, in_words
 from mlgates.gates.fairness.strata import Stratum, find_reference, reference_option
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
@@ -364,10 +364,7 @@ class Fairness(Gate):
                 continue
             for rates in one.rates:
                 for g in np.flatnonzero(self._excluded(rates)).tolist():
-                    rows = int(rates.rows[g])
-                    reason = f"{rows:,} {rates.noun}"
-                    if rows == 1:
-                        reason = "1 query" if rates.noun == "queries" else "1 row"
+                    reason = in_words(int(rates.rows[g]), rates.noun)
                     if one.size[g] >= self.min_group_size:
                         reason = f"`{rates.metric}`: {rates.insufficient[g]}"
                     why.setdefault(one.named(rates.groups[g]), reason)

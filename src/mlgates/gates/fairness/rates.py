@@ -300,6 +300,13 @@ class GroupedOutcomes:
         return self._parts[group]
 
 
+def in_words(n: int, noun: str) -> str:
+    """Return a number of rows or queries in words, such as "1 row" for 1 and `noun` "rows"."""
+    if n == 1:
+        return "1 query" if noun == "queries" else "1 row"
+    return f"{n:,} {noun}"
+
+
 def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bool = False) -> str:
     """Return the reason if a group has too few rows, as words; "" if it has enough.
 
@@ -310,9 +317,7 @@ def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bo
         return f"no {noun}"
     if size >= least:
         return ""
-    count = f"{n:,} {noun}"
-    if n == 1:
-        count = "1 query" if noun == "queries" else "1 row"
+    count = in_words(n, noun)
     count += f" (effective number by weight: {int(size):,})" if weighted else ""
     return f"{count}, at least {least:,} are needed"
 
