@@ -26,7 +26,6 @@ __all__ = [
     "append_line",
     "dumps",
     "fields",
-    "is_numeral",
     "items",
     "loads",
     "locked_folder",
@@ -67,7 +66,7 @@ def plain(value: object, *, quote: bool = False) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return f"'{value}" if quote and is_numeral(value.lstrip("'")) else str(value)
+        return f"'{value}" if quote and _is_numeral(value.lstrip("'")) else str(value)
     if isinstance(value, int):
         return int(value) if abs(value) <= _EXACT else str(int(value))
     if isinstance(value, float) and value == value:  # noqa: PLR0124
@@ -91,12 +90,12 @@ def unquoted(value: Any) -> Any:
         return {key: unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [unquoted(item) for item in value]
-    if not isinstance(value, str) or not is_numeral(value.lstrip("'")):
+    if not isinstance(value, str) or not _is_numeral(value.lstrip("'")):
         return value
     return value[1:] if value.startswith("'") else number(value)
 
 
-def is_numeral(text: str) -> bool:
+def _is_numeral(text: str) -> bool:
     """Return whether a string is one that `plain` writes for a number, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
@@ -107,7 +106,7 @@ def number(value: object) -> float | None:
     """Return the number that `plain` converted to a JSON value; None for null."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    if isinstance(value, str) and is_numeral(value):
+    if isinstance(value, str) and _is_numeral(value):
         return float(value) if value.endswith("Infinity") else int(value)
     msg = f"expected a number, got {value!r}"
     raise EvidenceError(msg)

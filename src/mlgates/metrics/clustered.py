@@ -130,7 +130,7 @@ class LinearChange(NamedTuple):
     variance: ClusterVariance
 
 
-def linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
+def _linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
     """Return the difference of a metric between two models in linear form.
 
     The result has the influence of each row on the difference, and the variance of the difference.
@@ -174,7 +174,7 @@ def clustered_change(
     details: dict[str, object] = {"clusters": candidate.clusters}
     if mine is None or theirs is None or cluster is None:
         return Change("", details={**details, "no_interval": no_interval(name)})
-    moved, variance = linear_change(mine, theirs, cluster)
+    moved, variance = _linear_change(mine, theirs, cluster)
     method, freedom = _METHODS["plain"], variance.freedom
     if not freedom > 0:
         return Change(method, details={**details, "no_interval": _ONE_CLUSTER})
@@ -222,7 +222,7 @@ def clustered_share_change(
     cluster : ndarray of int
         The cluster of each row.
     """
-    variance, (b, c, n) = linear_change(mine, theirs, cluster).variance, counts
+    variance, (b, c, n) = _linear_change(mine, theirs, cluster).variance, counts
     share = min(variance.effective) / n
     if variance.variance > 0:
         share = variance.of_rows / variance.variance

@@ -64,13 +64,13 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
     if name in _OF_LABELS:
-        read = partial(label_column, f"`{name}`", value)
+        read = partial(_label_column, f"`{name}`", value)
     if isinstance(value, str):
         read = partial(named_column, evidence, value, name)
     return cast("columns.Column", evidence.cached("column", name, read))
 
 
-def label_column(title: str, value: Any) -> columns.Column:
+def _label_column(title: str, value: Any) -> columns.Column:
     """Return labels or predictions as a column with one value per row.
 
     Raises EvidenceError for an array with several columns, such as one column per label. `title` is
@@ -229,7 +229,7 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
-    return cast("columns.Column", _output(evidence, names.model, method, label_column))
+    return cast("columns.Column", _output(evidence, names.model, method, _label_column))
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:

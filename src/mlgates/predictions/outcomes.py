@@ -376,8 +376,8 @@ def outcomes_of(
         return replace(of_label, need="given", pos_label=1)
     names = lookup.PRODUCTION if production else lookup.CANDIDATE
     true = _true_column(evidence, names, uses_labels=uses_labels)
-    query = query_of(evidence) if need == "relevance" else None
-    answers = answers_of(evidence, names, need, scores=scores)
+    query = _query_of(evidence) if need == "relevance" else None
+    answers = _answers_of(evidence, names, need, scores=scores)
     rows: list[RowAxis] = [true, answers, *([] if query is None else [query])]
     of_rows = [name for name in ("sample_weight", "clusters") if name in evidence]
     columns = {name: lookup.column_of(evidence, name) for name in of_rows}
@@ -393,20 +393,20 @@ def outcomes_of(
     if need in ("interval", "relevance") and isinstance(answers, Scores):
         truth, pred, score = numbers_of(need, true, answers)
     elif isinstance(answers, Scores):
-        coded = true_labels(evidence, true)
-        score, classes = scores_by_class(evidence, names, coded, answers, label)
+        coded = _true_labels(evidence, true)
+        score, classes = _scores_by_class(evidence, names, coded, answers, label)
         if need == "probabilities":
             numbers.check_probabilities(answers.title, score)
         truth = labels.recode(coded, classes.every)
         if need == "given":
-            truth, pos_label = plain_values(true), given_positive(evidence, classes)
+            truth, pos_label = _plain_values(true), _given_positive(evidence, classes)
     elif need == "labels":
         guess = labels.code_labels(answers, _SCORES.format(score=names.score))
-        coded = true_labels(evidence, true) if "y_true" in evidence else guess
+        coded = _true_labels(evidence, true) if "y_true" in evidence else guess
         if (guess.codes < 0).any():
-            check_complete(answers)
+            _check_complete(answers)
         known = None if names.pred in evidence else lookup.model_classes(evidence, names)
-        classes = known_classes(evidence, coded, guess, known)
+        classes = _known_classes(evidence, coded, guess, known)
         truth, pred = labels.recode(coded, classes.every), labels.recode(guess, classes.every)
     elif need == "values":
         truth, pred = numbers.values_of(true, missing=True), numbers.values_of(answers)
@@ -416,12 +416,12 @@ def outcomes_of(
                 raise labels.mixed_types(numbers=one.title, strings=other.title)
         if true.field.kind in NUMBERS:
             numbers.check_finite(true.title, true.floats, missing=True)
-        check_complete(answers)
-        truth, pred = plain_values(true), plain_values(answers)
+        _check_complete(answers)
+        truth, pred = _plain_values(true), _plain_values(answers)
         named = _labels_if_any(evidence, true) if "pos_label" in evidence else None
         if named is not None:
             found = labels.find_classes(named, None, None, _pos_label(evidence))
-            pos_label = given_positive(evidence, found)
+            pos_label = _given_positive(evidence, found)
     weights, clusters = columns.get("sample_weight"), columns.get("clusters")
     number = partial(cluster_codes, clusters) if clusters is not None else lambda: None
     every = Outcomes(
@@ -440,9 +440,9 @@ def outcomes_of(
         pos_label=pos_label,
     )
     if label is not None:
-        every = one_against_rest(every, label)
+        every = _one_against_rest(every, label)
     if query is not None:
-        return ranked_outcomes(every, labels.encode(query)[0], true.missing)
+        return _ranked_outcomes(every, labels.encode(query)[0], true.missing)
     return labelled(every, true.missing)
 
 
@@ -457,7 +457,7 @@ def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes
     return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
 
 
-def answers_of(
+def _answers_of(
     evidence: "Evidence", names: lookup.ModelNames, need: Need, *, scores: bool
 ) -> Column | Scores:
     """Return what a model answered for each row: its predictions, scores or intervals.
@@ -469,7 +469,7 @@ def answers_of(
     if need == "relevance":
         return lookup.document_scores(evidence, names)
     if need == "interval":
-        return interval_ends(evidence, names.interval)
+        return _interval_ends(evidence, names.interval)
     if need in ("scores", "probabilities") or (need == "given" and scores):
         return lookup.scored(evidence, names, probabilities=need == "probabilities")
     return lookup.predicted(evidence, names)
@@ -489,7 +489,7 @@ def numbers_of(
     return numbers.values_of(true, missing=True), ends, None
 
 
-def ranked_outcomes(
+def _ranked_outcomes(
     every: Outcomes, query: npt.NDArray[np.intp], missing: npt.NDArray[np.bool_] | None
 ) -> Outcomes:
     """Return the labels and scores of ranked documents, with the query of each document.
@@ -520,7 +520,7 @@ def ranked_outcomes(
     return replace(every.take(~lost), dropped=dropped, missing=first, query=query[~lost])
 
 
-def query_of(evidence: "Evidence") -> Column:
+def _query_of(evidence: "Evidence") -> Column:
     """Return the argument `query_id` of a run: the query of each ranked document.
 
     EvidenceError is raised if it was not given, or if a document has no query.
@@ -537,7 +537,7 @@ def query_of(evidence: "Evidence") -> Column:
     return column
 
 
-def interval_ends(evidence: "Evidence", name: str) -> Scores:
+def _interval_ends(evidence: "Evidence", name: str) -> Scores:
     """Return the lower and upper ends of predicted intervals, shape (n, 2).
 
     `name` is their name among the arguments of a run. They can be given as a table or an array with
@@ -567,7 +567,7 @@ def interval_ends(evidence: "Evidence", name: str) -> Scores:
     return found
 
 
-def one_against_rest(every: Outcomes, label: object) -> Outcomes:
+def _one_against_rest(every: Outcomes, label: object) -> Outcomes:
     """Return the outcomes for two classes: one label, which is the positive one, and all others.
 
     If there is a column of scores for each class, the column of the label has its scores. If there
@@ -604,7 +604,7 @@ def _true_column(evidence: "Evidence", names: lookup.ModelNames, *, uses_labels:
     return lookup.predicted(evidence, names)
 
 
-def scores_by_class(
+def _scores_by_class(
     evidence: "Evidence",
     names: lookup.ModelNames,
     truth: labels.Labels,
@@ -623,7 +623,7 @@ def scores_by_class(
     order, declared = None, lookup.declared_classes(evidence)
     if needs_order and (declared is None or scores.method is not None):
         order = lookup.model_classes(evidence, names)
-    classes = known_classes(evidence, truth, None, order)
+    classes = _known_classes(evidence, truth, None, order)
     is_declared = declared is not None and order is None
     if label is not None and classes.positive is None and scores.values.shape[1:] == (2,):
         classes = classes._replace(positive=labels.position_of(label, classes))
@@ -635,7 +635,7 @@ def scores_by_class(
     return arrange_scores(names.score, scores, classes, order, declared=is_declared), classes
 
 
-def known_classes(
+def _known_classes(
     evidence: "Evidence",
     true: labels.Labels,
     pred: labels.Labels | None,
@@ -670,12 +670,12 @@ def _pos_label(evidence: "Evidence") -> object:
 def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
     """Return the encoded true labels; None if the target is numeric, so that it has no labels."""
     try:
-        return true_labels(evidence, true)
+        return _true_labels(evidence, true)
     except EvidenceError:
         return None
 
 
-def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
+def _given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
     """Return the argument `pos_label` of a run as it occurs in `y_true`.
 
     For example, ``pos_label="true"`` becomes True if the labels are bools. The result is None if
@@ -686,7 +686,7 @@ def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
     return classes.every[classes.positive]
 
 
-def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
+def _true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
     """Return the labels in `y_true`, encoded as integers.
 
     `true` is the column of these labels. It is encoded once for all gates of a run.
@@ -721,7 +721,7 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
     return place[codes]
 
 
-def check_complete(column: Column) -> None:
+def _check_complete(column: Column) -> None:
     """Raise EvidenceError if a prediction in a column is missing or infinite."""
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
@@ -729,7 +729,7 @@ def check_complete(column: Column) -> None:
         numbers.check_finite(column.title, np.where(column.missing, np.nan, 0.0))
 
 
-def plain_values(column: Column) -> npt.NDArray[Any]:
+def _plain_values(column: Column) -> npt.NDArray[Any]:
     """Return the values of a column as the array that a metric of the user receives.
 
     Texts have dtype object. Floats are float64, and integers are int64 if they fit. If a value is
@@ -765,13 +765,13 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         names = lookup.PRODUCTION if name in lookup.PRODUCTION else lookup.CANDIDATE
         if name == names.pred:
             column = lookup.predicted(evidence, names)
-            check_complete(column)
-            return read_only(plain_values(column))
+            _check_complete(column)
+            return read_only(_plain_values(column))
         scores = lookup.scored(evidence, names)
         truth = labels.Labels("`y_true`", np.empty(0, np.intp), ())
         if "y_true" in evidence:
-            truth = true_labels(evidence, lookup.column_of(evidence, "y_true"))
-        return read_only(scores_by_class(evidence, names, truth, scores)[0])
+            truth = _true_labels(evidence, lookup.column_of(evidence, "y_true"))
+        return read_only(_scores_by_class(evidence, names, truth, scores)[0])
     value: Any = evidence[name]
     is_file = kind_of(value) == "path" and not isinstance(value, str)
     if name == "X" or is_file:

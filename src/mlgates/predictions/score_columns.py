@@ -201,7 +201,7 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
     name, positive = scores.names[0], classes.every[classes.positive]
     if not isinstance(positive, str) and not _SCORE_OF_NUMBER.fullmatch(str(name)):
         return
-    inside = labels_in(name, classes.every)
+    inside = _labels_in(name, classes.every)
     if len(inside) == 1 and inside != [positive]:
         msg = (
             f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
@@ -239,7 +239,7 @@ def column_of_each_label(
         by_name = {key(name): place for place, name in enumerate(names)}
         if by_name.keys() == {key(label) for label in labels}:
             return {label: by_name[key(label)] for label in labels}
-    inside = [labels_in(name, labels) for name in names]
+    inside = [_labels_in(name, labels) for name in names]
     if all(len(each) == 1 for each in inside):
         places = {each[0]: place for place, each in enumerate(inside)}
         if len(places) == len(labels):
@@ -263,7 +263,7 @@ def _plain_name(name: Any) -> Any:
     return plain_label(name)
 
 
-def labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
+def _labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
     """Return the labels that occur in the name of a column as words or numbers.
 
     Upper and lower case are distinguished only if labels differ by case. A label that is part of a
@@ -271,9 +271,9 @@ def labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
 
     Examples
     --------
-    >>> labels_in("probDog", ["dog", "cat"]), labels_in("p1", [0, 1, 10])
+    >>> _labels_in("probDog", ["dog", "cat"]), _labels_in("p1", [0, 1, 10])
     (['dog'], [1])
-    >>> labels_in("very good", ["good", "very good"]), labels_in("dogma", ["dog", "cat"])
+    >>> _labels_in("very good", ["good", "very good"]), _labels_in("dogma", ["dog", "cat"])
     (['very good'], [])
     """
     text = _CAMEL_CASE.sub(" ", unicodedata.normalize("NFC", str(name)))

@@ -272,9 +272,9 @@ class ColumnView:
         if kind == "decimal":
             return _sweep(self.values.astype(np.float64, copy=False)).checksum
         if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:
-            weights = text_weights(self.encoded.dictionary)
+            weights = _text_weights(self.encoded.dictionary)
             return int((weights * self.code_counts.astype(np.uint64)).sum())
-        return text_sum(self.plain) if kind in TEXTS else 0
+        return _text_sum(self.plain) if kind in TEXTS else 0
 
 
 def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
@@ -359,10 +359,10 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
     return int(np.add.reduce(words))
 
 
-def text_sum(texts: pa.ChunkedArray) -> int:
+def _text_sum(texts: pa.ChunkedArray) -> int:
     """Return the checksum of a column of texts.
 
-    It is the sum of the numbers from `text_weights`, modulo 2**64, over all texts that are not
+    It is the sum of the numbers from `_text_weights`, modulo 2**64, over all texts that are not
     null.
     """
     total = bytes_sum(texts)
@@ -378,7 +378,7 @@ def text_sum(texts: pa.ChunkedArray) -> int:
     return total % 2**64
 
 
-def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
+def _text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     """Return for each text the number that it adds to the checksum of its column.
 
     The number is a sum of three terms: the sum of the bytes of the text, 2**32 times the number of
@@ -387,7 +387,7 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
 
     Examples
     --------
-    >>> len(set(text_weights(pa.array(["listen", "silent", "enlist"])).tolist()))
+    >>> len(set(_text_weights(pa.array(["listen", "silent", "enlist"])).tolist()))
     3
     """
     offsets, data = offsets_and_bytes(as_bytes(texts))

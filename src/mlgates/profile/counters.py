@@ -145,7 +145,7 @@ def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
     return np.concatenate(positions)[:most] if positions else np.empty(0, np.intp)
 
 
-def violations_at(mask: Mask, view: ColumnView) -> Violations:
+def _violations_at(mask: Mask, view: ColumnView) -> Violations:
     """Return `Violations` for a mask that is True where a value of a column violates a rule.
 
     The mask has one element for each row of the column `view`, or one for each of its values that
@@ -185,13 +185,13 @@ def matching(
         violates[:-1][used] = ~hit if allowed else hit
         if not violates.any():
             return Violations(0, view.valid)
-        return violations_at(violates[view.codes], view)
+        return _violations_at(violates[view.codes], view)
     hits = matches(view.plain)
     number = int(pc.sum(hits).as_py() or 0)
     if number == (view.valid if allowed else 0):
         return Violations(0, view.valid)
     mask = encoding.filled(hits, 0)
-    return violations_at(~(mask | view.missing_mask()) if allowed else mask, view)
+    return _violations_at(~(mask | view.missing_mask()) if allowed else mask, view)
 
 
 def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
@@ -295,7 +295,7 @@ class Infinite(_RuleCounter):
         view = require_kind(batch[self.column], _READABLE, "tested for infinities")
         if view.neg_inf + view.pos_inf == 0:
             return Violations(0, view.valid)
-        return violations_at(np.isinf(view.floats), view)
+        return _violations_at(np.isinf(view.floats), view)
 
 
 @dataclass(frozen=True)
@@ -317,11 +317,13 @@ class Fractional(ColumnCounter):
         view = require_kind(batch[self.column], _READABLE, "tested for whole numbers")
         if view.stored == "decimal":
             present = view.plain.drop_null()
-            return violations_at(encoding.filled(pc.not_equal(pc.floor(present), present), 0), view)
+            return _violations_at(
+                encoding.filled(pc.not_equal(pc.floor(present), present), 0), view
+            )
         if view.field.kind != "float":
             return Violations(0, view.valid)
         whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))
-        return violations_at(~whole, view)
+        return _violations_at(~whole, view)
 
 
 @dataclass(frozen=True)
@@ -369,7 +371,7 @@ class Outside(_RuleCounter):
                 end = _to_fraction(extreme)
                 if end < number if beyond is np.less else end > number:
                     violates |= _compare(view, number, beyond)
-        return violations_at(violates, view)
+        return _violations_at(violates, view)
 
 
 @dataclass(frozen=True)

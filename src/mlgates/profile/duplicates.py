@@ -263,7 +263,7 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     if pa.types.is_decimal(values.type):
         suspects = np.ones(len(values), np.bool_)
     else:
-        suspects = may_repeat(values)
+        suspects = _may_repeat(values)
     if not suspects.all():
         values = values.filter(from_numpy(suspects))
     encoded = encoding.encode(values)
@@ -277,7 +277,7 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     return count, np.flatnonzero(suspects)[repeats]
 
 
-def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Return for each text whether another text has the same hash.
 
     The result is a bool mask. Equal texts have equal hashes, so where the mask is False, the text
@@ -285,7 +285,7 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> may_repeat(pa.chunked_array([["a", "b"], ["a", "c"]]))
+    >>> _may_repeat(pa.chunked_array([["a", "b"], ["a", "c"]]))
     array([ True, False,  True, False])
     """
     hashes = text_hashes(texts)

@@ -331,7 +331,7 @@ def condition_answers(
     else:
         names = read or tuple(batch.columns)
         table = pa.table([batch[name].plain for name in names], names=list(names))
-        answer = row_answers(subject, condition, table, batch.rows)
+        answer = _row_answers(subject, condition, table, batch.rows)
     missing = encoding.filled(answer.is_null(), 0)
     return encoding.filled(answer, 0), missing
 
@@ -376,11 +376,11 @@ def rows_where(
     >>> rows_where("old", lambda table: [age > 60 for age in table["age"]], {"age": [61, 5]}, 2)
     array([ True, False])
     """
-    answer = row_answers(f"the condition of slice {name!r}", condition, native, rows)
+    answer = _row_answers(f"the condition of slice {name!r}", condition, native, rows)
     return encoding.filled(answer, 0)
 
 
-def row_answers(
+def _row_answers(
     subject: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> pa.Array:
     """Call a condition with the user's table, and return one bool per row.

@@ -54,7 +54,7 @@ def open_file(path: Path) -> Source:
     columns, rows = described(path)
     check_names(columns.fields)
     fields = MappingProxyType(columns.fields)
-    return Source("parquet file", fields, rows, partial(read_file, path, columns))
+    return Source("parquet file", fields, rows, partial(_read_file, path, columns))
 
 
 NOT_PARQUET = "is not a Parquet file"
@@ -146,7 +146,7 @@ def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
         return Columns.of(file, like), file.metadata.num_rows
 
 
-def read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
+def _read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in plain types.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `names` are the columns to

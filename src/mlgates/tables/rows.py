@@ -154,7 +154,7 @@ class Rows:
         with suppress(TypeError, ValueError, pa.ArrowException):
             cells = _constant_like(self._column(i), cell)
             if kind == "sequence" or self.named:
-                return self.with_column(i, cells)
+                return self._with_column(i, cells)
             if cells.dtype.kind in "OU" and cells.dtype.kind != value.dtype.kind:
                 return None  # all columns would become texts or objects
             # Integers become floats, as in an array with a missing value. The type of texts becomes
@@ -219,11 +219,11 @@ class Rows:
         title = "the array" if whole else f"column `{self._keys[i]}`"
         parts = (found.cells, found.rounded)
         rows, rounded = (
-            cells if whole or cells is None else self.with_column(i, cells) for cells in parts
+            cells if whole or cells is None else self._with_column(i, cells) for cells in parts
         )
         return Converted(f"{title} ({found.before}) as {found.after}", rows, rounded)
 
-    def with_column(self, i: int, cells: Any) -> Any:
+    def _with_column(self, i: int, cells: Any) -> Any:
         """Return a copy in which one column has other values, which may have another type.
 
         `i` is the position of the column, and `cells` are its new values. The container must have

@@ -346,7 +346,7 @@ def _open_relation(relation: Any) -> Source:
             quoted = ('"' + name.replace('"', '""') + '"' for name in names)
             rows = _rows_at_a_time(fields[name] for name in names)
             reader = _reader_of(relation.project(", ".join(quoted)), rows)
-            for table in joined(as_tables(reader, reader.schema)):
+            for table in joined(_as_tables(reader, reader.schema)):
                 arrays = [normalise(table.column(name), fields[name]) for name in names]
                 yield pa.table(arrays, names=names)
 
@@ -496,7 +496,7 @@ def _concatenated(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+def _as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield each batch as a table; if there are no batches, yield one empty table."""
     return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
 

@@ -213,7 +213,7 @@ class Drift(Gate):
 
     def _known(self, evidence: Evidence) -> "_Known":
         reference = evidence.reference()
-        return _Known(reference, self._candidates(evidence), gates_by_column(evidence))
+        return _Known(reference, self._candidates(evidence), _gates_by_column(evidence))
 
     def _known_of(self, reference: Profile) -> "_Known":
         """Return what is known of one slice of the reference, where only this gate is judged."""
@@ -496,7 +496,7 @@ def _in_slice(each: Check | ColumnDrift, group: str) -> Check | ColumnDrift:
 GatesByColumn = Mapping[str, Sequence[Drift]]
 
 
-def gates_by_column(evidence: Evidence) -> GatesByColumn:
+def _gates_by_column(evidence: Evidence) -> GatesByColumn:
     """Return a mapping from each column to the drift gates of the run that judge it."""
     gates: dict[str, list[Drift]] = {}
     for gate in evidence.registered(Drift):
