@@ -32,7 +32,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the command-line option ``--mlgates-report``."""
+    """Add the command-line option ``--mlgates-report PATH``: the file for the report of a suite."""
     text = (
         "write the report of the suite to this file; the suffix selects the form (.html .json "
         ".md .txt .xml); with several suites, the second report goes to PATH-2, and so on"
@@ -111,7 +111,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """Delete the stored reports of a value of the fixture `evidence` that is torn down."""
+    """When the fixture `evidence` is torn down, delete the reports of the runs on its value."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 
@@ -122,8 +122,9 @@ def pytest_fixture_post_finalizer(
 def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Return the function ``gates(suite, **evidence)``, which runs each gate as a subtest.
 
-    It returns the report if all gates that count passed. Otherwise the test fails and shows the
-    report. Called as ``gates(report)``, it reports the results of a run that is already done.
+    It returns the report if the verdict of the suite is PASS. Otherwise the test fails and shows
+    the report. Called as ``gates(report)``, it runs nothing, and shows each result of the report as
+    a subtest.
     """
     from mlgates._pytest.cases import run_subtests
 

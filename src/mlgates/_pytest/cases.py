@@ -108,11 +108,14 @@ def _refuse(message: str) -> NoReturn:
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     """Return the result of the gate that a test is for.
 
-    The gates of all selected tests run at the first call for a value of the fixture `evidence`;
-    later calls use the report of that run. Checks that are undecided, where that is allowed, are
-    left out of the result. If the gate was skipped, the test is skipped. If the gate did not pass
-    but does not count, the test is an expected failure. If no gate of the suite counts, every test
-    fails, because nothing was shown.
+    The first call with a value of the fixture `evidence` runs the gates of all selected tests.
+    Later calls with this value use the report of that run. The result is returned without the
+    INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
+
+    If the gate is skipped, its test is skipped. If the gate did not pass, but is advisory or has no
+    other checks than allowed ones, its test is an expected failure (xfail). If every gate of the
+    suite is skipped or advisory, or has no other checks than allowed ones, all tests fail, because
+    no gate has verified anything.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -169,14 +172,17 @@ def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) ->
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Delete the reports that were made for the value of a fixture that is torn down."""
+    """Delete the reports of the runs on the value of a fixture, when the fixture is torn down."""
     runs, kept = config.stash.get(_RUNS, []), fixturedef.cached_result
     if kept is not None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]
 
 
 def fail_unless_passed(item: pytest.Item, reason: str = "") -> None:
-    """Fail the test of a gate if the gate did not pass, even if the test function passed."""
+    """Fail the test of a gate if the gate did not pass, even if the test function passed.
+
+    The message is the result of the gate. `reason` is the line above it, if it is not empty.
+    """
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
         _refuse("\n".join(filter(None, [reason, str(result)])))
@@ -207,7 +213,8 @@ def run_subtests(
     Raises
     ------
     GateFailure
-        If the report did not pass, or if no gate in it counts.
+        If the verdict of the report is not PASS. It is INCONCLUSIVE if each gate is skipped or
+        advisory, or has only INCONCLUSIVE checks that ``inconclusive="allow"`` allows.
     OptionError
         If `thing` is of another type, or if evidence is given together with a report or a result.
     """

@@ -62,7 +62,7 @@ def describe_gate(node: pytest.Item, result: GateResult) -> None:
 
 
 def _verdict(result: GateResult) -> str:
-    """Return the verdict of a gate and why it does not count, as in ``"fail (advisory)"``."""
+    """Return the verdict of a gate and why a suite ignores it, as in ``"fail (advisory)"``."""
     aside = " (advisory)" if result.advisory else " (undecided, allowed)" if result.allowed else ""
     return f"{result.verdict}{aside}"
 
@@ -72,9 +72,9 @@ def extend_report(
 ) -> None:
     """Attach reports of gates to pytest's report of a test.
 
-    If an assertion failed, the reports and results that occur in its message are printed. If there
-    are none in the message, those in the source code of the assertion are printed. They are looked
-    up among the local variables of the test function.
+    If an assertion failed, some of the reports and results that the variables of the test function
+    hold are printed below it. These are the objects with a repr that is part of the assertion's
+    message. If there are none, they are the objects of the variables that the assertion uses.
     """
     made = item.stash.get(_MADE, None)
     if made:
