@@ -83,9 +83,9 @@ def rules(gate: type[mg.Gate]) -> tuple[str, str]:
     return f'`"{default}"`', ", ".join(f'`"{value}"`' for value in values if value != default)
 
 
-def forgiven(gate: type[mg.Gate]) -> str:
+def allowed(gate: type[mg.Gate]) -> str:
     default = next(f.default for f in dataclasses.fields(gate) if f.name == "inconclusive")
-    return gate.info.forgives + (" (the default of this gate)" if default == "allow" else "")
+    return gate.info.allowed + (" (the default of this gate)" if default == "allow" else "")
 
 
 def link(label: str, gate: type[mg.Gate]) -> str:
@@ -149,9 +149,9 @@ def regions() -> dict[tuple[str, str], str]:
             ("gate", "`decide_by`", "other values", "smallest number of rows, by default"),
             shared((label, (*rules(gate), gate.info.fewest_rows)) for label, gate in gates.items()),
         ),
-        ("docs/reference/verdicts.md", "forgives"): table(
+        ("docs/reference/verdicts.md", "allowed"): table(
             ("gate", 'checks that do not block a release with `"allow"`'),
-            shared((label, (forgiven(gate),)) for label, gate in gates.items()),
+            shared((label, (allowed(gate),)) for label, gate in gates.items()),
         ),
         ("docs/howto/reading-a-report.md", "metrics"): table(
             ("metric", "gate", "value"),

@@ -60,19 +60,30 @@ class GateInfo:
 
     The command ``nox -s register`` writes the tables. Gates with equal texts share a row of a
     table.
+
+    Parameters
+    ----------
+    summary : str
+        What the gate checks.
+    metrics : mapping of str to str
+        Names of metrics, such as ``"`age`, `gap`"``, and the meaning of their values.
+    fewest_rows : str
+        How many rows the gate requires by default, in words.
+    allowed : str
+        Which INCONCLUSIVE checks do not block a release if the gate has the option
+        ``inconclusive="allow"``. By default there are none.
+    rule : str
+        How the gate decides, such as "estimate" or "significance", if it has no option `decide_by`.
+    needs, uses : str
+        The arguments of `run` that the gate requires, and those that it uses if they are given. By
+        default these are the names in `Gate.needs` and in `Gate.optional_evidence`.
     """
 
-    #: What the gate checks.
     summary: str
-    #: Names of metrics, such as ``"`age`, `gap`"``, and the meaning of their values.
     metrics: Mapping[str, str]
-    #: How many rows are required by default.
     fewest_rows: str
-    #: Which checks ``inconclusive="allow"`` allows.
-    forgives: str = "none: no check of these gates is undecided by chance"
-    #: The rule of `decide`, for gates without the option `decide_by`.
+    allowed: str = "none: no check of these gates is undecided by chance"
     rule: str = "estimate"
-    #: Descriptions of the evidence, if `needs` and `optional_evidence` are not enough.
     needs: str = ""
     uses: str = ""
 
@@ -157,10 +168,10 @@ class Gate(options.OptionsByName):
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
     def missing_evidence(self, evidence: Evidence) -> list[str]:
-        """Return the sorted names of the arguments of `run` that the gate needs but can't get.
+        """Return the sorted names of the arguments of `run` that the gate needs and does not get.
 
-        They were not given, and no model that was given can compute them, as a model computes
-        `y_pred`.
+        These are the arguments that were not given and that no given model can compute. For
+        example, a model can compute `y_pred`.
         """
         return sorted(name for name in self.needs if not evidence.offers(name))
 
@@ -277,8 +288,8 @@ class Gate(options.OptionsByName):
             LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. A Spark DataFrame gives a
             Spark DataFrame, whose rows Spark finds when it is computed; gates that compare rows
             with each other, such as `Unique`, raise an EvidenceError for it. The rows are returned
-            even if the gate allows this share of them. If no row breaks the rule, the table has no
-            rows.
+            even if they are so few that the gate passes. If no row breaks the rule, the table has
+            no rows.
 
         Raises
         ------
@@ -495,7 +506,10 @@ class FunctionGate(Gate):
         return self.function.__qualname__
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register `data` to be read without counting anything; the function reads it itself."""
+        """Register that `data` is used, so that the report has its number of rows and its hash.
+
+        Nothing is counted in it for this gate, because the function gets the table itself.
+        """
         if "data" in self.needs | self.optional_evidence:
             evidence.request(self.counts)
 

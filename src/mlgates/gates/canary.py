@@ -188,7 +188,7 @@ class Canary(Gate):
             "requests; from 1,000 on, the gate is an ERROR",
         },
         fewest_rows="1,000 requests of each model (set by `min_requests`)",
-        forgives="a ratio of the rates for which there are too few requests to decide whether it "
+        allowed="a ratio of the rates for which there are too few requests to decide whether it "
         "is within the limit",
         rule="its own, by e-values",
     )

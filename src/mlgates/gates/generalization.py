@@ -131,7 +131,7 @@ class Generalization(MetricGate):
         summary="the model is not much better on its training rows than on other rows",
         metrics={"(only the value)": "how much better the metric is on the training rows"},
         fewest_rows="30 rows in training and in test, in each slice (set by `min_samples`)",
-        forgives="an interval of the gap that contains the limit",
+        allowed="an interval of the gap that contains the limit",
         uses="`model`, `X_train` and `X`; or `train_pred` or `train_score`, and `y_pred` or "
         "`y_score`; `pos_label`, `classes`, `data`; `sample_weight` and `clusters`, as names of "
         "columns of `X` and `X_train`",

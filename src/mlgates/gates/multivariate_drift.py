@@ -152,7 +152,7 @@ class MultivariateDrift(Gate):
         summary="a classifier can't distinguish the rows of the data from those of the reference",
         metrics={"`roc_auc`": "area under the ROC curve of the classifier; 0.5 if it only guesses"},
         fewest_rows="200 rows in each table (set by `min_samples`)",
-        forgives="an area beyond the limit that is not significantly above 0.5",
+        allowed="an area beyond the limit that is not significantly above 0.5",
     )
     _: KW_ONLY
     at_most: float = 0.6

@@ -130,7 +130,7 @@ class Performance(MetricGate):
         summary="a metric of the model is within a limit, on all rows or in each slice",
         metrics={"(only the value)": "the metric that the gate is named after"},
         fewest_rows="30 rows in each slice (set by `min_samples`)",
-        forgives="an interval that contains the limit, or a value outside it that is not "
+        allowed="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
         uses="`y_pred`, `y_score` or `y_interval`, or `model` and `X`; `sample_weight`, "
         "`clusters`, `pos_label`, `classes`, `query_id`, `data`",

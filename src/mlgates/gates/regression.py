@@ -119,7 +119,7 @@ class Regression(ComparisonGate):
         summary="a new model is not worse than the model in production, on the same rows",
         metrics={"(only the value)": "the metric of the candidate minus that of production"},
         fewest_rows="30 rows in each slice (set by `min_samples`)",
-        forgives="an interval of the difference that contains the limit",
+        allowed="an interval of the difference that contains the limit",
         uses="the same as `Performance`, and `production_pred`, `production_score` or "
         "`production_model`",
     )

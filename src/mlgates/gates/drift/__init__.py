@@ -130,7 +130,7 @@ class Drift(Gate):
         fewest_rows=(
             '100 values in each table for `"psi"`, 30 for other methods (set by `min_samples`)'
         ),
-        forgives="a distance beyond the limit that is not significant",
+        allowed="a distance beyond the limit that is not significant",
     )
     method: str = "psi"
     _: KW_ONLY

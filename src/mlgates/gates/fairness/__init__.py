@@ -231,7 +231,7 @@ class Fairness(Gate):
         metrics={"(only the value)": "the metric that the gate is named after"},
         fewest_rows="two groups of 30 rows each (set by `min_group_size`), and 10 rows of each "
         "that the metric is based on",
-        forgives="a difference beyond the limit that is not significant; with "
+        allowed="a difference beyond the limit that is not significant; with "
         "`decide_by='interval'`, a difference whose interval contains the limit. A group that is "
         "too small always blocks",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "

@@ -129,7 +129,7 @@ class Latency(Gate):
             "`failed`": "share of the calls that failed",
         },
         fewest_rows='as many calls as the quantile needs: 368 for `"p99"` at 95 %',
-        forgives="an interval of the quantile, or of the slowdown, that contains the limit. Too "
+        allowed="an interval of the quantile, or of the slowdown, that contains the limit. Too "
         "few independent calls, or a model that was too slow for `rate`, always block",
         needs="`latencies`, or `model` and `X`",
         uses="with `max_slowdown` also `production_latencies` or `production_model`",

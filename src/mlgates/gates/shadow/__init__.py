@@ -190,7 +190,7 @@ class Shadow(Gate):
         },
         fewest_rows="30 requests that are in both logs, in each slice (set by `min_samples`); 72 "
         "for `max_slowdown`",
-        forgives="an interval that contains the limit",
+        allowed="an interval that contains the limit",
     )
     on: str = "request_id"
     _: KW_ONLY

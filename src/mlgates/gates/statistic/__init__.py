@@ -198,7 +198,7 @@ class Statistic(Gate):
             "`relative_change`": "this difference, as a share of the statistic of the reference",
         },
         fewest_rows="one value; two for an interval, and six for the interval of a median",
-        forgives="an interval that contains the limit; with `decide_by='estimate'`, nothing",
+        allowed="an interval that contains the limit; with `decide_by='estimate'`, nothing",
         uses="`reference`, for `max_change` and `max_relative_change`",
     )
     of: str
