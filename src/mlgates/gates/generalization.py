@@ -56,8 +56,9 @@ class Generalization(MetricGate):
         fewer, the check is INCONCLUSIVE.
     small_slices : {"inconclusive", "exclude"}
         What happens with a slice that has too few rows. "inconclusive": it makes the gate
-        INCONCLUSIVE. "exclude": slices with fewer than `min_samples` test rows, or too few for the
-        metric, are not checked; the reason lists them.
+        INCONCLUSIVE. "exclude": slices with fewer than `min_samples` test rows, or with too few
+        test rows for the metric, are not checked; the reason lists them. A slice that only has too
+        few training rows is still INCONCLUSIVE.
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole confidence interval of the difference is within the limit,
         FAIL if the whole interval is beyond. "estimate": the difference itself is compared with the
@@ -94,10 +95,13 @@ class Generalization(MetricGate):
     and the test rows are assumed to be independent samples. The metric on the training rows has an
     interval too, because it varies by chance as on any sample of the same size.
 
-    With several slices, Holm's correction is applied to a FAIL. A check is INCONCLUSIVE if the
-    metric is undefined on the training rows or on the test rows, or is computed from fewer than 10
-    rows. An INCONCLUSIVE check reports how many test rows would be enough to decide, if the number
-    of training rows grows in the same proportion.
+    With several slices, the confidence level is corrected for their number by Holm's method: a
+    slice FAILs only if its whole interval at the corrected level is beyond the limit. PASS needs no
+    correction, because every slice must pass.
+
+    A check is INCONCLUSIVE if the metric is undefined on the training rows or on the test rows, or
+    is computed from fewer than 10 rows. An INCONCLUSIVE check reports how many test rows would be
+    enough to decide, if the number of training rows grows in the same proportion.
 
     References
     ----------

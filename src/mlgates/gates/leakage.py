@@ -39,12 +39,14 @@ class Leakage(Gate):
     Notes
     -----
     Values are compared in the common type of both tables: 1 and 1.0 are equal. A missing value
-    equals another missing value, but rows in which all values are missing are not counted. In a
-    table with few different rows, such as one of three coarse categories, rows can be equal without
-    a leak; then name the columns of a key, or raise `at_most`. Rows are compared by 128-bit hashes.
-    Two different rows have the same hash with a probability of about 2**-128. The hashes need 16
-    bytes for each row of both tables. The reference must be a table, because a baseline has no
-    rows.
+    equals another missing value, but rows in which all values are missing are not counted. If a
+    table has few distinct rows, for example because it has three columns of few categories each,
+    rows can be equal without a leak. Then name the columns of a key in `columns`, or raise
+    `at_most`.
+
+    Rows are compared by 128-bit hashes. Two different rows have the same hash with a probability of
+    about 2**-128. The hashes need 16 bytes for each row of both tables. The reference must be a
+    table: a `Baseline` has statistics of a table instead of its rows.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class Leakage(Gate):
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register the hashes of the rows to be computed in both tables."""
+        """Request that the rows of both tables are hashed while the tables are read."""
         evidence.request(partial(self._keys, evidence), partial(self._keys, evidence))
 
     def offending(self, evidence: Evidence) -> Positions:

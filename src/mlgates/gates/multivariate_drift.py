@@ -110,9 +110,10 @@ class MultivariateDrift(Gate):
     -----
     The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are DeLong's variances
     in the folds. The factor 1.5 corrects for the training rows that the folds have in common [1]_.
-    Equal rows are always in the same fold. So a table with few different rows, such as one of two
-    bools, can't PASS: the rows in a fold differ from all rows that the classifier was trained on,
-    and it would not find a change.
+    Equal rows are always in the same fold, so the classifier is never tested on a row that it was
+    trained on. A table with few distinct rows, such as a table of two columns of bools, therefore
+    can't PASS (see `min_samples`): what the classifier learns from some of these rows does not help
+    it with the others, so it would not find a change.
 
     A missing cell counts as a separate value. Of a column of texts, the 254 most frequent values
     are compared, and all others count as one value. If the tables differ, the area grows with the
@@ -126,7 +127,8 @@ class MultivariateDrift(Gate):
     folds`` clusters in a table, the verdict is INCONCLUSIVE. The column of the clusters is compared
     only if `columns` names it.
 
-    A baseline or a profile as `reference` is an ERROR, because it has no rows.
+    The reference must be a table: a `Baseline` or a `Profile` has statistics of a table instead of
+    its rows, and is an ERROR.
 
     References
     ----------

@@ -42,8 +42,9 @@ class Performance(MetricGate):
     label : int, bool or str, optional
         The class for which the metric is measured, if there are more than two classes:
         ``metric="recall", label="b"`` is the recall of the label ``"b"``. This label counts as
-        positive, and all others as negative. Of scores, its column is used. A function gets 1 for
-        this label and 0 for the others. Averages over classes can't be measured for one class.
+        positive, and all others as negative. If scores have a column for each label, the column of
+        this label is used. A function gets 1 for this label and 0 for the others. Averages over
+        classes can't be measured for one class.
     by : str, sequence of str, or mapping of str to str or callable, optional
         Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
         one slice for each combination of their values. A mapping defines slices by conditions, as
@@ -74,8 +75,8 @@ class Performance(MetricGate):
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
         Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
-        default is 2,000. For a function it is 500 from 10,000 rows on, and 200 with
-        `decide_by="estimate"`, because the function is called for each resample.
+        default is 2,000. A function is called for each resample, so there are fewer: 500 for more
+        than 10,000 rows, and always 200 with `decide_by="estimate"`.
     name, advisory, inconclusive, after
         As in `Gate`.
 

@@ -55,19 +55,21 @@ class Regression(ComparisonGate):
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
         Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
-        default is 2,000. For a function it is 500 from 10,000 rows on, and 200 with
-        `decide_by="estimate"`, because the function is called for each resample.
+        default is 2,000. A function is called for each resample, so there are fewer: 500 for more
+        than 10,000 rows, and always 200 with `decide_by="estimate"`.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    The value of a check is the metric of the candidate minus the metric of production. The limit is
-    at least ``-tolerance``, or at most ``tolerance`` if smaller values of the metric are better.
+    The value of a check is the difference: the metric of the candidate minus the metric of
+    production. It must be at least ``-tolerance``, or at most ``tolerance`` if smaller values of
+    the metric are better.
 
-    - Accuracy, recall, false positive rate and other shares of the same rows have Tango's interval
-      [1]_, which depends on the rows that only one of the models gets right. For a mean of such
-      shares over classes (balanced accuracy) the intervals of the classes are combined.
+    - Accuracy, recall, false positive rate and other shares with the same denominator for both
+      models have Tango's interval [1]_, which depends on the rows that only one of the models gets
+      right. For a mean of such shares over classes (balanced accuracy) the intervals of the classes
+      are combined.
     - An area under the ROC curve has DeLong's interval for paired scores [2]_.
     - Means of losses have Student's t interval of the differences per row, corrected for skewness.
     - For other metrics computed from the confusion matrix, the counts of (true label, candidate's
@@ -78,9 +80,11 @@ class Regression(ComparisonGate):
     [3]_. For shares it is Tango's interval for the effective numbers of rows. Metrics whose
     interval would need resampling then have no interval.
 
-    With several slices, Holm's correction is applied to a FAIL, and the check shows the interval at
-    the corrected level. PASS needs no correction, because every slice must pass. If both models
-    give the same answers on all rows, the difference is 0 with the interval (0, 0).
+    With several slices, the confidence level is corrected for their number by Holm's method: a
+    slice FAILs only if its whole interval at the corrected level is beyond the limit. The check
+    shows this interval. With "significance", the p-values are corrected. PASS needs no correction,
+    because every slice must pass. If both models give the same answers on all rows, the difference
+    is 0 with the interval (0, 0).
 
     An INCONCLUSIVE check reports how many rows would be enough for a decision with a probability of
     80 %, if the difference and its spread stay the same. If the metric is computed from fewer than

@@ -68,9 +68,9 @@ class Rule(Gate):
     -----
     A comparison with a missing value is neither true nor false, as in SQL. But the condition
     ``status != 'paid' or amount > 0`` is true in a row whose status is not 'paid', even if its
-    amount is missing. With ``missing="ignore"``, the verdict is INCONCLUSIVE if the condition is
-    true or false in no row. A column that is not in the table, types that can't be compared, and
-    whole numbers that overflow 64 bits are an ERROR.
+    amount is missing. With ``missing="ignore"``, the verdict is INCONCLUSIVE if there is no row in
+    which the condition is true or false. A column that is not in the table, types that can't be
+    compared, and whole numbers that overflow 64 bits are an ERROR.
 
     Examples
     --------

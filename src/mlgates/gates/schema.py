@@ -315,9 +315,10 @@ class Schema(Gate):
     Each column has one check for its type and one for each of its rules: ``missing`` unless
     nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A check that
     fails shows the count, the share and the first few row numbers (from 0) of the violations, but
-    not the values. A rule for a column without values is INCONCLUSIVE, and so is a table without
-    rows or without any of the declared columns. A rule that can't be evaluated is an ERROR, such as
-    a bound without a time zone for timestamps with a time zone; the other rules are still judged.
+    not the values. A rule for a column without values is INCONCLUSIVE. So is a table that has no
+    rows, or that has not a single one of the declared columns. A rule that can't be evaluated is an
+    ERROR, such as a bound without a time zone for timestamps with a time zone; the other rules are
+    still judged.
 
     Examples
     --------

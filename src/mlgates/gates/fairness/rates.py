@@ -185,12 +185,15 @@ class GroupedOutcomes:
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
         """Return a metric of each group, with its confidence interval.
 
-        The intervals have the level `confidence`; 0 means no intervals. A group can be compared if
-        it has at least `least` rows and, with `bounded`, an interval. Shares of independent rows
-        are computed for all groups at once, and all other metrics group by group. The result can
-        also give intervals at other levels. An interval from resamples is then not computed again,
-        because extreme quantiles of a few thousand resamples are inaccurate. Instead, the interval
-        at `confidence` is stretched by the ratio of the normal quantiles of the two levels.
+        `confidence` is the level of the intervals; 0 means no intervals. A group with fewer than
+        `least` rows can't be compared with other groups. If `bounded` is true, a group without an
+        interval can't be compared either. Shares of independent rows are computed for all groups at
+        once, and all other metrics group by group.
+
+        ``result.at(level)`` returns the intervals at another level. If an interval was computed by
+        resampling, the resampling is not repeated, because extreme quantiles of a few thousand
+        resamples are inaccurate. Instead, the distances of its ends from the value are multiplied
+        by the ratio of the normal quantiles of the two levels.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]

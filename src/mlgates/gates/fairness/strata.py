@@ -36,17 +36,19 @@ class Stratum:
     """The measured rates of the groups in one stratum, which is a subset of the rows.
 
     `Fairness` compares the groups within each stratum. Without the option `by`, there is one
-    stratum of all rows, and its `name` is None. `rates` has an item for each rate that is compared.
+    stratum of all rows, and its `name` is None. `rates` has an item for each metric that is
+    compared, and `reference` is the group with which the others are compared.
+
+    `size` has the number of rows of each group; with weights, the effective number. `dropped` is
+    the number of rows without a label. `empty_queries` is the number of queries without a relevant
+    document, for metrics of rankings.
     """
 
     name: str | None
     rates: tuple[GroupRates, ...]
     reference: Reference
-    #: Number of rows of each group; with weights, the effective number.
     size: Floats
-    #: Number of rows without a label.
     dropped: int = 0
-    #: Number of queries without a relevant document, for metrics of rankings.
     empty_queries: int = 0
 
     def named(self, group: str) -> str:
@@ -54,7 +56,11 @@ class Stratum:
         return group if self.name is None else f"{self.name}, {group}"
 
     def compare(self, rule: Rule) -> list[Comparison]:
-        """Return the comparison of the groups for each rate of the stratum."""
+        """Return the comparison of the groups for each item of `rates`.
+
+        `rule` says how groups are compared: by difference or ratio, with which limit, and by an
+        interval, a test or the values alone.
+        """
         if self.reference.absent:
             return [Comparison(rates, None, (0, 0)) for rates in self.rates]
         return [compare(rates, rule) for rates in self.rates]
@@ -87,9 +93,23 @@ class Stratum:
 def reference_option(
     owner: str, option: str, given: object, sensitive: Sequence[str] | None
 ) -> object:
-    """Return the option `reference_group`: a value, or pairs of each feature and its value.
+    """Check the option `reference_group`, and return it.
 
-    OptionError is raised if it is invalid.
+    Parameters
+    ----------
+    owner, option : str
+        Name of the gate and of the option, for the message of the exception.
+    given : object
+        What the user passed: a value such as ``"f"``, the name of a group, or a mapping of each
+        sensitive feature to a value. A mapping is returned as a tuple of pairs (feature, value),
+        anything else unchanged.
+    sensitive : sequence of str, optional
+        Names of the sensitive features, which must be the keys of a mapping.
+
+    Raises
+    ------
+    OptionError
+        If `given` has another form, or a mapping has other keys.
     """
     allowed = "a value, the name of a group, or a mapping of each sensitive feature to a value"
     if not isinstance(given, Mapping | tuple):

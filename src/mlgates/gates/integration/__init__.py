@@ -66,8 +66,8 @@ class Integration(Gate):
         left out.
     missing_column, extra_column : {"untried", "either", "answer", "refuse"}
         Expected behaviour for rows without one of their columns (up to 32 columns are left out, one
-        after another), and with an additional column. "answer": the same answer as before is
-        expected. The other values are as above.
+        after another), and with an additional column. "answer": the same answers as for the
+        unchanged rows are expected. The other values are as above.
     changed_dtype : {"untried", "either", "answer", "refuse"} or mapping
         Expected behaviour for the same values in another type, column by column (of an array, all
         columns together). ``{"text": "refuse", "float": "answer"}`` declares it for single types:
@@ -100,9 +100,12 @@ class Integration(Gate):
     can be tested in one run. If `golden_X` and `golden_pred` are given for a model, its answers to
     the rows of `golden_X` must be those in `golden_pred`.
 
-    A property that does not hold is a FAIL. An exception, a hang, an answer of a wrong length or
-    form, and a NaN or infinite answer are an ERROR. A property that can't be tested because another
-    one does not hold is INCONCLUSIVE.
+    A property that does not hold is a FAIL. In the tests with an expected behaviour (`empty` to
+    `changed_dtype`), this includes an exception where "answer" is expected, and an answer where
+    "refuse" is expected. An exception for unchanged rows is an ERROR, except in the test of
+    `thread_safe`, where it is a FAIL. A hang, an answer of a wrong length or form, and a NaN or
+    infinite answer are an ERROR. A property that can't be tested because another one does not hold
+    is INCONCLUSIVE.
 
     Without `timeout`, this process ends if the model calls ``os._exit`` or if its compiled code
     crashes.

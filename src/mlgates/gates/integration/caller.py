@@ -65,8 +65,10 @@ def run_test(
 ) -> list[Check]:
     """Run the test of a property, and return its check in a list.
 
-    ``test(*args, **options)`` returns an `Outcome`, or None if the property does not apply to this
-    model; the list is then empty.
+    `subject` is the name of the property, such as ``"deterministic"``, and `metric` the name of one
+    test of it, such as ``"repeat"``. ``test(*args, **options)`` returns an `Outcome`, or None if
+    the test does not apply to this model; the list is then empty. If it raises an exception, the
+    check is an ERROR, or INCONCLUSIVE if the exception is a `NotTestedError`.
     """
     least, insufficient = 1, ""
     with suppress_errors() as caught:  # the other properties are still tested
@@ -144,8 +146,10 @@ def require_same_index(requests: Any, responses: Any) -> None:
 class Differences:
     """Compares answers with expected answers, and describes all differences found so far in words.
 
-    `rtol` is the allowed relative difference of numbers. `expected` has the expected responses of
-    an application.
+    `rtol` is the allowed relative difference of numbers. A difference within the rounding error of
+    the largest number is allowed too. The method `rows` compares all answers of a model at once,
+    and finds the largest number itself. The method `response` compares a single response of an
+    application. For it, `expected` must have the expected responses to all requests.
     """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
@@ -291,9 +295,9 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """Calls a model with a sample of its rows, and keeps its first replies.
+    """Calls a model with at most `most` of the given rows, drawn with a fixed seed.
 
-    The sample has at most `most` rows.
+    The reply to the first call of each method is kept, to compare later replies with it.
     """
 
     kind, noun, answer_noun = "model", "rows", "answer"
@@ -386,10 +390,11 @@ class ModelCaller(_Caller):
 
 
 class ApplicationCaller(_Caller):
-    """Sends a sample of the requests to an application, and keeps its first replies.
+    """Sends at most `most` of the given requests, drawn with a fixed seed, to an application.
 
-    The sample has at most `most` requests. `responses` are the expected responses. Requests and
-    responses are lists, arrays or tables of the same length.
+    The reply to each request when it is sent first is kept, to compare later replies with it.
+    `responses` are the expected responses. Requests and responses are lists, arrays or tables of
+    the same length.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

@@ -48,9 +48,10 @@ class Latency(Gate):
     If `latencies` are given to `run`, they are judged. Otherwise calls of `model` with rows of `X`
     are measured. The interval of the quantile is from order statistics, which assumes no
     distribution, and agrees with Clopper and Pearson's interval of the share of calls beyond the
-    limit. If calls depend on earlier calls, a smaller number of independent calls is used. If this
-    number is too small, the interval is computed from the quantiles of blocks of calls. With too
-    few calls for the quantile the verdict is INCONCLUSIVE, and the reason says how many are needed.
+    limit. If latencies depend on those of earlier calls, the interval is as long as that of a
+    smaller number of independent calls. If this number is too small, the interval is computed from
+    the quantiles of blocks of calls. With too few calls for the quantile the verdict is
+    INCONCLUSIVE, and the reason says how many are needed.
 
     Parameters
     ----------
@@ -90,9 +91,10 @@ class Latency(Gate):
         Largest share of the calls that may fail. If a call fails, this has its own check. The
         latency of a failed call is infinite.
     expected_interval : str, timedelta or float, optional
-        The planned time between two calls, for given latencies of calls that each waited for the
-        answer to the call before. The latencies of calls that could not be sent during a long wait
-        are then added, as in HdrHistogram. By default nothing is added.
+        The planned time between two calls. Give it if each call waited for the answer to the call
+        before it: during a slow call, planned calls were then not sent, and their long latencies
+        are missing. These latencies are added, as HdrHistogram does to correct coordinated
+        omission. By default nothing is added.
     seed : int
         Seed of the random generator that draws the rows for the calls.
     disable_gc : bool

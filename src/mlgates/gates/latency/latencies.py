@@ -68,19 +68,36 @@ def quantile_share(given: object) -> Fraction | None:
 class Latencies:
     """The latencies of one model in the order of the calls, and one statistic of them.
 
-    `seconds` are positive; a failed call has an infinite latency. If the option `expected_interval`
-    is given, they include the latencies of calls that a client would have sent while it waited for
-    a slow answer (the correction for coordinated omission).
+    Parameters
+    ----------
+    seconds : ndarray
+        The latencies, which are positive; that of a failed call is infinite. With the option
+        `expected_interval`, they include latencies of calls that a client would have sent while it
+        waited for a slow answer (the correction for coordinated omission).
+    quantile : str
+        The statistic: a quantile such as ``"p99"``, ``"mean"`` or ``"max"``.
+    confidence : float
+        Level of the interval of the statistic.
+    how : str
+        How the latencies were obtained, in words for the report.
+    calls : int
+        The number of calls that were made; without the added latencies.
+    is_given : bool
+        Whether the user gave the latencies; False if they were measured.
+    details : mapping
+        More about the latencies, for the report.
+    measured : Measured, optional
+        The measurement; None if the latencies were given.
     """
 
     seconds: Floats
-    quantile: str  # the statistic: a quantile, "mean" or "max"
+    quantile: str
     confidence: float
-    how: str = "given latencies"  # for the method of a check
-    calls: int = 0  # that were made
-    is_given: bool = True  # else measured
-    details: Mapping[str, object] = field(default_factory=dict)  # for the report
-    measured: Measured | None = None  # None where they were given
+    how: str = "given latencies"
+    calls: int = 0
+    is_given: bool = True
+    details: Mapping[str, object] = field(default_factory=dict)
+    measured: Measured | None = None
 
     @property
     def n(self) -> int:

@@ -61,8 +61,8 @@ class Shadow(Gate):
 
     Each request is answered by production and is also sent to the candidate, whose answer users
     don't see. The evidence `candidate_log` and `production_log` are tables with one row per
-    request. Their rows are joined by the column `on`. Unless an option says otherwise, it names a
-    column that both logs have.
+    request. Their rows are joined by the column `on`. A column that is given as an option must be
+    in both logs, unless the description of the option says otherwise.
 
     Parameters
     ----------
@@ -80,9 +80,10 @@ class Shadow(Gate):
         the larger one. Other values are compared exactly. By default floats are compared exactly
         too.
     max_unmatched : float
-        Largest share of the requests that may be in only one of the logs. It is also the largest
-        share that may have no answer of production, or no score. If a share is larger, its check is
-        INCONCLUSIVE.
+        Largest share of the requests that may be in only one of the logs. Above it, the check
+        ``unmatched`` is INCONCLUSIVE. The same limit holds for the share of requests without an
+        answer of production in the check ``disagreement``, and without a score in the check
+        ``score_shift``.
     score : str, optional
         Column with the score, a number. The option `max_score_shift` is then required, unless
         `metric` needs scores.
@@ -155,9 +156,10 @@ class Shadow(Gate):
     - The metric: its difference, as in `Regression`. If the metric needs predicted labels, a failed
       request counts as a wrong label. For other metrics it is left out.
 
-    With several slices, Holm's correction for the number of slices is applied to a FAIL, as in
-    `Regression`. Missing or repeated ids are an ERROR. If no request is in both logs, the gate is
-    INCONCLUSIVE.
+    With several slices and ``decide_by="interval"``, the confidence level is corrected for the
+    number of slices by Holm's method: a slice FAILs only if its whole interval at the corrected
+    level is beyond the limit. Missing or repeated ids are an ERROR. If no request is in both logs,
+    the gate is INCONCLUSIVE.
 
     References
     ----------

@@ -80,10 +80,12 @@ class Labelled:
 def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
     """Return the requests that have a label, in the form from which a metric is computed.
 
-    `need` says what the metric compares with the label: predicted labels, values or scores. A
-    request without an answer of one of the models gets a wrong label as its answer if the metric
-    compares predicted labels and there is a wrong label. Otherwise the request is left out. Raises
-    EvidenceError for labels and predictions that can't be compared.
+    `need` says what the metric compares with the true label: predicted labels, values or scores.
+    `pos_label` is the positive label. If the metric compares predicted labels, a missing answer of
+    a model is replaced by a label other than the true one, so that it counts as wrong. Otherwise,
+    and if no other label is known, a request is left out if one of the models did not answer it.
+
+    Raises EvidenceError for labels and predictions that can't be compared.
     """
     sides = (requests.candidate, requests.production)
     is_score = need in ("scores", "probabilities")

@@ -34,12 +34,38 @@ _SHARE = Fraction(95, 100)
 class Estimate(NamedTuple):
     """A measured value for one slice (subset) of the requests, and what its check needs.
 
-    ``ends(level)`` returns the interval at a confidence level. ``needed(limit, interval, level)``
-    returns how many requests would be enough to decide.
+    The reason of the check is made of the value, its interval and the texts `said`, `basis`,
+    `sizes` and `more`, such as ``the error rate changed by 2 % (3 % against 1 % in production; 95 %
+    interval 0.4 % to 4 %, n = 500); 3 requests are left out``.
 
-    The reason of the check is ``said[0] value said[1] (basis interval sizes) more``, in which
-    `sizes` has the numbers of requests. `insufficient` says in words why no decision is possible;
-    it is "" if one is possible.
+    Parameters
+    ----------
+    value : float or None
+        The value; None if it is undefined.
+    ends : callable
+        ``ends(level)`` returns the interval of the value at a confidence level.
+    needed : callable
+        ``needed(limit, interval, level)`` returns how many requests would be enough to decide.
+    n : int
+        The number of requests from which the value was computed.
+    said : (str, str)
+        The texts before and after the value: ``("the error rate changed by ", "")``.
+    sizes : str
+        The numbers of requests: ``"n = 500"``.
+    method : str
+        The name of the method of the interval.
+    basis : str
+        The numbers from which the value was computed: ``"3 % against 1 % in production; "``.
+    more : str
+        The end of the reason: ``"; 3 requests are left out"``.
+    dropped : int
+        The number of requests that were left out.
+    insufficient : str
+        Why no decision is possible, in words; "" if one is possible.
+    details : mapping
+        More numbers, for the report.
+    unit : Unit
+        The unit of the value.
     """
 
     value: float | None

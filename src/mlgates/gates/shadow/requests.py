@@ -30,10 +30,10 @@ LOGS = ("candidate_log", "production_log")
 class Answers:
     """The answers in one log to the requests that are in both logs.
 
-    `columns` has the columns to compare by the name of their option, such as ``"prediction"``.
-    `failed` says which requests have no answer, because there was an error or the prediction is
-    missing. The answers are in the order of the candidate's log, as in `Requests`; `order` is the
-    permutation that puts them into the order of this log.
+    `columns` maps the name of an option of `Shadow`, such as ``"prediction"``, to the column that
+    the option names. `failed` says which requests have no answer, because there was an error or the
+    prediction is missing. The answers are in the order of the candidate's log, as in `Requests`;
+    `order` is the permutation that puts them into the order of this log.
     """
 
     columns: Mapping[str, Column]
@@ -84,7 +84,8 @@ def read_requests(
     """Join both logs by the column `on`, and return the requests that are in both.
 
     `candidate` and `production` map the names of options, such as ``"prediction"``, to the columns
-    to read.
+    to read from each log. `by` defines the slices, as in `Shadow`, and `max_groups` is their
+    largest number.
 
     Raises
     ------

@@ -161,11 +161,12 @@ class Statistic(Gate):
     or the standard deviation of a single value or of equal values.
 
     The intervals assume that rows are independent. The mean and the standard deviation have Hall's
-    interval [1]_, quantiles have order statistics, and rates have Wilson's interval. A change of
-    means has Welch's interval, other changes that of Zou and Donner [2]_, and relative changes
-    Fieller's. A relative change is INCONCLUSIVE if the interval of the reference's statistic
-    contains 0, and an ERROR if this statistic is 0. With `by`, Holm's correction for the number of
-    slices is applied to a FAIL by interval.
+    interval [1]_. The interval of a quantile is from order statistics, and that of a rate is
+    Wilson's. A change of means has Welch's interval, other changes that of Zou and Donner [2]_, and
+    relative changes Fieller's. A relative change is INCONCLUSIVE if the interval of the reference's
+    statistic contains 0, and an ERROR if this statistic is 0. With several slices and
+    ``decide_by="interval"``, the confidence level is corrected for the number of slices by Holm's
+    method: a slice FAILs only if its whole interval at the corrected level is beyond the limit.
 
     Sums, minima and maxima of integers and decimals are exact. Medians and quantiles need 8 bytes
     of memory for each value, and ``"distinct"`` keeps each distinct value in memory. The memory for
