@@ -94,10 +94,13 @@ def infer_suite(
 
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
         - `Schema` under the name ``values`` with a range for each column of numbers, and with the
-          allowed values for columns of texts that have up to 20 different ones. A range is wider
-          than the values of the reference by a quarter of their span on each side, and is rounded.
-          A small share of the values may break a rule: 7 divided by the number of values in the
-          column, rounded up.
+          allowed values for columns of texts that have up to 20 different ones. Whole numbers that
+          differ by at most 31 must be in the range of the reference. Numbers that look like shares
+          must be from 0 to 1. Any other range is wider than that of the reference by a quarter of
+          its width on each side, with its ends rounded outwards; if the reference has no negative
+          values, it begins at 0 or above. A small share of the values may break a rule, because the
+          reference may lack rare values: 7 divided by the number of values in the column, rounded
+          up to a round number such as 2 % or 15 %.
         - `Completeness` with limits for the number of rows and for missing cells. At least half the
           number of rows of the reference is required, rounded down. The share of missing cells in a
           column may be at most its share in the reference plus four standard errors, rounded up.
@@ -110,8 +113,8 @@ def infer_suite(
           out.
         - `Performance`, if a model is given. For a classifier the metric is ROC AUC or, if this
           can't be measured, balanced accuracy. For a model that predicts numbers it is the mean
-          absolute error. The limit is worse than the worse end of the confidence interval, by half
-          the distance between this end and the value, and is rounded.
+          absolute error. The limit is worse than the worse end of the confidence interval: it is
+          1.5 times as far from the value as this end, and is then rounded to a worse number.
 
         Gates that name columns run only if the gate ``columns`` passes, because a column that is
         missing or of another type can't be compared. There is no `Freshness` gate, because an old
