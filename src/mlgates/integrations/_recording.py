@@ -25,11 +25,10 @@ def load(owner: str, module: str, package: str) -> Any:
     Parameters
     ----------
     owner : str
-        Name of the function that needs the module, for the message.
+        Name of the function that needs the module, such as ``"mlflow.log_report"``. The part before
+        the point is the name of the extra of mlgates to install.
     module, package : str
-        Name of the module to import, and name of the package that contains it. The message has the
-        name of the extra of mlgates to install, which is the name of the module in which `owner`
-        is.
+        Name of the module to import, and name of the package that contains it, for the message.
     """
     extra = owner.partition(".")[0]
     try:
@@ -74,17 +73,19 @@ def run_verdicts(
     report : Report
         The report that is being recorded.
     prefix : str
-        Name of the verdicts, with a separator at its end. The name of the suite's verdict is the
-        prefix followed by the suite. The name of the worst verdict is the prefix without the
-        separator.
+        The beginning of the names of all verdicts, with a separator at its end. The name of a
+        suite's verdict is the prefix followed by the suite. The name of the worst verdict is the
+        prefix without the separator.
     suite : str
         Name of the suite, in a form that the tracker accepts.
     recorded : Mapping
-        What was recorded for the run before, by name. If it has a verdict of this suite, this is
-        ignored.
+        Names and values that the tracker already has for this run. An older verdict of the same
+        suite among them is not used.
 
     Examples
     --------
+    The suite "data" failed in the same run. The report has no results, so it is inconclusive.
+
     >>> report = Report(name="release", results=())
     >>> run_verdicts(report, "mlgates.verdict.", "release", {"mlgates.verdict.data": "fail"})
     {'mlgates.verdict': 'fail', 'mlgates.verdict.release': 'inconclusive'}

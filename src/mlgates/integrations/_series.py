@@ -31,7 +31,10 @@ class Series(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The parts of the name of this series; a part that repeats the gate's name is left out.
+        """The parts of the name of this series: suite, gate, subject, metric, group.
+
+        The gate's name is split at colons. The metric is left out if it is the last part of the
+        gate's name, the subject if it equals the metric, and the group if it is "".
 
         Examples
         --------

@@ -34,9 +34,11 @@ def log_report(
 
     The run gets
 
-    - a metric for each check that has a value. Its name, such as ``credit/drift/psi/age``, consists
-      of the suite, the gate, the subject, the metric and the group. Characters that MLflow does not
-      allow become ``_``, and a name that was changed ends in a hash of the original name.
+    - a metric for each check that has a value. Its name has the suite, the gate, the subject, the
+      metric and the group. The metric is left out if the gate's name has it:
+      ``credit/drift/psi/age`` is the check of the column ``age`` by the gate ``drift:psi`` of the
+      suite ``credit``. Characters that MLflow does not allow become ``_``, and a name that was
+      changed ends in a hash of the original name.
     - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag
       ``mlgates.verdict`` with the worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were
@@ -124,9 +126,10 @@ def promote(
     """Move an alias of a registered model to a new version if the report on it passed.
 
     If the report did not pass, GateFailure is raised, and nothing is changed. Otherwise the new
-    version first gets a tag with the number of the version that has the alias until now, for
-    `rollback`. The tag is ``mlgates.replaces``; for another alias than "champion" it is
-    ``mlgates.replaces.ALIAS``. If the version already has the alias, nothing is changed.
+    version first gets a tag with the number of the version that it replaces, which `rollback`
+    reads. Then it gets the alias. The tag is ``mlgates.replaces``; for another alias than
+    "champion" it is ``mlgates.replaces.ALIAS``. If the version already has the alias, nothing is
+    changed.
 
     Don't run two promotions at the same time. MLflow can't compare and set an alias in one step, so
     both would succeed and one would be lost. A concurrency group of the CI server, for example, can

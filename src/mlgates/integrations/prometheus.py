@@ -37,7 +37,7 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
     Returns
     -------
     bool
-        Whether the file was written. If this raises an exception, the result is False, and a
+        Whether the file was written. If writing raises an exception, the result is False, and a
         `NotRecordedWarning` is given.
 
     Raises
@@ -62,9 +62,10 @@ def write_textfile(report: Report, path: str | os.PathLike[str]) -> bool:
 
 
 def collect(report: Report, registry: "CollectorRegistry") -> bool:
-    """Export the report of a suite with a registry, until this is called with the next report.
+    """Add the metrics of a report to a registry, from which Prometheus reads them.
 
-    Use this function in services. The metrics are
+    The metrics stay in the registry until this function is called with the next report of the same
+    suite, which replaces them. Use this function in services. The metrics are
 
     - ``mlgates_suite_verdict`` and ``mlgates_gate_verdict``: 1 for the verdict in the label
       ``verdict``, 0 for all other verdicts,
@@ -83,8 +84,8 @@ def collect(report: Report, registry: "CollectorRegistry") -> bool:
     Returns
     -------
     bool
-        Whether the report will be exported. If this raises an exception, the result is False, and a
-        `NotRecordedWarning` is given.
+        Whether the metrics were added. If adding them raises an exception, the result is False, and
+        a `NotRecordedWarning` is given.
 
     Raises
     ------
