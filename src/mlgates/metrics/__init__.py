@@ -114,7 +114,8 @@ def find(
 def own_name(name: str) -> str:
     """Return the name in this library of a metric that has another name in another library.
 
-    It is "" if there is none. For names such as "ndcg@10", an example with a number is returned.
+    The result is "" if there is none. If the name in this library contains a number, an example is
+    returned: "ndcg@10" for "ndcg_score".
 
     Examples
     --------

@@ -238,10 +238,12 @@ class Share(CountMetric):
         return tango_change(b, c, n)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return what each row adds to the numerator and to the denominator of the share.
+        """Return the share in linear form: its value, and the influence of each row on it.
 
-        Cluster-robust intervals are computed from these sums. For F1, the share is that of the true
-        positives among the rows that are positive or predicted positive.
+        The influence is the derivative of the share with respect to the weight of the row, times
+        that weight. Intervals for rows in clusters are computed from the sums of the influences in
+        each cluster. For F1, the value is the share of the true positives among the rows that are
+        positive or predicted positive.
         """
         positive, true, pred = self.positive(outcomes), outcomes.true, outcomes.pred
         if positive is None:  # a share of right or wrong rows
@@ -438,9 +440,11 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return a mean of shares over the classes as a sum over rows; None for other metrics.
+        """Return a mean of shares over the classes in linear form; None for other metrics.
 
-        Cluster-robust intervals are computed from it.
+        The result has the mean and the influence of each row on it: the derivative of the mean with
+        respect to the weight of the row, times that weight. Intervals for rows in clusters are
+        computed from the sums of the influences in each cluster.
         """
         if self.mean_of is None or outcomes.pred is None:
             return None

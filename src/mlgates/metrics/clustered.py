@@ -166,9 +166,11 @@ def clustered_change(
     widest : float
         The largest possible difference; the interval is cut off there.
     unseen : callable
-        A function of the influence of each row on the difference. It returns a number that is added
-        to the variance for independent rows, see `mlgates.stats.ranking.unseen_variance`. By
-        default the number is 0.
+        A function that takes the influence of each row on the difference, and returns what to add
+        to the variance if rows are independent; it is multiplied by the design effect of the
+        clusters. It is more than 0 if the models differ on few rows only: a sample may contain none
+        of such rows, and its variance is then too small. See
+        `mlgates.stats.ranking.unseen_variance`. By default nothing is added.
     """
     cluster = candidate.cluster
     details: dict[str, object] = {"clusters": candidate.clusters}

@@ -79,10 +79,12 @@ def normal_change(method: str, change: float, variance: float, unseen: float = 0
 
     `change` is the difference of the metric, and `variance` the variance of `change`. The interval
     is cut off at -1 and 1. `method` is the name of the method that computed the variance, for
-    reports. `unseen` is a variance that is added for rows that a sample may lack, see
-    `mlgates.stats.ranking.unseen_variance`. It makes the interval longer. It does not change the
-    p-value, because under the null hypothesis the models do not differ. If `variance` is 0 or NaN,
-    there is neither an interval nor a p-value.
+    reports. If `variance` is 0 or NaN, there is neither an interval nor a p-value.
+
+    `unseen` is added to the variance for the interval. It is more than 0 if the models differ on
+    few rows only: a sample may contain none of such rows, and its variance is then too small. See
+    `mlgates.stats.ranking.unseen_variance`. The p-value is computed without it, because the null
+    hypothesis is that the models do not differ.
     """
     if not variance > 0:
         return Change(method)

@@ -119,8 +119,9 @@ class FunctionMetric(Metric):
         return np.array(values[:draws]), np.array(values[draws:])
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
-        """Return a function that computes the metric on the rows with given numbers.
+        """Return a function that computes the metric on some of the rows.
 
+        Its argument has the numbers of the rows, which can be repeated, or is a mask of the rows.
         It returns NaN if the user's function raises an exception.
         """
         arrays, constants = self._arguments(outcomes)
