@@ -1,8 +1,7 @@
 """Compute the content of figures, for the pictures in HTML and the plots of `display`.
 
 The details of a check can be loaded from a file, so they can contain any values. If they do not
-have the form that the gates of this library write, there is no figure. They never raise an
-exception.
+have the form that the gates of this library write, there is no figure, and no exception is raised.
 """
 
 import math

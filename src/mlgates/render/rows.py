@@ -159,8 +159,8 @@ def closest(checks: Sequence[Check]) -> Check | None:
     """Return the check whose value is closest to its limit.
 
     Checks without a value or a limit are left out. So are checks with the limit "at most 0" and the
-    value 0, because each value that meets this limit is equal to it. The result is None if no check
-    remains.
+    value 0: a number of violations, for example, can't be below 0, so the value 0 does not mean
+    that the check nearly failed. The result is None if no check remains.
     """
     near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
     return min(near, key=severity, default=None)
@@ -177,12 +177,15 @@ def value_in_line(row: Row) -> str:
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     """Divide the checks of a result into three lists, each with the worst check first.
 
-    Each check of the first list gets a row of its own. The second list has INCONCLUSIVE checks that
-    could not be measured, for example because of too few rows; they share one row. An INCONCLUSIVE
-    check that is undecided by chance is in the first list: its interval contains the limit, or its
-    p-value is too large. The third list has the checks that passed and have no hint; they share one
-    row. If fewer than four checks belong in the second list, or fewer than two in the
-    third, they are put into the first list.
+    In a report, each check of the first list gets a row of its own. All checks of the second list
+    share one row, and so do all checks of the third list.
+
+    - The second list has the INCONCLUSIVE checks that could not be measured, for example because of
+      too few rows. It is empty if there are fewer than four.
+    - The third list has the checks that passed and have an empty field `hint`. It is empty if fewer
+      than two checks passed.
+    - The first list has all other checks. Among them are INCONCLUSIVE checks that need more rows,
+      because the interval contains the limit or the p-value is too large.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
