@@ -155,9 +155,10 @@ def probabilities(
 ) -> npt.NDArray[np.floating]:
     """Convert the answer of `predict_proba` to an array of shape (rows, classes).
 
-    If the answer is a table, its columns are sorted in the order of `classes`, to which they are
-    matched by name. Without `classes`, they are sorted by name. MalformedError is raised for an
-    answer of another form.
+    If the answer is a table, its columns are sorted in the order of `classes`. The name of a column
+    must be its class or contain it as a word: "yes" and "p_yes" are names for the class "yes".
+    Without `classes`, columns are sorted by name. MalformedError is raised for an answer of another
+    form.
 
     Examples
     --------

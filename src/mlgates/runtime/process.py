@@ -137,10 +137,11 @@ class SubprocessHost:
 def served(model: object, timeout: float | None) -> Iterator[Serve]:
     """Yield a function that calls a model, in this process or in a child process.
 
-    The function takes a `Job`, which is a set of calls of the model, makes these calls, and returns
-    a `Reply` for each of them. If `timeout` is None, it makes them in this process, without a time
-    limit. Otherwise it makes them in a child process, and `timeout` is the limit for each call in
-    seconds. The child process is killed at the end of the block.
+    Use it as a context manager: ``with served(model, timeout) as serve:``. The function
+    ``serve(job)`` makes the calls in `job`, and returns a `Reply` for each of them. If `timeout` is
+    None, they are made in this process, without a time limit. Otherwise they are made in a child
+    process, and `timeout` is the limit for each call in seconds. The child process is killed at the
+    end of the ``with`` block.
     """
     if timeout is None:
         yield partial(perform, model)
