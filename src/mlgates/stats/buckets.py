@@ -86,9 +86,10 @@ class Grid(NamedTuple):
     def positions(self, values: Values, out: Floats | None = None) -> Floats:
         """Return the distance of each value from the start of the grid, plus `size`.
 
-        The distance is measured in widths of a bucket. Because `size` is added, all positions
-        inside the grid have the same number of binary digits, so that sums of their fractions are
-        exact. `out` is an array for the result; by default a new array is returned.
+        The distance is measured in widths of a bucket. The positions inside the grid are from
+        `size`, a power of two, to ``2 * size``. Floats in this range have the same exponent, so the
+        sums of their fractional parts are exact. `out` is an array for the result; by default a new
+        array is returned.
         """
         origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):
@@ -345,9 +346,9 @@ class Bucketed:
         return least
 
     def distinct(self) -> tuple[Values, Counts]:
-        """Return the distinct values in open (sorted) buckets, and how many values are up to each.
+        """Return the distinct values in open (sorted) buckets, and a count for each of them.
 
-        The numbers count all values of the sample, not only those in open buckets.
+        The count is the number of values in the whole sample that are less than or equal to it.
         """
         values = self._opened
         last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])

@@ -21,25 +21,23 @@ _PERMUTED = 2_000
 class ClassifierTest(NamedTuple):
     """How well a classifier distinguished two sets of rows; the result of `classifier_test`.
 
-    `area` is the mean area under the ROC curve, `error` its standard error, and `p_value` is small
-    if the area is significantly above 0.5. `drops` has for each column how much the area decreases
-    if its values are permuted. `freedom` is the number of degrees of freedom of `error`, infinite
-    for independent rows.
+    The classifier is cross-validated: the rows are divided into folds, and the rows of each fold
+    are scored by a classifier that was trained on all other folds.
+
+    `area` is the mean of the folds' areas under the ROC curve, and `error` its standard error.
+    `p_value` is one-sided; it is small if the area is significantly above 0.5. `drops` has for each
+    column how much the area decreases if the values of the column are permuted. `freedom` is the
+    number of degrees of freedom of `error`. It is infinite if rows are independent, and finite if
+    rows of the same cluster may depend on each other.
 
     All fields are NaN in three cases: all rows of a fold are from one set, all rows outside of a
     fold are from one set, or all rows of one set in a fold are in the same cluster.
     """
 
-    #: Mean of the folds' areas under the ROC curve, on rows that were not used for training.
     area: float
-    #: Standard error of `area`.
     error: float
-    #: One-sided p-value; it is small if `area` is significantly above 0.5.
     p_value: float
-    #: Decrease of the area when the values of a column are permuted, for each column, shape
-    #: (columns,).
     drops: Floats
-    #: Degrees of freedom of `error`; infinite for independent rows.
     freedom: float
 
 

@@ -77,17 +77,17 @@ def cluster_variance(
     influence : ndarray of shape (n,)
         Influence of each row on the estimate. The sum of all influences is 0.
     cluster : ndarray of int, shape (n,)
-        Number of each row's cluster, at least 0. Numbers may be left out.
+        Number of each row's cluster, at least 0. The numbers need not be consecutive.
     weight : ndarray of shape (n,)
-        Weight of each row in the number of rows. Rows of weight 0 are left out.
+        How many rows each row counts as; 1 without weights. Rows of weight 0 are left out.
     part : ndarray of int, shape (n,), optional
         Number of the part to which each row belongs, from 0. By default all rows are one part.
 
     Returns
     -------
     ClusterVariance
-        If the influences in each cluster sum to 0 but are not all 0, the clusters don't show the
-        variance. `variance` is then that of independent rows.
+        If the influences in each cluster sum to 0 but are not all 0, the formula would give a
+        variance of 0, which is too small. `variance` is then that of independent rows.
 
     References
     ----------

@@ -170,8 +170,8 @@ def distance(a: Values, b: Values) -> Floats:
 def split(values: Values) -> tuple[Floats, Floats]:
     """Return two arrays of doubles that add up to each number exactly, also for large integers.
 
-    The first array has the multiple of 2**32 nearest to the number towards 0, and the second array
-    the rest, with the same sign.
+    The first array has each number rounded towards 0 to a multiple of 2**32. The second array has
+    the rest, which has the same sign.
     """
     if values.dtype.kind == "f":
         values = values.astype(np.float64, copy=False)

@@ -32,12 +32,16 @@ _CHANGED = math.log(1e5)
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     """Return the cells (bins) for a test of two samples, cut at quantiles of both together.
 
-    A cell contains a range of values, or a single value. In a small sample, some values are
-    frequent by chance. If the cells were cut at quantiles of this sample only, such a value would
-    get its own cell and would seem rarer in the other sample. A value therefore gets its own cell
-    in two cases only: its share of both samples together is at least half of ``1 / bins``, or its
-    counts in the two samples differ more than chance explains. The values between two neighbouring
-    points get their own cell only in the second case.
+    The values of both samples were counted at some points (numbers in ascending order) and between
+    them. These counts are added up in larger cells. A cell contains a range of values, or a single
+    point.
+
+    In a small sample, some values are frequent by chance. If the cells were cut at quantiles of
+    this sample only, such a value would get its own cell and would seem rarer in the other sample.
+    Therefore a point gets its own cell in two cases only: its share of both samples together is at
+    least half of ``1 / bins``, or its counts in the two samples differ more than chance explains.
+    The values between two neighbouring points get a cell of their own only if their counts differ
+    more than chance explains.
 
     Parameters
     ----------
@@ -49,12 +53,12 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
 
     Examples
     --------
-    >>> from mlgates.stats.buckets import Bucketed
-    >>> from mlgates.stats.counting import Edges
-    >>> x = np.repeat(np.arange(10), [8, 9, 9, 9, 20, 9, 9, 9, 9, 9])
-    >>> each = Edges(np.arange(10), np.ones(10, np.bool_))
-    >>> counts = (Bucketed(values).cells(each) for values in (x, np.arange(10).repeat(10)))
-    >>> cells_together(*counts, 5).reference.tolist()
+    There are ten points, and no values between them. The fifth point gets its own cell.
+
+    >>> reference, current = np.zeros((2, 23), np.int64)
+    >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]
+    >>> current[2:-2:2] = 10
+    >>> cells_together(reference, current, bins=5).reference.tolist()
     [26, 9, 20, 9, 18, 18]
     """
     both, m = reference + current, int(reference.sum())
@@ -268,9 +272,9 @@ def chi_square_pvalue(
     rejects about 13 %. Quantile cells must not be merged by frequency, because the counts of the
     reference are equal in them.
 
-    Merging can hide that values moved between neighbouring cells. If a merged cell has counts that
-    occur with a probability of less than 0.00001, the p-value is therefore at most the bound of
-    `one_sided_pvalue`.
+    Merging can hide that values moved between neighbouring cells. Therefore `one_sided_pvalue` is
+    computed from the cells that are merged, before they are merged. If it is less than 0.00001, the
+    smaller of the two p-values is returned.
 
     If an expected count is below 100, Pearson's test rejects too often at low levels. For shares of
     50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000, it rejects 2.1 times as often as the

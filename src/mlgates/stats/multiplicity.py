@@ -43,10 +43,11 @@ def holm_levels(
 ) -> tuple[float, ...]:
     """Return the confidence level of the interval of each of several claims, by Holm's method.
 
-    All ``m`` claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 -
-    confidence``. If some claims are proved, the other ``k`` claims are tested again at the level
-    ``1 - alpha / k``. This is repeated until no further claim is proved. The probability that a
-    false claim is proved is then at most alpha.
+    A claim is, for example, that the value of a slice is beyond its limit. All ``m`` claims are
+    first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If some claims are
+    proved, the other ``k`` claims are tested again at the level ``1 - alpha / k``. This is repeated
+    until no further claim is proved. The probability that a false claim is proved is then at most
+    alpha.
 
     Parameters
     ----------
@@ -59,8 +60,9 @@ def holm_levels(
     Returns
     -------
     tuple of float
-        For each claim, the last level at which it was tested. For a claim that is not proved even
-        at `confidence`, the result is `confidence`.
+        For each claim, the last level at which it was tested. A claim that is not proved at the
+        level `confidence` can't be proved at the higher levels. It is not tested there, and its
+        result is `confidence`.
 
     References
     ----------

@@ -112,8 +112,8 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 def least_calls(share: float, confidence: float = 0.95) -> int:
     """Return the smallest number of calls for which the interval of a quantile has two finite ends.
 
-    The quantile is one of the latencies of independent calls. `share` is its position: 0.99 for the
-    99 % quantile.
+    It is a quantile of the latencies of calls, which are assumed to be independent. `share` is its
+    position: 0.99 for the 99 % quantile.
 
     References
     ----------
@@ -162,15 +162,17 @@ class Dependence(NamedTuple):
     `dependence` returns this object. `lag_1` is the autocorrelation of successive calls.
     `inflation` is the factor by which dependence increases the variance of the share of calls above
     the quantile that is measured. `effective` is the number of calls divided by this factor, which
-    is the number of independent calls that would give the same variance. `effective_beyond` is
-    computed in the same way, but only from whether each call is above high quantiles, and not from
-    the ranks of the latencies.
+    is the number of independent calls that would give the same variance.
+
+    The factor is estimated from the ranks of the latencies, and from which calls are above the
+    measured quantile and above two more extreme ones. `effective_beyond` is like `effective`, but
+    is computed without the ranks.
     """
 
     lag_1: float
     inflation: float
     effective: int
-    effective_beyond: int  # without the ranks of the latencies
+    effective_beyond: int
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
@@ -396,10 +398,12 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
 def ratio_interval(value: float, ends: Interval, other: float, other_ends: Interval) -> Interval:
     """Return the interval of ``value / other`` from the intervals of two positive estimates.
 
-    The computation uses the logarithms of all numbers. The distance of an end of the result from
-    the ratio is ``sqrt(a**2 + b**2)``, where ``a`` and ``b`` are the distances of an end of each
-    interval from its estimate. Newcombe's method for proportions does the same. The estimates
-    should be independent. If they are positively correlated, the interval is wider than needed.
+    The computation uses the logarithms of all numbers. The distance of the lower end of the result
+    from the ratio is ``sqrt(a**2 + b**2)``, where ``a`` is the distance of the lower end of `ends`
+    from `value`, and ``b`` that of the upper end of `other_ends` from `other`. For the upper end of
+    the result, the upper end of `ends` and the lower end of `other_ends` are used. Newcombe's
+    method for proportions does the same. The estimates should be independent. If they are
+    positively correlated, the interval is wider than needed.
 
     Parameters
     ----------
