@@ -159,10 +159,11 @@ def _read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Tabl
 
 
 def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, as tables in the types of the file.
+    """Yield the rows of a file in order, as tables with the column types of the file.
 
-    `names` are the columns to read, and `known` are all columns of the file. Small row groups are
-    read together. For a file without rows, nothing is yielded.
+    The columns are not yet converted to plain types, as `in_plain_types` does. `names` are the
+    columns to read, and `known` are all columns of the file. Small row groups are read together.
+    For a file without rows, nothing is yielded.
     """
     with _opened(path) as file:
         present = Columns.of(file, known)
