@@ -420,19 +420,20 @@ class GateSuite(options.OptionsByName):
         )
 
     def plan(self, *, data: object, reference: object = None, now: datetime | None = None) -> Plan:
-        """Return what to count in each part of a table, to judge the parts together as one table.
+        """Return a plan to count the parts of a table, and to judge them together as one table.
 
         Each part can be counted on another machine or on another day: ``plan.count(part)`` returns
-        its profile. Merge the profiles and give the result to `run` as ``data=``. The verdicts are
-        those of a run on all rows.
+        its profile, which has the counts that the gates need. Merge the profiles and give the
+        result to `run` as ``data=``. The verdicts are those of a run on all rows.
 
         Parameters
         ----------
         data : table or pyarrow.Schema
             One part of the table, with or without rows, or its schema.
         reference : table, Baseline or path, optional
-            The reference, as in `run`. Preferably give a baseline: if it is a table, some gates
-            need all values of the data, and the size of the profiles grows with the number of rows.
+            The reference, as in `run`. A `Baseline` (stored statistics of a reference) is better
+            than a table: with a table, some gates need all values of the data, and the size of the
+            profiles grows with the number of rows.
         now : datetime, optional
             The time, with a time zone, relative to which the age of timestamps is computed; by
             default the present time. Give the same time to `run`.

@@ -52,6 +52,9 @@ _CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits 
 class Limit(OptionsByName):
     """The allowed range of a measured value: a smallest value, a largest value, or both.
 
+    `low` and `high` are the same bounds as numbers: `low` is minus infinity if there is no smallest
+    value, and `high` is infinity if there is no largest value.
+
     Examples
     --------
     >>> limit = Limit(at_most=0.2)
@@ -61,9 +64,7 @@ class Limit(OptionsByName):
 
     at_least: float | None = None
     at_most: float | None = None
-    #: The smallest allowed value; minus infinity without `at_least`.
     low: float = field(init=False, repr=False, compare=False)
-    #: The largest allowed value; infinity without `at_most`.
     high: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +84,10 @@ class Limit(OptionsByName):
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
-        """Return whether a value is allowed; both bounds of the limit are, and NaN is not."""
+        """Return whether a value is allowed.
+
+        A value that equals a bound is allowed. NaN is never allowed.
+        """
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
@@ -569,10 +573,11 @@ def decide(
     limit : Limit
         The allowed values.
     rule : {"estimate", "significance", "interval"}
-        How the verdict follows. "estimate": the value alone is compared with the limit.
-        "significance": a value beyond the limit is a FAIL only if its p-value is at most
-        `significance`. "interval": PASS if the whole confidence interval is within the limit, FAIL
-        if the whole interval is beyond.
+        How the verdict follows. "estimate": PASS if the value is within the limit, FAIL if it is
+        beyond. "significance": PASS if the value is within the limit; a value beyond the limit is a
+        FAIL if its p-value is at most `significance`, and INCONCLUSIVE otherwise. "interval": PASS
+        if the whole confidence interval is within the limit, FAIL if the whole interval is beyond,
+        and INCONCLUSIVE otherwise.
     min_n : int
         Smallest number of rows; if there are fewer, the verdict is INCONCLUSIVE.
     max_dropped : float
@@ -608,8 +613,8 @@ def decide(
     Decision
         The verdict and its reason. A value of None is INCONCLUSIVE. An infinite value within the
         limit is an ERROR, because no real measurement is infinite. An infinite value beyond the
-        limit is a FAIL, except by the rule "interval" if the interval is not wholly beyond the
-        limit.
+        limit is a FAIL. By the rule "interval", it is INCONCLUSIVE if there is an interval that is
+        not wholly beyond the limit.
 
     Raises
     ------
