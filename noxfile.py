@@ -248,7 +248,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def peers(session: nox.Session) -> None:
-    """Time other packages on the same questions, and write `benchmarks/RESULTS.md` (minutes)."""
+    """Time the same checks with other packages, and write `benchmarks/RESULTS.md` (minutes)."""
     session.install("--editable", ".", "pandas", "polars", "pyarrow", "uv")
     session.run("python", "benchmarks/peers", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""Time mlgates and other packages on the same questions, and write `benchmarks/RESULTS.md`.
+"""Time the same checks with mlgates and other packages, and write `benchmarks/RESULTS.md`.
 
     uvx nox -s peers [-- --rows-scale 0.01 --only ks,schema --output results.md]
 
@@ -103,7 +103,7 @@ ROWS = [
     Row("PSI of a Parquet file, 2 M x 20", "parquet", 2_000_000, small_reference),
 ]
 
-HEAD = """# mlgates and other packages on the same questions
+HEAD = """# The same checks with mlgates and other packages
 
 Measured on {date} by `{command}`.
 
@@ -111,7 +111,7 @@ Measured on {date} by `{command}`.
 
 What is timed: from tables in memory to the answer, least of at least three runs, or of fewer once
 they have taken 10 seconds together. Imports and loading are not timed, except in the row of the
-Parquet file, where reading is part of the question. An answer that takes over {limit:.0f}
+Parquet file, where reading is part of the check. An answer that takes over {limit:.0f}
 seconds is not waited for. The peak is that of the whole process with imports and tables (`VmHWM`;
 for Spark with its Java process). The ratio is the time divided by that of mlgates on the same kind
 of table: polars for those that take polars, else pandas. Every package uses its default number of
