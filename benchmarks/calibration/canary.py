@@ -280,8 +280,8 @@ def moved(draws: int) -> None:
     """Users who return while the share rises, so that some of them move to the candidate."""
     people, each, looks, shares = 3_000, 10, 45, (0.01, 0.1, 0.5)
     every = np.repeat(shares, looks // len(shares))
-    names = ("share of the event's look", "share of the user's first row, else left out")
-    print("| true ratio | an event counts at the | rolled back | promoted |")
+    names = ("are counted, with the new share", "are left out if the user came before")
+    print("| true ratio | events after a change of the share | rolled back | promoted |")
     print("| --- | --- | --- | --- |")
     for true in (1.0, 1.5, 2.0):
         rng = np.random.default_rng([6, round(10 * true)])

@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2_000)
     options = parser.parse_args()
     started = time.process_time()
-    print("| metric | gap | test rows | training rows | covers | lies above | lies below | FAIL |")
+    print("| metric | gap | test rows | training rows | covers | too high | too low | FAIL |")
     print("| " + " | ".join(["---"] * 8) + " |")
     for case in CASES:
         draws = options.draws // (10 if case.metric == "r2" else 1)  # it resamples rows

@@ -160,7 +160,7 @@ def coverage(metric: Metric, case: Case, n: int, draws: int, goal: float) -> Cov
 
 
 def rows(options: argparse.Namespace) -> Iterator[str]:
-    yield "| metric | distribution | n | covers | lies above | lies below | none | median width |"
+    yield "| metric | distribution | n | covers | too high | too low | no interval | median width |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for case in CASES:
         for name in case.metrics:

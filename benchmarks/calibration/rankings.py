@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--queries", nargs="*", type=int, default=NUMBERS)
     options = parser.parse_args()
     started = time.process_time()
-    print("| metric | of | true value | queries | covers | lies above | lies below | none |")
+    print("| metric | of | true value | queries | covers | too high | too low | no interval |")
     print("| " + " | ".join(["---"] * 8) + " |")
     counts = np.zeros((len(METRICS), 2, 4), np.int64)
     for queries in options.queries:

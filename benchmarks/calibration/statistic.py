@@ -98,7 +98,7 @@ def cases(only: list[str]) -> Iterator[tuple[str, str, Law]]:
 
 def rows(draws: int, only: list[str]) -> Iterator[str]:
     yield (
-        "| statistic | distribution | n | covers | lies above | lies below | none | wrong PASS, "
+        "| statistic | distribution | n | covers | too high | too low | no interval | wrong PASS, "
         "`at_most` | `at_least` |"
     )
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -114,7 +114,7 @@ def rows(draws: int, only: list[str]) -> Iterator[str]:
 
 
 def changes(draws: int, only: list[str]) -> Iterator[str]:
-    yield "| change of | distribution | n | covers | lies above | lies below | none |"
+    yield "| change of | distribution | n | covers | too high | too low | no interval |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for of, name, law in cases(only):
         for change, goal in (("change", 0.0), ("relative_change", 0.0)):
