@@ -280,7 +280,7 @@ def moved(draws: int) -> None:
     """Users who return while the share rises, so that some of them move to the candidate."""
     people, each, looks, shares = 3_000, 10, 45, (0.01, 0.1, 0.5)
     every = np.repeat(shares, looks // len(shares))
-    names = ("are counted, with the new share", "are left out if the user came before")
+    names = ("are counted, with the new share", "are left out if the user came before the change")
     print("| true ratio | events after a change of the share | rolled back | promoted |")
     print("| --- | --- | --- | --- |")
     for true in (1.0, 1.5, 2.0):
