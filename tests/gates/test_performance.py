@@ -648,6 +648,13 @@ def test_a_function_is_called_no_more_often_than_needed(options, calls):
         assert metric.calls <= 2 * calls + 2
 
 
+@pytest.mark.parametrize(("rows", "resamples"), [(9_999, 2_000), (10_000, 500)])
+def test_a_function_gets_fewer_resamples_of_many_rows(rows, resamples):
+    gate = mg.Performance(accuracy, at_least=0.4, decide_by="interval")
+    (check,) = gate.run(y_true=np.arange(rows) % 2, y_pred=np.arange(rows) % 3 % 2).checks
+    assert check.details["resamples"] == resamples
+
+
 def test_fewer_resamples_give_nearly_the_same_interval():
     rng = np.random.default_rng(7)
     true = rng.integers(2, size=1_000)

@@ -78,7 +78,7 @@ class FunctionMetric(Metric):
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 
     def _resamples(self, n: int) -> int:
-        return self.resamples or (_DRAWS if n <= _MANY else _DRAWS_OF_MANY)
+        return self.resamples or (_DRAWS if n < _MANY else _DRAWS_OF_MANY)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the value of the function, and a confidence interval from resampled rows."""
