@@ -166,10 +166,10 @@ def clustered_change(
     widest : float
         The largest possible difference; the interval is cut off there.
     unseen : callable
-        A function that takes the influence of each row on the difference, and returns what to add
-        to the variance if rows are independent; it is multiplied by the design effect of the
-        clusters. It is more than 0 if the models differ on few rows only: a sample may contain none
-        of such rows, and its variance is then too small. See
+        A function that takes the influence of each row on the difference, and returns a number to
+        add to the variance. The number is for independent rows, so it is first multiplied by the
+        design effect of the clusters. It is more than 0 if the models differ on few rows only: a
+        sample may contain none of such rows, and its variance is then too small. See
         `mlgates.stats.ranking.unseen_variance`. By default nothing is added.
     """
     cluster = candidate.cluster

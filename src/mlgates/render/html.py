@@ -67,7 +67,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
 
 
 def filled(template: str, **variables: object) -> str:
-    """Return the HTML of the template file `template`, filled with variables; escape all texts."""
+    """Fill the template file `template` with variables, escape all texts, and return the HTML."""
     page = _environment().get_template(template).render(**variables)
     # In the log of a CI server, "##[" and "##vso[" would be commands.
     return re.sub("#(?=#)", "&#35;", page) + "\n"

@@ -75,7 +75,8 @@ def cluster_variance(
     Parameters
     ----------
     influence : ndarray of shape (n,)
-        Influence of each row on the estimate. The sum of all influences is 0.
+        Influence of each row on the estimate: the derivative of the estimate with respect to the
+        weight of the row, times that weight. The sum of all influences is 0.
     cluster : ndarray of int, shape (n,)
         Number of each row's cluster, at least 0. The numbers need not be consecutive.
     weight : ndarray of shape (n,)

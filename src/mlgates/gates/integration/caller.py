@@ -67,8 +67,8 @@ def run_test(
 
     `subject` is the name of the property, such as ``"deterministic"``, and `metric` the name of one
     test of it, such as ``"repeat"``. ``test(*args, **options)`` returns an `Outcome`, or None if
-    the test does not apply to this model; the list is then empty. If it raises an exception, the
-    check is an ERROR, or INCONCLUSIVE if the exception is a `NotTestedError`.
+    the test does not apply to this model; the list is then empty. If `test` raises an exception,
+    the check is an ERROR; for a `NotTestedError` it is INCONCLUSIVE.
     """
     least, insufficient = 1, ""
     with suppress_errors() as caught:  # the other properties are still tested
@@ -392,9 +392,8 @@ class ModelCaller(_Caller):
 class ApplicationCaller(_Caller):
     """Sends at most `most` of the given requests, drawn with a fixed seed, to an application.
 
-    The reply to each request when it is sent first is kept, to compare later replies with it.
-    `responses` are the expected responses. Requests and responses are lists, arrays or tables of
-    the same length.
+    The first reply to each request is kept, to compare later replies with it. `responses` are the
+    expected responses. Requests and responses are lists, arrays or tables of the same length.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

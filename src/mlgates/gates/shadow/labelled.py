@@ -82,8 +82,9 @@ def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labe
 
     `need` says what the metric compares with the true label: predicted labels, values or scores.
     `pos_label` is the positive label. If the metric compares predicted labels, a missing answer of
-    a model is replaced by a label other than the true one, so that it counts as wrong. Otherwise,
-    and if no other label is known, a request is left out if one of the models did not answer it.
+    a model is replaced by a label other than the true one, so that it counts as wrong. If the
+    metric compares values or scores, or if no other label is known, requests with a missing answer
+    are left out.
 
     Raises EvidenceError for labels and predictions that can't be compared.
     """
