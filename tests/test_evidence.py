@@ -66,6 +66,7 @@ def test_names_of_the_registry_are_read_by_their_kind():
         "y_interval",
         "production_interval",
         "sample_weight",
+        "row_counts",
         "clusters",
         "query_id",
         "sensitive_features",

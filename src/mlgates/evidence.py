@@ -67,6 +67,7 @@ class EvidenceNames(TypedDict, total=False):
     model: object
     production_model: object
     sample_weight: object
+    row_counts: object
     clusters: object
     query_id: object
     sensitive_features: object

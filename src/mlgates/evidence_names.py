@@ -66,6 +66,12 @@ _DECLARED = (
     _production("production_model", "model", "the model in production", aliases=("champion",)),
     EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
     EvidenceName(
+        "row_counts",
+        "rows",
+        "how many equal rows each given row represents (frequency weights)",
+        aliases=("freq_weights", "frequency_weights", "counts"),
+    ),
+    EvidenceName(
         "clusters",
         "rows",
         "one value per row; rows with the same value depend on each other, such as the visits of "

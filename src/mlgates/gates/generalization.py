@@ -128,7 +128,7 @@ class Generalization(MetricGate):
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
             *("X", "X_train", "data", "model", "pos_label", "classes", "clusters", "sample_weight"),
-            *("y_pred", "y_score", "train_pred", "train_score"),
+            *("y_pred", "y_score", "train_pred", "train_score", "row_counts"),
         }
     )
     info = GateInfo(
@@ -180,6 +180,9 @@ class Generalization(MetricGate):
             label=self.label,
             uses_labels=metric.uses_labels,
         )
+        if "row_counts" in evidence:
+            msg = "`row_counts` can't be used, because training rows have none; repeat the rows"
+            raise EvidenceError(msg)
         test = read(evidence)
         if not {"model", "y_pred", "y_score"} & {name for name in _TRAINING if name in training}:
             msg = (

@@ -124,7 +124,7 @@ class Performance(MetricGate):
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
             *("X", "data", "model", "y_pred", "y_score", "y_interval"),
-            *("sample_weight", "clusters", "pos_label", "classes", "query_id"),
+            *("sample_weight", "row_counts", "clusters", "pos_label", "classes", "query_id"),
         }
     )
     info = GateInfo(
@@ -134,7 +134,7 @@ class Performance(MetricGate):
         allowed="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
         uses="`y_pred`, `y_score` or `y_interval`, or `model` and `X`; `sample_weight`, "
-        "`clusters`, `pos_label`, `classes`, `query_id`, `data`",
+        "`row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY

@@ -114,7 +114,7 @@ class Regression(ComparisonGate):
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
             *("X", "data", "model", "production_model", "sample_weight", "clusters"),
-            *("pos_label", "classes"),
+            *("row_counts", "pos_label", "classes"),
             *("y_pred", "y_score", "production_pred", "production_score"),
             *("query_id", "y_interval", "production_interval"),
         }

@@ -211,7 +211,7 @@ class Share(CountMetric):
         """
         positive = self.positive(outcomes)
         n = whole = float(self.share(outcomes.cells, positive)[1])
-        if outcomes.weight is not None:
+        if outcomes.is_weighted:
             n = whole**2 / float(self.share(_squared_cells(outcomes), positive)[1])
         return n, "" if self.counted == "rows" else self.counted
 
@@ -293,11 +293,12 @@ class Share(CountMetric):
         (among, mine), (_, theirs) = here, there
         weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
         kept = np.where(among, weight, 0.0)
-        total = float(kept.sum())
-        n = total * (total / float(np.dot(kept, kept)))
+        total = n = float(kept.sum())
+        if candidate.is_weighted:
+            n = total * (total / float(np.dot(kept, kept)))
         b = n * (float(kept[mine & ~theirs].sum()) / total)
         c = n * (float(kept[theirs & ~mine].sum()) / total)
-        return (b, c, n) if candidate.weight is not None else (round(b), round(c), round(n))
+        return (b, c, n) if candidate.is_weighted else (round(b), round(c), round(n))
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
         """Return a mask of the rows in the denominator, and one of those in the numerator.
@@ -323,7 +324,7 @@ class Share(CountMetric):
             )
             return among[true, pred], counted[true, pred]
         same = np.asarray(outcomes.true == outcomes.pred)
-        return np.ones(outcomes.n, np.bool_), same == counted[0, 0]
+        return np.ones(len(same), np.bool_), same == counted[0, 0]
 
 
 def _squared_cells(outcomes: Outcomes) -> Floats:
@@ -331,7 +332,7 @@ def _squared_cells(outcomes: Outcomes) -> Floats:
 
     Without weights, these are the counts.
     """
-    if outcomes.weight is None or outcomes.pred is None:
+    if outcomes.weight is None or outcomes.pred is None or outcomes.counts:
         return outcomes.cells
     k = len(outcomes.classes)
     return confusion(outcomes.true, outcomes.pred, k, outcomes.weight**2)
@@ -472,9 +473,10 @@ class MarginMetric(CountMetric):
         true, k = candidate.true, len(candidate.classes)
         mine, theirs = (side.true == side.pred for side in (candidate, production))
         weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
+        square = weight if candidate.counts else weight**2
         rows, squares, gained, lost = (
             np.bincount(true, each, k)
-            for each in (weight, weight**2, weight * (mine & ~theirs), weight * (theirs & ~mine))
+            for each in (weight, square, weight * (mine & ~theirs), weight * (theirs & ~mine))
         )
         present = rows > 0
         ratio = rows[present] / squares[present]  # effective rows per unit of weight

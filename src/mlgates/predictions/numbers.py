@@ -111,6 +111,24 @@ def weights_of(column: columns.Column) -> Floats:
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
 
 
+def counts_of(column: columns.Column) -> Floats:
+    """Return how many rows each given row represents.
+
+    EvidenceError is raised unless all values are whole numbers of at least 1. Their sum must be
+    below 2**53, so that sums of them are exact.
+    """
+    counts = values_of(column)
+    wrong = int(np.count_nonzero((counts < 1) | (counts != np.floor(counts))))
+    if wrong:
+        verb = "is not a whole number" if wrong == 1 else "are not whole numbers"
+        msg = f"{wrong:,} of {counts.size:,} values of {column.title} {verb} of at least 1"
+        raise EvidenceError(msg)
+    if counts.sum() >= _LARGEST_EXACT:
+        msg = f"the sum of {column.title} must be below 2**53"
+        raise EvidenceError(msg)
+    return counts
+
+
 def relevance_of(column: columns.Column) -> Floats:
     """Return the relevance of each document as a number of at least 0; NaN if it is missing.
 

@@ -70,7 +70,7 @@ class Outcomes:
         predicted intervals. "relevance": documents with a relevance and a score. "given": values as
         a metric of the user receives them.
     n : int
-        Number of rows with a label. It is the length n of the arrays.
+        Number of given rows with a label. It is the length n of the arrays.
     dropped : int
         Number of rows without a label.
     kept : array of bool or None
@@ -86,7 +86,10 @@ class Outcomes:
         Scores of the positive class, shape (n,). For k > 2 classes, one column of scores per class,
         shape (n, k).
     weight : array or None
-        Sample weights.
+        Sample weights, or with `counts` how many equal rows each row represents.
+    counts : bool
+        Whether `weight` has numbers of rows. They are added up to numbers of rows everywhere, also
+        in `dropped`, so that all results are those of the repeated rows.
     cluster : array of int or None
         Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
         are independent.
@@ -102,8 +105,9 @@ class Outcomes:
     pos_label : object
         For ``need="given"``: the positive label that was given, in the form that the labels in
         `y_true` have.
-    missing : array of bool or None
-        For each row that was given, whether its label is missing; None if no label is missing.
+    missing : array or None
+        For each row that was given, whether its label is missing; None if no label is missing. With
+        `counts`, the number of rows without a label that it represents.
 
     Examples
     --------
@@ -124,13 +128,14 @@ class Outcomes:
     pred: npt.NDArray[Any] | None = None
     score: Floats | None = None
     weight: Floats | None = None
+    counts: bool = False
     cluster: npt.NDArray[np.intp] | None = None
     query: npt.NDArray[np.intp] | None = None
     classes: tuple[object, ...] = ()
     positive: int | None = None
     unseen: tuple[object, ...] = ()
     pos_label: object = None
-    missing: npt.NDArray[np.bool_] | None = None
+    missing: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         for name in (*_ARRAYS, "kept", "missing"):
@@ -165,7 +170,7 @@ class Outcomes:
         """
         rows = np.asarray(rows, np.bool_)
         inside = rows if self.kept is None else rows[self.kept]
-        missing = None if self.missing is None else self.missing & rows
+        missing = None if self.missing is None else self.missing * rows
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         if self.query is not None:
             every, some = (np.bincount(q) for q in (self.query, self.query[inside]))
@@ -181,7 +186,7 @@ class Outcomes:
         return replace(
             self,
             n=int(np.count_nonzero(inside)),
-            dropped=0 if missing is None else int(np.count_nonzero(missing)),
+            dropped=0 if missing is None else int(missing.sum()),
             kept=rows.copy() if self.kept is None else self.kept & rows,
             missing=missing,
             **{name: array[inside] for name, array in arrays.items() if array is not None},
@@ -224,23 +229,33 @@ class Outcomes:
 
     @cached_property
     def counted(self) -> int:
-        """The number of rows with a weight above 0.
+        """The number of rows with a weight above 0, or with `counts` the sum of these numbers.
 
         For ranked documents it is the number of queries with a relevant document and a weight above
         0.
         """
         if self.query is not None:
             return int(np.count_nonzero(self.judged))
-        return self.n if self.weight is None else int(np.count_nonzero(self.weight > 0))
+        if self.weight is None:
+            return self.n
+        return int(self.weight.sum() if self.counts else np.count_nonzero(self.weight > 0))
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows have sample weights, so that their effective number is below their number.
+
+        It is False if `weight` has numbers of rows.
+        """
+        return self.weight is not None and not self.counts
 
     @cached_property
     def effective(self) -> float:
         """Kish's effective number of rows, ``(sum w)² / sum w²`` for weights w.
 
-        Without weights it is `n`. For ranked documents it is the effective number of queries with a
-        relevant document.
+        Without weights, and with `counts`, it is the number of rows. For ranked documents it is the
+        effective number of queries with a relevant document.
         """
-        if self.weight is None:
+        if self.weight is None or self.counts:
             return float(self.counted)
         weight = self.weight if self.query is None else self.query_weight[self.judged]
         largest = float(weight.max(initial=0.0))
@@ -255,7 +270,7 @@ class Outcomes:
 
         Without weights it is the number of rows.
         """
-        if self.weight is None:
+        if not self.is_weighted:
             return self.counted
         return math.floor(self.effective * (1 + _ROUNDING))
 
@@ -379,7 +394,9 @@ def outcomes_of(
     query = _query_of(evidence) if need == "relevance" else None
     answers = _answers_of(evidence, names, need, scores=scores)
     rows: list[RowAxis] = [true, answers, *([] if query is None else [query])]
-    of_rows = [name for name in ("sample_weight", "clusters") if name in evidence]
+    of_rows = [name for name in ("sample_weight", "row_counts", "clusters") if name in evidence]
+    if "row_counts" in of_rows:
+        _check_counts(need, of_rows)
     columns = {name: lookup.column_of(evidence, name) for name in of_rows}
     rows += columns.values()
     for name in (lookup.CANDIDATE.pred, lookup.CANDIDATE.score) if production else ():
@@ -422,7 +439,9 @@ def outcomes_of(
         if named is not None:
             found = labels.find_classes(named, None, None, _pos_label(evidence))
             pos_label = _given_positive(evidence, found)
-    weights, clusters = columns.get("sample_weight"), columns.get("clusters")
+    weights, counts = columns.get("sample_weight"), columns.get("row_counts")
+    clusters = columns.get("clusters")
+    weight = None if weights is None else numbers.weights_of(weights)
     number = partial(cluster_codes, clusters) if clusters is not None else lambda: None
     every = Outcomes(
         need=need,
@@ -432,7 +451,8 @@ def outcomes_of(
         true=truth,
         pred=pred,
         score=score,
-        weight=None if weights is None else numbers.weights_of(weights),
+        weight=weight if counts is None else numbers.counts_of(counts),
+        counts=counts is not None,
         cluster=evidence.cached("cluster codes", "clusters", number),
         classes=classes.every,
         positive=classes.positive,
@@ -446,6 +466,23 @@ def outcomes_of(
     return labelled(every, true.missing)
 
 
+def _check_counts(need: Need, of_rows: list[str]) -> None:
+    """Raise EvidenceError if `row_counts` can't be used for the kind of values `need`.
+
+    `of_rows` has the names of all arguments of the run that are weights, counts or clusters.
+    """
+    if need != "labels":
+        msg = (
+            "`row_counts` needs a metric of labels that counts rows, such as accuracy or recall; "
+            "for other metrics, repeat the rows, for example with `numpy.repeat`"
+        )
+        raise EvidenceError(msg)
+    for name in of_rows:
+        if name != "row_counts":
+            msg = f"`{name}` can't be given with `row_counts`; repeat the rows instead"
+            raise EvidenceError(msg)
+
+
 def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes:
     """Return the labels and predictions of the rows that have a label.
 
@@ -454,7 +491,8 @@ def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes
     """
     if missing is None:
         return every
-    return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
+    lost = missing * every.weight if every.counts and every.weight is not None else missing
+    return replace(every.take(~missing), dropped=int(lost.sum()), missing=lost)
 
 
 def _answers_of(

@@ -234,9 +234,9 @@ class Fairness(Gate):
         allowed="a difference beyond the limit that is not significant; with "
         "`decide_by='interval'`, a difference whose interval contains the limit. A group that is "
         "too small always blocks",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `clusters`, `pos_label`, "
-        "`classes`, `data`; selection rates don't need `y_true`; `metric_frame` instead of all "
-        "others",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `row_counts`, "
+        "`clusters`, `pos_label`, `classes`, `data`; selection rates don't need `y_true`; "
+        "`metric_frame` instead of all others",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
@@ -381,7 +381,7 @@ class Fairness(Gate):
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         if "metric_frame" in evidence:
-            for given in ("clusters", "sample_weight"):
+            for given in ("clusters", "sample_weight", "row_counts"):
                 if given in evidence:
                     msg = f"`{given}` can't be given with `metric_frame`, which has no rows; "
                     msg += "give one of the two"

@@ -42,15 +42,16 @@ def metric_frame_of(
             functions[f"{rate.name}_{_COUNT}"] = partial(_denominator, rate, outcomes)
     weights: dict[str, Any] = {}
     if outcomes.weight is not None:
-        weights = {name: {"sample_weight": outcomes.weight} for name in functions}
+        counted = [*functions, _COUNT] if outcomes.counts else functions
+        weights = {name: {"sample_weight": outcomes.weight} for name in counted}
     answers = outcomes.pred if outcomes.score is None else scores(outcomes)
     return MetricFrame(
-        metrics=functions | {_COUNT: count},
+        metrics=functions | {_COUNT: _rows if outcomes.counts else count},
         y_true=outcomes.true,
         y_pred=answers,
         sensitive_features=_columns(groups, outcomes),
         control_features=None if control is None else _columns(control, outcomes),
-        sample_params=weights | {_COUNT: {}} if weights else None,
+        sample_params={_COUNT: {}} | weights if weights else None,
     )
 
 
@@ -90,6 +91,12 @@ def _value(
     part = _part(outcomes, y_true, y_pred, sample_weight)
     value = rate.measure(part, confidence=0).value
     return np.nan if value is None else value
+
+
+def _rows(y_true: Any, y_pred: Any, sample_weight: Any) -> int:
+    """Return the number of rows that the given rows represent."""
+    del y_true, y_pred
+    return int(np.sum(sample_weight))
 
 
 def _denominator(

@@ -120,6 +120,10 @@ class CountedRows:
             self.rows = count(number)
             self.sums: tuple[npt.NDArray[Any], npt.NDArray[Any]] = (self.rows, self.rows)
             return
+        if outcomes.counts:
+            self.rows = count(number, weight).astype(np.intp)
+            self.sums = self.rows, self.rows
+            return
         # scaled, because squares of very small weights would underflow
         weight = weight / (float(weight.max(initial=0.0)) or 1.0)
         #: Number of rows with a weight above 0 in each cell, sum of the weights and of the squares.
@@ -144,11 +148,11 @@ class GroupedOutcomes:
         self._codes = groups.of_cells[counted.crossing[self._cells]]
         self.rows = self._sums(counted.rows).astype(np.intp)
         self.size = self.rows.astype(np.float64)
-        if self.outcomes.weight is not None:
+        if self.outcomes.is_weighted:
             self.size = _effective(*map(self._sums, counted.sums))
         self.dropped = self.outcomes.dropped
         if stratum is not None and self.outcomes.missing is not None:
-            self.dropped = int((self.outcomes.missing & stratum[groups.crossing.cell]).sum())
+            self.dropped = int((self.outcomes.missing * stratum[groups.crossing.cell]).sum())
 
     def _sums(self, of_cells: npt.NDArray[Any]) -> Floats:
         """Add up numbers of cells by group."""
@@ -178,7 +182,7 @@ class GroupedOutcomes:
         k, n = len(outcomes.classes), len(self.names)
         cells = [
             confusion(true, pred, k, sums[self._cells].astype(np.float64), self._codes, n)
-            for sums in counted.sums[: 1 if outcomes.weight is None else 2]
+            for sums in counted.sums[: 2 if outcomes.is_weighted else 1]
         ]
         return cells[0], cells[-1]
 
@@ -204,7 +208,7 @@ class GroupedOutcomes:
                 metric.share(cells, positive) for cells in self.cells
             )
             value = successes / np.where(denominator > 0, denominator, np.nan)
-            if self.outcomes.weight is not None:
+            if self.outcomes.is_weighted:
                 denominator = _effective(denominator, squares)
                 successes = value * denominator
             method, at = "Wilson", partial(wilson_interval, successes, denominator)
@@ -248,7 +252,7 @@ class GroupedOutcomes:
 
         for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
             short[g] |= size < least
-            weighted = self.outcomes.weight is not None
+            weighted = self.outcomes.is_weighted
             reasons[g] = too_few(n, size, least, metric.noun, weighted=weighted) or reasons[g]
         comparable = np.array([not reason for reason in reasons], np.bool_)
         return GroupRates(
