@@ -72,9 +72,10 @@ def extend_report(
 ) -> None:
     """Attach reports of gates to pytest's report of a test.
 
-    If an assertion failed, some of the reports and results that the variables of the test function
-    hold are printed below it. These are the objects with a repr that is part of the assertion's
-    message. If there are none, they are the objects of the variables that the assertion uses.
+    If an assertion failed, the reports and results that it is about are printed below it. They are
+    searched among the variables that the test function can use: first those with a repr that is
+    part of the message of the assertion. If there are none, those with a name that is in the source
+    code of the assertion.
     """
     made = item.stash.get(_MADE, None)
     if made:
