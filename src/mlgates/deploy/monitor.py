@@ -36,6 +36,9 @@ class Monitor:
     rate of false alarms: if nothing changes, at most one FAIL is expected in `alarm_every` windows.
     This applies to the gates that decide by significance or by an interval.
 
+    A monitor also detects changes that are too slow to be seen in a single window. The result of
+    this test is added to each report under the name "monitor".
+
     Parameters
     ----------
     suite : GateSuite
@@ -68,15 +71,16 @@ class Monitor:
     - The rate of false alarms of a gate that judges by the value alone, not by an interval or a
       test, is not known. The result "monitor" lists such gates.
 
-    These rules use half of the allowed false alarms. The other half is for slow changes, which are
-    too small to be detected in a single window. The result "monitor" detects them with the
-    Shiryaev-Roberts statistic [1]_, which adds up evidence over all windows. Each column or metric
-    with a p-value has a number ``R``, which is 0 at first. With the p-value ``p`` of a window,
-    ``R`` becomes ``(R + 1) / (2 sqrt(p))``. If the mean of all ``R`` reaches ``2 A``, an alarm is
-    raised, and every ``R`` is set to 0 again. If nothing changes, at least ``2 A`` windows are
-    expected until an alarm. The alarm is a FAIL if a column or metric with an ``R`` of at least ``2
-    A`` is also beyond its limit in this window. Otherwise the alarm is only mentioned in the
-    reason.
+    These rules use half of the allowed false alarms. The other half is for slow changes. They are
+    detected with the Shiryaev-Roberts statistic [1]_, which adds up evidence over all windows:
+
+    - Each column or metric with a p-value has a number ``R``, which is 0 at first. With the p-value
+      ``p`` of a window, ``R`` becomes ``(R + 1) / (2 sqrt(p))``.
+    - If the mean of all ``R`` reaches ``2 A``, an alarm is raised, and every ``R`` is set to 0
+      again. If nothing changes, at least ``2 A`` windows are expected until an alarm.
+    - At an alarm, the result "monitor" is a FAIL if a column or metric with an ``R`` of at least
+      ``2 A`` is also beyond its limit in this window. Otherwise it is a PASS, and its reason
+      mentions the alarm.
 
     For a comparison with a reference, the reference must have at least 20 times as many rows as the
     window. The sampling error of a smaller reference would be the same in all windows, and would

@@ -274,20 +274,23 @@ class Rollout(options.OptionsByName):
         It does not apply to FAIL and ERROR: after a FAIL there is always a roll-back, and after an
         ERROR there is one as soon as `max_time` is over.
     advance_on : {"pass", "not_fail"}
-        "pass" (the default): a stage ends if the suite has PASS. "not_fail": a stage also ends with
-        INCONCLUSIVE, as soon as it has `min_requests` and `min_time`. This is for early stages,
-        which have too few requests for a PASS. A step to a share of 1, and the end of the last
-        stage, always need a PASS.
+        The verdicts with which a stage can end, after `min_requests` and `min_time`. "pass" (the
+        default): only PASS. "not_fail": PASS and INCONCLUSIVE. This is for early stages, which have
+        too few requests for a PASS. In the last stage with a share below 1, only a PASS is enough.
 
     Notes
     -----
-    If the suite has the verdict FAIL, the action is ``"roll_back"``. For ERROR it is ``"hold"``,
-    and ``"roll_back"`` after `max_time`. For PASS it is ``"advance"`` as soon as the stage has
-    `min_requests` and `min_time`, and in the last stage ``"done"``. For INCONCLUSIVE, see
-    `advance_on`. In all other cases it is ``"hold"``, and after `max_time` the action
-    `at_deadline`. A step to a share of 1 is also ``"advance"``. The step after that is ``"done"``
-    without waiting, except if the suite has FAIL or ERROR. After ``"roll_back"`` and ``"done"``,
-    the state does not change.
+    In a stage with a share below 1, the verdict of the suite determines the action:
+
+    - FAIL: ``"roll_back"``.
+    - ERROR: ``"hold"`` until the stage has lasted `max_time`, then ``"roll_back"``.
+    - A verdict with which the stage can end (see `advance_on`): ``"advance"`` as soon as the stage
+      has `min_requests` and `min_time`; in the last stage ``"done"``.
+    - Otherwise ``"hold"`` until the stage has lasted `max_time`, then the action `at_deadline`.
+
+    In a stage with a share of 1, no requests are left to compare with. So the next step is
+    ``"done"`` at once, except for FAIL and ERROR, for which the action is as above. After
+    ``"roll_back"`` and ``"done"``, the state does not change.
 
     In each step, the suite judges the traffic of the whole rollout, not only that of the current
     stage. An e-value measures the evidence that the candidate is worse. `Canary` computes an
@@ -295,8 +298,9 @@ class Rollout(options.OptionsByName):
     is a valid e-value. It detects a problem that begins in a late stage sooner than a single
     e-value from all traffic.
 
-    With a share of 1 %, a PASS needs 200,000 requests (median) if 2 % of requests are errors, and
-    680,000 if 0.5 % are. So begin with a larger share, or use ``advance_on="not_fail"``.
+    With a share of 1 %, a PASS needs 200,000 requests of both models together (median) if 2 % of
+    requests are errors, and 680,000 if 0.5 % are. So begin with a larger share, or use
+    ``advance_on="not_fail"``.
 
     Drift of the data is not a reason to roll back, so leave `Drift` out of the suite.
 

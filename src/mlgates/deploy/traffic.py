@@ -37,18 +37,24 @@ class Look:
     """Counts of requests and events in one look, which is one part of a `Traffic`.
 
     A look is a period in which the candidate's share of the traffic did not change.
+
+    Parameters
+    ----------
+    share : float
+        Probability that a request was routed to the candidate.
+    counts : tuple of (str, int, int)
+        Tuples of a name, the candidate's count and production's count. The first is for "requests",
+        the others are for events, sorted by name.
+    identity : str, optional
+        Name of the look. Looks with the same name are the same look. A look without a name differs
+        from all others.
+    left_out : int
+        Number of rows of the log that `Traffic.from_log` did not count.
     """
 
-    #: Probability that a request or unit was routed to the candidate.
     share: float
-    #: Tuples of a name, the candidate's count and production's count. The first is for "requests",
-    #: the others are for events, sorted by name.
     counts: tuple[tuple[str, int, int], ...]
-    #: Name of the look. Looks with the same name are the same look. A look without a name differs
-    #: from all others.
     identity: str | None = None
-    #: Number of rows of the log that were not counted, because the model or share of their unit had
-    #: changed.
     left_out: int = 0
 
     @property
@@ -82,6 +88,10 @@ class Traffic:
     unit : str, optional
         Name of the log's column of units, such as users, if `from_log` counted units instead of
         requests.
+    stage_starts : sequence of Traffic or None
+        `Rollout` sets it for the gate `Canary`; other code does not use it. For each stage with a
+        share below 1, it has the sums of all traffic before the stage, or None if the stage has not
+        begun.
 
     Examples
     --------
@@ -97,8 +107,6 @@ class Traffic:
 
     looks: tuple[Look, ...] = ()
     unit: str | None = None
-    #: For each stage of a rollout with a share below 1: the sums of all traffic before the stage
-    #: began, or None if it has not begun. `Rollout` sets this attribute for `Canary`.
     stage_starts: tuple["Traffic | None", ...] = ()
 
     @property
