@@ -422,9 +422,9 @@ class Evidence:
         return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
 
     def profile(self) -> Profile:
-        """Return the counts of all gates of the run in `data`, as a `Profile`.
+        """Return everything that the gates of the run count in the table `data`.
 
-        The table is read only once. If the user gave a profile as `data`, it is returned.
+        The table is read only once. If the user gave a `Profile` as `data`, it is returned.
         """
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
 
@@ -595,10 +595,13 @@ class Evidence:
     def values(self) -> dict[str, object]:
         """Return the number of rows and the SHA-256 of labels, predictions and similar values.
 
-        The result has an item for each value that a gate of the run uses and that has one row for
-        each row of a table or of a log, and for the golden examples. The hash depends on the order
-        of the rows, but not on the kind of container. A value that was given as the name of a
-        column is left out, because the hash of its table covers it.
+        The result has one item for each of the following arguments that a gate of the run uses:
+
+        - arguments with one value per row or request, such as `y_true` or `latencies`,
+        - `golden_X` and `golden_pred`, which are rows with known predictions.
+
+        The hash depends on the order of the rows, but not on the kind of container. An argument
+        that was given as the name of a column is left out, because the hash of its table covers it.
         """
         found: dict[str, object] = {}
         for name, known in NAMES.items():
@@ -630,12 +633,15 @@ class Evidence:
     ) -> Outcomes:
         """Return the labels of the rows with a model's predictions or scores, checked and aligned.
 
-        `need` says which values are needed: labels, scores, probabilities, numbers, or what a
-        metric of the user receives ("given"); `mlgates.predictions.outcomes.Outcomes` explains
-        them. `scores` has an effect only with ``need="given"``: scores are read instead of
-        predictions. With ``production=True``, the answers of the production model are returned.
-        With `label`, this label is one class, and all other labels together are the second. With
-        ``uses_labels=False``, `y_true` may be absent. Raises EvidenceError if a value is invalid.
+        `need` is the kind of values, such as "labels", "scores" or "values" (numbers);
+        `mlgates.predictions.outcomes.Outcomes` explains all kinds. The kind "given" is for metrics
+        that the user has written as a function. It leaves labels and predictions as they were
+        given. With this kind, ``scores=True`` reads scores instead of predictions.
+
+        With ``production=True``, the predictions or scores are those of the production model. If a
+        `label` is given, there are only two classes: this label and "all other labels". With
+        ``uses_labels=False``, `y_true` may be absent. EvidenceError is raised if a value is
+        invalid.
 
         Examples
         --------
@@ -674,8 +680,11 @@ class Evidence:
     ) -> Groups:
         """Return the groups of rows that have equal values of the sensitive features.
 
-        `features` is the name of the evidence with the features, or names of columns. `names`
-        selects some of the features, or columns of `X` or `data`; by default all features are used.
+        `features` is the name of the argument of the run that has the features, or a tuple of names
+        of columns of `X` or `data`. All these features are used, unless `names` are given. Then
+        only the features with these names are used. A name that is not among the features is looked
+        up as a column of `X` or `data`.
+
         `by` divides the rows into strata (subsets that are judged separately); it is the name of a
         column, several names, or a mapping from names of strata to conditions. EvidenceError is
         raised for more than `max_groups` groups or strata.
@@ -690,7 +699,7 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names, by, max_groups), make))
 
     def read_only(self, name: str) -> object:
-        """Return a value for a function of the user, as a copy with read-only arrays.
+        """Return an argument of the run as a read-only copy, for a user's function.
 
         A table in memory keeps its type. A file or a stream becomes an Arrow table, and the file of
         a baseline a `Baseline`. If the value was given as the name of a column, such as
@@ -728,7 +737,7 @@ class Evidence:
         return None if name in ROWLESS else rows_of(argument)
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return the arguments for a function of the user, by name, as read-only copies.
+        """Return the arguments for a user's function, by name, as read-only copies.
 
         `names` are the names of the parameters of the function. Values that were not given and that
         no model can compute are left out. If a table was given as a path, the function gets the

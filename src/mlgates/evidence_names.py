@@ -14,22 +14,39 @@ Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceName:
-    """The name of an argument of a run, such as ``y_true``, and how its value is used."""
+    """The name of an argument of a run, such as ``y_true``, and how its value is used.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    kind : str
+        What values of the argument are. "table": a table with named columns. "features": the input
+        of a model. "rows": one value per row. "log": any number of values. "model": a model or
+        another callable. "counts": a `Traffic`. "moment": a time. "frame": a `MetricFrame` of
+        fairlearn. "free": anything else.
+    summary : str
+        Description for the reference page.
+    side : {"candidate", "production", "reference", "golden", "training"}
+        To which model or data the values belong: to the model that is checked ("candidate"), to the
+        model in production, to the reference table, to the examples with known predictions
+        ("golden"), or to the training data. Values of "candidate" and "production" have the same
+        rows.
+    model : str
+        The name of the argument with the model that computes the values if they were not given; ""
+        if no model does.
+    several : bool
+        Whether the values may have several columns.
+    aliases : tuple of str
+        Names that other libraries use for this argument, for hints in messages.
+    """
 
     name: str
-    #: "table": named columns; "features": rows for a model; "rows": one value per row; "log": any
-    #: number of values; "model": a model or another callable; "counts": a `Traffic`;
-    #: "moment": a time; "frame": a `MetricFrame`; "free": anything else.
     kind: Kind
-    #: Description for the reference page.
     summary: str
-    #: What the value describes. Values of "candidate" and "production" have the same rows.
     side: Literal["candidate", "production", "reference", "golden", "training"] = "candidate"
-    #: The name of the model that computes the value if it was not given.
     model: str = ""
-    #: Whether the value may have several columns.
     several: bool = False
-    #: Names that other libraries use.
     aliases: tuple[str, ...] = ()
 
     @property
