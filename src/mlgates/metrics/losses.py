@@ -301,9 +301,9 @@ class R2(RowMetric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes R squared on resamples of the rows.
 
-        The argument of the function says how often each row is drawn: it has one row for each
-        resample, and one column for each row of the outcomes. The function returns one value for
-        each resample, which is NaN if R squared is undefined.
+        Its argument is a matrix of the shape (number of resamples, number of rows), which says how
+        often each row is drawn in each resample. It returns an array with R squared of each
+        resample, NaN if undefined.
         """
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         centred = outcomes.true - np.average(outcomes.true, weights=weight)
@@ -340,9 +340,9 @@ class MedianError(RowMetric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the median on resamples of the rows.
 
-        The argument of the function says how often each row is drawn: it has one row for each
-        resample, and one column for each row of the outcomes. The function returns one value for
-        each resample, which is NaN if the median is undefined.
+        Its argument is a matrix of the shape (number of resamples, number of rows), which says how
+        often each row is drawn in each resample. It returns an array with the median of each
+        resample, NaN if undefined.
         """
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")

@@ -123,7 +123,7 @@ class Metric(ABC):
         Parameters
         ----------
         outcomes : Outcomes
-            Labels and predictions of the kind `need`.
+            Labels and predictions of the kind that the metric needs (its attribute `need`).
         confidence : float
             Confidence level of the two-sided interval. With 0, no interval is computed.
 
@@ -140,7 +140,7 @@ class Metric(ABC):
             If the value is outside the range of the metric, or if the metric can't be computed from
             the outcomes.
         """
-        found = self.nothing(outcomes)
+        found = self.without_rows(outcomes)
         if outcomes.effective > 0:
             found = self.estimate(outcomes, 0.0 if outcomes.cluster is not None else confidence)
             if outcomes.cluster is not None and found.value is not None and confidence:
@@ -182,8 +182,11 @@ class Metric(ABC):
         details = self.measure(outcomes, confidence=0).details
         return "undefined" in details or "lacking" in details
 
-    def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return an undefined estimate, with the reason, if no row has a weight above 0."""
+    def without_rows(self, outcomes: Outcomes) -> Estimate:
+        """Return the estimate for outcomes in which no row has a weight above 0.
+
+        It has no value, only the reason why the metric is undefined.
+        """
         del outcomes
         return undefined("no rows")
 
@@ -231,16 +234,16 @@ class Metric(ABC):
 class RowMetric(Metric):
     """Base class of metrics whose difference between two models is tested by resampling rows.
 
-    For other metrics, counts are resampled, or there is a formula for the variance.
+    A subclass implements `of_counts`.
     """
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the metric on resamples of the rows.
 
-        The argument of the function says how often each row is drawn: it has one row for each
-        resample, and one column for each row of the outcomes. The function returns one value for
-        each resample, which is NaN if the metric is undefined.
+        Its argument is a matrix of the shape (number of resamples, number of rows), which says how
+        often each row is drawn in each resample. It returns an array with the metric of each
+        resample, NaN if undefined.
         """
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:

@@ -283,9 +283,9 @@ class AveragePrecision(RowMetric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the metric on resamples of the rows.
 
-        The argument of the function says how often each row is drawn: it has one row for each
-        resample, and one column for each row of the outcomes. The function returns one value for
-        each resample, which is NaN if the metric is undefined.
+        Its argument is a matrix of the shape (number of resamples, number of rows), which says how
+        often each row is drawn in each resample. It returns an array with the metric of each
+        resample, NaN if undefined.
         """
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
@@ -522,9 +522,9 @@ class CalibrationError(RowMetric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the calibration error on resamples of the rows.
 
-        The argument of the function says how often each row is drawn: it has one row for each
-        resample, and one column for each row of the outcomes. The function returns one value for
-        each resample, which is NaN if the calibration error is undefined.
+        Its argument is a matrix of the shape (number of resamples, number of rows), which says how
+        often each row is drawn in each resample. It returns an array with the calibration error of
+        each resample, NaN if undefined.
         """
         order, starts, _, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)

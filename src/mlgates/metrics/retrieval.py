@@ -74,13 +74,19 @@ class QueryMetric(Metric):
             found = _SHARE.estimate(values, confidence)
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
-    def nothing(self, outcomes: Outcomes) -> Estimate:
-        """Return the undefined estimate for rankings in which no query has a relevant document."""
+    def without_rows(self, outcomes: Outcomes) -> Estimate:
+        """Return the estimate for rankings in which no query has a relevant document.
+
+        It has no value, only the reason why the metric is undefined.
+        """
         found = undefined("no query has a relevant document")
         return found._replace(details={**found.details, **self._empty(outcomes)})
 
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
-        """Return whether the order of the documents matters in too few queries."""
+        """Return whether there are too few queries for the metric, whatever a model predicts.
+
+        Only those queries are counted in which the order of the documents can change the metric.
+        """
         return bool(self._uniform(outcomes))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
@@ -123,9 +129,10 @@ class QueryMetric(Metric):
         return of_queries._replace(influence=influence, weight=weight)
 
     def _uniform(self, outcomes: Outcomes) -> str:
-        """Return the reason if the order of the documents matters in too few queries, else "".
+        """Return the reason if there are too few queries for the metric, or "".
 
-        It does not matter, for example, if all documents of a query are relevant.
+        Only those queries are counted in which the order of the documents can change the metric. It
+        can't, for example, if all documents of a query are relevant.
         """
         varied = int(np.count_nonzero(self.varies(outcomes.queries, self.k)[outcomes.judged]))
         what = f"queries in which the order of the documents can change {self.name}"
