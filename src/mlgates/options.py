@@ -90,15 +90,17 @@ def shown(value: object) -> str:
 
 
 def fold(name: str) -> str:
-    """Return a name in a form that is equal for names that look alike.
+    r"""Return a name in a form that is equal for names that look alike.
 
     Names that differ only in case, blanks at the ends, invisible characters or Unicode form give
     the same result.
 
     Examples
     --------
-    >>> fold(" B\u00e9"), fold("be\u0301") == fold("b\u00e9")
-    ('bé', True)
+    >>> fold(" Bé")
+    'bé'
+    >>> fold("be\u0301") == fold("b\u00e9")  # "é" as two characters, and as one
+    True
     """
     if name.isascii():
         return " ".join(name.casefold().split())

@@ -56,11 +56,14 @@ def cross(features: Mapping[Hashable, Coded]) -> Crossing:
 
     Examples
     --------
-    >>> sex = Coded("sex", 3, None, np.array([0, 1, 0]), ("f", "m"))
-    >>> old = Coded("old", 3, None, np.array([1, 1, 1]), (False, True))
-    >>> found = cross({"sex": sex, "old": old})
-    >>> found.cell.tolist(), {key: codes.tolist() for key, codes in found.codes.items()}
-    ([0, 1, 0], {'sex': [0, 1], 'old': [1, 1]})
+    >>> sexes, ages = ("f", "m"), ("old", "young")
+    >>> sex = Coded(title="sex", rows=3, index=None, codes=np.array([0, 1, 0]), values=sexes)
+    >>> age = Coded(title="age", rows=3, index=None, codes=np.array([1, 1, 1]), values=ages)
+    >>> found = cross({"sex": sex, "age": age})
+    >>> found.cell.tolist()  # the first and the third row are in the same cell
+    [0, 1, 0]
+    >>> {key: codes.tolist() for key, codes in found.codes.items()}  # for each cell
+    {'sex': [0, 1], 'age': [1, 1]}
     """
     require_same_rows(*features.values())
     rows = next((coded.rows for coded in features.values()), 0)

@@ -211,11 +211,13 @@ def groups_of(
 ) -> Groups:
     """Return the group of each row, by one sensitive feature or by several together.
 
-    `features` is the name of the evidence that has the features, or names of columns of `X` or
-    `data`. If `names` are given, only the features with these names are used; each must be a
-    feature or a column of `X` or `data`. `by` divides the rows into strata (subsets that are judged
-    separately), and has the same forms as in `slices_of`. `max_groups` is the largest number of
-    groups or strata allowed.
+    `features` is the name of the argument of the run that has the features, such as
+    "sensitive_features", or a tuple of names of columns of `X` or `data`. All these features are
+    used, unless `names` are given. Then only the features with these names are used. A name that is
+    not among the features is looked up as a column of `X` or `data`.
+
+    `by` divides the rows into strata (subsets that are judged separately), and has the same forms
+    as in `slices_of`. `max_groups` is the largest number of groups or strata allowed.
 
     Raises
     ------
@@ -243,10 +245,15 @@ class GroupRequest:
 class Division:
     """Something that divides the rows into groups: a feature, a column, or a condition.
 
-    A feature belongs to an argument of the run such as `sensitive_features`; a column belongs to
-    `X` or `data`. `of` is the name of this argument, or for a column the name of the option that
-    names it ("" if messages need not name it), or for a condition the condition itself. `key` is
-    `of` in a form that can be hashed. Two divisions with equal `kind`, `name` and `key` are equal.
+    The meaning of the field `of` depends on the kind:
+
+    - "feature": the argument of the run that has the feature, such as "sensitive_features".
+    - "column" (of `X` or `data`): the option in which the user named the column, for messages; ""
+      if messages do not mention it.
+    - "condition": the condition, a text or a function.
+
+    `key` is `of` in a form that can be hashed. Two divisions with equal `kind`, `name` and `key`
+    are equal.
     """
 
     kind: Literal["feature", "column", "condition"]
@@ -454,8 +461,9 @@ def _feature(title: str, column: Any, index: Any) -> columns.Column:
 def are_names(evidence: "Evidence", value: Any) -> bool:
     """Return whether a value is a list of column names, and not an array with a value for each row.
 
-    Only a short list of texts can be a list of names. It is one if `X` or `data` has columns with
-    all these names, or if its length is not the number of rows.
+    It is a list of names if it is a list or tuple of at most 20 texts, and at least one of these
+    conditions is true: all texts are names of columns of `X` or `data`, or their number is not the
+    number of rows.
     """
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):

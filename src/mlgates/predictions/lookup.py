@@ -176,7 +176,8 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     """Return the number of rows of an argument of a run, and its pandas index if it has one.
 
-    `name` is the name of the argument. The result is None if it was not given or has no rows.
+    `name` is the name of the argument. The result is None if it was not given, or if it is not a
+    table or an array.
     """
     if name not in evidence:
         return None

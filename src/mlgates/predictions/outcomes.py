@@ -67,8 +67,8 @@ class Outcomes:
     need : {"labels", "scores", "probabilities", "values", "interval", "relevance", "given"}
         Kind of the labels and predictions. "labels": class labels. "scores" and "probabilities":
         class labels with scores or probabilities. "values": numbers. "interval": numbers with
-        predicted intervals. "relevance": documents with a relevance and a score. "given": values as
-        a metric of the user receives them.
+        predicted intervals. "relevance": documents with a relevance and a score. "given": labels
+        and predictions as they were given, for metrics that the user has written as a function.
     n : int
         Number of given rows with a label. It is the length n of the arrays.
     dropped : int
@@ -518,8 +518,9 @@ def numbers_of(
 ) -> tuple[Floats, Floats | None, Floats | None]:
     """Return true values, predictions and scores as numbers; None for what `need` does not use.
 
-    `need` is "relevance" (relevance and scores of documents) or "interval" (numbers, and the ends
-    of predicted intervals as predictions).
+    `need` is "relevance" or "interval". For "relevance", `true` has the relevance of the documents,
+    `answers` has their scores, and there are no predictions. For "interval", `answers` has the ends
+    of the predicted intervals. They are returned as the predictions, and there are no scores.
     """
     if need == "relevance":
         return numbers.relevance_of(true), None, answers.values
@@ -787,11 +788,11 @@ def _plain_values(column: Column) -> npt.NDArray[Any]:
 
 
 def row_argument(evidence: "Evidence", name: str) -> Any:
-    """Return an argument of a run with one value per row, as a function of the user receives it.
+    """Return an argument of a run with one value per row, as it is passed to a user's function.
 
-    It is read-only. If it was given as the name of a column, the values of the column are returned.
-    An array of shape (n, 1) becomes one of shape (n,). Predictions and scores that were not given
-    are computed by the model.
+    The result is read-only. If the argument was given as the name of a column, the values of the
+    column are returned. An array of shape (n, 1) becomes one of shape (n,). Predictions and scores
+    that were not given are computed by the model.
 
     Examples
     --------
