@@ -63,10 +63,11 @@ _LONGEST = 300
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message without values of the data, as text.
 
-    Values, addresses and secrets are replaced by placeholders such as ``<text>``. The messages of
-    mlgates itself do not contain values of the data, so only addresses and secrets are hidden in
-    them. If such a message quotes the message of the exception that caused it, values are hidden in
-    the quoted part. The complete exception is logged with the level DEBUG by the logger "mlgates".
+    Values, addresses (URLs and e-mail addresses) and secrets (such as passwords) are replaced by
+    placeholders such as ``<text>``. The messages of mlgates itself do not contain values of the
+    data, so only addresses and secrets are hidden in them. If such a message quotes the message of
+    the exception that caused it, values are hidden in the quoted part. The complete exception is
+    logged with the level DEBUG by the logger "mlgates".
 
     Parameters
     ----------
