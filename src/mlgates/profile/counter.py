@@ -246,8 +246,8 @@ def _least_distinct(view: ColumnView, most: int) -> int:
 class Counter:
     """Base class of counters, which say what to count in a table.
 
-    The method `count` counts in one batch of rows and returns a `State`. The states of all batches
-    are merged into the result for the table.
+    The method `count` counts in one batch of rows and returns the result, a `State`. The results of
+    all batches are merged into the result for the table.
 
     Counters are frozen and hashable. Subclasses are frozen dataclasses that define `columns` and
     `count`.
@@ -259,7 +259,8 @@ class Counter:
     needs_all_rows : bool
         Whether `count` must be called with all rows of the table at once. Default False.
     compares_rows : bool
-        Whether a row violates the rule only because of other rows. Default False.
+        Whether the counter compares rows with each other, for example to find duplicates. Then no
+        row can be judged without the others. Default False.
     subsumed_by : Counter or None
         Another counter with a result that contains everything that this one counts. If a run
         requests both, only the other counter is applied. Default None.

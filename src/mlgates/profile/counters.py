@@ -1,4 +1,7 @@
-"""Counters of violations of rules, of values, and of the distribution of a column."""
+"""Counters of values that break a rule, of occurrences of values, and of values in bins.
+
+A counter is an object that says what to count in a column while the table is read.
+"""
 
 import math
 import unicodedata
@@ -536,11 +539,12 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count the values less than each of some points, and the values less than or equal to it.
+    """Count for each of some points the values below it, and the values below or equal to it.
 
-    The result is a `QuantileSketch`; the values are not sorted. `points` are finite, sorted and
-    distinct. `reach` has one number for each point, by default 0: values that differ from the point
-    by at most this number count as equal to the point. Decimals are rounded to doubles.
+    The result is a `QuantileSketch`, with these counts as `low` and `high`. The values are not
+    sorted. `points` are finite, sorted and distinct. `reach` has one number for each point, by
+    default 0: values that differ from the point by at most this number count as equal to the point.
+    Decimals are rounded to doubles.
 
     With ``tails=True``, the result also has a sum of distances: the distance of each value below
     the first point from that point, and of each value above the last point from that point.
@@ -548,9 +552,10 @@ class AtPoints(ColumnCounter):
     Examples
     --------
     >>> from mlgates.profile.scan import Profile
-    >>> at = AtPoints("x", (1.0, 2.0))
-    >>> Profile.of({"x": [0.5, 1.0, 2.5, None]}, [at])[at].high
-    array([2, 2])
+    >>> counter = AtPoints("x", points=(1.0, 2.0))
+    >>> sketch = Profile.of({"x": [0.5, 1.0, 2.5, None]}, [counter])[counter]
+    >>> sketch.low, sketch.high
+    (array([1, 2]), array([2, 2]))
     """
 
     points: tuple[float, ...]
@@ -558,7 +563,7 @@ class AtPoints(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Count the values of one batch of rows that are below each point, and up to each point."""
+        """Count the values of one batch that are below each point, and below or equal to it."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
         bucketed = Bucketed(values, grid_of(values))
@@ -582,10 +587,11 @@ class BinCounts(ColumnCounter):
 
     The result is a `CellCounts`. The points are edges of bins: they are finite, sorted and
     distinct. A value equal to a point is counted in the bin below it, unless the element of `atoms`
-    for this point is True: then the values equal to this point are a bin of their own. `reach` has
-    a number for each point: values that differ from the point by at most this number count as equal
-    to it; by default only equal values do. The first bin has the values -inf, and the last one the
-    values inf.
+    for this point is True: then the values equal to this point are a bin of their own. The first
+    bin is for -inf, and the last one for inf.
+
+    `reach` has a number for each point: values that differ from the point by at most this number
+    count as equal to it. By default only equal values do.
 
     `subsumed_by` is a counter with a result that contains the same counts. If a run requests both,
     only `subsumed_by` is applied. By default there is no such counter.
@@ -593,8 +599,10 @@ class BinCounts(ColumnCounter):
     Examples
     --------
     >>> from mlgates.profile.scan import Profile
-    >>> cells = BinCounts("x", (1.0, 2.0), (False, True))
-    >>> Profile.of({"x": [0.5, 1.0, 2.0, 2.5, None]}, [cells])[cells].counts.tolist()
+    >>> counter = BinCounts("x", points=(1.0, 2.0), atoms=(False, True))
+    >>> table = {"x": [0.5, 1.0, 2.0, 2.5, None]}
+    >>> # the bins: -inf, up to 1, between 1 and 2, equal to 2, above 2, inf
+    >>> Profile.of(table, [counter])[counter].counts.tolist()
     [0, 2, 0, 1, 1, 0]
     """
 
@@ -658,48 +666,69 @@ class Occurrences(_ValuesCounter):
 
 
 def current_counter(
-    name: str, side: Side | None, edges: Edges | None = None, *, in_cells: bool = True
+    name: str, reference: Side | None, edges: Edges | None = None, *, in_bins: bool = True
 ) -> Counter:
     """Return the counter for a column of the data that is compared with a reference.
 
-    `name` is the column, and `side` is its distribution in the reference, or None if there is none.
-    `edges` are the edges of the bins that this distribution determines.
+    Parameters
+    ----------
+    name : str
+        The column.
+    reference : Ecdf, QuantileSketch, Frequencies or None
+        The distribution of the column in the reference: all numbers (`Ecdf`), a summary of them
+        (`QuantileSketch`), or the counts of categories (`Frequencies`). None if there is none.
+    edges : Edges, optional
+        The edges of bins between quantiles of the reference.
+    in_bins : bool
+        Whether the comparison needs only the counts in bins. If False, it also compares single
+        values, as the Kolmogorov-Smirnov distance does.
 
-    If `edges` are given, `in_cells` is True and `cuts_together` returns False, the counter counts
-    the values in these bins. Otherwise it counts the values at the points of `side` if that is a
-    `QuantileSketch`, and returns the whole distribution if not. It also returns the whole
-    distribution if `cuts_together` returns True and `side` is a `QuantileSketch` of so few values
-    that it represents them exactly.
+    Returns
+    -------
+    Counter
+        A counter of no more than the comparison needs:
+
+        - `BinCounts`, the number of values in each bin: if `edges` are given, `in_bins` is True,
+          and `cuts_together` returns False, so that no other bins are needed.
+        - Otherwise `AtPoints`, the numbers of values below, and below or equal to, each point of
+          `reference`: if it is a `QuantileSketch`.
+        - Otherwise `NumericSample` or `Distribution`, all values. This is also chosen for a
+          `QuantileSketch` that has all values of the reference, if `in_bins` and `cuts_together`
+          are True: the bins are then made from the values of both tables.
     """
-    finer: Counter = NumericSample(name) if isinstance(side, Ecdf) else Distribution(name)
+    finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
-    if isinstance(side, QuantileSketch):
-        finer = AtPoints(name, tuple(side.points.tolist()), tails=True)
+    if isinstance(reference, QuantileSketch):
+        finer = AtPoints(name, tuple(reference.points.tolist()), tails=True)
         if edges is not None and any(reach):
-            at_points = np.zeros(len(side.points))
-            at_points[np.searchsorted(side.points, edges.points)] = reach
+            at_points = np.zeros(len(reference.points))
+            at_points[np.searchsorted(reference.points, edges.points)] = reach
             finer = AtPoints(name, finer.points, tails=True, reach=tuple(at_points.tolist()))
-    if edges is None or not in_cells:
+    if edges is None or not in_bins:
         return finer
-    if not cuts_together(side, edges):
+    if not cuts_together(reference, edges):
         points, atoms = tuple(edges.points.tolist()), tuple(edges.atoms.tolist())
         return BinCounts(name, points, atoms, finer, reach if any(reach) else ())
-    return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer
+    has_all = isinstance(reference, QuantileSketch) and reference.n <= PARTS
+    return Distribution(name) if has_all else finer
 
 
-def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether the bins of a test must be divided at quantiles of both tables together.
+def cuts_together(reference: Side | None, edges: Edges) -> TypeGuard[Ordered]:
+    """Return whether a test of significance needs bins that are made from both tables together.
 
-    `side` is the distribution of the column in the reference, and `edges` are the bins between
-    quantiles of the reference. The result is True if the reference has few values. Some of its
-    values are then frequent only by chance, and each of these gets a bin of its own. In the data,
-    the shares of these bins are smaller, which would look like drift. The result is False if `side`
-    does not have the values in order, for example for categories.
+    `reference` is the distribution of a column in the reference, and `edges` are the edges of bins
+    between quantiles of this distribution. If the reference has few values, some of them are
+    frequent only by chance, and become bins of their own. The data have smaller shares in these
+    bins, which would look like drift.
+
+    So the result is True if the reference has fewer than 200 values per bin. It is also True if it
+    has at most 10,000 values, and an edge of a bin occurs in it more than once. It is False if
+    `reference` is not a distribution of numbers.
     """
-    if not isinstance(side, Ordered):
+    if not isinstance(reference, Ordered):
         return False
-    is_thin = side.n < _FEW_A_CELL * (len(edges.points) + 1)
-    return is_thin or (edges.tied and side.n <= _FEW)
+    is_thin = reference.n < _FEW_A_CELL * (len(edges.points) + 1)
+    return is_thin or (edges.tied and reference.n <= _FEW)
 
 
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:

@@ -158,11 +158,11 @@ class Ecdf(State):
         return self._parts[0]
 
     def edges(self, bins: int, *others: int) -> Edges:
-        """Return the edges that divide the values into `bins` cells (bins) of about equal share.
+        """Return the edges of bins that have about equal shares of the values.
 
-        `stats.buckets.Bucketed.edges` defines the edges. `others` are numbers of cells for which
-        edges will be needed later. These edges are computed and stored now, because this needs no
-        further pass over the values.
+        `bins` is the number of bins. `stats.buckets.Bucketed.edges` defines the edges. `others` are
+        other numbers of bins, for which edges will be needed later. They are computed and stored
+        now, because this needs no further pass over the values.
         """
         lacking = {bins, *others} - set(self._edges)
         if lacking:
@@ -173,7 +173,7 @@ class Ecdf(State):
         return self._edges[bins]
 
     def count(self, edges: Edges) -> Counts:
-        """Count the values in each cell (bin) between edges, see `stats.buckets.Bucketed.cells`."""
+        """Count the values in each bin between edges, see `stats.buckets.Bucketed.cells`."""
         if edges not in self._counts:
             grid = buckets.grid_of(self.unsorted)
             self._counts[edges] = Bucketed(self.unsorted, grid).cells(edges)

@@ -1,4 +1,4 @@
-"""Count the parts of a table separately, so that a suite can judge the whole table afterwards."""
+"""Count what a suite needs in each part of a table, to judge the whole table afterwards."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,7 @@ class Plan:
     reference: str | None = None
 
     def count(self, table: object, *, n_jobs: int | None = None) -> Profile:
-        """Count in one part of the table.
+        """Count in one part of the table what the gates of the suite need.
 
         Parameters
         ----------

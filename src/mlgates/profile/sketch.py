@@ -1,4 +1,4 @@
-"""A summary of a distribution: at some points, how many values are below or up to the point.
+"""A summary of a distribution: counts of the values below, and below or equal to, some points.
 
 The counts are exact, and can be added up over batches, files and machines. The number of values
 between two points is known. So the largest error of a distance computed from the counts is known,
@@ -32,7 +32,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """A summary of a distribution: the exact counts of values below and up to some points.
+    """A summary of a distribution: counts of the values below, and below or equal to, some points.
 
     A baseline has one for each numeric column, and the counter `AtPoints` returns one. The counts
     are enough to compute bounds of the distance from another sample.
@@ -42,7 +42,8 @@ class QuantileSketch(State):
     points : numpy.ndarray, shape (k,)
         Finite, sorted, distinct points.
     low, high : numpy.ndarray of int64, shape (k,)
-        Number of values less than each point, and number of values less than or equal to it.
+        For each point, the number of values below it, and the number of values below or equal to
+        it.
     ends : Ends
         Number of all values, and of infinite ones.
     spread : float
@@ -84,7 +85,8 @@ class QuantileSketch(State):
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
         """Create a sketch of a distribution with the given points.
 
-        The values below and up to each point are counted. `points` are finite, sorted and distinct.
+        For each point, the values below it are counted, and the values below or equal to it.
+        `points` are finite, sorted and distinct.
         """
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))

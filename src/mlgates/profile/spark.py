@@ -1,4 +1,4 @@
-"""Count the rows of a Spark DataFrame in the tasks of its workers, and merge the results."""
+"""Apply counters to a Spark DataFrame on its workers, and merge their results."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

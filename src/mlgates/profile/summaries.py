@@ -1,4 +1,7 @@
-"""Counters of the moments and of the smallest and largest value of a column."""
+"""Counters that compute the moments, or the smallest and the largest value, of a column.
+
+A counter is an object that says what to compute from a column while the table is read.
+"""
 
 import math
 from dataclasses import dataclass
@@ -84,10 +87,12 @@ class MomentState(State):
 class MomentCounter(ColumnCounter):
     """Compute the moments of a column: the sum of its values, and sums of powers of deviations.
 
-    The sum of the values is exact; for a float, its exact binary value is added. The deviations
-    from the mean are summed up to their third power, with `squares` up to their sixth. With
-    `squares`, the sum of the squared values is exact, too. The variance then does not depend on the
-    order of the rows, but counting takes four times as long.
+    The sum of the values is exact; for a float, its exact binary value is added. The deviations are
+    those from the mean. The sums of their second and third powers are computed.
+
+    With ``squares=True``, also the sums of their fourth to sixth powers are computed, and the exact
+    sum of the squared values. The variance then does not depend on the order of the rows, but
+    counting takes four times as long.
 
     Examples
     --------

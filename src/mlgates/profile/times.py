@@ -102,10 +102,10 @@ class Spans(NamedTuple):
     def coarser(self, power: int | None, longest: int) -> "Spans":
         """Return the spans, joined into longer ones.
 
-        If `power` is given, time is divided into intervals of ``2**power`` ticks, and spans that
-        begin in the same interval are joined. If `power` is None, spans are joined if they overlap,
-        or if the gap between them is at most `longest`. With a `power`, only spans that begin in
-        the same interval may overlap.
+        If `power` is given, time is divided into intervals of ``2**power`` ticks (units of the
+        column), and spans that begin in the same interval are joined. Spans that begin in different
+        intervals must not overlap. If `power` is None, spans are joined if they overlap, or if the
+        gap between them is at most `longest` ticks.
         """
         if power is None:
             overlaps = self.first[1:] <= self.last[:-1]
@@ -270,7 +270,7 @@ class TimestampState(State):
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` creates the same object: the fields, in order.
 
-        Timestamps in `pending` are added to the spans before.
+        First, the timestamps in `pending` are added to the spans.
         """
         counts = self.n, self.future, self.fresh, self.newest, self.furthest
         limits = self.longest, self.latest, self.oldest
@@ -335,9 +335,9 @@ class Timestamps(ColumnCounter):
     zone : str, optional
         Time zone of timestamps without one, and of dates; by default UTC.
     limits : tuple of float
-        The options of the gate from which `latest` and `oldest` were computed, together with the
-        clock. Two counters with equal `limits` are equal even if their clocks differ, so that
-        profiles of different days can be merged.
+        The options of the gate, in seconds: `latest` is the time of the run plus the first, and
+        `oldest` is the time of the run minus the second. Two counters with equal `limits` are equal
+        even if their times differ, so that profiles of different days can be merged.
 
     Examples
     --------

@@ -252,7 +252,7 @@ class Drift(Gate):
         needed = gates[name] if isinstance(side, Ecdf) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
             edges = side.edges(PARTS) if isinstance(side, QuantileSketch) else None
-            return counters.current_counter(name, side, edges, in_cells=False)
+            return counters.current_counter(name, side, edges, in_bins=False)
         # Of all gates at once, which takes one pass over the values.
         others = (gate.bins for gate in needed) if isinstance(side, Ecdf) else ()
         return counters.current_counter(name, side, side.edges(self.bins, *others))
