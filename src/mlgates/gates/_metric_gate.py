@@ -54,19 +54,30 @@ class SliceEstimate(NamedTuple):
     """What a gate measured in one slice (subset of the rows) or in all rows, before it decides.
 
     The measured value is a metric, or the difference of a metric between two models.
+
+    Parameters
+    ----------
+    at : callable
+        A function that takes a level of confidence, and returns the measurement with its interval
+        at this level and its p-value.
+    insufficient : str
+        Why these rows allow no decision, as a clause; "" if they allow one.
+    tested : Limit
+        The limit that the p-value is for: it tests whether the true value is at this limit.
+    sentence : str
+        The verb phrase of the reason, in which the result of the measurement is inserted at
+        ``{value}``, ``{interval}`` and ``{n}``.
+    rows : int
+        Number of rows that have a label and a weight above 0.
+    clusters : int or None
+        Number of clusters of these rows; None if the rows are independent.
     """
 
-    #: Takes a level of confidence, and returns the measurement with its interval and p-value.
     at: Callable[[float], Measurement]
-    #: Why these rows allow no decision, as a clause; "" if they allow one.
     insufficient: str
-    #: The p-value is that of the test that the true value is at this limit.
     tested: Limit
-    #: The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
     sentence: str
-    #: Number of rows that have a label and a weight above 0.
     rows: int = 0
-    #: Number of clusters of these rows; None if the rows are independent.
     clusters: int | None = None
 
 
@@ -111,8 +122,12 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 class MetricGate(Gate):
     """Base class of gates that compare a metric with a limit, on all rows or in each slice.
 
-    A subclass defines `_limit` and `_estimate`. The texts in `_sides` say, for notes, which
-    predictions are meant: one text for each model, which is empty for the candidate.
+    A subclass defines `_limit` and `_estimate`, the fields with the options of the gate, and these
+    class attributes:
+
+    - `_rules`: the allowed values of the option `decide_by`.
+    - `_sides`: one text for each model that is measured, which follows the words "labels predicted"
+      in a note. It is "" for the candidate, and for example " in production" for another model.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})

@@ -111,8 +111,11 @@ class ColumnDrift(NamedTuple):
 
     `n` and `m` are the numbers of values in the data and in the reference. `dropped` is the number
     of missing values in the data, and `cells` the number of bins or categories. `group` is the name
-    of the slice. If the reference lacks rare categories, `floor` is the distance that is expected
-    without drift, however many rows the data have.
+    of the slice. `limit` is the limit of the distance in `statistic`.
+
+    A small reference may lack categories that are rare. They occur in the data even without drift,
+    and increase the distance. `floor` is the distance that is expected for this reason alone, for
+    any number of rows of the data. It is 0 for columns of numbers.
     """
 
     subject: str
@@ -135,8 +138,12 @@ class BinnedPair(NamedTuple):
     A cell is a bin of numbers or a category. `binned_pair` makes an object for each column. It has
     two sets of counts. The distance is computed from those in `cells`; `labels` has the name of
     each of these cells. The test of significance uses those in `test_cells`. These cells can differ
-    from `cells` in two ways: the edges of bins do not depend on which values are frequent in the
-    reference by chance, and each category that is not in the reference has a cell of its own.
+    from `cells` in two ways:
+
+    - If the reference is small, edges of its bins can be values that are frequent there only by
+      chance. So the bins of `test_cells` are divided at quantiles of both tables together.
+    - In `cells`, all categories that are not in the reference are one cell. In `test_cells`, each
+      of them is a cell of its own.
     """
 
     cells: counting.Cells

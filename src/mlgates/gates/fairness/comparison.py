@@ -49,9 +49,10 @@ class Rule(NamedTuple):
     reference: int | None = None
 
     def pairs(self, kept: Ints) -> tuple[Ints, Ints]:
-        """Return the pairs of groups to compare, as positions in `kept` of their two groups.
+        """Return the pairs of groups to compare, as two arrays with one item for each pair.
 
-        `kept` has the indices of the groups that can be compared.
+        `kept` has the indices of the groups that can be compared. The first array has the position
+        in `kept` of the first group of each pair, and the second array that of the second group.
         """
         if self.reference is None:
             return np.triu_indices(len(kept), 1)
@@ -76,39 +77,57 @@ class Rule(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The result of `compare`: the worst value of a rate among groups, and its uncertainty.
+    """The result of `compare`: the worst value of a metric among groups, and its uncertainty.
 
-    The value is the largest difference or the smallest ratio of two groups, or the value of one
-    group.
+    Depending on `Rule.over`, the worst value is the largest difference or the smallest ratio of two
+    groups, or the smallest or the largest value of a single group.
+
+    Parameters
+    ----------
+    rates : GroupRates
+        The metric in each group.
+    value : float or None
+        The worst value, or the limit if they differ only by rounding; None if it is undefined.
+    worst : tuple of int
+        Indices of the two groups with the worst value, first the group with the smaller metric. If
+        it is the value of a single group, this is the same index twice.
+    interval : tuple of float or None
+        Interval of the worst value. Its level is chosen so that the intervals of all pairs (or
+        groups) hold simultaneously.
+    p_value : float
+        The smallest adjusted p-value of the pairs (or groups) with a value beyond the limit; of all
+        pairs if none is beyond.
+    widest : tuple of int
+        Indices of the two groups with the interval that reaches farthest towards worse values. If
+        single groups are judged, this is the same index twice.
+    chance : float or None
+        Largest difference (or smallest ratio) of the two groups `worst` that is expected by chance
+        if their true values are equal. None if single groups are judged.
+    exact : float
+        The worst value, not set to the limit if they differ only by rounding.
     """
 
     rates: GroupRates
-    #: The worst value, or the limit if they differ only by rounding; None if it is undefined.
     value: float | None
-    #: The groups with the smallest and the largest value, by index. If a single group is judged
-    #: ("group_min" and "group_max"), this is the same group twice.
     worst: tuple[int, int]
-    #: Interval of the worst value over all pairs, or all groups.
     interval: tuple[float, float] | None = None
-    #: The smallest adjusted p-value of the pairs (or groups) with a value beyond the limit; of all
-    #: pairs if none is beyond.
     p_value: float = math.nan
-    #: The groups with the interval that reaches farthest towards worse values.
     widest: tuple[int, int] = (0, 0)
-    #: Largest difference (smallest ratio) of the worst pair that is expected by chance.
     chance: float | None = None
-    #: The worst value before rounding.
     exact: float = math.nan
 
 
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
-    """Return the worst value: the largest difference, the smallest ratio, or that of one group.
+    """Find the worst value of a metric among groups, and compute its interval and p-value.
 
-    The value is None if fewer than two groups can be compared, or if a ratio is undefined. For
-    shares, a pair has Newcombe's interval of the difference or Koopman's interval of the ratio. For
-    other metrics, and for shares of rows in clusters, Newcombe's formula combines the intervals of
-    the two groups. For ratios it combines the intervals of the logarithms. The level is chosen so
-    that the intervals of all pairs hold simultaneously.
+    The field `over` of the rule says which value is the worst: the largest difference or the
+    smallest ratio of two groups, or the smallest or the largest value of a single group. The value
+    is None if fewer than two groups can be compared, or if a ratio is undefined.
+
+    For shares, a pair of groups has Newcombe's interval of the difference or Koopman's interval of
+    the ratio. For other metrics, and for shares of rows in clusters, Newcombe's formula combines
+    the intervals of the two groups. For ratios it combines the intervals of the logarithms. The
+    level is chosen so that the intervals of all pairs hold simultaneously.
     """
     alone = rule.reference is not None and not rates.comparable[rule.reference]
     if alone or np.count_nonzero(rates.comparable) < 2:

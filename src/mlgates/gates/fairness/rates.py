@@ -1,4 +1,7 @@
-"""Compute a metric in each group of rows, with intervals, or why a group can't be compared."""
+"""Compute a metric and its interval in each group of rows.
+
+If a group can't be compared with the others, the result says why.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,36 +31,59 @@ class GroupRates:
     """A metric measured in each of k groups, as `GroupedOutcomes.rates` returns it.
 
     Arrays have the shape (k,) unless another shape is given, and NaN where a value is undefined.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+    groups : tuple of str
+        Names of the groups.
+    rows : array of int
+        Number of rows of each group, without those of weight 0.
+    value, low, high : array
+        The metric of each group, and its interval at the confidence of the gate.
+    denominator, successes : array
+        If the metric is a share of rows: the number of rows of which it is a share, and the number
+        of rows that it counts. If the rows have weights, these are effective numbers.
+    insufficient : tuple of str
+        Why a group can't be compared, as a clause; "" if it can.
+    comparable : array of bool
+        Whether each group can be compared with other groups.
+    small : array of bool
+        Whether a group can't be compared whatever the model predicts, because it has too few rows
+        or too few labels for the metric.
+    is_share : bool
+        Whether the metric is a share of rows.
+    method : str
+        Name of the statistical method of the intervals.
+    at : callable
+        A function that takes a level of confidence, and returns the lower and upper ends of the
+        intervals of all groups at this level.
+    noun : {"rows", "queries"}
+        What `rows` counts. It is "queries" for metrics of rankings.
+    clusters : int or None
+        Number of clusters in the groups that can be compared; None if the rows are independent.
+    correlations : array of shape (k, k) or None
+        Correlations of the values of the groups. None if they count as 0, for example because no
+        cluster has rows of several groups.
     """
 
     metric: str
     groups: tuple[str, ...]
-    #: Rows of each group, without those of weight 0.
     rows: npt.NDArray[np.intp]
-    #: The metric and its interval at the confidence of the gate.
     value: Floats
     low: Floats
     high: Floats
-    #: Denominator and numerator of a share in rows; in effective rows if there are weights.
     denominator: Floats
     successes: Floats
-    #: Why a group can't be compared, as a clause; "" if it can.
     insufficient: tuple[str, ...]
-    #: Whether each group can be compared.
     comparable: Flags
-    #: Whether each group has too few rows, or too few labels for the metric, whatever the model
-    #: predicts.
     small: Flags
-    #: Whether the metric is a share of rows.
     is_share: bool
     method: str
-    #: Takes a level and returns the lower and upper ends of all intervals.
     at: Callable[[float], tuple[Floats, Floats]]
-    #: What `rows` counts: "rows", or "queries" for metrics of rankings.
     noun: str = "rows"
-    #: Number of clusters of the groups that can be compared; None for independent rows.
     clusters: int | None = None
-    #: Correlations of the values, of shape (k, k), if clusters have rows of several groups.
     correlations: Floats | None = None
 
     def correlation(self, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats | float:
