@@ -30,13 +30,13 @@ def table(rng: np.random.Generator, n: int) -> Table:
 
 
 SEGMENTS: dict[str, Segment] = {
-    "one text of 8 %": lambda X: X["channel"] == "p",
-    "a text and a bool, 20 % and 40 %": lambda X: (X["region"] == "a") & X["member"],
-    "a text and a number, 20 % and 40 %": lambda X: (
+    "one text that 8 % of the rows have": lambda X: X["channel"] == "p",
+    "a text of 20 % of the rows, and a bool of 40 %": lambda X: (X["region"] == "a") & X["member"],
+    "a text of 20 % of the rows, and the 40 % largest numbers": lambda X: (
         (X["region"] == "a") & (X["x0"] > np.quantile(X["x0"], 0.6))
     ),
     "the 8 % largest numbers": lambda X: X["x1"] > np.quantile(X["x1"], 0.92),
-    "two numbers, 28 % each": lambda X: (
+    "the 28 % largest numbers of one column, and the 28 % smallest of another": lambda X: (
         (X["x0"] > np.quantile(X["x0"], 0.717)) & (X["x1"] < np.quantile(X["x1"], 0.283))
     ),
 }
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     started = time.process_time()
-    print("| rows | errors, shuffled | draws | a slice is returned, % |")
+    print("| rows | share of errors | draws | a slice is returned, % of the draws |")
     print("| --- | --- | --- | --- |")
     for n, share in ((1_000, 0.25), (200, 0.25), (1_000, 0.05)):
         rng, hits = np.random.default_rng([given.seed, n, round(100 * share)]), 0
@@ -76,7 +76,10 @@ def main() -> None:
             hits += bool(found(X, rng.random(n) < share, draw))
         print(f"| {n:,} | {share:.0%} | {draws} | {percent(hits, draws)} |", flush=True)
     print()
-    print("| segment | errors in it | draws | a slice is returned, % | it is the segment, % |")
+    print(
+        "| how the segment is defined | errors in the segment | draws | a slice is returned, % | a "
+        "slice matches the segment, % |"
+    )
     print("| --- | --- | --- | --- | --- |")
     for name, segment in SEGMENTS.items():
         for error in (0.65,) if name != next(iter(SEGMENTS)) else (0.65, 0.5):
