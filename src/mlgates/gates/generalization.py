@@ -136,9 +136,10 @@ class Generalization(MetricGate):
         metrics={"(only the value)": "how much better the metric is on the training rows"},
         fewest_rows="30 rows in training and in test, in each slice (set by `min_samples`)",
         allowed="an interval of the gap that contains the limit",
-        uses="`model`, `X_train` and `X`; or `train_pred` or `train_score`, and `y_pred` or "
-        "`y_score`; `pos_label`, `classes`, `data`; `sample_weight` and `clusters`, as names of "
-        "columns of `X` and `X_train`",
+        needs="`y_train`, `y_true`, and one of these: `model` with `X_train` and `X`; "
+        "`train_pred` and `y_pred`; `train_score` and `y_score`",
+        uses="`pos_label`, `classes`, `data`; `sample_weight` and `clusters`, as names of columns "
+        "of `X` and `X_train`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY

@@ -133,8 +133,8 @@ class Performance(MetricGate):
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         allowed="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
-        uses="`y_pred`, `y_score` or `y_interval`, or `model` and `X`; `sample_weight`, "
-        "`row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, `data`",
+        needs="`y_true`, and one of these: `y_pred`, `y_score`, `y_interval`, `model` with `X`",
+        uses="`sample_weight`, `row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY

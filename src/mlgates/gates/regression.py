@@ -124,6 +124,7 @@ class Regression(ComparisonGate):
         metrics={"(only the value)": "the metric of the candidate minus that of production"},
         fewest_rows="30 rows in each slice (set by `min_samples`)",
         allowed="an interval of the difference that contains the limit",
-        uses="the same as `Performance`, and `production_pred`, `production_score` or "
-        "`production_model`",
+        needs="the same as `Performance`, and one of these: `production_pred`, "
+        "`production_score`, `production_interval`, `production_model`",
+        uses="the same as `Performance`",
     )

@@ -234,9 +234,9 @@ class Fairness(Gate):
         allowed="a difference beyond the limit that is not significant; with "
         "`decide_by='interval'`, a difference whose interval contains the limit. A group that is "
         "too small always blocks",
-        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `row_counts`, "
-        "`clusters`, `pos_label`, `classes`, `data`; selection rates don't need `y_true`; "
-        "`metric_frame` instead of all others",
+        needs="`sensitive_features`, `y_true` (not for selection rates), and one of these: "
+        "`y_pred`, `y_score`, `model` with `X`. `metric_frame` replaces all of them",
+        uses="`sample_weight`, `row_counts`, `clusters`, `pos_label`, `classes`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
