@@ -490,7 +490,10 @@ class CalibrationError(RowMetric):
     """
 
     need: Need = "probabilities"
-    interval: str = "basic bootstrap of the rows, with a lower end that allows for chance"
+    interval: str = (
+        "basic bootstrap of the rows; the lower end is at most the value minus the error that a "
+        "calibrated model would show by chance"
+    )
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the calibration error and its confidence interval."""
