@@ -134,7 +134,8 @@ class Performance(MetricGate):
         allowed="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
         needs="`y_true`, and one of these: `y_pred`, `y_score`, `y_interval`, `model` with `X`",
-        uses="`sample_weight`, `row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, `data`",
+        uses="`sample_weight`, `row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, "
+        "`data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY
