@@ -408,7 +408,7 @@ def outcomes_of(
     pred: npt.NDArray[Any] | None = None
     score, classes, pos_label = None, labels.Classes(), None
     if need in ("interval", "relevance") and isinstance(answers, Scores):
-        truth, pred, score = numbers_of(need, true, answers)
+        truth, pred, score = _numbers_of(need, true, answers)
     elif isinstance(answers, Scores):
         coded = _true_labels(evidence, true)
         score, classes = _scores_by_class(evidence, names, coded, answers, label)
@@ -513,7 +513,7 @@ def _answers_of(
     return lookup.predicted(evidence, names)
 
 
-def numbers_of(
+def _numbers_of(
     need: Need, true: Column, answers: Scores
 ) -> tuple[Floats, Floats | None, Floats | None]:
     """Return true values, predictions and scores as numbers; None for what `need` does not use.

@@ -505,8 +505,8 @@ class Distribution(ColumnCounter):
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
         require_kind(view, _ORDERED | {"null"}, "counted as a distribution")
         if view.stored == "decimal":
-            # `numbers_of` raises if distinct decimals are rounded to the same double.
-            numbers_of(view)
+            # `_numbers_of` raises if distinct decimals are rounded to the same double.
+            _numbers_of(view)
         return Ecdf([in_order(view.values)])
 
 
@@ -534,7 +534,7 @@ class NumericSample(ColumnCounter):
 
     def count(self, batch: BatchView) -> Ecdf:
         """Return the numbers of one batch of rows as an `Ecdf`."""
-        return Ecdf([numbers_of(batch[self.column])], ordered=False)
+        return Ecdf([_numbers_of(batch[self.column])], ordered=False)
 
 
 @dataclass(frozen=True)
@@ -565,7 +565,7 @@ class AtPoints(ColumnCounter):
     def count(self, batch: BatchView) -> QuantileSketch:
         """Count the values of one batch that are below each point, and below or equal to it."""
         view = batch[self.column]
-        points, values = as_points(self.points), numbers_of(view)
+        points, values = as_points(self.points), _numbers_of(view)
         bucketed = Bucketed(values, grid_of(values))
         low, high = bucketed.count(points)
         if self.reach:
@@ -614,7 +614,7 @@ class BinCounts(ColumnCounter):
     def count(self, batch: BatchView) -> CellCounts:
         """Count the values of one batch of rows in each bin."""
         view = batch[self.column]
-        values = numbers_of(view)
+        values = _numbers_of(view)
         reach = np.array(self.reach) if self.reach else None
         edges = Edges(as_points(self.points), np.array(self.atoms, np.bool_), reach=reach)
         ends = Ends(view.valid, view.neg_inf, view.pos_inf)
@@ -731,7 +731,7 @@ def cuts_together(reference: Side | None, edges: Edges) -> TypeGuard[Ordered]:
     return is_thin or (edges.tied and reference.n <= _FEW)
 
 
-def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
+def _numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     """Return the values of a column of numbers; decimals are rounded to doubles.
 
     Missing values are left out.
