@@ -10,7 +10,7 @@ column, which is better for long columns.
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,13 @@ __all__ = ["Compared", "Pair", "compare_group", "fits", "groups_of"]
 #: Pairs with a longer sample than this are compared one by one.
 _LONGEST = 1 << 16
 #: Largest number of values in a group. They fit into the processor's cache.
-_GROUP = 1 << 17
+_GROUP = 1 << 18
 #: Largest number of columns in a group.
 _MOST_COLUMNS = 64
-#: Mean number of values per bucket, for distances, and if only quantiles are needed. Quantiles
-#: depend on fewer buckets than distances.
-_PER_BUCKET = 2
-_PER_BUCKET_OF_QUANTILES = 64
+#: A column has at most this many buckets times the square root of its number of values: for
+#: distances, and if only quantiles are needed. Quantiles depend on fewer buckets than distances.
+_BUCKETS = 64
+_BUCKETS_OF_QUANTILES = 4
 _FEWEST_BUCKETS = 64
 #: Number of values of a sample from which its grid is chosen.
 _LOOKED_AT = 128
@@ -40,6 +40,9 @@ _TIED = 16
 _OPENED = 8
 #: Doubles represent all integers up to this number.
 _WHOLE = 2**53
+#: From this double on, all doubles are integers, and their last bits are this integer.
+_INTEGERS = 2.0**52
+_BITS = int(np.float64(_INTEGERS).view(np.int64))
 
 
 class Pair(NamedTuple):
@@ -156,16 +159,21 @@ class _Side(NamedTuple):
         """Return `most` evenly spaced values of each sample, as a matrix with a row per sample."""
         return self.values.take(self.starts + np.arange(most) * self.lengths // most, mode="clip")
 
+    def part(self, columns: slice) -> slice:
+        """Return where the samples of some columns are in `values`."""
+        start, last = int(self.starts[columns.start, 0]), columns.stop - 1
+        return slice(start, int(self.starts[last, 0] + self.lengths[last, 0]))
+
 
 class _Grids(NamedTuple):
     """A grid of buckets of equal width for each column.
 
-    `start` and `scale` (buckets per unit) have shape (columns, 1). `size` is the number of buckets
-    of a column, a power of two.
+    The bucket of a value is ``value * scale + shift``, rounded to an integer from 0 to ``size -
+    1``. `scale` and `shift` have shape (columns, 1). `size` is a power of two.
     """
 
-    start: Floats
     scale: Floats
+    shift: Floats
     size: int
 
     @classmethod
@@ -180,101 +188,69 @@ class _Grids(NamedTuple):
         cut = looked_at.shape[1] // 100
         first, lower, upper, last = looked_at[:, [0, cut, -cut - 1, -1]].T[:, :, None]
         longest = max(int(side.lengths.max()) for side in sides)
-        share = _PER_BUCKET if len(sides) > 1 else _PER_BUCKET_OF_QUANTILES
-        size = max(_FEWEST_BUCKETS, 1 << max(longest // share, 1).bit_length() - 1)
+        factor = _BUCKETS if len(sides) > 1 else _BUCKETS_OF_QUANTILES
+        size = 1 << max(int(factor * math.sqrt(longest)), _FEWEST_BUCKETS).bit_length() - 1
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             low = np.maximum(first, lower - (upper - lower))
             high = np.minimum(last, upper + (upper - lower))
             margin = (high - low) / 32
-            start, scale = low - margin, (size - 2) / (high - low + 2 * margin)
+            scale = (size - 2) / (high - low + 2 * margin)
+            shift = (margin - low) * scale
         # If the range is empty or infinite, each bucket is one unit wide. The buckets still have
         # the order of the values.
-        usable = np.isfinite(start) & np.isfinite(scale) & (scale > 0)
+        usable = np.isfinite(shift) & np.isfinite(scale) & (scale > 0)
         ties = np.count_nonzero(looked_at[:, 1:] == looked_at[:, :-1], axis=1)
-        grids = cls(np.where(usable, start, 0.0), np.where(usable, scale, 1.0), size)
+        grids = cls(np.where(usable, scale, 1.0), np.where(usable, shift, 0.0), size)
         return grids, ties * _TIED > looked_at.shape[1]
 
-    def places(self, values: Floats, lengths: Counts, at: Floats, places: Counts) -> Counts:
-        """Return the number of the bucket of each value.
+    def places(self, side: _Side, memory: Floats) -> Counts:
+        """Return the number of the bucket of each value of a side; it is stored in `memory`.
 
-        `values` has the values of all columns, one column after another, and `lengths` has their
-        numbers of values. The buckets of column ``i`` have the numbers ``i * size`` to ``(i + 1) *
-        size - 1``. A larger value of a column is never in a lower bucket, because rounding keeps
-        the order. `at` and `places` are working memory of the size of `values`. The result is
-        stored in `places`.
+        The buckets of column ``i`` have the numbers ``i * size`` to ``(i + 1) * size - 1``. A
+        larger value of a column is never in a lower bucket, because rounding keeps the order.
         """
-        base = np.arange(len(self.start))[:, None] * self.size
-        arrays: list[Any] = [self.start, self.scale, base]
-        if (lengths == lengths[0]).all():
-            values, at = values.reshape(len(base), -1), at.reshape(len(base), -1)
-            places = places.reshape(len(base), -1)
-        else:
-            arrays = [np.repeat(each, lengths[:, 0]) for each in arrays]
-        start, scale, base = arrays
-        with np.errstate(over="ignore", under="ignore"):
-            np.subtract(values, start, out=at)
-            np.multiply(at, scale, out=at)
-        np.maximum(at, 0.0, out=at)
-        np.minimum(at, self.size - 1.0, out=at)
-        places[...] = at
-        places += base
-        return places.reshape(-1)
+        columns = len(self.scale)
+        base = np.arange(columns)[:, None] * self.size - _BITS
+        # Columns of equal lengths are the rows of one matrix.
+        whole = (side.lengths == side.lengths[0]).all()
+        for rows in [slice(columns)] if whole else [slice(i, i + 1) for i in range(columns)]:
+            part = side.part(slice(rows.start or 0, rows.stop))
+            at = memory[part].reshape(len(base[rows]), -1)
+            with np.errstate(over="ignore", under="ignore"):
+                np.multiply(side.values[part].reshape(at.shape), self.scale[rows], out=at)
+            at += self.shift[rows] + _INTEGERS
+            np.clip(at, _INTEGERS, _INTEGERS + (self.size - 1), out=at)
+            bits = at.view(np.int64)
+            bits += base[rows]
+        return memory.view(np.int64)
 
 
-_Entries: TypeAlias = tuple[Counts, Floats, Counts | int, Counts | int]
+def _equal_values(
+    sides: Sequence[_Side], places: Sequence[Counts], buckets: Mask, columns: Iterable[int]
+) -> tuple[Counts, Floats]:
+    """Return the buckets of some columns that have equal values only, and the values of these.
 
-
-def _opened(
-    sides: Sequence[_Side],
-    places: Sequence[Counts],
-    held: Sequence[Counts],
-    *,
-    is_open: Mask,
-    ties: Mask,
-    scratch: Scratch,
-) -> tuple[Floats, list[Counts]]:
-    """Return the values in some buckets, sorted for each column, and how often each value occurs.
-
-    `is_open` is a mask of these buckets. `places` has the bucket of each value of a side, and
-    `held` the number of values in each bucket. The first result is a matrix with one row per
-    column, whose rows are filled up with inf. The second is a list with a matrix of counts for each
-    side. In columns with ties, a bucket of equal values is one element of the row. In other
-    columns, each value is an element.
+    `buckets` is a mask of the buckets to look at, none of which is empty. `places` has the bucket
+    of each value of a side.
     """
-    columns, size = is_open.shape
-    taken = is_open.reshape(-1)
-    entries: list[_Entries] = []
-    if ties.any():
-        value_of = np.empty(taken.size)
-        equal = (is_open & ties[:, None] & (held[0] + held[1] > 0)).reshape(-1)
-        for side, at in zip(sides, places, strict=True):
-            value_of[at] = side.values
-        for side, at in zip(sides, places, strict=True):
-            same = value_of.take(at, out=scratch.array("at", len(at)), mode="clip")
-            differs = np.not_equal(same, side.values, out=scratch.array("bool", len(at), np.bool_))
-            equal[at[differs.nonzero()[0]]] = False
-        taken = taken & ~equal
-        at = equal.nonzero()[0]
-        entries.append((at, value_of[at], held[0].reshape(-1)[at], held[1].reshape(-1)[at]))
-    for number, (side, at) in enumerate(zip(sides, places, strict=True)):
-        chosen = taken.take(at, out=scratch.array("bool", len(at), np.bool_), mode="clip")
-        found = chosen.nonzero()[0]
-        entries.append((at[found], side.values[found], 1 - number, number))
-    row_of = [at // size for at, *_ in entries]
-    lengths = np.array([np.bincount(row, minlength=columns) for row in row_of])
-    starts, width = np.cumsum(lengths, axis=0) - lengths, int(lengths.sum(axis=0).max())
-    values = np.full(columns * width, np.inf)
-    counts = np.zeros((2, columns * width), np.int64)
-    for (_, items, *own), row, start, length in zip(entries, row_of, starts, lengths, strict=True):
-        # The elements of a row come after those of the earlier entries.
-        first = np.arange(columns) * width + start - (np.cumsum(length) - length)
-        at = np.arange(len(row)) + first[row]
-        values[at] = items
-        counts[0, at], counts[1, at] = own
-    values = values.reshape(columns, width)
-    order = np.argsort(values, axis=1)
-    order += np.arange(columns)[:, None] * width
-    return values.take(order), [count.take(order) for count in counts]
+    equal, value_of = np.zeros(buckets.size, np.bool_), np.empty(buckets.size)
+    for column in columns:
+        parts = [side.part(slice(column, column + 1)) for side in sides]
+        own = [
+            (at[part], side.values[part])
+            for side, at, part in zip(sides, places, parts, strict=True)
+        ]
+        for at, values in own:
+            value_of[at] = values
+        equal.reshape(buckets.shape)[column] = buckets[column]
+        for at, values in own:
+            equal[at[value_of.take(at) != values]] = False
+    at = equal.nonzero()[0]
+    return at, value_of[at]
+
+
+def _times(counts: Counts, factor: Counts) -> Counts:
+    return counts if (factor == 1).all() else counts * factor
 
 
 def compare_group(
@@ -301,50 +277,83 @@ def compare_group(
         _Side.of([pair[i] for pair in pairs], scratch.array(f"values {i}", size))
         for i, size in enumerate(sizes)
     ]
-    n, m = (side.lengths for side in sides)
     grids, ties = _Grids.of(*(side for side in sides if len(side.values)))
     shape = len(pairs), grids.size
     places = [
-        grids.places(*side[:2], scratch.array("at", size), scratch.array(f"at {i}", size, np.int64))
-        for i, (side, size) in enumerate(zip(sides, sizes, strict=True))
+        grids.places(side, scratch.array(f"at {i}", len(side.values)))
+        for i, side in enumerate(sides)
     ]
-    held = [np.bincount(at, minlength=shape[0] * shape[1]).reshape(shape) for at in places]
-    upto = np.cumsum(held[0], axis=1)
-    difference = upto * m - np.cumsum(held[1], axis=1) * n
-    best = np.abs(difference).max(axis=1, keepdims=True)
+    # Both are flat arrays; the counts `upto` include those of the columns before.
+    held = [np.bincount(at, minlength=shape[0] * shape[1]) for at in places]
+    upto = [np.cumsum(each) for each in held]
+    n, m = (side.lengths for side in sides)
+    # Distances are whole numbers of the unit 1 / (n * factor).
+    factor, of_current = m // np.gcd(n, m), n // np.gcd(n, m)
+    difference = _times(upto[0].reshape(shape), factor)
+    difference = difference - _times(upto[1].reshape(shape), of_current)
+    difference -= sides[0].starts * factor - sides[1].starts * of_current
+    best = np.maximum(difference.max(axis=1), -difference.min(axis=1))[:, None]
     # Within a bucket, F - G is at most F at its end minus G at its start, and G - F is at most G at
     # its end minus F at its start. (F and G are the distribution functions of the samples.)
-    is_open = (difference + held[1] * n > best) | (held[0] * m - difference > best)
+    is_open = difference + _times(held[1].reshape(shape), of_current) > best
+    is_open |= _times(held[0].reshape(shape), factor) - difference > best
     is_open[:, [0, -1]] = True
-    # With `offsets`, each rank of a column is larger than all ranks of the columns before it.
-    offsets = np.arange(len(pairs))[:, None] * (int(n.max()) + 1)
+    taken = is_open.reshape(-1)
     parts = {number: -(-np.arange(1, number) * n // number) for number in bins}
-    ranks = np.concatenate([n[:, :0], *parts.values()], axis=1) + offsets
-    is_open.reshape(-1)[(upto + offsets).reshape(-1).searchsorted(ranks)] = True
-    # Equal values are found in a pass over all values: only where many would be sorted.
-    many = sum((each * is_open).sum(axis=1) for each in held) * _OPENED > (n + m)[:, 0]
-    ties &= many
-    values, weights = _opened(sides, places, held, is_open=is_open, ties=ties, scratch=scratch)
-    memory = np.empty(values.size), np.empty(values.size, np.int64)
-    bucket = grids.places(values, np.full_like(n, values.shape[1]), *memory).reshape(values.shape)
+    ranks = np.concatenate([n[:, :0], *parts.values()], axis=1) + sides[0].starts
+    taken[upto[0].searchsorted(ranks)] = True
+    opened = taken.nonzero()[0]
+    inside = [each.take(opened) for each in held]
+    # Equal values are found in passes over all values: only where many would be sorted.
+    many = np.bincount(opened // grids.size, inside[0] + inside[1], shape[0])
+    ties &= many * _OPENED > (n + m)[:, 0]
+    entries: list[tuple[Any, ...]] = []
+    if ties.any():
+        filled = is_open & (held[0] + held[1] > 0).reshape(shape)
+        at, equal = _equal_values(sides, places, filled, ties.nonzero()[0].tolist())
+        entries = [(at, equal, *(each.take(at) for each in held))]
+        taken[at] = False
+    for number, (side, at) in enumerate(zip(sides, places, strict=True)):
+        chosen = taken.take(at, out=scratch.array("bool", len(at), np.bool_), mode="clip")
+        found = chosen.nonzero()[0]
+        own = np.zeros((2, len(found)), np.int64)
+        own[number] = 1
+        entries.append((at[found], side.values[found], *own))
+    at, values, *weights = map(np.concatenate, zip(*entries, strict=True))
+    # By value and then by column. A stable sort of short integers takes linear time.
+    order = np.argsort(values)
+    numbers = (at // grids.size).astype(np.uint16).take(order)
+    order = order.take(np.argsort(numbers, kind="stable"))
+    at, values, *weights = (each.take(order) for each in (at, values, *weights))
+    # How many values are at most as large as each of these, with all of the columns before.
+    bucket, column = opened.searchsorted(at), at // grids.size
     counts = [
-        np.cumsum(weight, axis=1) + np.cumsum(each * ~is_open, axis=1).take(bucket)
-        for weight, each in zip(weights, held, strict=True)
+        np.cumsum(weight) + (total.take(opened) - np.cumsum(own)).take(bucket)
+        for weight, total, own in zip(weights, upto, inside, strict=True)
     ]
     # If values are equal, the last one has the counts of all of them.
-    is_last, is_first = np.ones((2, *values.shape), np.bool_)
-    is_last[:, :-1] = is_first[:, 1:] = values[:, 1:] != values[:, :-1]
-    gaps = np.abs(counts[0] * m - counts[1] * n) * is_last
-    steps = np.maximum(best[:, 0], gaps.max(axis=1, initial=0)).tolist()
-    found = (counts[0] + offsets).reshape(-1).searchsorted(ranks)
-    starts = is_first.reshape(-1).nonzero()[0]
-    run = starts.searchsorted(found, side="right") - 1
-    first, last = starts[run], is_last.reshape(-1).nonzero()[0][run]
-    points, low = values.take(found) + 0.0, (counts[0] - weights[0]).take(first)
-    high = [each.take(last) for each in counts]
-    is_finite = ~(np.isinf(values) & (weights[0] + weights[1] > 0)).any(axis=1)
-    products = (n * m)[:, 0].tolist()
-    results = [Compared(a / b if b else math.nan, {}) for a, b in zip(steps, products, strict=True)]
+    differs = (values[1:] != values[:-1]) | (column[1:] != column[:-1])
+    first, last = (
+        np.concatenate(each).nonzero()[0] for each in (([True], differs), (differs, [True]))
+    )
+    column_of = column.take(last)
+    f, g = (
+        (count.take(last) - side.starts[column_of, 0]) * unit[column_of, 0]
+        for count, side, unit in zip(counts, sides, (factor, of_current), strict=True)
+    )
+    steps = best[:, 0]
+    np.maximum.at(steps, column_of, np.abs(f - g))
+    products = (n * factor)[:, 0]
+    results = [
+        Compared(a / b if b else math.nan, {})
+        for a, b in zip(steps.tolist(), products.tolist(), strict=True)
+    ]
+    found = counts[0].searchsorted(ranks)
+    run = first.searchsorted(found, side="right") - 1
+    points, low = values.take(found) + 0.0, (counts[0] - weights[0]).take(first[run])
+    low -= sides[0].starts
+    high = [each.take(last[run]) - side.starts for each, side in zip(counts, sides, strict=True)]
+    is_finite = np.bincount(column, np.isinf(values), shape[0]) == 0
     stop = 0
     for number in parts:
         part = slice(stop, stop := stop + number - 1)
