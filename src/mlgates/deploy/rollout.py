@@ -255,8 +255,7 @@ class Rollout(options.OptionsByName):
     candidate : str
         Name of the new version.
     production : str
-        Name of the version in production, which gets all traffic after a roll-back. It must be
-        given before `start` is called.
+        Name of the version in production, which gets all traffic after a roll-back.
     stages : sequence of float
         Shares of the traffic that the candidate gets in each stage, in ascending order. By default
         1 %, 5 %, 25 % and 100 %.
@@ -326,7 +325,7 @@ class Rollout(options.OptionsByName):
 
     suite: GateSuite
     candidate: str = field(kw_only=True)
-    production: str | None = field(kw_only=True, default=None)
+    production: str = field(kw_only=True)
     stages: Iterable[float] = field(kw_only=True, default=(0.01, 0.05, 0.25, 1.0))
     min_requests: int = field(kw_only=True, default=1_000)
     min_time: Duration = field(kw_only=True, default="10min")
@@ -339,8 +338,7 @@ class Rollout(options.OptionsByName):
         if not isinstance(given, GateSuite):
             raise options.refuse(_OWNER, "suite", "a GateSuite", given)
         options.text(_OWNER, "candidate", self.candidate)
-        if self.production is not None:
-            options.text(_OWNER, "production", self.production)
+        options.text(_OWNER, "production", self.production)
         if self.candidate == self.production:
             allowed = "another version than `production`"
             raise options.refuse(_OWNER, "candidate", allowed, self.candidate)
@@ -371,14 +369,9 @@ class Rollout(options.OptionsByName):
 
         Raises
         ------
-        OptionError
-            If the rollout has no `production`, because there would be no version for a roll-back.
         EvidenceError
             If `now` has no time zone.
         """
-        if self.production is None:
-            allowed = "the version that gets all traffic after a roll-back"
-            raise options.refuse(_OWNER, "production", allowed, None)
         at = _aware(now)
         return RolloutState(
             candidate=self.candidate,
