@@ -111,7 +111,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """When the fixture `evidence` is torn down, delete the reports of the runs on its value."""
+    """When the fixture `evidence` is torn down, delete the reports of all runs that used it."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 

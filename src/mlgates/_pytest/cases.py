@@ -112,10 +112,10 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     Later calls with this value use the report of that run. The result is returned without the
     INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
 
-    If the gate is skipped, its test is skipped. If the gate did not pass, but is advisory or has no
-    other checks than allowed ones, its test is an expected failure (xfail). If every gate of the
-    suite is skipped or advisory, or has no other checks than allowed ones, all tests fail, because
-    no gate has verified anything.
+    A gate counts if it is not skipped and not advisory, and if any check remains after the allowed
+    ones are left out. If the gate is skipped, its test is skipped. If it did not pass and does not
+    count for another reason, its test is an expected failure (xfail). But if no gate of the suite
+    counts, nothing was verified, so the tests of all gates fail.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -172,7 +172,10 @@ def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) ->
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Delete the reports of the runs on the value of a fixture, when the fixture is torn down."""
+    """Delete the reports of all runs that used the present value of a fixture such as `evidence`.
+
+    It is called when the fixture is torn down, so that the value is not kept in memory.
+    """
     runs, kept = config.stash.get(_RUNS, []), fixturedef.cached_result
     if kept is not None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]

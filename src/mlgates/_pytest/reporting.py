@@ -72,10 +72,10 @@ def extend_report(
 ) -> None:
     """Attach reports of gates to pytest's report of a test.
 
-    If an assertion failed, the reports and results that it is about are printed below it. They are
-    searched among the variables that the test function can use: first those with a repr that is
-    part of the message of the assertion. If there are none, those with a name that is in the source
-    code of the assertion.
+    If an assertion failed, the gate reports and results that it is about are printed below it. They
+    are chosen from the variables of the function with the assertion and the globals of its module.
+    A variable is printed if its repr is part of the message of the assertion. If there is no such
+    variable, those with a name that occurs in the source code of the assertion are printed.
     """
     made = item.stash.get(_MADE, None)
     if made:
