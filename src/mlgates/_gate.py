@@ -283,13 +283,13 @@ class Gate(options.OptionsByName):
         -------
         table
             The rows that break the rule, in their order, as a table of the same type. A pandas
-            frame keeps its index. For a file or a stream, an Arrow table is returned; it is read in
-            batches and need not fit into memory. A query is run once, into memory: a polars
-            LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. A Spark DataFrame gives a
-            Spark DataFrame, whose rows Spark finds when it is computed; gates that compare rows
-            with each other, such as `Unique`, raise an EvidenceError for it. The rows are returned
-            even if they are so few that the gate passes. If no row breaks the rule, the table has
-            no rows.
+            frame keeps its index. A file or a stream is read in batches, so it need not fit into
+            memory; its rows are returned as an Arrow table. A query is run once, into memory: a
+            polars LazyFrame gives a DataFrame, a DuckDB relation an Arrow table. A Spark DataFrame
+            gives a Spark DataFrame, whose rows Spark finds when it is computed; gates that compare
+            rows with each other, such as `Unique`, raise an EvidenceError for it. The rows are
+            returned even if they are so few that the gate passes. If no row breaks the rule, the
+            table has no rows.
 
         Raises
         ------

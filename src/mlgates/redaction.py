@@ -69,6 +69,9 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     the exception that caused it, values are hidden in the quoted part. The complete exception is
     logged with the level DEBUG by the logger "mlgates".
 
+    If the exception says that an array is read-only, the message is extended by what to do: mlgates
+    passes read-only arrays to the user's functions, which must change a copy instead.
+
     Parameters
     ----------
     error : BaseException
