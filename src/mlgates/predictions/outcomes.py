@@ -70,7 +70,8 @@ class Outcomes:
         predicted intervals. "relevance": documents with a relevance and a score. "given": labels
         and predictions as they were given, for metrics that the user has written as a function.
     n : int
-        Number of given rows with a label. It is the length n of the arrays.
+        Number of given rows with a label, and length of the arrays. With `counts`, equal rows that
+        were given as one row count once.
     dropped : int
         Number of rows without a label.
     kept : array of bool or None
@@ -88,8 +89,8 @@ class Outcomes:
     weight : array or None
         Sample weights, or with `counts` how many equal rows each row represents.
     counts : bool
-        Whether `weight` has numbers of rows. They are added up to numbers of rows everywhere, also
-        in `dropped`, so that all results are those of the repeated rows.
+        Whether each given row represents several equal rows, and `weight` says how many. All
+        numbers of rows but `n`, such as `dropped`, then count these equal rows.
     cluster : array of int or None
         Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
         are independent.
@@ -244,7 +245,7 @@ class Outcomes:
     def is_weighted(self) -> bool:
         """Whether rows have sample weights, so that their effective number is below their number.
 
-        It is False if `weight` has numbers of rows.
+        It is False with `counts`, where `weight` says how many equal rows each row represents.
         """
         return self.weight is not None and not self.counts
 
