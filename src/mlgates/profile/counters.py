@@ -686,15 +686,17 @@ def current_counter(
     Returns
     -------
     Counter
-        A counter of no more than the comparison needs:
+        A counter of no more than the comparison needs. Only bins are needed if `edges` are given
+        and `in_bins` is True. There are three cases:
 
-        - `BinCounts`, the number of values in each bin: if `edges` are given, `in_bins` is True,
-          and `cuts_together` returns False, so that no other bins are needed.
-        - Otherwise `AtPoints`, the numbers of values below, and below or equal to, each point of
-          `reference`: if it is a `QuantileSketch`.
-        - Otherwise `NumericSample` or `Distribution`, all values. This is also chosen for a
-          `QuantileSketch` that has all values of the reference, if `in_bins` and `cuts_together`
-          are True: the bins are then made from the values of both tables.
+        - If only bins are needed, and `cuts_together` is False for them: `BinCounts`, the number of
+          values in each of the bins. (`cuts_together` says whether other bins are needed, which are
+          made from the values of both tables.)
+        - If `reference` is a `QuantileSketch`: `AtPoints`, the numbers of values below, and below
+          or equal to, each point of the sketch. The exception is a sketch that has all values of
+          the reference, if only bins are needed: see the next case.
+        - In all other cases: `NumericSample` if `reference` is an `Ecdf`, and else `Distribution`.
+          Both keep all values.
     """
     finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())

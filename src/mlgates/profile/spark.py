@@ -1,4 +1,7 @@
-"""Apply counters to a Spark DataFrame on its workers, and merge their results."""
+"""Count in a Spark DataFrame on its workers, and merge the results.
+
+What is computed from which column is given as counters, see `mlgates.profile.counter`.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

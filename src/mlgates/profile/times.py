@@ -313,9 +313,9 @@ def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> S
 class Timestamps(ColumnCounter):
     """Count timestamps, those in the future and those new enough, and find their largest gap.
 
-    Not all timestamps are kept, but at most 65,536 spans of time that contain them. There are more
-    spans only if they are separated by gaps longer than `longest`. So the memory does not grow with
-    the number of rows.
+    Instead of all timestamps, the spans of time that contain them are kept. So the memory does not
+    grow with the number of rows. If there would be more than 65,536 spans, neighbouring spans are
+    joined, except across gaps longer than `longest`.
 
     The largest gap is exact in three cases: there are at most 65,536 distinct timestamps, or the
     gap is longer than every span, or the gap is longer than `longest`. Otherwise the result is at
