@@ -338,11 +338,11 @@ class MedianError(RowMetric):
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the median on resamples of the rows.
+        """Return a function that computes the median error on resamples of the rows.
 
         Its argument is a matrix of the shape (number of resamples, number of rows), which says how
-        often each row is drawn in each resample. It returns an array with the median of each
-        resample, NaN if undefined.
+        often each row is drawn in each resample. It returns an array with the median error
+        of each resample, NaN if undefined.
         """
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")
