@@ -100,9 +100,10 @@ def reference_option(
     owner, option : str
         Name of the gate and of the option, for the message of the exception.
     given : object
-        What the user passed: a value such as ``"f"``, the name of a group, or a mapping of each
-        sensitive feature to a value. A mapping is returned as a tuple of pairs (feature, value),
-        anything else unchanged.
+        The reference group as the user passed it, in one of three forms: the value of the only
+        sensitive feature (``"f"``), the name of a group (``"sex=f"``), or a mapping of each
+        sensitive feature to a value (``{"sex": "f", "region": "north"}``). A mapping is returned as
+        a tuple of pairs (feature, value), anything else unchanged.
     sensitive : sequence of str, optional
         Names of the sensitive features, which must be the keys of a mapping.
 

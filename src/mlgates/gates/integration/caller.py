@@ -147,9 +147,9 @@ class Differences:
     """Compares answers with expected answers, and describes all differences found so far in words.
 
     `rtol` is the allowed relative difference of numbers. A difference within the rounding error of
-    the largest number is allowed too. The method `rows` compares all answers of a model at once,
-    and finds the largest number itself. The method `response` compares a single response of an
-    application. For it, `expected` must have the expected responses to all requests.
+    the largest expected number is allowed too. The method `rows` compares all answers of a model at
+    once. The method `response` compares one response of an application; for it, pass the expected
+    responses to all requests as `expected`, from which the largest number is taken.
     """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
