@@ -31,18 +31,16 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, to provok
 
 @dataclass(frozen=True)
 class Job:
-    """A set of calls of one method of a model, with one or more inputs.
+    """Says which calls of one method of a model to make; `perform` makes them.
 
-    A job can be sent to a child process; `perform` makes its calls. An input is a table, or one
-    request to an application. There are three forms.
+    A job can be sent to a child process. An input is a table, or one request to an application. The
+    calls are made in one of three ways:
 
-    By default, there is one call for each input, one after another.
-
-    With `rounds` above 0, there is a thread for each input. Each thread makes this number of calls,
-    and all threads start each call together.
-
-    With `phase` above 0, there is only one input. It is used for this number of calls in each of
-    three phases, and the answer is the memory in use after each phase, in bytes.
+    - By default, there is one call for each input, one after another.
+    - With `rounds` above 0, there is a thread for each input. Each thread makes this number of
+      calls, and all threads start each call together.
+    - With `phase` above 0, there is only one input. It is used for this number of calls in each of
+      three phases, and the answer is the memory in use after each phase, in bytes.
 
     With `advance_rng`, the global random number generators are advanced before the calls, so that
     an answer which depends on them changes. In messages of exceptions, texts are hidden, because
