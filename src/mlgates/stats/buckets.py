@@ -86,10 +86,10 @@ class Grid(NamedTuple):
     def positions(self, values: Values, out: Floats | None = None) -> Floats:
         """Return the distance of each value from the start of the grid, plus `size`.
 
-        The distance is measured in widths of a bucket. The positions inside the grid are from
-        `size`, a power of two, to ``2 * size``. Floats in this range have the same exponent, so the
-        sums of their fractional parts are exact. `out` is an array for the result; by default a new
-        array is returned.
+        `size` is the number of buckets, a power of two. The distance is measured in widths of a
+        bucket, so the positions inside the grid are from `size` to ``2 * size``. Floats in this
+        range have the same exponent, so the sums of their fractional parts are exact. `out` is an
+        array for the result; by default a new array is returned.
         """
         origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):

@@ -87,8 +87,10 @@ def cluster_variance(
     Returns
     -------
     ClusterVariance
-        If the influences in each cluster sum to 0 but are not all 0, the formula would give a
-        variance of 0, which is too small. `variance` is then that of independent rows.
+        Three values: `variance`, the variance as above; `of_rows`, the variance if all rows were
+        independent; and `effective`, from which `freedom`, the degrees of freedom, is computed. If
+        the influences in each cluster sum to 0 but are not all 0, the formula would give a variance
+        of 0, which is too small. `variance` is then equal to `of_rows`.
 
     References
     ----------

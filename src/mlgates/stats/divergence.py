@@ -33,15 +33,17 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     """Return the cells (bins) for a test of two samples, cut at quantiles of both together.
 
     The values of both samples were counted at some points (numbers in ascending order) and between
-    them. These counts are added up in larger cells. A cell contains a range of values, or a single
-    point.
+    them. These counts are added up in larger cells, in two steps:
 
-    In a small sample, some values are frequent by chance. If the cells were cut at quantiles of
-    this sample only, such a value would get its own cell and would seem rarer in the other sample.
-    Therefore a point gets its own cell in two cases only: its share of both samples together is at
-    least half of ``1 / bins``, or its counts in the two samples differ more than chance explains.
-    The values between two neighbouring points get a cell of their own only if their counts differ
-    more than chance explains.
+    - The values of both samples together are cut at their quantiles into `bins` cells.
+    - Some points are taken out of their cell, and get a cell of their own. This happens in two
+      cases: the point has a share of at least half of ``1 / bins`` of both samples together, or its
+      counts in the two samples differ more than chance explains. The values between two
+      neighbouring points get a cell of their own only in the second case.
+
+    Quantiles of both samples are used for this reason: in a small sample, some values are frequent
+    by chance. With quantiles of this sample only, such a value would get a cell of its own, and
+    would seem rarer in the other sample.
 
     Parameters
     ----------
@@ -49,11 +51,13 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
         Number of values of each sample that are -inf, below the first point, equal to it, between
         the first and the second point, and so on, above the last point, and inf.
     bins : int
-        Number of cells, before single values get cells of their own.
+        Number of cells in the first step.
 
     Examples
     --------
-    There are ten points, and no values between them. The fifth point gets its own cell.
+    There are ten points, and no values between them. The quantiles give five cells: the points 1 to
+    3, 4 and 5, 6, 7 and 8, and 9 and 10. The fifth point has 15 % of all values, so it gets a cell
+    of its own, and leaves the fourth point alone in the second cell.
 
     >>> reference, current = np.zeros((2, 23), np.int64)
     >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]

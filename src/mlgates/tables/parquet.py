@@ -161,7 +161,7 @@ def _read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Tabl
 def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables with the column types of the file.
 
-    The columns are not yet converted to plain types, as `in_plain_types` does. `names` are the
+    Pass the tables to `in_plain_types` to convert their columns to plain types. `names` are the
     columns to read, and `known` are all columns of the file. Small row groups are read together.
     For a file without rows, nothing is yielded.
     """
