@@ -964,8 +964,8 @@ def test_false_fails(value):
             {"at_most": 1},
             INCONCLUSIVE,
             (
-                "0.5 (n = 5); 1 of 6 rows could not be used, at most 0 % are allowed (limit: at "
-                "most 1)"
+                "0.5 (n = 5); 1 of 6 rows (16.7 %) could not be used, more than the allowed 0 % "
+                "(limit: at most 1)"
             ),
         ),
     ],

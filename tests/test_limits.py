@@ -121,6 +121,10 @@ def test_limit_as_text():
         (0.05, "share", "5 %"),
         (0.07, "share", "7 %"),
         (1, "share", "100 %"),
+        (1 - 1e-15, "share", "100 %"),
+        (179_997 / 180_000, "share", "99.998 %"),
+        (-0.99999, "share", "-99.999 %"),
+        (1e-9, "share", "1e-07 %"),
         (12.5, "share", "1,250 %"),
         (0.33333, "share", "33.3 %"),
         (0, "s", "0 s"),
@@ -285,8 +289,8 @@ def test_a_value_that_rounding_brought_to_its_limit_is_shown_before_rounding():
     check = Check.judge("x", "m", Measurement(0.1, n=9, details=details), limit)
     assert check.passed
     assert check.reason == (
-        "`m` of `x` is 0.1 (n = 9); the value before rounding to 12 digits is 0.10000000000000003; "
-        "the limit is at most 0.1"
+        "`m` of `x` is 0.1 (n = 9); the measured 0.10000000000000003 counts as equal to the limit, "
+        "because they differ only by a rounding error; the limit is at most 0.1"
     )
     assert before_rounding(0.1 - 1e-14, 0.1, limit) == {}
     assert before_rounding(0.3, 0.3, limit) == {}

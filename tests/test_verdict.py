@@ -24,7 +24,9 @@ ABOVE = math.nextafter(0.2, 1)
 BELOW = math.nextafter(0.2, 0)
 ACROSS = "the interval contains the limit"
 BY_CHANCE = "not significant at this sample size"
-UNBOUNDED = "the value has no confidence interval; decide_by='estimate' needs none"
+UNBOUNDED = (
+    "no confidence interval can be computed; set decide_by='estimate' to decide by the value alone"
+)
 UNTESTED = "beyond the limit, but not tested for significance"
 NOT_SHOWN = "within the limit, but not significantly"
 NOT_TESTED = "within the limit, but not tested for significance"
@@ -356,17 +358,17 @@ def test_interval_decides(limit, value, interval, decision):
         (
             {"n": 999, "dropped": 1},
             {},
-            "1 of 1,000 rows could not be used, at most 0 % are allowed",
+            "1 of 1,000 rows (0.1 %) could not be used, more than the allowed 0 %",
         ),
         (
             {"n": 42, "dropped": 58},
             {"max_dropped": 0.57},
-            "58 of 100 rows could not be used, at most 57 % are allowed",
+            "58 of 100 rows (58 %) could not be used, more than the allowed 57 %",
         ),
         (
             {"n": 0, "dropped": 7},
             {"min_n": 0, "max_dropped": 0.5},
-            "7 of 7 rows could not be used, at most 50 % are allowed",
+            "7 of 7 rows (100 %) could not be used, more than the allowed 50 %",
         ),
         ({"n": 40}, {"insufficient": "too few positives: 4"}, "too few positives: 4"),
         ({"n": 40, "value": None}, {"insufficient": "one class"}, "one class"),
@@ -763,7 +765,7 @@ def test_reasons_name_what_was_counted():
     few = "too few calls: 9, at least 30 are needed"
     assert decide(Measurement(1, n=9), MOST, **calls).because == few
     dropped = decide(Measurement(1, n=50, dropped=50), MOST, **calls)
-    assert dropped.because == "50 of 100 calls could not be used, at most 0 % are allowed"
+    assert dropped.because == "50 of 100 calls (50 %) could not be used, more than the allowed 0 %"
     assert (
         decide(Measurement(None, n=50), MOST, **calls).because
         == "no value can be computed from these calls"

@@ -44,6 +44,7 @@ _MINUTE, _DAY = 60, 86_400
 _SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
 _EXACT = 8  # digits of a limit, enough to show most as they were written
 _MOST = 17  # most digits, which distinguish all floats
+_ROUNDING_PERCENT = 1e-10  # distance of a percentage from 100 that is a rounding error
 _CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits may hide
 
 
@@ -181,6 +182,9 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
         digits = min(digits + 1, _MOST)
     # at least `digits` significant digits, without an exponent below 1e15
     is_whole = 10**digits - 0.5 <= abs(value) < 1e15
+    if unit == "share" and _ROUNDING_PERCENT < 100 - abs(value) < 1:  # below 100 %, if only just
+        enough = (d for d in range(digits, _MOST) if float(f"{abs(value):.{d}g}") < 100)
+        digits = next(enough, _MOST)
     return (f"{value:,.0f}" if is_whole else f"{value:,.{digits}g}") + suffix
 
 
@@ -542,7 +546,9 @@ class Decision(NamedTuple):
 
 
 #: The reason if the rule is "interval" and there is no interval.
-NO_INTERVAL = "the value has no confidence interval; decide_by='estimate' needs none"
+NO_INTERVAL = (
+    "no confidence interval can be computed; set decide_by='estimate' to decide by the value alone"
+)
 
 
 def decide(
@@ -654,9 +660,10 @@ def decide(
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
         allowed = format_number(max_dropped, "share")
+        lost = format_value(dropped / (n + dropped), Limit(at_most=max_dropped), "share")
         because = (
-            f"{dropped:,} of {n + dropped:,} {noun} could not be used, at most {allowed} are "
-            "allowed"
+            f"{dropped:,} of {n + dropped:,} {noun} ({lost}) could not be used, more than the "
+            f"allowed {allowed}"
         )
         return Decision(Verdict.INCONCLUSIVE, because)
     holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
@@ -822,7 +829,12 @@ class Check:
         if hint:
             said += f" (hint: {hint})"
         exact = measurement.details.get("before_rounding")
-        rounded = "" if exact is None else f"the value before rounding to 12 digits is {exact!r}"
+        rounded = ""
+        if isinstance(exact, float):
+            unrounded = f"{100 * exact!r} %" if unit == "share" else f"{exact!r}"
+            unrounded += " s" if unit == "s" else ""
+            rounded = f"the measured {unrounded} counts as equal to the limit, because they differ "
+            rounded += "only by a rounding error"
         reason = "; ".join(filter(None, [said, rounded, because]))
         bound = format_limit(limit, unit, measurement.value)
         if bound:

@@ -1396,7 +1396,8 @@ def test_a_distance_that_is_rounded_to_the_limit_is_shown_before_rounding(method
     assert check.verdict is P
     assert check.details["before_rounding"] == clear.value
     assert (
-        f"; the value before rounding to 12 digits is {clear.value!r}; the limit is" in check.reason
+        f"; the measured {clear.value!r} counts as equal to the limit, because they differ only by "
+        "a rounding error; the limit is" in check.reason
     )
     (beyond,) = mg.Drift(method, at_most=clear.value * (1 - 1e-10)).run(**columns).checks
     assert beyond.verdict is F

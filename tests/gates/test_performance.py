@@ -383,7 +383,9 @@ def test_missing_labels_are_inconclusive():
     given = {"y_true": [1.0, 0.0] * 40 + [None], "y_pred": [1, 0] * 40 + [1]}
     result = mg.Performance("accuracy", at_least=0.5).run(**given)
     assert result.verdict == "inconclusive"
-    assert "1 of 81 rows could not be used" in result.reason
+    assert (
+        "1 row has no value in `y_true` (not counted); 1 of 81 rows (1.23 %) could" in result.reason
+    )
 
 
 def test_unseen_labels_are_noted_and_wrong():
@@ -420,7 +422,7 @@ def test_a_value_that_is_rounded_to_the_limit_is_shown_before_rounding():
     assert (check.verdict, check.value) == ("pass", 1_000_000)
     assert check.details["before_rounding"] == pytest.approx(error, rel=1e-15)
     assert (
-        f"; the value before rounding to 12 digits is {check.details['before_rounding']!r}; "
+        f"; the measured {check.details['before_rounding']!r} counts as equal to the limit, "
         in check.reason
     )
     (clear,) = gate.run(y_true=[0.0] * 40, y_pred=[999_999.0] * 40).checks

@@ -378,7 +378,7 @@ def test_rows_that_are_enough_are_counted_as_given():
     check = gate.run(**evidence, sample_weight=weight).checks[0]
     worth = weight.sum() ** 2 / (weight**2).sum()
     assert (check.verdict, check.n) == (U, int(worth))
-    assert f"n = {check.n} effective rows of 500 rows" in check.reason
+    assert f"effective n = {check.n} by the weights of 500 rows" in check.reason
     needed = check.details["rows_needed"]
     times = math.ceil(needed / 500)
     many = {name: np.tile(array, times) for name, array in evidence.items()}
@@ -564,7 +564,7 @@ def test_without_an_interval_the_reason_names_the_rule_that_needs_none():
     given = {"y_true": TRUE, "y_pred": SCORE, "production_pred": NOISY}
     result = mg.Regression("max_error", tolerance=1).run(**given)
     assert result.verdict is U
-    assert "the value has no confidence interval; decide_by='estimate' needs none" in result.reason
+    assert "no confidence interval can be computed; set decide_by='estimate'" in result.reason
     assert mg.Regression("max_error", tolerance=1, decide_by="estimate").run(**given).passed
 
 

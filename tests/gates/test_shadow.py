@@ -210,7 +210,9 @@ def test_requests_without_an_answer_of_production_are_left_out():
     more = [None] * 51 + live()["prediction"][51:]
     check = only(run(production=live(prediction=more)), "disagreement")
     assert (check.verdict, check.by_chance) == (U, False)
-    assert "51 of 1,000 requests could not be used, at most 5 % are allowed" in check.reason
+    assert (
+        "51 of 1,000 requests (5.1 %) could not be used, more than the allowed 5 %" in check.reason
+    )
     nothing = live(prediction=[None] * N)
     assert run(nothing, nothing).verdict is U
 
@@ -329,7 +331,8 @@ def test_scores_that_are_missing_or_no_numbers():
     check = only(run(mirrored(score=score), live(score=[0.5] * N), **options), "score_shift")
     assert (check.verdict, check.n, check.dropped) == (U, 940, 60)
     assert (
-        "; 60 requests are left out without both scores; 60 of 1,000 requests could" in check.reason
+        "; 60 requests are left out without both scores; 60 of 1,000 requests (6 %) "
+        "could" in check.reason
     )
     result = run(mirrored(score=["a"] * N), live(score=[0.5] * N), **options)
     assert only(result, "score_shift").verdict is E

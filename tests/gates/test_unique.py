@@ -80,8 +80,8 @@ def test_verdict_and_reason(options, verdict, reason):
     ("data", "reason"),
     [
         ({"id": pa.array([], pa.int64())}, "the table has no rows"),
-        ({"id": [None, None]}, "the table has no row with a key; 2 rows have a missing value"),
-        ({"id": [float("nan")]}, "the table has no row with a key; 1 row has a missing value"),
+        ({"id": [None, None]}, "all 2 rows have a missing value in `id`; no rows to measure"),
+        ({"id": [float("nan")]}, "the only row has a missing value in `id`; no rows to measure"),
     ],
 )
 def test_nothing_to_judge_is_inconclusive(data, reason):

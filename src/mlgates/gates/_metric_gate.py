@@ -18,6 +18,7 @@ from mlgates.gates._shared import (
     By,
     bounded,
     confidence_of,
+    dropped_clause,
     enough,
     error_check,
     rows_needed,
@@ -248,7 +249,8 @@ class MetricGate(Gate):
             text += f"{slice_clause(group)} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
-                n += f" effective {metric.noun} of {estimate.rows:,} {metric.noun}"
+                n = f"effective n = {measured.n:,} by the weights of {estimate.rows:,} "
+                n += metric.noun
             elif isinstance(metric, QueryMetric):
                 n += " query" if measured.n == 1 else " queries"
             empty = measured.details.get("empty_queries")
@@ -257,6 +259,7 @@ class MetricGate(Gate):
             if estimate.clusters is not None:
                 n += f" in {estimate.clusters:,} cluster{'' if estimate.clusters == 1 else 's'}"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
+            text += dropped_clause(measured.dropped, metric.noun)
             needed, noun = self._rows_needed(estimate, measured), metric.noun
             if estimate.clusters is not None:
                 noun = "clusters"

@@ -31,6 +31,7 @@ __all__ = [
     "count_check",
     "described_type",
     "distinct_values",
+    "dropped_clause",
     "enough",
     "error_check",
     "listed",
@@ -362,6 +363,24 @@ def enough(needed: int | None, noun: str = "rows") -> str:
     'about 1,900 rows would be enough to decide'
     """
     return f"about {needed:,} {noun} would be enough to decide" if needed else ""
+
+
+def dropped_clause(dropped: int, noun: str) -> str:
+    """Return a clause on the rows or queries without a true value; "" if there are none.
+
+    `noun` is "rows" or "queries".
+
+    Examples
+    --------
+    >>> dropped_clause(2, "rows")
+    '; 2 rows have no value in `y_true` (not counted)'
+    """
+    if not dropped:
+        return ""
+    one = "1 query has" if noun == "queries" else "1 row has"
+    has = one if dropped == 1 else f"{dropped:,} {noun} have"
+    what = "a document without a value" if noun == "queries" else "no value"
+    return f"; {has} {what} in `y_true` (not counted)"
 
 
 def rounded_up(rows: float) -> int:

@@ -122,7 +122,10 @@ class Leakage(Gate):
             text += f"; {keys.missing:,} {has} no value (not counted)"
         details = {"count": count, "pairs": pairs, "columns": counter.key}
         measured = Measurement(share, n=keys.n, method="count of hashed rows", details=details)
-        yield Check.judge(subject, "leakage", measured, limit, unit="share", said=text)
+        nothing = "there is nothing to compare with" if keys.n and share is None else ""
+        yield Check.judge(
+            subject, "leakage", measured, limit, unit="share", said=text, insufficient=nothing
+        )
 
     def _counter(self, evidence: Evidence) -> KeyCounter:
         """Return the counter that hashes rows; EvidenceError if the tables share no column."""

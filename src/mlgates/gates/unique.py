@@ -55,7 +55,7 @@ class Unique(Gate):
     info = GateInfo(
         summary="no row repeats the key of an earlier row",
         metrics={"`duplicates`": "share of the rows that repeat the key of an earlier row"},
-        fewest_rows="one row with a key",
+        fewest_rows="one row without a missing value in the columns",
     )
     columns: str | Iterable[str] | None = None
     _: KW_ONLY
@@ -112,8 +112,12 @@ class Unique(Gate):
         if keys.rows:  # merged parts have no row numbers
             text += f", first at row{'s' if len(keys.rows) > 1 else ''} {listed(keys.rows)}"
         if not keys.n:
-            text = "the table has no row with a key" if keys.missing else "the table has no rows"
-        if keys.missing:
+            text = "the table has no rows"
+        if keys.missing and not keys.n:
+            text = "the only row has" if keys.missing == 1 else f"all {keys.missing:,} rows have"
+            text += " no value" if self.missing == "value" else " a missing value"
+            text += "" if self.columns is None else f" in `{'`, `'.join(counter.key)}`"
+        elif keys.missing:
             has = "row has" if keys.missing == 1 else "rows have"
             what = "no value" if self.missing == "value" else "a missing value"
             text += f"; {keys.missing:,} {has} {what} (not counted)"

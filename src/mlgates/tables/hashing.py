@@ -111,10 +111,9 @@ def _words(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
     """
     kind, array = field.kind, encoding.decode(array)
     if kind in ("nested", "unreadable"):
-        problem = (
-            field.problem or f"column {field.name!r} is nested; rows with it can't be compared"
-        )
-        raise EvidenceError(problem)
+        msg = f"column {field.name!r} has nested values (lists or structs), so its rows can't be "
+        msg += "compared; name the columns to compare in `columns`, or convert it to text"
+        raise EvidenceError(field.problem or msg)
     if kind == "null":
         empty = np.zeros(len(array), np.uint64)
         return empty, empty, _tags(len(array), "missing")

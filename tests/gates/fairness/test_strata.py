@@ -175,7 +175,8 @@ def test_strata_of_two_rates_name_the_rate_that_has_no_ratio():
         "dept=a",
     ]
     assert reasons(result)[3] == (
-        "`false_positive_rate` has no ratio between groups: fewer than two groups can be compared"
+        "the ratio of `false_positive_rate` between groups is undefined: fewer than two groups "
+        "can be compared"
     )
 
 

@@ -18,6 +18,7 @@ from mlgates.gates._shared import (
     By,
     bounded,
     confidence_of,
+    dropped_clause,
     enough,
     error_check,
     rounded_up,
@@ -43,6 +44,7 @@ from mlgates.verdict import (
     Measurement,
     Verdict,
     before_rounding,
+    format_interval,
     format_number,
     format_value,
     slice_clause,
@@ -600,7 +602,7 @@ class Fairness(Gate):
                 )
                 why = why or "the metric is 0 in every group"
                 over = self._definition.over
-                reason = f"`{rates.metric}` has no {over} between groups: {why}"
+                reason = f"the {over} of `{rates.metric}` between groups is undefined: {why}"
                 yield undecided(reason=reason, group=stratum.name, n=int(rates.rows.sum()))
 
     def _gap_check(
@@ -656,7 +658,11 @@ class Fairness(Gate):
             method=f"{method} for all {among}",
             details=details,
         )
-        text, insufficient = self._describe(stratum, worst, int(self._excluded(rates).sum()))
+        shown = ""
+        if self.decide_by == "interval" and interval is not None:
+            shown = f"{format_interval(interval, level, limit=limit)}, "
+        left_out = int(self._excluded(rates).sum())
+        text, insufficient = self._describe(stratum, worst, left_out, shown)
         present = [group for group, n in zip(rates.groups, stratum.size, strict=True) if n]
         if len(present) == 1:
             insufficient = f"{present[0]} is the only group; at least two are needed"
@@ -677,9 +683,8 @@ class Fairness(Gate):
         if self.decide_by == "significance" and worst.chance is not None:
             bound = "differences up to" if over == "difference" else "ratios down to"
             chance = f"{bound} {format_number(worst.chance)}"
-        elif set(worst.widest) != set(worst.worst):
-            names = " and ".join(rates.groups[g] for g in sorted(set(worst.widest)))
-            text += f"; the interval is widest for {names}"
+        elif self.decide_by == "interval":
+            text += self._far_end(worst, gaps)
         if self.decide_by == "interval":  # one rate that is beyond the limit is enough for a FAIL
             beyond = [one for one in gaps if not limit.holds(one.value or 0.0)]
             gaps = [min(beyond, key=lambda one: one.p_value)] if beyond else gaps
@@ -694,13 +699,33 @@ class Fairness(Gate):
             measurement = replace(measurement, details={**details, f"{noun}_needed": rows})
         return judge(measurement, said=text, chance=chance, remedy=remedy)
 
+    def _far_end(self, worst: Comparison, gaps: list[Comparison]) -> str:
+        """Return a clause that names the groups of the worse end of the interval of the check.
+
+        The clause is empty if these are the groups with the worst value. `gaps` has the comparisons
+        of all rates, and `worst` is the one with the worst value.
+        """
+        least = self._definition.over in ("ratio", "group_min")
+        known = [(one.interval, one) for one in gaps if one.interval is not None]
+        if least:
+            far = min(known, key=lambda pair: pair[0][0])[1]
+        else:
+            far = max(known, key=lambda pair: pair[0][1])[1]
+        if far is worst and set(far.widest) == set(far.worst):
+            return ""
+        names = " and ".join(far.rates.groups[g] for g in sorted(set(far.widest)))
+        metric = f" (`{far.rates.metric}`)" if len(gaps) > 1 else ""
+        end = "lower" if least else "upper"
+        return f"; the {end} end of the interval comes from {names}{metric}"
+
     def _describe(
-        self, stratum: Stratum, worst: Comparison | None, left_out: int
+        self, stratum: Stratum, worst: Comparison | None, left_out: int, interval: str
     ) -> tuple[str, str]:
         """Return a sentence on what was measured, and a clause on why it can't be decided.
 
         `worst` is the comparison with the worst value; it is None if the metric is undefined.
-        `left_out` is the number of excluded groups. The clause is empty if a decision is possible.
+        `left_out` is the number of excluded groups. `interval` is the interval as words, or an
+        empty text. The clause is empty if a decision is possible.
         """
         name, limit = f"`{self._definition.name}`", Limit(self.at_least, self.at_most)
         name += "" if self.label is None else f" of {label_text(self.label)}"
@@ -708,7 +733,7 @@ class Fairness(Gate):
         if worst is None:
             whys = [stratum.insufficient(rates) for rates in stratum.rates]
             most = max(stratum.rates, key=lambda rates: int(rates.comparable.sum()))
-            why = "a ratio needs at least one value above 0, and none below"
+            why = "a ratio needs a metric that is above 0 in at least one group and below 0 in none"
             return f"{name} is undefined", stratum.insufficient(most) if all(whys) else why
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
@@ -718,10 +743,13 @@ class Fairness(Gate):
         count += " queries" if rates.noun == "queries" else ""
         if stratum.empty_queries:
             count += f" and {stratum.empty_queries:,} without a relevant document"
-        sizes = f"(n = {count} in {rates.comparable.sum():,} groups"
+        sizes = f"({interval}n = {count} in {rates.comparable.sum():,} groups"
         if rates.clusters is not None:
             sizes += f" and {rates.clusters:,} cluster{'' if rates.clusters == 1 else 's'}"
-        sizes += f", {left_out:,} excluded)" if left_out else ")"
+        if left_out:
+            sizes += f", {left_out:,} group{'' if left_out == 1 else 's'} excluded as too small"
+        sizes += ")"
+        sizes += dropped_clause(stratum.dropped, rates.noun)
         if len(pair) == 1:
             return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient
         metric = f"{rates.metric} " if len(stratum.rates) > 1 else ""

@@ -351,8 +351,13 @@ def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bo
     if size >= least:
         return ""
     count = in_words(n, noun)
-    count += f" (effective number by weight: {int(size):,})" if weighted else ""
-    return f"{count}, at least {least:,} are needed"
+    if weighted:
+        count += f" with an effective sample size of {int(size):,}, from their weights"
+    return (
+        f"{count}; at least {least:,} are needed"
+        if weighted
+        else f"{count}, at least {least:,} are needed"
+    )
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
