@@ -50,7 +50,8 @@ class Sweep(NamedTuple):
 
     `floats` has all rows of the column, with NaN for a missing value. `low` and `high` are the
     smallest and the largest value, or NaN if the column has no value. `missing` is the number of
-    missing values, and `checksum` is the checksum of the column.
+    missing values, and `checksum` is the checksum of the column, which does not depend on the order
+    of the values.
     """
 
     floats: npt.NDArray[np.floating]
@@ -74,7 +75,7 @@ class ColumnView:
     sweep : Sweep, optional
         Result of `sweep_together` for a column of floats. By default it is computed.
     shown : int
-        Number of violations of which a counter keeps the row numbers. Default 5.
+        If values break a rule, so many of them are kept with their row numbers. Default 5.
 
     Attributes
     ----------
@@ -420,11 +421,12 @@ class ColumnProfile:
     """Counts of rows and missing values, extremes and checksum of a column.
 
     A profile is computed for each batch of rows, and these profiles are merged into that of the
-    whole column. `min` and `max` are the smallest and the largest value, or None if there is no
-    value; dates are numbers of days since 1970-01-01, and other times are whole numbers of their
-    unit. `neg_inf` and `pos_inf` are the numbers of values that are -inf and inf. `missing` is the
-    number of nulls and NaNs together, and `valid` the number of other rows. `ColumnView.checksum`
-    describes `checksum`.
+    whole column. `field` has its name and type. `rows`, `nulls`, `nans`, `neg_inf` and `pos_inf`
+    are the numbers of rows, of nulls, of NaNs, of -inf and of inf. `missing` is the number of nulls
+    and NaNs together, and `valid` the number of other rows. `min` and `max` are the smallest and
+    the largest value, or None if there is no value; dates are numbers of days since 1970-01-01, and
+    other times are whole numbers of their unit. `checksum` is a number computed from all values,
+    which does not depend on their order.
 
     Examples
     --------

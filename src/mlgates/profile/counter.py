@@ -33,6 +33,8 @@ __all__ = [
 class State:
     """Base class of the results of counters; the results of consecutive rows can be merged.
 
+    A counter is an object that says what to count in a table.
+
     `to_bytes` and `from_bytes` work for every dataclass with fields that are None, bools, numbers,
     strings, numpy arrays, Arrow arrays, or tuples of these. Other subclasses implement `to_parts`
     and `from_parts`.
@@ -315,7 +317,10 @@ class Counter:
 
 @dataclass(frozen=True)
 class ColumnCounter(Counter):
-    """Base class of counters that read a single column, `column`."""
+    """Base class of counters that read a single column; `column` is its name.
+
+    A counter is an object that says what to count.
+    """
 
     column: str
 

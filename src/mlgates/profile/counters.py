@@ -77,7 +77,7 @@ _READABLE = COMPARABLE | {"nested"}
 class Violations(State):
     """Number of values that violate a rule, and the row numbers of the first five of them.
 
-    Counters that test a rule, such as `Missing` and `Outside`, return this object.
+    It is the result of an object that tests a rule, such as `Missing` or `Outside`.
 
     Attributes
     ----------
@@ -246,7 +246,10 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
 
 
 class _RuleCounter(ColumnCounter):
-    """Base class of counters of the values that violate a rule; their results are `Violations`."""
+    """Base class of objects that count the values that violate a rule.
+
+    A subclass, such as `Missing`, defines the rule. The result is a `Violations`.
+    """
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
         """Return the positions of all rows of a batch that violate the rule."""
@@ -334,7 +337,7 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`, compared without rounding.
 
     The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
-    column of these. A limit of None is not tested. `types` is computed: it distinguishes counters
+    column of these. A limit of None is not tested. `types` is computed: it distinguishes objects
     with limits that are equal in Python, such as 1 and True.
 
     Examples
@@ -379,9 +382,10 @@ class Outside(_RuleCounter):
 
 @dataclass(frozen=True)
 class _ValuesCounter(ColumnCounter):
-    """Base class of counters that compare the values of a column with the list `values`.
+    """Base class of objects that compare the values of a column with a list, and count them.
 
-    `types` is the result of ``types_of(values)``.
+    `values` is this list. `types` has the types of its elements: it distinguishes objects with
+    lists that are equal in Python, such as (1,) and (True,).
     """
 
     values: tuple[object, ...]
@@ -593,8 +597,9 @@ class BinCounts(ColumnCounter):
     `reach` has a number for each point: values that differ from the point by at most this number
     count as equal to it. By default only equal values do.
 
-    `subsumed_by` is a counter with a result that contains the same counts. If a run requests both,
-    only `subsumed_by` is applied. By default there is no such counter.
+    `subsumed_by` is another counter (an object that says what to count) with a result that contains
+    the same counts. If a run requests both, only `subsumed_by` is applied. By default there is no
+    such counter.
 
     Examples
     --------
@@ -644,7 +649,7 @@ class ValueCounts(ColumnCounter):
 class Occurrences(_ValuesCounter):
     """Count how often each element of `values` occurs in a column.
 
-    Other values of the column are ignored. Values are compared as by the counter `In`.
+    Other values of the column are ignored. Values are compared as by `In`.
 
     Examples
     --------

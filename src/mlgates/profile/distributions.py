@@ -491,8 +491,8 @@ class Frequencies(State):
 class CellCounts(State):
     """Number of values in each of several cells; a cell is a range of numbers, or one value.
 
-    The counters `BinCounts` and `Occurrences` return this object. The order of `counts` is that of
-    the counter's bins or values.
+    `BinCounts` and `Occurrences` return this object. `counts` is in the order of their bins or
+    values.
     """
 
     counts: Counts

@@ -48,9 +48,9 @@ class _Part(NamedTuple):
 class Duplicates(State):
     """Number and first row numbers of the rows that repeat a value of an earlier row.
 
-    The counter `Duplicated` returns this object. `n` is the number of values that are not missing.
-    All values are kept, because a value can be repeated in rows that are merged later. The
-    repetitions are counted when `count` or `rows` is first read.
+    `Duplicated` returns this object. `n` is the number of values that are not missing. All values
+    are kept, because a value can be repeated in rows that are merged later. The repetitions are
+    counted when `count` or `rows` is first read.
     """
 
     #: Always 0. Gates read this attribute from `Duplicates` and `Violations` alike.

@@ -26,11 +26,11 @@ __all__ = ["GroupState", "Grouped", "GroupedStates", "Several", "SeveralStates"]
 
 
 class GroupState(NamedTuple):
-    """The result of applying a counter to one group of rows; an element of `GroupedStates`.
+    """The result of counting in one group of rows; an element of `GroupedStates`.
 
     `key` is the tuple of the values that all rows of the group have in the grouping columns. If the
     group is a slice, it is a tuple with the name of the slice. `rows` is the number of rows of the
-    group, and `state` is the result of the counter for them.
+    group, and `state` is the result of the counter (the object that says what to count) for them.
     """
 
     key: tuple[object, ...]
@@ -40,7 +40,7 @@ class GroupState(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupedStates(State):
-    """The results of the counter `Grouped`, one for each group of rows.
+    """The results of `Grouped`, one for each group of rows.
 
     The groups are in order of their first rows. In the result of a group, row numbers count only
     the rows of this group, from 0.
@@ -96,9 +96,10 @@ class GroupedStates(State):
 
 @dataclass(frozen=True)
 class SeveralStates(State):
-    """The result of the counter `Several`: profiles of columns and results of its counters.
+    """The result of `Several`: profiles of columns, and results of several counters.
 
-    All of them are for the same rows. `rows` is the number of these rows.
+    All of them are for the same rows. `rows` is the number of these rows. `columns` has the
+    profiles, and `states` the result of each counter, in order.
     """
 
     rows: int
@@ -146,8 +147,9 @@ class SeveralStates(State):
 class Several(Counter):
     """A counter that applies several counters to the same rows, and profiles some columns.
 
-    `profiled` has the names of the columns to profile. If this counter is used inside `Grouped`,
-    each group of rows gets all these results.
+    A counter is an object that says what to count in a table, such as `Missing`. `profiled` has the
+    names of the columns to profile. If this counter is used inside `Grouped`, each group of rows
+    gets all these results.
 
     Examples
     --------
@@ -197,11 +199,12 @@ class Several(Counter):
 class Grouped(Counter):
     """A counter that applies another counter to each group of rows, or to one slice.
 
-    The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
-    a condition; it consists of the rows for which the condition is true. If the condition is a
-    function, it gets each batch as a `pyarrow.Table` of the columns in `read`. `counter` is applied
-    to each group that is not in `special`. `special` has pairs of the key of a group and the
-    counter for this group; the key is the tuple of the group's values in the columns `by`.
+    A counter is an object that says what to count in a table, such as `Missing`. The rows of a
+    group have the same values in the columns `by`. A `slice` is a pair of a name and a condition;
+    it consists of the rows for which the condition is true. If the condition is a function, it gets
+    each batch as a `pyarrow.Table` of the columns in `read`. `counter` is applied to each group
+    that is not in `special`. `special` has pairs of the key of a group and the counter for this
+    group; the key is the tuple of the group's values in the columns `by`.
 
     Examples
     --------

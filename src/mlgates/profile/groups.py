@@ -51,12 +51,11 @@ G = TypeVar("G", bound=tuple[Any, ...])
 class GroupMissing(State):
     """Number of rows and of missing values of each group of rows.
 
-    The counters `MissingBy` and `MissingWhere` return this object. `groups` has one tuple ``(key,
-    rows, missing)`` for each group, in order of the groups' first rows. If rows are grouped by
-    columns, `key` is a tuple of the group's values in these columns (None for a missing value). If
-    the group is a slice, `key` is a tuple with the slice's name. `rows` is the number of rows of
-    the group. `missing` is a tuple with one count for each column in which missing values are
-    counted.
+    `MissingBy` and `MissingWhere` return this object. `groups` has one tuple ``(key, rows,
+    missing)`` for each group, in order of the groups' first rows. If rows are grouped by columns,
+    `key` is a tuple of the group's values in these columns (None for a missing value). If the group
+    is a slice, `key` is a tuple with the slice's name. `rows` is the number of rows of the group.
+    `missing` is a tuple with one count for each column in which missing values are counted.
 
     Examples
     --------
@@ -157,9 +156,9 @@ class MissingBy(Counter):
 
     `counted` are these columns. The rows of a group have the same values in the columns `by`. A
     `slice` is a pair of a name and a `Condition`; it consists of the rows for which the condition
-    is true. Values that equal one of `values` count as missing; they are compared as by the counter
-    `In`. `types` is computed: it distinguishes counters with `values` that are equal in Python,
-    such as 1 and True.
+    is true. Values that equal one of `values` count as missing; they are compared as by `In`.
+    `types` is computed: it distinguishes objects with `values` that are equal in Python, such as 1
+    and True.
 
     Examples
     --------
@@ -214,10 +213,10 @@ class MissingWhere(Counter):
     `counted` are these columns. Each slice has a name and a condition. The condition is a function
     of the user's table that returns one bool per row, as a list or an array of numpy, pandas, Arrow
     or polars. A row for which it returns null is not in the slice. Values that equal one of
-    `values` count as missing; they are compared as by the counter `In`. `types` is computed: it
-    distinguishes counters with `values` that are equal in Python, such as 1 and True. `read` has
-    the names of further columns that the conditions use. If the table is a file or a stream, no
-    other columns are read.
+    `values` count as missing; they are compared as by `In`. `types` is computed: it distinguishes
+    objects with `values` that are equal in Python, such as 1 and True. `read` has the names of
+    further columns that the conditions use. If the table is a file or a stream, no other columns
+    are read.
 
     Examples
     --------

@@ -27,7 +27,10 @@ class _RowNumbers(State):
 
 @dataclass(frozen=True)
 class _ViolatingRows(Counter):
-    """Find the row numbers of all rows that violate the rule of a given counter."""
+    """Find the row numbers of all rows that violate the rule of `counter`.
+
+    `counter` is an object that counts the violations of a rule, such as `Missing`.
+    """
 
     counter: Counter
 

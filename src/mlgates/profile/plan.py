@@ -25,7 +25,7 @@ class Plan:
     counters : tuple of Counter
         What to count.
     columns : tuple of str
-        The columns to profile.
+        The columns of which missing values, extremes and a checksum are computed.
     now : datetime
         Time from which the age of timestamps is measured, with a time zone. It is the same for all
         parts.

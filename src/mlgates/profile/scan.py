@@ -64,7 +64,8 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 class Failure(State):
     """The exception that a counter raised; it is kept in place of the counter's result.
 
-    Reading this result from a `Profile` raises the exception again.
+    A counter is an object that says what to count in a table. Reading this result from a `Profile`
+    raises the exception again.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -103,10 +104,11 @@ class Failure(State):
 class Profile:
     """The result of reading a table once: number of rows, profiles of columns, results of counters.
 
-    Create a profile with `Profile.of`. To use a profile as ``data=`` of a run, create it with
-    `Plan.count`. The profiles of consecutive parts of a table can be merged into the profile of the
-    whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``. The profiles of a plan can
-    be merged in any order, because they have no row numbers.
+    A counter is an object that says what to count, such as `NotIn`: ``profile[counter]`` is its
+    result. Create a profile with `Profile.of`. To use a profile as ``data=`` of a run, create it
+    with `Plan.count`. The profiles of consecutive parts of a table can be merged into the profile
+    of the whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``. The profiles of a
+    plan can be merged in any order, because they have no row numbers.
 
     Attributes
     ----------
@@ -411,7 +413,7 @@ class Profile:
 
 
 class _Merger:
-    """Merge the results of one counter for all batches, in an order in which little is copied.
+    """Merge the results of counting in all batches, in an order in which little is copied.
 
     The last two results are merged as soon as the last one covers as many batches as the one before
     it. For n batches, each row is then copied about log(n) times. If each new result were merged at
@@ -450,8 +452,9 @@ class _Merger:
 class _Counted(NamedTuple):
     """The results of counters for one batch of rows.
 
-    `states` has the result of each counter. If the counters read one column, `view` and `profile`
-    are the column and its profile. If they read several columns, both are None.
+    A counter says what to count. `states` has the result of each counter. If the counters read one
+    column, `view` and `profile` are the column and its profile. If they read several columns, both
+    are None.
     """
 
     view: ColumnView | None
@@ -462,7 +465,8 @@ class _Counted(NamedTuple):
 class _Scan:
     """Reads a table once, and applies all counters to each batch of rows.
 
-    The columns of a batch are counted in parallel. The batches are counted one after another.
+    A counter is an object that says what to count. `columns` are the columns to profile; None for
+    all. The columns of a batch are counted in parallel. The batches are counted one after another.
     """
 
     def __init__(

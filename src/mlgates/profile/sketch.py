@@ -34,8 +34,8 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 class QuantileSketch(State):
     """A summary of a distribution: counts of the values below, and below or equal to, some points.
 
-    A baseline has one for each numeric column, and the counter `AtPoints` returns one. The counts
-    are enough to compute bounds of the distance from another sample.
+    A baseline has one for each numeric column, and `AtPoints` returns one. The counts are enough to
+    compute bounds of the distance from another sample.
 
     Attributes
     ----------

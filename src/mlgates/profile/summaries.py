@@ -26,7 +26,7 @@ _KINDS = frozenset({"int", "float", "decimal", "null"})
 class MomentState(State):
     """Moments of the finite values of a column, and the number of infinite values.
 
-    The counter `MomentCounter` returns this object.
+    `MomentCounter` returns this object.
 
     Attributes
     ----------
@@ -140,10 +140,10 @@ def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
 
 @dataclass(frozen=True)
 class ExtremeState(State):
-    """Number of values of a column, and the smallest (`low`) and the largest (`high`) of them.
+    """Number of values of a column (`n`), and the smallest (`low`) and largest (`high`) of them.
 
-    The counter `Extremes` returns this object. `low` and `high` are None if there are no values.
-    Integers stay integers, and decimals are stored as fractions.
+    `Extremes` returns this object. `low` and `high` are None if there are no values. Integers stay
+    integers, and decimals are stored as fractions.
     """
 
     n: int

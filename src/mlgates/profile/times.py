@@ -185,7 +185,7 @@ class TimestampState(State):
     longest : int, optional
         The longest gap allowed, in ticks. None if gaps are not measured.
     latest, oldest : int, optional
-        The limits of the counter `Timestamps`. None if no rows were counted.
+        The arguments of `Timestamps` with these names. None if no rows were counted.
     spans : Spans
         The spans of time that contain the timestamps that are not in the future. Gaps are measured
         between them.
