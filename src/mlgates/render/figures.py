@@ -37,9 +37,10 @@ _LARGEST, _TINIEST = 1e15, 1e-100
 
 
 class Cell(NamedTuple):
-    """One bin or category in the figure `Cells`: its share in the reference and in the data.
+    """One bin or category in the figure `Cells`.
 
-    `moved` is True if the two shares differ significantly.
+    `label` is its name. `reference` and `current` are its share of the values in the reference and
+    in the data. `moved` is True if the two shares differ significantly.
     """
 
     label: str
@@ -73,9 +74,10 @@ class Span(NamedTuple):
 class Point(NamedTuple):
     """A point in the figure `Trend` or `Reliability`: a value, and its horizontal position.
 
-    `place` is the position. `interval` is the interval of the value, or None if it has none.
-    `limits` are the limits of the value at this position. `beyond` is True if the value is marked
-    as bad, for example because it is beyond a limit.
+    `label` is the name of the point in the table. `place` is the position. `interval` is the
+    interval of the value, or None if it has none. `limits` are the limits of the value at this
+    position. `beyond` is True if the value is marked as bad, for example because it is beyond a
+    limit.
     """
 
     label: str
@@ -103,14 +105,21 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells(Figure):
-    """A figure of two distributions over the same bins or categories: reference and data."""
+    """A figure of two distributions over the same bins or categories: reference and data.
+
+    `cells` are the bins or categories.
+    """
 
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans(Figure):
-    """A figure of values with intervals, one below the other, and vertical lines such as limits."""
+    """A figure of values with intervals, one below the other, and vertical lines such as limits.
+
+    `spans` are the values with their intervals, `lines` are the vertical lines, and `unit` is the
+    unit of all of them.
+    """
 
     unit: str
     spans: tuple[Span, ...]
@@ -119,7 +128,10 @@ class Spans(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(Figure):
-    """A figure of shares, each drawn as a horizontal bar, and their limit."""
+    """A figure of shares, each drawn as a horizontal bar, and their limit.
+
+    `levels` are the shares.
+    """
 
     levels: tuple[Span, ...]
     limit: Line | None
@@ -127,7 +139,10 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Figure):
-    """A figure of a value over time, as points in ascending order of `place` (position in time)."""
+    """A figure of a value over time, as points in ascending order of `place` (position in time).
+
+    `unit` is the unit of the value.
+    """
 
     unit: str
     points: tuple[Point, ...]
@@ -137,9 +152,9 @@ class Trend(Figure):
 class Reliability(Figure):
     """A reliability curve: the observed share of positive rows for each mean probability.
 
-    Each point is a bin of predicted probabilities. Its `place` is their mean, and its `value` is
-    the observed share, both from 0 to 1. A point is `beyond` if the interval of the share does not
-    contain the mean probability.
+    Each of the `points` is a bin of predicted probabilities. Its `place` is their mean, and its
+    `value` is the observed share, both from 0 to 1. A point is `beyond` if the interval of the
+    share does not contain the mean probability.
     """
 
     points: tuple[Point, ...]
@@ -149,10 +164,11 @@ class Reliability(Figure):
 class Histogram(Figure):
     """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
-    `production` has the counts of the model in production. It is empty if there is no such model.
-    `value` is the measured quantile, and `label` is its name. Its interval is from `low` to `high`;
-    `high` is None if the interval has no upper end. `shown` is the range to draw. It includes all
-    bins that are not empty, and all lines. `ticks` are round times in this range.
+    `edges` are the edges of the bins, and `counts` the numbers of times in them. `production` has
+    the counts of the model in production. It is empty if there is no such model. `value` is the
+    measured quantile, and `label` is its name. Its interval is from `low` to `high`; `high` is None
+    if the interval has no upper end. `shown` is the range to draw. It includes all bins that are
+    not empty, and all lines. `ticks` are round times in this range.
     """
 
     edges: tuple[float, ...]

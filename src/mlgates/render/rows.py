@@ -46,10 +46,10 @@ _LONGEST_GATE = 2_000
 class Head(NamedTuple):
     """The parts of the first line of a report.
 
-    `aside` says how many gates and checks the verdict ignores, as in ``"1 advisory"``. It is empty
-    if the verdict ignores none. `summary` is the number of gates, or of gates that block the
-    release, as in ``"3 gates"`` or ``"1 of 3 gates blocks release"``. It is empty for the result of
-    one gate.
+    `name` is the name of the suite or gate. `aside` says how many gates and checks the verdict
+    ignores, as in ``"1 advisory"``. It is empty if the verdict ignores none. `summary` is the
+    number of gates, or of gates that block the release, as in ``"3 gates"`` or ``"1 of 3 gates
+    blocks release"``. It is empty for the result of one gate.
     """
 
     name: str

@@ -24,7 +24,11 @@ Key = tuple[str, str, str | None, str]  # gate, subject, group, metric
 
 @dataclass(slots=True)
 class _Series:
-    """One check over time: the positions of the windows that contain it, and its results."""
+    """One check over time.
+
+    `name` is the name of the check. `checks` has its result in each window (the data of one period,
+    such as a day), by the position of the window.
+    """
 
     name: str
     checks: dict[int, Check] = field(default_factory=dict)
