@@ -52,6 +52,8 @@ class CountMetric(Metric):
     undefined_reason : str
         The reason to report if the metric is undefined. By default it is "no" followed by
         `counted`, such as "no rows".
+    need, greater_is_better
+        As in `Metric`.
     """
 
     need: Need = "labels"

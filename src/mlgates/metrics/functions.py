@@ -56,6 +56,8 @@ class FunctionMetric(Metric):
         positive label, or an average over classes that does not use it.
     on_call : callable, optional
         Called without arguments after each call of `function` on resampled rows.
+    need, binary, low, high, interval, few_resamples
+        As in `Metric`.
     """
 
     function: Function = field(repr=False)

@@ -36,6 +36,8 @@ class LossMetric(Metric):
         Whether the metric is the square root of the mean.
     unless : str
         The reason to report if the metric is undefined.
+    need, greater_is_better, high, interval
+        As in `Metric`.
     """
 
     need: Need = "values"
@@ -265,7 +267,7 @@ class R2(RowMetric):
     It is one minus the sum of squared errors divided by the sum of squared deviations of the true
     values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
     variance is the sum of the squared influences of the rows. If there are few rows, this interval
-    contains the true value more reliably than one from resampling.
+    contains the true value more reliably than one from resampling. `Metric` describes the fields.
     """
 
     need: Need = "values"
@@ -323,7 +325,10 @@ class R2(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MedianError(RowMetric):
-    """The median of the absolute errors, with an interval between two order statistics."""
+    """The median of the absolute errors, with an interval between two order statistics.
+
+    `Metric` describes the fields.
+    """
 
     need: Need = "values"
     high: float = np.inf
@@ -363,7 +368,10 @@ class MedianError(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MaxError(Metric):
-    """The largest absolute error of the rows with a weight above 0; it has no interval."""
+    """The largest absolute error of the rows with a weight above 0; it has no interval.
+
+    `Metric` describes the fields.
+    """
 
     need: Need = "values"
     high: float = np.inf

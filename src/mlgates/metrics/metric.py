@@ -82,9 +82,10 @@ class Metric(ABC):
     ----------
     name : str
         The name of the metric; it is scikit-learn's name, if scikit-learn has the metric.
-    need : {"labels", "scores", "probabilities", "values", "given"}
-        Kind of `Outcomes` (labels and predictions) from which the metric is computed. "given" is
-        for a function of the user, which gets labels and predictions as the user gave them.
+    need : {"labels", "scores", "probabilities", "values", "interval", "relevance", "given"}
+        Kind of the labels and predictions from which the metric is computed; `Outcomes` describes
+        all kinds. "given" is for a function of the user, which gets labels and predictions as the
+        user gave them.
     greater_is_better : bool or None
         Whether greater values are better; None if neither greater nor smaller values are.
     low, high : float
@@ -100,6 +101,12 @@ class Metric(ABC):
         Name of the statistical method of the interval, for the reference page.
     resamples : int, optional
         Number of bootstrap resamples, if the interval needs resampling; by default 2,000.
+    noun : str
+        What the number of rows in a measurement counts, in the plural: "rows", or "queries" for
+        metrics of rankings.
+    few_resamples : int or None
+        Number of bootstrap resamples for an interval that decides nothing and is only shown. None
+        for the usual number.
     """
 
     name: str
@@ -112,9 +119,7 @@ class Metric(ABC):
     uses_labels: bool = True
     interval: str = field(default="", repr=False)
     resamples: int | None = None
-    #: what the number of a measurement counts, in the plural
     noun: ClassVar[str] = "rows"
-    #: resamples for an interval that decides nothing; None for as many as otherwise
     few_resamples: ClassVar[int | None] = None
 
     def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:

@@ -34,7 +34,10 @@ _ERRORS = 10
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RocAuc(Metric):
-    """The area under the ROC curve of two classes, with DeLong's interval."""
+    """The area under the ROC curve of two classes, with DeLong's interval.
+
+    `Metric` describes the fields.
+    """
 
     need: Need = "scores"
     interval: str = "DeLong; on the logit scale near 0 and 1"
@@ -110,7 +113,8 @@ class RocAuc(Metric):
 class RocAucOneVsRest(Metric):
     """The area under the ROC curve of one class against all others, as a mean over the classes.
 
-    With `by_size`, the classes are weighted by their numbers of rows.
+    With `by_size`, the classes are weighted by their numbers of rows. `Metric` describes the other
+    fields.
     """
 
     need: Need = "scores"

@@ -49,6 +49,8 @@ class QueryMetric(Metric):
         Whether the measure is 0 or 1 for each query, so that its mean is a share of the queries.
     exclude_empty : bool
         Whether a decision is allowed if queries without a relevant document are left out.
+    need, greater_is_better, interval
+        As in `Metric`.
     """
 
     need: Need = "relevance"
