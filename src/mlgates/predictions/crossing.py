@@ -37,7 +37,8 @@ class Crossing:
     cell : array of int, shape (n,)
         The number of the cell of each row.
     codes : mapping of Hashable to array of int, shape (c,)
-        For the key of each feature, the code of its value in each of the c cells.
+        For each feature, the code of its value in each of the c cells. The keys are those that were
+        passed to `cross`.
     """
 
     cell: Ints

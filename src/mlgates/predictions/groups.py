@@ -233,7 +233,9 @@ class GroupRequest:
     """The features by which one gate of a run divides the rows into groups.
 
     The gate registers this object before the rows are divided, so that they are divided once for
-    all gates. `names`, `by` and `max_groups` are arguments of `groups_of`.
+    all gates. `names` are the names of the features; empty for all features of the run. `by` also
+    divides the rows into strata (subsets that are judged separately), by columns or conditions.
+    `max_groups` is the largest number of groups or strata allowed.
     """
 
     names: tuple[str, ...] = ()
@@ -245,7 +247,8 @@ class GroupRequest:
 class Division:
     """Something that divides the rows into groups: a feature, a column, or a condition.
 
-    The meaning of the field `of` depends on the kind:
+    `name` is the name of the feature, of the column, or of the subset of the rows for which the
+    condition is true. The meaning of the field `of` depends on `kind`:
 
     - "feature": the argument of the run that has the feature, such as "sensitive_features".
     - "column" (of `X` or `data`): the option in which the user named the column, for messages; ""

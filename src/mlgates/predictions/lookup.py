@@ -30,8 +30,9 @@ __all__ = ["column_of", "offers", "prediction_method"]
 class ModelNames(NamedTuple):
     """The names of the arguments of a run that belong to one model.
 
-    They are the names of the model itself and of its predictions, scores and predicted intervals.
-    For the candidate model they are ``"model"``, ``"y_pred"``, ``"y_score"`` and ``"y_interval"``.
+    `model` is the name of the model itself, `pred` that of its predictions, `score` that of its
+    scores, and `interval` that of its predicted intervals. For the candidate model they are
+    ``"model"``, ``"y_pred"``, ``"y_score"`` and ``"y_interval"``.
     """
 
     model: str
