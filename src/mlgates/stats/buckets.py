@@ -558,8 +558,10 @@ def _largest_difference(x: Bucketed, y: Bucketed) -> int:
 
 
 class _Steps(NamedTuple):
-    """The values of a sample in open buckets, and ``n * m * (F - G)`` at each of them.
+    """The values of a sample in sorted buckets, and how two distribution functions differ there.
 
+    `values` are these values, distinct and sorted. `height` is ``n * m * (F - G)`` at each value,
+    where ``F`` and ``G`` are the distribution functions of two samples of ``n`` and ``m`` values.
     `rank` is, for each value, the number of values of both samples that are at most as large.
     """
 

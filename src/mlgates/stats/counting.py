@@ -184,9 +184,10 @@ def split(values: Values) -> tuple[Floats, Floats]:
 
 
 class Ends(NamedTuple):
-    """The number of values of a sample without NaN (`n`), and how many of them are -inf and inf.
+    """The number of values of a sample, and how many of them are infinite.
 
-    It is used with counts at finite points, which do not show infinite values.
+    `n` is the number of all values without NaN, `neg_inf` the number of -inf, and `pos_inf` that of
+    inf. They are used with counts at finite points, which do not show infinite values.
     """
 
     n: int

@@ -460,8 +460,9 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
 class _Looks:
     """The event counts of several looks; the counts of looks with the same share are added.
 
-    The share of a look is the probability that a request was routed to the candidate. Looks with a
-    share of 0 or 1 are left out, because they compare nothing.
+    A look is a period of time in which the candidate's share of the traffic did not change. This
+    share is the probability that a request was routed to the candidate. Looks with a share of 0 or
+    1 are left out, because they compare nothing.
     """
 
     def __init__(
