@@ -45,8 +45,9 @@ _FORMATS = {
 class _Part:
     """One Parquet file of a folder.
 
-    `shown` is its path below the folder, for messages. `rows` is its number of rows. `keys` is a
-    dict of the keys and values in the names of its parent folders, such as ``year=2025``.
+    `path` is the path of the file, and `shown` its path below the folder, for messages. `columns`
+    describes its columns, and `rows` is its number of rows. `keys` is a dict of the keys and values
+    in the names of its parent folders: ``{"year": "2025"}`` for a folder ``year=2025``.
     """
 
     path: Path

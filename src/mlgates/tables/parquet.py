@@ -80,10 +80,11 @@ def problem_of(path: Path) -> str:
 
 
 class _Leaf(NamedTuple):
-    """A column of the file, or a part of a nested column: position, path, and bytes per value.
+    """A column of the file, or a part of a nested column.
 
-    `width` is the number of bytes, or None if it varies. `is_flat` is False for values inside of
-    lists or structs.
+    `position` is its number in the file, and `path` its name, with dots for a part of a nested
+    column. `width` is the number of bytes per value, or None if it varies. `is_flat` is False for
+    values inside of lists or structs.
     """
 
     position: int
@@ -241,6 +242,9 @@ class _Layout:
     stored a million times. Columns of texts are therefore kept dictionary-encoded if they would be
     many times larger in memory. The number of rows to read at a time is computed from the longest
     text.
+
+    `path` is the path of the file, and `file` the opened file. `leaves` are the columns to read,
+    with each part of a nested column on its own, and `schema` has the types of all columns.
     """
 
     path: Path
