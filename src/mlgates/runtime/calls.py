@@ -33,8 +33,8 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, to provok
 class Job:
     """Says which calls of one method of a model to make; `perform` makes them.
 
-    A job can be sent to a child process. An input is a table, or one request to an application. The
-    calls are made in one of three ways:
+    A job can be sent to a child process. `method` is the name of the called method. An input is a
+    table, or one request to an application. The calls are made in one of three ways:
 
     - By default, there is one call for each input, one after another.
     - With `rounds` above 0, there is a thread for each input. Each thread makes this number of

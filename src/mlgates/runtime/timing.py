@@ -329,7 +329,11 @@ def measure(
 
 
 class _Session:
-    """All calls of one measurement: calls the models in turn with random batches of rows."""
+    """All calls of one measurement: calls the models in turn with random batches of rows.
+
+    `plan` says how many calls are made and when, and `step` is called after each of them, to show
+    progress.
+    """
 
     def __init__(
         self,
