@@ -49,22 +49,23 @@ class _Event(NamedTuple):
 
     A look is a stretch of time in which the candidate's share of the traffic did not change.
     `looks` has those in which both models could get requests and the event was counted. `noun` is
-    what is counted, "requests" or "units".
+    what is counted, "requests" or "units". `wrong` says in a clause why the event can neither pass
+    nor fail, and `gap` why it can't pass; both are "" if there is no reason. `starts` has for each
+    stage of a rollout the sums of the traffic before it, or None if there was no traffic.
     """
 
     name: str
     looks: Sequence[Look]
     noun: str
-    #: clause on why the event can neither pass nor fail; "" if there is no reason
     wrong: str
-    #: clause on why the event can't pass; "" if there is no reason
     gap: str
-    #: for each stage of a rollout the sums of the traffic before it; None if there were none
     starts: Sequence[Traffic | None]
 
 
 class _Counts(NamedTuple):
     """Counts of one event in the looks in which both models could get requests.
+
+    A look is a period of time in which the candidate's share of the traffic did not change.
 
     `events` has three sequences with one item per look: how often the event happened with the
     candidate, how often with production, and the share of the candidate. `requests` has the sums of

@@ -58,9 +58,10 @@ _SHARE_FOR_HINT = 0.01
 class _Plan(NamedTuple):
     """Which columns a gate judges, and how.
 
-    `columns` are all of them. Those in `total` are judged over all rows, and the counters in
-    `slices` count the others by slice. `unreadable` has the columns that can't be judged by slice,
-    because their values can't be compared with the values in `missing_values`.
+    `columns` are all of them. Those in `total` are judged over all rows. The objects in `slices`
+    count the missing values of the others in each slice (subset of the rows). `unreadable` has the
+    columns that can't be judged by slice, because their values can't be compared with the values in
+    `missing_values`.
     """
 
     columns: tuple[str, ...]

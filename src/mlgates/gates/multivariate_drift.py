@@ -58,13 +58,14 @@ class _Columns(NamedTuple):
 
 
 class _Clusters(NamedTuple):
-    """The clusters of the rows of both tables, those of the data first."""
+    """The clusters of the rows of both tables, those of the data first.
 
-    #: the cluster of each row, numbered from 0
+    `codes` has the cluster of each row, from 0, and `fold` the fold of each row in the
+    cross-validation. `numbers` has the number of clusters in the data and in the reference.
+    """
+
     codes: Codes
-    #: the fold of each row
     fold: Counts
-    #: the number of clusters in the data, and in the reference
     numbers: tuple[int, int]
 
 

@@ -198,7 +198,11 @@ class Reproducibility(Gate):
 
 
 class _Training(NamedTuple):
-    """The answers of a model by method, and the state of the process that training changed."""
+    """The answers of a trained model, and what else the training changed.
+
+    `answers` has the answers by method of the model. `state` has the names of the parts of the
+    process's global state that the training changed, such as "random state".
+    """
 
     answers: Mapping[Method, npt.NDArray[Any]]
     state: AbstractSet[str]

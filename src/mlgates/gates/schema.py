@@ -284,8 +284,9 @@ def _checked_type(dtype: object) -> str:
 class _Rule(NamedTuple):
     """A rule for the values of a column, and the largest share of values that may break it.
 
-    `counter` counts the violations; it is None if the rule does not apply to the actual type.
-    `verb_phrase` says what a value that breaks the rule does, such as "are missing".
+    `metric` is the name of the rule in the report, and `at_most` the largest share. `counter`
+    counts the violations; it is None if the rule does not apply to the actual type. `verb_phrase`
+    says what a value that breaks the rule does, such as "are missing".
     """
 
     metric: str

@@ -21,6 +21,8 @@ __all__ = ["Unique"]
 class Unique(Gate):
     """Check that no row, or only few rows, repeat the key of an earlier row.
 
+    The key of a row is the tuple of its values in `columns`.
+
     Parameters
     ----------
     columns : str or sequence of str, optional

@@ -28,8 +28,9 @@ __all__ = ["DriftSlice", "SliceCounters", "drift_slices", "reference_counters", 
 class DriftSlice(NamedTuple):
     """The rows of both tables in one slice (subset of the rows), for a comparison by `Drift`.
 
-    `rows` has the number of rows in the data, and that in the reference. `data` and `reference` are
-    profiles of the columns in the slice. A profile is None if the table has no rows in the slice.
+    `name` is the name of the slice. `rows` has the number of rows in the data, and that in the
+    reference. `data` and `reference` are profiles: counts and distributions of the columns in the
+    slice. A profile is None if the table has no rows in the slice.
     """
 
     name: str
@@ -41,8 +42,9 @@ class DriftSlice(NamedTuple):
 class SliceCounters(NamedTuple):
     """What to count in the data and in the reference, in each slice (subset of the rows).
 
-    The slices are defined by all columns in the option `by`, or by one condition. If the rows of
-    the slices can't be counted, `error` is the exception, and the counters are None.
+    `part` says what defines the slices: all columns in the option `by`, or one condition. `data`
+    and `reference` say what to count in each of the two tables. If the rows of the slices can't be
+    counted, `error` is the exception, and both are None.
     """
 
     part: Part

@@ -60,9 +60,10 @@ _BELOW_ONE = 1 - 2**-53  # the largest double below 1
 class Method:
     """A value of the option `method` of `Drift`, such as "psi": its distance and its defaults.
 
-    `distance` computes the distance from the counts of both tables in the same bins or categories;
-    it is None if the method compares values. `psi_scale` and `psi_power` convert a small distance
-    to the population stability index (PSI), which is approximately ``psi_scale *
+    `at_most` is the default limit, and `kinds` are the kinds of columns to which the method
+    applies. `distance` computes the distance from the counts of both tables in the same bins or
+    categories; it is None if the method compares values. `psi_scale` and `psi_power` convert a
+    small distance to the population stability index (PSI), which is approximately ``psi_scale *
     distance**psi_power``. For total variation the PSI is at least the result of this formula.
     `least` is the default of the option `min_samples`, and `most` the largest possible distance.
     """
@@ -107,7 +108,8 @@ class DriftStatistic(NamedTuple):
 class ColumnDrift(NamedTuple):
     """One measured change of a column: of its distribution, or of its share of missing values.
 
-    `decide_columns` makes a check of each such object.
+    `decide_columns` makes a check of each such object: `subject` is the column, `metric` the name
+    of what was measured, and `reason` and `details` are those of the check.
 
     `n` and `m` are the numbers of values in the data and in the reference. `dropped` is the number
     of missing values in the data, and `cells` the number of bins or categories. `group` is the name

@@ -38,7 +38,8 @@ class Rule(NamedTuple):
     """How `compare` compares groups: with which limit, and at which levels of tests and intervals.
 
     `over` is the comparison, such as "difference" or "ratio". `reference` is the index of the group
-    with which the others are compared; None if all pairs are compared.
+    with which the others are compared; None if all pairs are compared. `decide_by`, `significance`
+    and `confidence` are the options of `Fairness` with these names.
     """
 
     over: Over

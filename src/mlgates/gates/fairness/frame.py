@@ -110,9 +110,9 @@ def _denominator(
 class FrameStratum(NamedTuple):
     """The rates of the groups in one stratum (subset of the rows) of a `MetricFrame`.
 
-    `name` is the name of the stratum, and None if it is all rows. `values` has the value of each
-    feature in each group, and `size` the number of rows of each group, which is NaN if the frame
-    has no counts of rows.
+    `name` is the name of the stratum, and None if it is all rows. `features` has the names of the
+    sensitive features, `values` has the value of each feature in each group, and `size` the number
+    of rows of each group, which is NaN if the frame has no counts of rows.
     """
 
     name: str | None

@@ -48,9 +48,10 @@ class ContractError(Exception):
 
 
 class Outcome(NamedTuple):
-    """What the test of a property found: how many of `n` rows, calls or cases violate it.
+    """What the test of a property found: `violations` of `n` rows, calls or cases violate it.
 
-    `text` is the reason of the check. If `is_error` is true, the verdict is ERROR.
+    `text` and `details` are the reason and the details of the check. If `is_error` is true, the
+    verdict is ERROR.
     """
 
     text: str
@@ -208,7 +209,8 @@ class Differences:
 class _ConcurrentCalls(NamedTuple):
     """Calls to make at the same time, each on a part of the sample, and the answers expected.
 
-    The expected answers are those that the same calls got one after another.
+    `job` has the calls, and `parts` the positions of the rows or requests of each part. `expected`
+    has the answers that the same calls got one after another.
     """
 
     job: Job
@@ -217,7 +219,13 @@ class _ConcurrentCalls(NamedTuple):
 
 
 class _Caller:
-    """Calls a model or an application with a sample of rows or requests."""
+    """Calls a model or an application with a sample of rows or requests.
+
+    `serve` is a function that makes the calls of a job and returns the replies. `given` is the
+    number of rows or requests that the user gave, and `positions` are those of the sample. In
+    messages, `kind` is the word for what is called, `noun` for its inputs, and `answer_noun` for
+    what it returns. `methods` are the called methods of the model.
+    """
 
     kind: Literal["model", "application"]
     noun: Literal["rows", "requests"]
@@ -297,7 +305,8 @@ class _Caller:
 class ModelCaller(_Caller):
     """Calls a model with at most `most` of the given rows, drawn with a fixed seed.
 
-    The reply to the first call of each method is kept, to compare later replies with it.
+    `serve` is a function that makes the calls of a job and returns the replies. The reply to the
+    first call of each method is kept, to compare later replies with it.
     """
 
     kind, noun, answer_noun = "model", "rows", "answer"
@@ -392,8 +401,9 @@ class ModelCaller(_Caller):
 class ApplicationCaller(_Caller):
     """Sends at most `most` of the given requests, drawn with a fixed seed, to an application.
 
-    The first reply to each request is kept, to compare later replies with it. `responses` are the
-    expected responses. Requests and responses are lists, arrays or tables of the same length.
+    `serve` is a function that makes the calls of a job and returns the replies. The first reply to
+    each request is kept, to compare later replies with it. `responses` are the expected responses.
+    Requests and responses are lists, arrays or tables of the same length.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

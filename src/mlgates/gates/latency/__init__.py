@@ -88,8 +88,8 @@ class Latency(Gate):
     cold_at_most : str, timedelta or float, optional
         Largest allowed duration of the first call of all. By default it is not checked.
     max_failed : float
-        Largest share of the calls that may fail. If any call fails, the report has one
-        more check, of the share of failed calls. The latency of a failed call is infinite.
+        Largest share of the calls that may fail. If any call fails, the report has one more check,
+        of the share of failed calls. The latency of a failed call is infinite.
     expected_interval : str, timedelta or float, optional
         The planned time between two calls. Give it if each call waited for the answer to the call
         before it: during a slow call, planned calls were then not sent, and their long latencies
