@@ -31,11 +31,13 @@ def table(rng: np.random.Generator, n: int) -> Table:
 
 SEGMENTS: dict[str, Segment] = {
     "one text that 8 % of the rows have": lambda X: X["channel"] == "p",
-    "a text of 20 % of the rows, and a bool of 40 %": lambda X: (X["region"] == "a") & X["member"],
-    "a text of 20 % of the rows, and the 40 % largest numbers": lambda X: (
+    "one text that 20 % of the rows have, and a bool that is true in 40 % of the rows": lambda X: (
+        (X["region"] == "a") & X["member"]
+    ),
+    "one text that 20 % of the rows have, and the 40 % largest numbers of a column": lambda X: (
         (X["region"] == "a") & (X["x0"] > np.quantile(X["x0"], 0.6))
     ),
-    "the 8 % largest numbers": lambda X: X["x1"] > np.quantile(X["x1"], 0.92),
+    "the 8 % largest numbers of a column": lambda X: X["x1"] > np.quantile(X["x1"], 0.92),
     "the 28 % largest numbers of one column, and the 28 % smallest of another": lambda X: (
         (X["x0"] > np.quantile(X["x0"], 0.717)) & (X["x1"] < np.quantile(X["x1"], 0.283))
     ),
