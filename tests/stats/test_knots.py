@@ -1,18 +1,65 @@
-"""Bounds of distances from counts at points contain the distance of the values."""
+"""Counts at knots are exact, and the bounds of distances from them contain those of the values."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 from arrays import ks_distance, wasserstein
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import SHAPES, samples
 from scipy import stats
 
-from mlgates.stats.counting import ranks_of
+from mlgates.stats import knots
+from mlgates.stats.counting import in_order, ranks_of
+from mlgates.stats.knots import Knots
 from mlgates.stats.twosample import Bounded, PointCounts, ks_between, wasserstein_between
 
 NAN = math.nan
+
+
+def knots_at(points):
+    points = np.unique(in_order(points))
+    return Knots(points[np.isfinite(points)])
+
+
+def check_counts(points, values):
+    low, high = points.count(values)
+    expected = ranks_of(np.sort(values), points.points)
+    assert low.tolist() == expected[0].tolist()
+    assert high.tolist() == expected[1].tolist()
+
+
+@pytest.mark.parametrize("size", [1, 30, 2_000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_counts_at_knots(shape, size):
+    rng = np.random.default_rng(size)
+    points = knots_at(SHAPES[shape](rng, size))
+    for other in (shape, "normal", "integers", "beyond 2**53", "float32", "huge"):
+        check_counts(points, SHAPES[other](rng, 3_000))
+    check_counts(points, points.points)
+    check_counts(points, np.empty(0))
+
+
+@given(samples(), samples() | samples(st.integers(-(2**60), 2**60), np.int64), st.integers(0, 3))
+def test_counts_at_any_knots_of_any_values(points, values, tables):
+    points = knots_at(points)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(knots, "_MOST_TABLES", tables)
+        patch.setattr(knots, "_LEAST_BUCKETS", 2)
+        patch.setattr(knots, "_BLOCK", 7)
+        check_counts(points, values)
+
+
+def test_knots_are_equal_by_their_points():
+    points = Knots(np.array([1.0, 2.0]))
+    points.count(np.array([1.0]))
+    copy = pickle.loads(pickle.dumps(points))
+    assert copy == points
+    assert len({copy, points, Knots(np.array([1, 2])), Knots(np.array([1.0, 3.0]))}) == 3
+    assert repr(copy) == repr(points)
+    assert len(pickle.dumps(points)) < 1_000
 
 
 def known(values, points):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -24,8 +24,9 @@ from mlgates.profile.column import WHOLE, ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, as_points
 from mlgates.profile.sketch import PARTS, QuantileSketch
-from mlgates.stats.buckets import Bucketed, count_unsorted, grid_of
+from mlgates.stats.buckets import count_unsorted
 from mlgates.stats.counting import Edges, Ends, distance, in_order, round_to
+from mlgates.stats.knots import Knots
 from mlgates.tables import encoding, exact
 from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
@@ -546,12 +547,15 @@ class AtPoints(ColumnCounter):
     """Count for each of some points the values below it, and the values below or equal to it.
 
     The result is a `QuantileSketch`, with these counts as `low` and `high`. The values are not
-    sorted. `points` are finite, sorted and distinct. `reach` has one number for each point, by
-    default 0: values that differ from the point by at most this number count as equal to the point.
-    Decimals are rounded to doubles.
+    sorted. `points` are finite, sorted and distinct; many points are given as `Knots`. `reach` has
+    one number for each point, by default 0: values that differ from the point by at most this
+    number count as equal to the point. Decimals are rounded to doubles.
 
     With ``tails=True``, the result also has a sum of distances: the distance of each value below
     the first point from that point, and of each value above the last point from that point.
+
+    `subsumed_by` is a counter with a result from which these counts follow. If a run requests both,
+    only `subsumed_by` is applied. By default there is no such counter.
 
     Examples
     --------
@@ -562,19 +566,33 @@ class AtPoints(ColumnCounter):
     (array([1, 2]), array([2, 2]))
     """
 
-    points: tuple[float, ...]
+    points: tuple[float, ...] | Knots
     tails: bool = False
     reach: tuple[float, ...] = ()
+    subsumed_by: Counter | None = field(default=None, compare=False)
+
+    @cached_property
+    def _prepared(self) -> tuple[npt.NDArray[Any], Knots, Any, Any]:
+        """The points, the knots, and the positions of the first and last knot of each point.
+
+        All values between these two knots count as equal to the point.
+        """
+        if isinstance(self.points, Knots):
+            return self.points.points, self.points, slice(None), slice(None)
+        points = as_points(self.points)
+        if not self.reach:
+            return points, Knots(points), slice(None), slice(None)
+        first, last = points - self.reach, points + self.reach
+        knots = np.union1d(first, last)
+        return points, Knots(knots), np.searchsorted(knots, first), np.searchsorted(knots, last)
 
     def count(self, batch: BatchView) -> QuantileSketch:
         """Count the values of one batch that are below each point, and below or equal to it."""
         view = batch[self.column]
-        points, values = as_points(self.points), _numbers_of(view)
-        bucketed = Bucketed(values, grid_of(values))
-        low, high = bucketed.count(points)
-        if self.reach:
-            reach = np.array(self.reach)
-            low, high = bucketed.count(points - reach)[0], bucketed.count(points + reach)[1]
+        points, knots, first, last = self._prepared
+        values = _numbers_of(view)
+        low, high = knots.count(values)
+        low, high = low[first], high[last]
         beyond = 0.0 if self.tails else math.nan
         if self.tails and len(points) and view.min is not None and view.max is not None:
             if view.min < points[0].item():
