@@ -1,4 +1,4 @@
-"""A large Parquet file against a saved baseline: peak memory, and time compared with reading it.
+"""A large Parquet file against a baseline or a small table: peak memory, and time of reading it.
 
 Each side runs in a process of its own: reading the file in batches, and judging it by several
 gates, with one method of drift at a time. Each prints its seconds, on the clock and of the
@@ -40,12 +40,12 @@ suite = mg.GateSuite([
     mg.Drift({method!r}, exclude="at"),
 ])
 def work():
-    report = suite.run(data=path, reference=baseline, now=now)
+    report = suite.run(data=path, reference=reference, now=now)
     assert report.passed, str(report)
 """
 CHILD = """
 import json, pathlib, sys, time
-path, baseline, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+path, reference, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 import numpy, pyarrow.parquet, scipy.special, mlgates.gates.drift
 {work}
 def peak():
@@ -70,28 +70,33 @@ def table(rows: int, seed: int) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A file of many rows, and the baseline of others of the same distribution."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file of many rows, and references of the same distribution: a baseline and a table."""
     folder = tmp_path_factory.mktemp("parquet")
-    data, baseline = folder / "data.parquet", folder / "baseline.json"
+    data, baseline, small = (folder / name for name in ("data.parquet", "ref.json", "ref.parquet"))
     mg.Baseline.from_data(table(200_000, 0)).save(baseline)
+    pq.write_table(table(20_000, 0), small)
     with pq.ParquetWriter(data, table(0, 0).schema) as writer:
         for seed, start in enumerate(range(0, ROWS, GROUP), start=1):
             writer.write_table(table(min(GROUP, ROWS - start), seed))
-    return data, baseline
+    return {"data": data, "baseline": baseline, "20,000 rows": small}
 
 
-def measured(work: str, files: tuple[Path, Path]) -> dict[str, float]:
-    command = [sys.executable, "-c", CHILD.format(work=work), *map(str, files), str(ROWS)]
+def measured(work: str, *paths: Path) -> dict[str, float]:
+    command = [sys.executable, "-c", CHILD.format(work=work), *map(str, paths), str(ROWS)]
     told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     return json.loads(told.stdout)
 
 
-@pytest.mark.parametrize("method", ["psi", "ks"])
-def test_parquet_against_a_baseline(files: tuple[Path, Path], method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "reference"), [("psi", "baseline"), ("ks", "baseline"), ("ks", "20,000 rows")]
+)
+def test_parquet_against(files: dict[str, Path], method: str, reference: str) -> None:
     work = JUDGE.format(floats=WIDTH - 1, method=method)
-    reading, judging = measured(READ, files), measured(work, files)
-    print(f"\n{ROWS:,} rows x {WIDTH}, {files[0].stat().st_size / 1e9:.2f} GB, {method}")
+    paths = files["data"], files[reference]
+    reading, judging = measured(READ, *paths), measured(work, *paths)
+    size = paths[0].stat().st_size / 1e9
+    print(f"\n{ROWS:,} rows x {WIDTH}, {size:.2f} GB, {method} against {reference}")
     for name, told in {"reading": reading, "judging": judging}.items():
         print(
             f"{name}: {told['seconds']:.2f} s ({told['cpu']:.2f} s of processors), "

@@ -192,7 +192,7 @@ class Evidence:
         self._given = {name: value for name, value in given.items() if value is not None}
         #: whether the reference is a baseline, a profile, or the file of a baseline, not a table;
         #: a Spark DataFrame becomes a baseline
-        self._stored = False
+        self._stored = self._in_parts = False
         with suppress_errors():  # methods of a user's class can raise anything
             reference = self._given.get("reference")
             self._stored = isinstance(reference, Baseline | Profile)
@@ -359,6 +359,12 @@ class Evidence:
         table.
         """
         return cast("Source", self.cached("source", name, partial(self._open, name)))
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether the values of `data` stay in memory, because the table itself is in memory."""
+        native = self.source("data").native
+        return native is not None and kind_of(native) != "spark" and not self._in_parts
 
     def _open(self, name: str) -> Source:
         """Open a table, and choose the types of columns that come from the names of its folders.
@@ -535,6 +541,7 @@ class Evidence:
         With it, parts can be counted on several machines. EvidenceError is raised if `data` or the
         reference can't be read, or if `now` is invalid.
         """
+        self._in_parts = True
         known = self.reference().fingerprint if "reference" in self._given else None
         counted, names = self._requested("data")
         # a function that needs the whole table can't be called with its parts

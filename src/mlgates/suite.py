@@ -432,8 +432,8 @@ class GateSuite(options.OptionsByName):
             One part of the table, with or without rows, or its schema.
         reference : table, Baseline or path, optional
             The reference, as in `run`. A `Baseline` (stored statistics of a reference) is better
-            than a table: with a table, some gates need all values of the data, and the size of the
-            profiles grows with the number of rows.
+            than a table: with a large table, some gates need all values of the data, and the size
+            of the profiles grows with the number of rows.
         now : datetime, optional
             The time, with a time zone, relative to which the age of timestamps is computed; by
             default the present time. Give the same time to `run`.

@@ -1255,6 +1255,88 @@ def test_excluded_name_may_be_in_the_data_only():
     assert refused.reason.startswith("`loaded_at` in `exclude` is not in the reference")
 
 
+# Data that are not in memory: counted at the values of the reference
+
+CLOSE = [0.3, 0.1 + 0.2, 1.0, 1 - 2**-40, 1 + 1e-10, 2.0, 3.0, math.inf, -math.inf, 0.0]
+VALUES = {
+    pa.float64(): st.sampled_from(CLOSE) | st.floats(-4, 4),
+    pa.float32(): st.sampled_from([0.5, 0.75, 3.0]) | st.floats(-4, 4, width=32),
+    pa.int32(): st.integers(0, 3),
+    pa.int64(): st.integers(0, 3) | st.integers(2**53, 2**53 + 2) | st.just(-(2**63)),
+    pa.uint64(): st.integers(0, 3) | st.integers(2**64 - 3, 2**64 - 1),
+    pa.decimal128(4, 1): st.integers(-30, 30).map(lambda tenths: Decimal(tenths) / 10),
+}
+
+
+def columns_of(types):
+    """Return a strategy for columns of one of some types, with repeated and with missing values."""
+
+    def of(type_):
+        few = st.lists(VALUES[type_] | st.none(), min_size=1, max_size=9)
+        return st.tuples(few, st.lists(st.integers(0, 8), min_size=1, max_size=40)).map(
+            lambda drawn: pa.array([drawn[0][i % len(drawn[0])] for i in drawn[1]], type_)
+        )
+
+    return st.sampled_from(types).flatmap(of)
+
+
+DOUBLES = [pa.float64(), pa.float32(), pa.int32(), pa.decimal128(4, 1)]
+SAME = {type_: [type_] for type_ in (pa.int64(), pa.uint64())} | dict.fromkeys(DOUBLES, DOUBLES)
+
+
+@examples(400)
+@given(
+    st.sampled_from(list(SAME)).flatmap(
+        lambda type_: st.tuples(*[columns_of(SAME[type_])] * 2, st.integers(0, 40))
+    ),
+    st.sampled_from(["ks", "ks psi", "ks psi chi2"]),
+    st.sampled_from([1, 400]),
+)
+def test_files_and_parts_are_judged_as_tables(sides, methods, times):
+    reference, data, cut = sides
+    reference = pa.concat_arrays([reference] * times)
+    gates = [mg.Drift(method, min_samples=1, bins=4) for method in methods.split()]
+    suite, reference = mg.GateSuite(gates), {"x": reference}
+    local = told(suite.run(data={"x": data}, reference=reference))
+    frame = pl.from_arrow(pa.table({"x": data})).lazy()
+    plan = suite.plan(data={"x": data}, reference=reference)
+    one, two = plan.count({"x": data[:cut]}), plan.count({"x": data[cut:]})
+    merged = mg.Profile.from_bytes(one.to_bytes()).merge(two)
+    for other in (frame, one.merge(two), merged):
+        assert told(suite.run(data=other, reference=reference)) == local
+
+
+def test_values_of_a_file_are_kept_only_if_they_are_needed(tmp_path):
+    rng = np.random.default_rng(0)
+    pq.write_table(pa.table({"x": rng.normal(size=2_000)}), tmp_path / "data.parquet")
+    for rows, methods, is_kept in (
+        (500, ["ks"], False),
+        (500, ["ks", "psi"], False),
+        (500, ["psi"], False),
+        (90, ["ks"], False),
+        (90, ["ks", "psi"], True),
+        (500, ["ks", "wasserstein"], True),
+        (70_000, ["ks"], True),
+    ):
+        evidence = Evidence(
+            {"data": tmp_path / "data.parquet", "reference": {"x": rng.normal(size=rows)}}
+        )
+        for method in methods:
+            mg.Drift(method).request_counts(evidence)
+        assert (NumericSample("x") in evidence.profile()) is is_kept, (rows, methods)
+
+
+def test_slices_of_a_file_are_judged_as_those_of_a_table(tmp_path):
+    rng = np.random.default_rng(0)
+    reference, data = (
+        {"x": rng.normal(size=n), "shop": rng.choice(["a", "b"], n)} for n in (3_000, 2_000)
+    )
+    pq.write_table(pa.table(data), tmp_path / "data.parquet")
+    suite = mg.GateSuite([mg.Drift("ks", by="shop"), mg.Drift("psi", by={"a": "shop == 'a'"})])
+    local = told(suite.run(data=data, reference=reference))
+    assert told(suite.run(data=tmp_path / "data.parquet", reference=reference)) == local
+
+
 # the laws of all gates (tests/test_every_gate.py)
 
 EXAMPLES = (

@@ -17,6 +17,7 @@ from mlgates.profile.counter import State
 from mlgates.stats import buckets, counting, twosample
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import Edges
+from mlgates.stats.knots import Knots
 from mlgates.stats.many_columns import Pair, Scratch, compare_group, fits, groups_of
 from mlgates.tables import encoding
 from mlgates.tables.exact import same_values
@@ -30,6 +31,8 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 _FEW_ENTRIES = 1 << 16
 #: Values looked at to see whether most are tied.
 _LOOKED_AT = 2_048
+#: A sample with more distinct values has no `Ecdf.knots`.
+_MOST_KNOTS = 1 << 16
 
 
 def concatenated(parts: Sequence[Values]) -> Values:
@@ -121,6 +124,7 @@ class Ecdf(State):
         self.n = sum(map(len, self._parts))
         self._edges: dict[int, Edges] = {}
         self._counts: dict[Edges, Counts] = {}
+        self._knots: dict[frozenset[int], Knots | None] = {}
         #: The last reference that this sample was compared with, and the results.
         self._compared: tuple[Ecdf, Comparison] | None = None
 
@@ -178,6 +182,32 @@ class Ecdf(State):
             grid = buckets.grid_of(self.unsorted)
             self._counts[edges] = Bucketed(self.unsorted, grid).cells(edges)
         return self._counts[edges]
+
+    def snapped(self, edges: Edges) -> "Ecdf":
+        """Return the distribution of the values after `mlgates.stats.counting.snapped`."""
+        return Ecdf([counting.snapped(self.values, edges)])
+
+    def knots(self, bins: Iterable[int]) -> Knots | None:
+        """Return points at which another sample is counted, in order to compare it with this one.
+
+        The counts at these points are enough for the exact KS distance, and for the counts in the
+        cells of `edges` for each number of cells in `bins`. The points are the distinct finite
+        values, and the `ends` of the edges. The result is None if there are more than 65,536
+        distinct values.
+        """
+        key = frozenset(bins)
+        if key not in self._knots:
+            # Do not sort many values if the first ones show that there are too many.
+            self._knots[key], first = None, self.unsorted[: 2 * _MOST_KNOTS]
+            if len(np.unique(first)) <= _MOST_KNOTS:
+                values = self.values
+                is_new = np.append(True, values[1:] != values[:-1])[: len(values)]
+                points = values[is_new & np.isfinite(values)]
+                if len(points) <= _MOST_KNOTS:
+                    edges = map(self.edges, key)
+                    ends = [end for each in edges if each.reach is not None for end in each.ends]
+                    self._knots[key] = Knots(np.unique(np.concatenate([points, *ends])))
+        return self._knots[key]
 
     def compare(
         self, other: "Ecdf", bins: Collection[int] = (), *, area: bool = False

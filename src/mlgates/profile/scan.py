@@ -31,6 +31,7 @@ from mlgates.profile.column import (
 from mlgates.profile.counter import BatchView, Counter, State, state_classes, state_of
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
+from mlgates.profile.sketch import QuantileSketch
 from mlgates.tables import encoding
 from mlgates.tables.containers import kind_of
 from mlgates.tables.exact import NANOSECONDS
@@ -427,7 +428,9 @@ class _Merger:
     def add(self, state: State, rows: int) -> None:
         """Add the result for the next batch, which has `rows` rows."""
         self._parts.append((1, rows, state))
-        while len(self._parts) > 1 and self._parts[-1][0] >= self._parts[-2][0]:
+        # Counts at points take as much memory for each batch as for all of them.
+        at_once = isinstance(state, QuantileSketch)
+        while len(self._parts) > 1 and (at_once or self._parts[-1][0] >= self._parts[-2][0]):
             self._merge_last()
 
     def result(self) -> State:

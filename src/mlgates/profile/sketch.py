@@ -19,7 +19,7 @@ from mlgates.profile.counter import State
 from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
 from mlgates.stats.buckets import Bucketed
-from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
+from mlgates.stats.counting import Edges, Ends, count_stored, ranks_of, stored_edges
 
 __all__ = ["PARTS", "QuantileSketch", "number_in_range"]
 
@@ -111,6 +111,34 @@ class QuantileSketch(State):
         All edges are quantiles, and all of them are points of this sketch.
         """
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
+
+    def count(self, edges: Edges) -> Counts:
+        """Count the values in each cell (bin) between edges, see `stats.buckets.Bucketed.cells`.
+
+        The points of the edges must be points of the sketch, and their `ends` too, unless values
+        that count as equal to an edge were already counted as equal.
+        """
+        first, _, last = self._places(edges)
+        return count_stored(self.low[first], self.high[last], self.ends, edges)
+
+    def snapped(self, edges: Edges) -> "QuantileSketch":
+        """Return the counts that the values have after `mlgates.stats.counting.snapped`.
+
+        The points of the sketch must be as for `count`.
+        """
+        low, high = self.low.copy(), self.high.copy()
+        for first, at, last in np.stack(self._places(edges), axis=1).tolist():
+            low[first : at + 1] = high[first:at] = self.low[first]
+            low[at + 1 : last + 1] = high[at : last + 1] = self.high[last]
+        return replace(self, low=low, high=high)
+
+    def _places(self, edges: Edges) -> tuple[Counts, Counts, Counts]:
+        """Return the positions, among the points, of the first end, the point and the last end."""
+        first, last = edges.ends
+        at = ranks_of(self.points, edges.points)[0]
+        if first is last:
+            return at, at, at
+        return ranks_of(self.points, first)[0], at, ranks_of(self.points, last)[1] - 1
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
         """Return the sum of the counts of both sketches.

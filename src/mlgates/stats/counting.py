@@ -365,9 +365,9 @@ def snapped(values: Values, edges: Edges) -> Values:
     to the atom. `values` are sorted, and so is the result.
     """
     first, last = edges.ends
-    if values.dtype.kind != "f" or first is last:
+    if first is last:
         return values
-    copy = values.copy()
+    copy = values.astype(np.float64)
     for at in np.flatnonzero(first < last).tolist():
         start, stop = values.searchsorted(first[at]), values.searchsorted(last[at], side="right")
         copy[start:stop] = edges.points[at]

@@ -22,7 +22,7 @@ from mlgates.gates._shared import (
     slices_of,
 )
 from mlgates.gates.drift import statistics
-from mlgates.gates.drift.columns import Candidates, Judged, candidates, content
+from mlgates.gates.drift.columns import Candidates, candidates, content
 from mlgates.gates.drift.share import drifted_share
 from mlgates.gates.drift.slices import (
     SliceCounters,
@@ -35,6 +35,7 @@ from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile import counters
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
+from mlgates.profile.counters import AtPoints, NumericSample
 from mlgates.profile.distributions import Ecdf, compare_together
 from mlgates.profile.grouped import Grouped, Several
 from mlgates.profile.scan import Profile
@@ -185,7 +186,7 @@ class Drift(Gate):
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 kind = schema[name].kind
-                counter = counters.NumericSample if kind in NUMBERS else counters.Distribution
+                counter = NumericSample if kind in NUMBERS else counters.Distribution
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
@@ -213,13 +214,14 @@ class Drift(Gate):
 
     def _known(self, evidence: Evidence) -> "_Known":
         reference = evidence.reference()
-        return _Known(reference, self._candidates(evidence), _gates_by_column(evidence))
+        columns, gates = self._candidates(evidence), _gates_by_column(evidence)
+        return _Known(reference, columns, gates, keeps=evidence.keeps_data)
 
-    def _known_of(self, reference: Profile) -> "_Known":
+    def _known_of(self, reference: Profile, *, keeps: bool) -> "_Known":
         """Return what is known of one slice of the reference, where only this gate is judged."""
         key: Any = self.method, self.columns, self.exclude
         columns = candidates(reference, *key)
-        return _Known(reference, columns, dict.fromkeys(columns.judged, (self,)))
+        return _Known(reference, columns, dict.fromkeys(columns.judged, (self,)), keeps=keeps)
 
     def _data_counters(
         self, known: "_Known", schema: TableSchema, each: Callable[..., list[Counter]]
@@ -238,24 +240,31 @@ class Drift(Gate):
             and all(METHODS[gate.method].distance for gate in known.gates[name])
         ]
         compare_together(cut, each)  # for the edges of bins that `_counter` needs
-        yield from each(partial(self._counter, known.columns.judged, known.gates), comparable)
+        yield from each(partial(self._counter, known), comparable)
 
-    def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
+    def _counter(self, known: "_Known", name: str) -> Counter:
         """Return the counter for the column `name` of the data.
 
-        It keeps all values if a drift gate of the run compares values, otherwise it counts them in
-        bins. `judged` has the profile and the values of each column of the reference, and `gates`
-        the drift gates that judge each column.
+        It counts values in bins if this is enough for all drift gates of the run. Otherwise it
+        counts them at the values of the reference, or keeps all of them.
         """
-        _, side = judged[name]
+        _, side = known.columns.judged[name]
         # Where another gate needs the values, bins are counted from these.
-        needed = gates[name] if isinstance(side, Ecdf) else [self]
-        if any(METHODS[gate.method].distance is None for gate in needed):
+        needed = known.gates[name] if isinstance(side, Ecdf) else [self]
+        methods, bins = ({getattr(gate, of) for gate in needed} for of in ("method", "bins"))
+        if any(METHODS[method].distance is None for method in methods):
             edges = side.edges(PARTS) if isinstance(side, QuantileSketch) else None
-            return counters.current_counter(name, side, edges, in_bins=False)
-        # Of all gates at once, which takes one pass over the values.
-        others = (gate.bins for gate in needed) if isinstance(side, Ecdf) else ()
-        return counters.current_counter(name, side, side.edges(self.bins, *others))
+            counter = counters.current_counter(name, side, edges, in_bins=False)
+        else:
+            # Of all gates at once, which takes one pass over the values.
+            others = bins if isinstance(side, Ecdf) else ()
+            counter = counters.current_counter(name, side, side.edges(self.bins, *others))
+        if known.keeps or not (isinstance(side, Ecdf) and isinstance(counter, NumericSample)):
+            return counter
+        # A test of bins needs quantiles of the data if the reference has few values.
+        can_count = side.n > PARTS or methods == {"ks"}
+        knots = side.knots({PARTS, *bins}) if can_count and "wasserstein" not in methods else None
+        return counter if knots is None else AtPoints(name, knots, subsumed_by=counter)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield a check of each column's distance and, if cells are missing, of their share.
@@ -297,7 +306,7 @@ class Drift(Gate):
         schema, gate = evidence.source("data").schema, self._of_slice
 
         def of_data(reference: Profile) -> Several:
-            known = gate._known_of(reference)  # noqa: SLF001
+            known = gate._known_of(reference, keeps=evidence.keeps_data)  # noqa: SLF001
             named = tuple(name for name in known.columns.judged if name in schema)
             return Several(named, tuple(gate._data_counters(known, schema, evidence.each)))  # noqa: SLF001
 
@@ -334,7 +343,7 @@ class Drift(Gate):
                 yield _Measured((statistics.absent_slice(part.name, part.rows, totals),), "")
             else:
                 with suppress_errors() as caught:  # the other slices are still judged
-                    known = gate._known_of(part.reference)  # noqa: SLF001
+                    known = gate._known_of(part.reference, keeps=evidence.keeps_data)  # noqa: SLF001
                     measured = gate._measured(known, part.data, evidence.each)  # noqa: SLF001
                     found = tuple(_in_slice(each, part.name) for each in measured)
                 if caught.error is None:
@@ -347,7 +356,7 @@ class Drift(Gate):
         self, known: "_Known", profile: Profile, each: Callable[..., list[Any]]
     ) -> Iterator[Check | ColumnDrift]:
         """Yield the changes of all columns, and the ERROR checks of those with a problem."""
-        reference, columns, gates = known
+        reference, columns = known.reference, known.columns
         schema = profile.schema
         if reference.rows == 0:
             msg = "the reference has no rows; pass the rows of the training data, or a baseline"
@@ -375,7 +384,7 @@ class Drift(Gate):
                 why = f"is not in the reference{near.hint(name)}"
             yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
         self._compare_together(known, profile, each)
-        measure = partial(self._measure, profile, columns.judged, gates)
+        measure = partial(self._measure, profile, known)
         for measured in each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
@@ -392,8 +401,8 @@ class Drift(Gate):
             if not isinstance(side, Ecdf) or "ks" not in methods or "wasserstein" in methods:
                 continue
             with suppress_errors():  # reported when the column is measured
-                current = profile[self._counter(known.columns.judged, known.gates, name)]
-                if current.n:
+                current = profile[self._counter(known, name)]
+                if isinstance(current, Ecdf) and current.n:
                     samples.append((side, current, {gate.bins for gate in known.gates[name]}))
         compare_together(samples, each)
 
@@ -403,19 +412,13 @@ class Drift(Gate):
             return self._candidates(evidence).note
         return "; ".join(dict.fromkeys(part.note for part in self._slices(evidence) if part.note))
 
-    def _measure(
-        self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
-    ) -> list[ColumnDrift] | Check:
-        """Return the changes of a column's distribution and missing share, or an ERROR check.
-
-        `judged` has the profile and the values of each column of the reference, and `gates` the
-        drift gates that judge each column.
-        """
+    def _measure(self, profile: Profile, known: "_Known", name: str) -> list[ColumnDrift] | Check:
+        """Return the changes of a column's distribution and missing share, or an ERROR check."""
         method = METHODS[self.method]
         limits = self._limits
         limit = Limit(at_most=limits.get(name, limits["*"]))
         with suppress_errors() as caught:  # the other columns are still judged
-            (reference, side), data = judged[name], profile.columns[name]
+            (reference, side), data = known.columns.judged[name], profile.columns[name]
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
             if data.valid == 0:
                 undefined = statistics.DriftStatistic(*[math.nan] * 5)
@@ -438,10 +441,10 @@ class Drift(Gate):
                 )
                 msg += f"reference has, got {self.bins}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
-            current = profile[self._counter(judged, gates, name)]
+            current = profile[self._counter(known, name)]
             if isinstance(side, Ecdf) and isinstance(current, Ecdf):
                 # For all gates at once.
-                methods, bins = zip(*((g.method, g.bins) for g in gates[name]), strict=True)
+                methods, bins = zip(*((g.method, g.bins) for g in known.gates[name]), strict=True)
                 if "ks" in methods or "wasserstein" in methods:
                     side.compare(current, set(bins), area="wasserstein" in methods)
             edges = side.edges(self.bins)
@@ -469,11 +472,16 @@ class Drift(Gate):
 
 
 class _Known(NamedTuple):
-    """The reference, its columns to judge, and the drift gates of a run that judge each of them."""
+    """What is known before the data are counted.
+
+    These are the reference, its columns to judge, and the drift gates of the run that judge each of
+    them. `keeps` says whether all values of the data are kept in memory anyway.
+    """
 
     reference: Reference
     columns: Candidates
     gates: "GatesByColumn"
+    keeps: bool
 
 
 class _Measured(NamedTuple):

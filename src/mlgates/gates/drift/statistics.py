@@ -164,16 +164,8 @@ def binned_pair(
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
-    counts = []
-    for side in (reference, current):
-        if isinstance(side, CellCounts):
-            counts.append(side.counts)
-        elif isinstance(side, Ecdf):
-            counts.append(side.count(edges))
-        else:
-            at = np.searchsorted(side.points, edges.points)
-            counts.append(counting.count_stored(side.low[at], side.high[at], side.ends, edges))
-    cells = counting.Cells.of(*counts, ordered=True)
+    counts = current.counts if isinstance(current, CellCounts) else current.count(edges)
+    cells = counting.Cells.of(reference.count(edges), counts, ordered=True)
     points: list[Any] = edges.points.tolist()
     # Use as many digits as are needed to distinguish the points.
     for form in [f",.{n}g" for n in range(6, 18)] if edges.points.dtype.kind == "f" else [","]:
@@ -201,20 +193,17 @@ def _cut_together(
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
         sketch = QuantileSketch.of(sketch)
-    if isinstance(current, QuantileSketch):
-        data = current
-    else:
-        values = Ecdf([counting.snapped(current.values, edges)])
+    data = current.snapped(edges)
+    if isinstance(data, Ecdf):
         if reference.n <= PARTS:
-            points = QuantileSketch.of(values).points
+            points = QuantileSketch.of(data).points
             # A common type of two types might not represent all points: then only those of the
             # reference are used.
             if points.dtype == sketch.points.dtype:
                 sketch = QuantileSketch.at(np.union1d(sketch.points, points), sketch.whole)
-        data = QuantileSketch.at(sketch.points, values)
+        data = QuantileSketch.at(sketch.points, data)
     each = counting.Edges(sketch.points, np.ones(len(sketch.points), np.bool_))
-    a, b = (counting.count_stored(side.low, side.high, side.ends, each) for side in (sketch, data))
-    return divergence.cells_together(a, b, bins)
+    return divergence.cells_together(sketch.count(each), data.count(each), bins)
 
 
 def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPair:
@@ -260,10 +249,7 @@ def column_drift(
         may_differ = name == "ks" and not limit.holds(statistic.value)
         if may_differ and isinstance(known, Ecdf) and known.edges(_TIES).tied:
             # values that differ from a frequent one by rounding alone are no change
-            atoms = known.edges(PARTS)
-            ks = known.compare(Ecdf([counting.snapped(current.values, atoms)])).ks
-            p_value = twosample.ks_pvalue(ks, m, n)
-            statistic = DriftStatistic(ks, p_value, ks, ks, p_value)
+            statistic = _value_statistic(name, known, current.snapped(known.edges(PARTS)))
     else:
         distance, test = method.distance(a, b), pair.test_cells
         # the test rejects too often at low levels where cells are thin
@@ -318,12 +304,15 @@ def column_drift(
 def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
     """Return the statistic of a method that compares values: "ks" or "wasserstein" (`name`).
 
-    `reference` and `current` have the values of the two tables, or stored quantiles of them.
+    `reference` and `current` have the values of the two tables, or counts of them at some points.
     """
     n, m = current.n, reference.n
-    if isinstance(reference, QuantileSketch):
+    if isinstance(current, QuantileSketch):
+        known = reference
+        if isinstance(reference, Ecdf):
+            known = QuantileSketch.at(current.points, reference)
         first, second = (
-            twosample.PointCounts(side.low, side.high, *side.ends) for side in (reference, current)
+            twosample.PointCounts(side.low, side.high, *side.ends) for side in (known, current)
         )
         ks = twosample.ks_between(first, second)
     else:
