@@ -42,35 +42,41 @@ def check_of(model, subject, declared, X=None):
 
 
 @pytest.mark.parametrize(
-    ("subject", "what"),
+    ("subject", "what", "more"),
     [
-        ("missing_column", "rows without one of their columns"),
-        ("extra_column", "rows with one more column"),
+        ("missing_column", "rows without column `a`", " (and 1 more)"),
+        ("extra_column", "rows with one more column", ""),
     ],
 )
-def test_refusals_and_answers(subject, what):
+def test_refusals_and_answers(subject, what, more):
     refused = f"{what} are refused (ValueError: expected the numbers a and b)"
     for declared in ("refuse", "either"):
         check = check_of(strict, subject, declared)
-        assert (str(check.verdict), check.reason) == ("pass", refused)
+        assert (str(check.verdict), check.reason) == ("pass", f"{refused}{more}")
     check = check_of(strict, subject, "answer")
     assert (str(check.verdict), check.value) == ("fail", 3)
     assert check.reason == f"{refused}; expected an answer"
     for declared in ("answer", "either"):
         check = check_of(tolerant, subject, declared)
-        assert (str(check.verdict), check.reason) == ("pass", f"{what} changed no answer")
+        assert (str(check.verdict), check.reason) == ("pass", f"{what} changed no answer{more}")
     check = check_of(tolerant, subject, "refuse")
     assert (str(check.verdict), check.value) == ("fail", 3)
-    assert check.reason == f"{what} changed no answer; expected a refusal"
+    assert check.reason == f"{what} changed no answer{more}; expected a refusal"
 
 
 @pytest.mark.parametrize("declared", ["answer", "either", "refuse"])
-@pytest.mark.parametrize("subject", ["missing_column", "extra_column"])
-def test_another_answer_without_an_exception_fails(subject, declared):
+@pytest.mark.parametrize(
+    ("subject", "what"),
+    [
+        ("missing_column", "rows without column `a`"),
+        ("extra_column", "rows with one more column"),
+    ],
+)
+def test_another_answer_without_an_exception_fails(subject, what, declared):
     check = check_of(positional, subject, declared)
     assert str(check.verdict) == "fail"
     assert check.reason.startswith(
-        "3 of 3 rows (first 0, 1, 2) got a different answer with rows with"
+        f"3 of 3 rows (first 0, 1, 2) got a different answer with {what}, without an exception"
     )
 
 
@@ -81,12 +87,42 @@ def test_some_columns_may_be_refused_and_others_not():
             raise ValueError(msg)
         return X["a"].to_numpy()
 
-    assert check_of(needs_a, "missing_column", "either").reason == (
-        "rows without one of their columns changed no answer, or are refused (ValueError: a is "
-        "required)"
-    )
-    assert str(check_of(needs_a, "missing_column", "refuse").verdict) == "fail"
-    assert str(check_of(needs_a, "missing_column", "answer").verdict) == "fail"
+    answered = "rows without column `b` changed no answer"
+    refused = "rows without column `a` are refused (ValueError: a is required)"
+    for declared, verdict, reason in (
+        ("either", "pass", f"{answered}; {refused}"),
+        ("refuse", "fail", f"{answered}; expected a refusal"),
+        ("answer", "fail", f"{refused}; expected an answer"),
+    ):
+        check = check_of(needs_a, "missing_column", declared)
+        assert (str(check.verdict), check.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"missing_column": "refuse"},
+        {"extra_column": "refuse"},
+        {"changed_dtype": {"text": "refuse"}},
+    ],
+)
+def test_an_answer_of_one_method_is_no_refusal(declared):
+    class Half:
+        """Refuse altered columns in one of two methods."""
+
+        classes_ = np.array([0, 1])
+
+        def predict(self, X):
+            return np.zeros(len(X), dtype=int)
+
+        def predict_proba(self, X):
+            strict(X)
+            return np.tile([0.9, 0.1], (len(X), 1))
+
+    ((subject, behaviour),) = declared.items()
+    check = check_of(Half(), subject, behaviour)
+    assert str(check.verdict) == "fail"
+    assert check.reason.endswith("; expected a refusal")
 
 
 def test_a_refusal_needs_a_message():

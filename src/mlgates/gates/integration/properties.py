@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +45,8 @@ _ALTERED = {
     "missing_column": "rows without one of their columns",
     "extra_column": "rows with one more column",
 }
+#: altered rows as in `Converted`: what was altered, the rows, and what else to compare them with
+_Variant = tuple[str, Any, Any]
 #: most columns in which a missing value, or an unseen category, is tested
 _COLUMNS = 32
 _LONGEST = 150
@@ -472,7 +475,8 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
     if declared == "untried" or not table.named or len(table.names) < 2 or not caller.n:
         return None
     other = table.reordered([*range(1, len(table.names)), 0])
-    return _altered(caller, "column_order", declared, rtol, "columns in another order", [other])
+    inputs = [("columns in another order", other, None)]
+    return _altered(caller, "column_order", declared, rtol, inputs)
 
 
 def altered_columns(
@@ -485,58 +489,19 @@ def altered_columns(
     """
     if declared == "untried":
         return None
-    table, what, tables = caller.table, _ALTERED[subject], list[Any]()
+    table, what, inputs = caller.table, _ALTERED[subject], list[_Variant]()
     caller.need(1)
     if subject == "extra_column" and table.names:
-        tables = [table.extended()]
+        inputs = [(what, table.extended(), None)]
     elif subject == "missing_column" and len(table.names) > 1:
         columns = sample_positions(len(table.names), _COLUMNS).tolist()
-        tables = [table.without(i) for i in columns]
-    if not tables:
+        inputs = [
+            (f"rows without column `{table.names[i]}`", table.without(i), None) for i in columns
+        ]
+    if not inputs:
         msg = f"{what} can't be made from the given rows"
         raise NotTestedError(msg)
-    return _altered(caller, subject, declared, rtol, what, tables)
-
-
-def _altered(  # noqa: PLR0917
-    caller: ModelCaller,
-    subject: str,
-    declared: Behaviour,
-    rtol: float,
-    what: str,
-    tables: list[Any],
-) -> Outcome:
-    """Call the model with altered tables, and require the same answers or refusals as declared."""
-    n = caller.n
-    wrong, answered = np.zeros(n, dtype=np.bool_), False
-    differences = caller.differences(rtol)
-    refusal: Reply | None = None
-    for table in tables:
-        for method in caller.methods:
-            first = caller.first_answer(method)
-            reply = caller.call(method, table)
-            if reply.kind == "raised":
-                if declared == "answer" or not reply.explained:
-                    why = "expected an answer" if declared == "answer" else _unexplained(subject)
-                    return Outcome(f"{what} are refused ({_shortened(reply)}); {why}", n, n)
-                refusal = reply
-                break
-            if reply.kind != "answer":
-                caller.fail(method, reply, what)
-            answered = True
-            wrong |= differences.rows(first, reply.answer)
-    if wrong.any():
-        bad = f"got a different answer with {what}, without an exception"
-        bad += differences.described("answer")
-        return row_outcome(wrong, caller.positions, "", bad)
-    if refusal is not None and not answered:
-        return Outcome(f"{what} are refused ({_shortened(refusal)})", 0, n)
-    text = f"{what} changed no answer"
-    if refusal is not None:
-        text += f", or are refused ({_shortened(refusal)})"
-    if declared == "refuse":
-        return Outcome(f"{text}; expected a refusal", n, n)
-    return Outcome(text, 0, n)
+    return _altered(caller, subject, declared, rtol, inputs)
 
 
 def changed_types(
@@ -553,14 +518,24 @@ def changed_types(
     caller.need(1)
     table = caller.table
     columns = sample_positions(len(table.names), _COLUMNS).tolist()
-    tried = [each for i in columns if (each := table.converted(i, target)) is not None]
-    if not tried and required:
+    inputs = [each for i in columns if (each := table.converted(i, target)) is not None]
+    if not inputs and required:
         msg = f"no column can be given as {target}"
         raise NotTestedError(msg)
-    if not tried:
-        return None
-    answered, refusals = list[str](), list[str]()
-    for what, rows, rounded in tried:
+    return _altered(caller, "changed_dtype", declared, rtol, inputs) if inputs else None
+
+
+def _altered(
+    caller: ModelCaller,
+    subject: str,
+    declared: Behaviour,
+    rtol: float,
+    inputs: Sequence[_Variant],
+) -> Outcome:
+    """Call the model with altered rows, and require the same answers or refusals as `declared`."""
+    n, be = caller.n, "is" if subject == "changed_dtype" else "are"
+    answered, refused = dict[str, None](), list[str]()
+    for what, rows, rounded in inputs:
         for method in caller.methods:
             expected = caller.first_answer(method)
             if rounded is not None:
@@ -570,12 +545,10 @@ def changed_types(
                 expected = before.answer
             reply = caller.call(method, rows)
             if reply.kind == "raised":
-                refused = f"{what} is refused ({_shortened(reply)})"
+                refused.append(f"{what} {be} refused ({_shortened(reply)})")
                 if declared == "answer" or not reply.explained:
-                    why = "expected an answer"
-                    why = why if declared == "answer" else _unexplained("changed_dtype")
-                    return Outcome(f"{refused}; {why}", caller.n, caller.n)
-                refusals.append(refused)
+                    why = "expected an answer" if declared == "answer" else _unexplained(subject)
+                    return Outcome(f"{refused[-1]}; {why}", n, n)
                 break
             if reply.kind != "answer":
                 caller.fail(method, reply, what)
@@ -585,12 +558,12 @@ def changed_types(
                 bad = f"got a different answer with {what}, without an exception"
                 bad += differences.described("answer")
                 return row_outcome(wrong, caller.positions, "", bad)
-        else:
-            answered.append(what)
-    refused, changed = map(_first_of, (refusals, [f"{w} changed no answer" for w in answered]))
+            # even if the next method refuses these rows
+            answered[f"{what} changed no answer"] = None
+    text = _first_of(list(answered))
     if answered and declared == "refuse":
-        return Outcome(f"{changed}; expected a refusal", caller.n, caller.n)
-    return Outcome("; ".join(filter(None, [changed, refused])), 0, caller.n)
+        return Outcome(f"{text}; expected a refusal", n, n)
+    return Outcome("; ".join(filter(None, [text, _first_of(refused)])), 0, n)
 
 
 def _first_of(texts: list[str]) -> str:
