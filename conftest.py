@@ -6,11 +6,13 @@ other ``text`` block is only there to be shown.
 """
 
 import gc
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from doctest import ELLIPSIS, OutputChecker
+from importlib import import_module
 from importlib.util import find_spec
 from io import StringIO
 from os import environ
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -20,6 +22,8 @@ from sybil.parsers.myst import CodeBlockParser, SkipParser
 
 # `pytester` for the tests of our own plugin, and that for examples where it is not installed
 pytest_plugins = ["pytester", "mlgates.pytest_plugin"]
+
+SOURCE = Path(__file__).parent / "src"
 
 run = PythonEvaluator()
 
@@ -71,6 +75,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the examples of slow pages."""
     if item.nodeid.partition("::")[0] in SLOW_PAGES:
         item.add_marker(pytest.mark.slow)
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Import the package of a module of the library, which pytest may load a second time."""
+    if isinstance(collector, pytest.Module) and collector.path.is_relative_to(SOURCE):
+        # an error is reported when pytest imports the module itself
+        with suppress(Exception):
+            import_module(".".join(collector.path.parent.relative_to(SOURCE).parts))
 
 
 def pytest_collection_finish() -> None:
