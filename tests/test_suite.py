@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import ClassVar
 from unittest.mock import Mock
 
@@ -698,7 +699,7 @@ def test_the_same_report_from_many_threads():
 
 def test_provenance_of_a_run():
     one = suite(mg.Completeness(), name="nightly")
-    before = datetime.now(UTC)
+    before, begun = datetime.now(UTC), perf_counter()
     report = one.run(data={"x": [1, 2]}, now=NOW)
     found = report.provenance
     assert set(found) == {
@@ -717,7 +718,7 @@ def test_provenance_of_a_run():
         "suite",
     }
     assert before <= datetime.fromisoformat(found["started"]) <= datetime.now(UTC)
-    assert 0 <= found["seconds"] < 60
+    assert 0 <= found["seconds"] <= perf_counter() - begun
     assert found["now"] == "2024-01-31T00:00:00+00:00"
     assert found["suite"] == "GateSuite([Completeness()], name='nightly')"
     assert found["versions"]["mlgates"] == mg.__version__

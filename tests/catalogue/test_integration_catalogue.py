@@ -123,7 +123,7 @@ def test_columns_of_several_classes_in_another_order_fail(order):
 
 
 @pytest.mark.parametrize("columns", [[0, 1], [1, 0]])
-@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize("timeout", [None, 60])
 def test_probabilities_in_a_table_are_read_by_name(columns, timeout):
     model = bad.Tabular()
     model.columns = columns
@@ -536,7 +536,7 @@ def serve(application, golden_X=None, golden_pred=None, **options) -> mg.GateRes
 
 
 def test_an_honest_application_passes():
-    for options in ({}, {"timeout": "20s"}):
+    for options in ({}, {"timeout": "60s"}):
         result = serve(bad.application, **options)
         assert result.passed, result.reason
         assert list(verdicts(result)) == [

@@ -24,7 +24,7 @@ def job(method="predict", **options) -> Job:
 def in_child():
     hosts = []
 
-    def make(source, timeout=20.0) -> SubprocessHost:
+    def make(source, timeout=60.0) -> SubprocessHost:
         hosts.append(SubprocessHost(source, timeout))
         return hosts[-1]
 
