@@ -117,6 +117,7 @@ def test_names_of_other_labels(names, labels):
     found = Evidence({"y_true": true, "y_score": pd.DataFrame(SHUFFLED, columns=names)})
     outcomes = found.outcomes("scores")
     expected = {label: WIDE[:, at] for at, label in enumerate(labels)}
+    assert set(outcomes.classes) == set(labels)
     for code, label in enumerate(outcomes.classes):
         assert np.array_equal(outcomes.score[:, code], expected[label])
 
