@@ -7,6 +7,7 @@ options, others until each option was changed. `test_every_gate.py` holds them t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS = 120
 
 
+@cache
 def people() -> pa.Table:
     """A table on which every example passes."""
     rows = range(ROWS)

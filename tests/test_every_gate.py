@@ -77,16 +77,21 @@ def each_gate(
 ) -> pytest.MarkDecorator:
     """Parametrize a law with cases and examples: the examples of each gate take turns.
 
-    `tests` judges each gate in each case once, `slow` each example in each case; with tables, each
-    example on each of them.
+    `tests` judges each gate in each case once, `slow` each example in each case, and slow examples;
+    with tables, each example on each of them.
     """
     partners: dict[type[mg.Gate], dict[str, object]] = {}
+    slow: dict[str, object] = {}
     for e in examples:
-        mine = partners.setdefault(type(e.gate), {})
+        mine = slow if e.slow else partners.setdefault(type(e.gate), {})
         mine |= {f"{e.id}-{t}": (e, t) for t in tables} or {e.id: e}
-    return pytest.mark.parametrize(
-        names, [pair for mine in partners.values() for pair in in_turn(cases, mine)]
-    )
+    pairs = [pair for mine in partners.values() for pair in in_turn(cases, mine)]
+    pairs += [
+        pytest.param(case, partner, id=f"{named}-{name}", marks=pytest.mark.slow)
+        for name, case in cases.items()
+        for named, partner in slow.items()
+    ]
+    return pytest.mark.parametrize(names, pairs)
 
 
 def law(advice: str) -> Callable[[Callable], Callable]:
@@ -362,14 +367,17 @@ def test_needs_what_it_says(example):
         assert result.reason == f"the gate needs `{name}`, which was not given"
 
 
-@RUN
+@each_gate(
+    "table, example",
+    TABLES | {"no rows": lambda: people().slice(0, 0)},
+    EXAMPLES,
+)
 @law("keep plain values in the details of checks")
-def test_report_survives_json(example):
-    for table in (people(), spoiled(people()), people().slice(0, 0)):
-        report = mg.GateSuite([dataclasses.replace(example.gate, after=())]).run(
-            **example.evidence(table)
-        )
-        assert mg.Report.from_dict(json.loads(report.to_json())) == report
+def test_report_survives_json(table, example):
+    report = mg.GateSuite([dataclasses.replace(example.gate, after=())]).run(
+        **example.evidence(table())
+    )
+    assert mg.Report.from_dict(json.loads(report.to_json())) == report
 
 
 # Hostile evidence
@@ -677,19 +685,25 @@ def test_order_of_columns_makes_no_difference(example, table):
 DAMAGES = {"constant": constant, **NOTHING_SHOWN}
 
 
-LADDERS = [e for e in EXAMPLES if e.ladders]
+LADDERS = {e.id: e for e in EXAMPLES if e.ladders}
 
 
-@each_gate("table, example", {name: name for name in [*TABLES, *DAMAGES]}, LADDERS)
+@pytest.mark.parametrize(
+    ("example", "table"),
+    [
+        *in_turn(LADDERS, {name: name for name in TABLES}, every=1),
+        *in_turn(LADDERS, {name: name for name in DAMAGES}),
+    ],
+)
 @law("compare with the limit by `decide`, whose limits are monotone")
-def test_tighter_option_never_turns_another_verdict_into_pass(table, example):
+def test_tighter_option_never_turns_another_verdict_into_pass(example, table):
     for option in example.ladders:
         verdicts = steps_of(example.id, option, table)
         passed = [verdict is Verdict.PASS for verdict in verdicts]
         assert passed == sorted(passed, reverse=True), (option, verdicts)
 
 
-@pytest.mark.parametrize("example", LADDERS, ids=lambda example: example.id)
+@pytest.mark.parametrize("example", LADDERS.values(), ids=LADDERS)
 def test_every_ladder_has_two_ends(example):
     """A ladder on which every step passes, or none, would show nothing."""
     for option in example.ladders:

@@ -39,13 +39,17 @@ def name_of(node: ast.AST) -> str:
     return ""
 
 
+@functools.cache
+def all_calls(tree: ast.Module) -> list[tuple[ast.Call, str]]:
+    """All calls, each with the name of what is called."""
+    return [(node, name_of(node.func)) for node in walk(tree) if isinstance(node, ast.Call)]
+
+
 def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
     """Calls of these functions, whatever the module in front of them."""
-    for node in walk(tree):
-        if isinstance(node, ast.Call):
-            called = name_of(node.func)
-            if any(called == name or called.endswith(f".{name}") for name in names):
-                yield node
+    for node, called in all_calls(tree):
+        if any(called == name or called.endswith(f".{name}") for name in names):
+            yield node
 
 
 def imported(node: ast.AST) -> Iterator[str]:
@@ -57,13 +61,17 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
+def all_imports(tree: ast.AST) -> list[tuple[ast.AST, list[str]]]:
+    """All import statements, each with the full names of what it asks for."""
+    return [(node, names) for node in walk(tree) if (names := list(imported(node)))]
+
+
 def imports(tree: ast.AST, *modules: str) -> Iterator[ast.AST]:
     """Import statements that ask for one of these modules or for what is in them."""
-    for node in walk(tree):
+    for node, names in all_imports(tree):
         if any(
-            name == module or name.startswith(f"{module}.")
-            for name in imported(node)
-            for module in modules
+            name == module or name.startswith(f"{module}.") for name in names for module in modules
         ):
             yield node
 

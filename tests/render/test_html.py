@@ -415,5 +415,5 @@ def test_the_work_for_a_form_is_linear_in_the_checks(form):
         getattr(report, form)()
         return number_of_calls(getattr(report, form))
 
-    few, more, most = map(calls, (200, 400, 800))
+    few, more, most = map(calls, (100, 200, 400))
     assert most - more < 2.2 * (more - few) + 100

@@ -79,8 +79,7 @@ def markdown(text, reader="commonmark"):
     return html5lib.parse(READERS[reader](written)), written
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=IDS)
-def test_html_keeps_its_elements(payload):
+def check_html(payload):
     found = html(payload)
     check_markup(found)
     assert alike(found, html(harmless(payload)))
@@ -88,14 +87,24 @@ def test_html_keeps_its_elements(payload):
     assert clean(payload)[:150].replace("`", "") in found.replace("`", "")
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=IDS)
-def test_the_body_for_notebooks_keeps_its_elements(payload):
+def check_body(payload):
     found = report_with_text(payload)
     whole, *parts = (body(thing) for thing in (found, found.results[0], found.results[-1]))
     for root in (whole, *parts):
         check_markup(root)
     assert alike(whole, body(report_with_text(harmless(payload))))
     assert [e for e in whole.iter() if "id" in e.attrib] == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "check"),
+    in_turn(
+        dict(zip(IDS, PAYLOADS, strict=True)),
+        {"page": check_html, "body for notebooks": check_body},
+    ),
+)
+def test_html_keeps_its_elements(payload, check):
+    check(payload)
 
 
 @pytest.mark.parametrize(
