@@ -181,7 +181,7 @@ class Completeness(Gate):
         return {"*": self.max_missing}  # type: ignore[dict-item]
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells, in all rows or in each slice, and of expected values."""
+        """Yield what to count: missing cells, in all rows or in each slice, and expected values."""
         plan = self._plan(schema)
         for column in plan.total:
             yield counters.Missing(column)
@@ -298,10 +298,10 @@ class Completeness(Gate):
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, tuple(slices))
 
     def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
-        """Return two counters of a column: of `missing_values`, and of usual placeholders.
+        """Return two objects that count in a column: `missing_values`, and usual placeholders.
 
-        Usual placeholders are values such as "?" or -999 that often stand for a missing cell. A
-        counter is None if it has no values to count in a column of this type.
+        Usual placeholders are values such as "?" or -999 that often mean a missing cell. Each of
+        the two is None if it has no values to count in a column of this type.
         """
         values = tuple(self.missing_values)
         others = tuple(v for v in _PLACEHOLDERS.get(actual.kind, ()) if v not in values)

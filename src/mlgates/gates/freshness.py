@@ -165,13 +165,13 @@ class Freshness(Gate):
             yield self._counter(_clock(evidence), field)
 
     def _parts(self, evidence: Evidence, schema: TableSchema) -> Iterator[tuple[Part, Grouped]]:
-        """Yield pairs of a part of the table (all rows or a slice) and its counter."""
+        """Yield pairs of a part of the table (all rows or a slice) and what to count in it."""
         counter = self._counter(_clock(evidence), schema[self.column])
         for part in parts_of(self.by, schema):
             yield part, Grouped(counter, part.by, part.slice, part.read)
 
     def _counter(self, clock: Fraction, field: Field) -> Timestamps:
-        """Return the counter of timestamps, with options converted to the unit of the column.
+        """Return what to count: timestamps, with options converted to the unit of the column.
 
         `clock` is the time of the run, in seconds since 1970.
         """
@@ -217,7 +217,7 @@ class Freshness(Gate):
     ) -> Iterator[Check]:
         """Yield the checks of all rows, or of the slice with the name `group`.
 
-        `part` is what the counter found in these rows, and `missing` counts the missing timestamps.
+        `part` is what was counted in these rows, and `missing` counts the missing timestamps.
         """
         field, clock = evidence.source("data").schema[self.column], _clock(evidence)
         counter = self._counter(clock, field)

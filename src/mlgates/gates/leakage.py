@@ -128,7 +128,7 @@ class Leakage(Gate):
         )
 
     def _counter(self, evidence: Evidence) -> KeyCounter:
-        """Return the counter that hashes rows; EvidenceError if the tables share no column."""
+        """Return what to compute: hashes of rows; EvidenceError if the tables share no column."""
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
         names = tuple(sorted(name for name in ours if name in theirs))
         if self.columns is not None:

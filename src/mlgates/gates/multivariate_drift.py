@@ -186,10 +186,10 @@ class MultivariateDrift(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells in the compared columns.
+        """Yield what to count: missing cells in the compared columns.
 
-        The gate reads the rows itself. The counters only make sure that the hash of the table in
-        the report (its fingerprint) covers these columns.
+        The gate reads the rows itself. Counting only makes sure that the hash of the table in the
+        report (its fingerprint) covers these columns.
         """
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:

@@ -118,7 +118,7 @@ class Rule(Gate):
         return f"{self.kind}:{short_name(text)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of the rows that break the rule.
+        """Yield what to count: the rows that break the rule.
 
         Nothing is yielded for a rule with a column that is not in the table.
         """
@@ -189,7 +189,7 @@ class Rule(Gate):
         return Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, RuleCounter]]:
-        """Yield pairs of a part of the table (all rows or a slice) and its counter."""
+        """Yield pairs of a part of the table (all rows or a slice) and what to count in it."""
         condition, invalid = compiled(self.condition), self.missing == "invalid"
         for part in parts_of(self.by, schema):
             counter = RuleCounter(condition, part.by, part.slice, part.read)

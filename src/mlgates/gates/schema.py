@@ -437,7 +437,7 @@ class Schema(Gate):
         super().request_counts(evidence)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter for each rule of each declared column that is in the table."""
+        """Yield what to count for each rule of each declared column that is in the table."""
         for name, column in self.rules.items():
             if name in schema:
                 for rule in _rules(schema[name], column):
@@ -516,7 +516,7 @@ class Schema(Gate):
 
 
 def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
-    """Yield the rules that a column declares, each with a counter if it fits the actual type."""
+    """Yield the rules that a column declares, and what to count if a rule fits the actual type."""
     name, most = actual.name, column.max_invalid
     comparable = actual.kind not in ("unreadable", "nested")
     if not column.nullable:

@@ -76,7 +76,7 @@ class Unique(Gate):
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counter of rows that repeat an earlier key.
+        """Yield what to count: rows that repeat the key of an earlier row.
 
         Nothing is yielded if a column of the key is not in the table.
         """

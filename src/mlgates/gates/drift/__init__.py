@@ -181,7 +181,7 @@ class Drift(Gate):
         return {"*": cast("float", limit)}
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter of the distribution of each column of the reference to be judged."""
+        """Yield what to count: the distribution of each column of the reference to be judged."""
         kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
@@ -226,7 +226,7 @@ class Drift(Gate):
     def _data_counters(
         self, known: "_Known", schema: TableSchema, each: Callable[..., list[Counter]]
     ) -> Iterator[Counter]:
-        """Yield the counters of the data, which depend on the scanned reference."""
+        """Yield what to count in the data; this depends on the values of the reference."""
         kinds, comparable = METHODS[self.method].kinds, []
         for name in known.columns.judged:
             if name in schema and schema[name].kind in kinds:
@@ -243,7 +243,7 @@ class Drift(Gate):
         yield from each(partial(self._counter, known), comparable)
 
     def _counter(self, known: "_Known", name: str) -> Counter:
-        """Return the counter for the column `name` of the data.
+        """Return the counter (what to count) for the column `name` of the data.
 
         It counts values in bins if this is enough for all drift gates of the run. Otherwise it
         counts them at the values of the reference, or keeps all of them.
@@ -298,7 +298,7 @@ class Drift(Gate):
         yield from reference_counters(self.by, wanted, list(gate.reference_counts(schema)), schema)
 
     def _slice_counters(self, evidence: Evidence) -> list[SliceCounters]:
-        """Return the counters of both tables for all slices; computed once."""
+        """Return what to count in both tables, in each slice; computed once."""
         if isinstance(evidence["reference"], Profile) or isinstance(evidence.reference(), Baseline):
             msg = "the reference is a baseline or a profile, which has no rows to divide by `by`; "
             msg += "pass the table itself"

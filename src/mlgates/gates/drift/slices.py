@@ -56,9 +56,10 @@ class SliceCounters(NamedTuple):
 def reference_counters(
     by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
 ) -> Iterator[tuple[Part, Grouped]]:
-    """Yield each part of the reference that `by` defines, and the counter of its slices.
+    """Yield each part of the reference that `by` defines, and what to count in its slices.
 
-    In each slice, the counter makes a profile of the `columns` and applies the `counters`.
+    What is counted in each slice are missing values, extremes and a checksum of the `columns`, and
+    what the `counters` say.
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):
@@ -72,13 +73,14 @@ def slice_counters(
     of_reference: Iterable[tuple[Part, Grouped]],
     data_counter: Callable[[Profile], Several],
 ) -> Iterator[SliceCounters]:
-    """Yield the counters of the reference and of the data for each condition or set of columns.
+    """Yield what to count in the reference and in the data, for each condition or set of columns.
 
-    The reference is counted first, because the counters of the data depend on it: for example, the
-    edges of bins are quantiles of the reference.
+    The reference is counted first, because what to count in the data depends on it: for example,
+    the edges of bins are quantiles of the reference.
 
     `of_reference` is what `reference_counters` yields. `data_counter` is a function: it takes the
-    profile of the reference in a slice, and returns the counter of the data in this slice.
+    profile (the counts) of the reference in a slice, and returns what to count in the data in this
+    slice.
     """
     data, reference = evidence.source("data"), evidence.source("reference")
     profile = cast("Profile", evidence.reference())

@@ -158,8 +158,8 @@ def binned_pair(
 ) -> BinnedPair:
     """Count the values of the reference and of the data in the same bins or categories.
 
-    The bins and categories are those of the reference. `current` is what a counter made by
-    `current_counter` counted in the data. `edges` are the edges of `bins` bins of the reference;
+    The bins and categories are those of the reference. `current` is what was counted in the data,
+    with the result of `current_counter`. `edges` are the edges of `bins` bins of the reference;
     None for texts. With ``for_test=False``, the counts for the test of significance are left out.
     """
     if isinstance(reference, Frequencies) or edges is None:

@@ -252,7 +252,7 @@ class _Caller:
         return f"the {self.kind}" if self.is_function else f"`{method}`"
 
     def perform(self, job: Job) -> list[Reply]:
-        """Make the calls of a job, record their side effects, and return the replies."""
+        """Make the calls that `job` lists, record their side effects, and return the replies."""
         replies = self.serve(job)
         self.record(replies)
         return replies

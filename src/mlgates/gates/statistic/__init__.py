@@ -270,11 +270,11 @@ class Statistic(Gate):
         return "estimate" if self.of in _BY_ESTIMATE else self.decide_by
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counter from which the statistic is computed, or one for each slice."""
+        """Yield what to count for the statistic, in all rows or in each slice."""
         yield from (counter for _, counter in self._counters(schema))
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counters for the reference, which are the same as for the data."""
+        """Yield what to count in the reference, which is the same as in the data."""
         return self.counts(schema)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, Counter]]:
@@ -345,8 +345,8 @@ class Statistic(Gate):
     def _reference(self, evidence: Evidence) -> Reference:
         """Return the reference from which the gate reads its statistic.
 
-        A profile without the counters of this gate is converted to a baseline. If `by` or
-        `condition` is given, a baseline raises EvidenceError, because these options need rows.
+        A profile (counts of a table) without those of this gate is converted to a baseline. If `by`
+        or `condition` is given, a baseline raises EvidenceError, because these options need rows.
         """
         reference = evidence.reference()
         if isinstance(reference, Profile):
@@ -552,7 +552,10 @@ def _distance(owner: str, option: str, given: object) -> float:
 
 
 def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
-    """Return for each group of rows its key, its number of rows, and the counter's state."""
+    """Return for each group of rows its key, its number of rows, and the result of `counter`.
+
+    `counter` says what was counted. The key is the tuple of the group's values in the columns `by`.
+    """
     state = profile[counter]
     if isinstance(state, RuleCounts):
         return [(group.key, group.rows, group) for group in state.groups]

@@ -72,7 +72,7 @@ def kinds_of(of: str) -> frozenset[str]:
 
 
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
-    """Return the counter from which a statistic is computed, for a part of a table.
+    """Return what to count for a statistic, in a part of a table.
 
     `of` is the name of the statistic, and `part` says which rows are counted. `condition` is the
     condition of ``"rate"``. For ``"rows"`` it is a condition that is true in each row, and for
@@ -89,8 +89,8 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 def estimate(of: str, state: Any, rows: int) -> Estimate:
     """Return the value of a statistic of one column, and its confidence interval.
 
-    `of` is the name of the statistic, and `rows` the number of rows. `state` is the result of the
-    counter that `counter_of` returned for this statistic.
+    `of` is the name of the statistic, and `rows` the number of rows. `state` is what was counted
+    with the result of `counter_of`.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
