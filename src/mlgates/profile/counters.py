@@ -693,6 +693,8 @@ def current_counter(
 ) -> Counter:
     """Return the counter for a column of the data that is compared with a reference.
 
+    A counter is an object that says what to count in a column.
+
     Parameters
     ----------
     name : str
@@ -710,15 +712,15 @@ def current_counter(
     -------
     Counter
         A counter of no more than the comparison needs. Only bins are needed if `edges` are given
-        and `in_bins` is True. There are three cases:
+        and `in_bins` is True. The first of these cases that applies decides:
 
         - If only bins are needed, and `cuts_together` is False for them: `BinCounts`, the number of
           values in each of the bins. (`cuts_together` says whether other bins are needed, which are
           made from the values of both tables.)
         - If `reference` is a `QuantileSketch`: `AtPoints`, the numbers of values below, and below
-          or equal to, each point of the sketch. The exception is a sketch that has all values of
-          the reference, if only bins are needed: see the next case.
-        - In all other cases: `NumericSample` if `reference` is an `Ecdf`, and else `Distribution`.
+          or equal to, each point of the sketch. A sketch that has all values of the reference
+          is an exception if only bins are needed: it belongs to the next case.
+        - Otherwise: `NumericSample` if `reference` is an `Ecdf`, and else `Distribution`.
           Both keep all values.
     """
     finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)

@@ -51,8 +51,8 @@ class GroupedStates(State):
     def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
         """Return the results for the rows of `self` followed by the rows of `other`.
 
-        The results of groups with equal keys are merged. `shift` is not used, because each group
-        has row numbers of its own.
+        The results of groups with equal keys (values of the grouping columns) are merged. `shift`
+        is not used, because each group has row numbers of its own.
         """
         merged = {group.key: group for group in self.groups}
         for group in other.groups:

@@ -102,8 +102,9 @@ class GroupMissing(State):
 def by_key(groups: Iterable[G]) -> tuple[G, ...]:
     """Sort groups by their keys; the key is the first element of each group.
 
-    The order is the same in every process. Keys can contain None and values of different types, so
-    they are sorted by type and then as text.
+    A key is the tuple of a group's values in the grouping columns. The order is the same in every
+    process. Keys can contain None and values of different types, so they are sorted by type and
+    then as text.
     """
 
     def rank(group: G) -> list[tuple[str, int, str]]:

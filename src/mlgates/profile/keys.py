@@ -199,9 +199,9 @@ class KeyHashes(State):
 
 
 def _rows_by_hash(hashes: RowHashes) -> Positions:
-    """Return the positions of the keys in ascending order of their hashes.
+    """Return the positions of hashes in ascending order of the hashes.
 
-    Keys with equal hashes keep the order of the table.
+    Equal hashes keep the order of the table.
     """
     order = np.argsort(hashes[0], kind="stable")
     first = hashes[0][order]

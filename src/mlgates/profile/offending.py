@@ -49,8 +49,9 @@ class _ViolatingRows(Counter):
 def violating_rows(source: Source, counters: Iterable[Counter]) -> Positions:
     """Return the numbers of all rows that violate the rule of at least one counter.
 
-    Rows are numbered from 0, and the result is in ascending order. The table is read once. If a
-    counter raises an exception, this function raises it.
+    A counter is an object that counts the violations of a rule, such as `Missing`. Rows are
+    numbered from 0, and the result is in ascending order. The table is read once. If a counter
+    raises an exception, this function raises it.
 
     Examples
     --------

@@ -23,8 +23,9 @@ _ABSENT = re.compile(r"No module named '(\w+)")
 def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[str]) -> Profile:
     """Return the profile of a Spark DataFrame, counted on its workers.
 
-    Only the columns that are counted are read. Counters that need the whole table as one batch are
-    left out: the profile has no results for them.
+    The profile has the results of `counters`, which say what to count, and the number of missing
+    values, the extremes and a checksum of `columns`. Other columns are not read. Counters that need
+    the whole table as one batch are left out: the profile has no results for them.
 
     Parameters
     ----------
