@@ -332,7 +332,10 @@ def _code(evidence: "Evidence", division: Division) -> Coded:
 def _grouped(
     evidence: "Evidence", features: Sequence[Division], strata: Sequence[Division], max_groups: int
 ) -> Groups:
-    """Return the groups of rows by some features, and the strata of these rows."""
+    """Return the groups of rows by some features, and the strata of these rows.
+
+    A stratum is a subset of the rows that is judged separately.
+    """
     if not features:
         msg = "at least one column is required to make groups"
         raise EvidenceError(msg)
@@ -359,7 +362,7 @@ def _grouped(
 def _crossing(evidence: "Evidence", own: Sequence[Division]) -> Crossing:
     """Return the rows, divided by the features of a gate and those of all other gates of the run.
 
-    All gates that have registered a `GroupRequest` get the same crossing.
+    All gates that have registered a `GroupRequest` get the same division of the rows.
     """
     shared = evidence.cached("divisions", None, partial(_requested, evidence))
     divisions = shared if set(own) <= set(shared) else tuple(own)
@@ -392,7 +395,7 @@ def _check_size(coded: Coded, max_groups: int) -> None:
 def _combined(
     evidence: "Evidence", divisions: Sequence[Division], crossing: Crossing, max_groups: int
 ) -> Groups:
-    """Group the cells of a crossing by the values of some features together.
+    """Group the cells of `crossing` by the values of some features together.
 
     The groups are sorted by value, with missing values last.
     """

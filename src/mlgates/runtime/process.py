@@ -259,7 +259,7 @@ def _spawn() -> _Child:
 
 
 def _fork(model: object) -> _Child:
-    """Fork this process; the child process performs jobs with the model."""
+    """Fork this process; the child process makes calls of the model."""
     requests, to = os.pipe()
     back, answers = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -321,7 +321,7 @@ def _detach() -> None:
 
 
 def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Read jobs from a pipe and write replies, until the pipe is closed at the other end."""
+    """Read jobs (sets of calls) from a pipe and write replies, until the pipe is closed."""
     with suppress(EOFError, OSError):
         while True:
             job = ForkingPickler.loads(_read(requests))
