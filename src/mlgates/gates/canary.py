@@ -185,8 +185,9 @@ class Canary(Gate):
         metrics={
             "`rate_ratio`": "rate of an event with the candidate, divided by that of production",
             "`rate`": "share of the candidate's requests in which the event happened",
-            "`e_value`": "how strongly the numbers of requests speak against the share of the "
-            "candidate that you stated in `Traffic`. If it is 1,000 or more, the gate is an ERROR",
+            "`e_value`": "how strongly the numbers of requests speak against the candidate's "
+            "share of the requests, as you stated it in `Traffic`. If the e-value is 1,000 or "
+            "more, the gate is an ERROR",
         },
         fewest_rows="1,000 requests of each model (set by `min_requests`)",
         allowed="a ratio of the rates for which there are too few requests to decide whether it "
