@@ -17,6 +17,7 @@ import mlgates as mg
 from mlgates.metrics import find
 from mlgates.metrics.metric import Metric
 from mlgates.predictions import Outcomes
+from mlgates.stats.resampling import cells_interval
 
 SIZES = (50, 200, 2_000)
 RATES = (0.5, 0.1, 0.02)
@@ -124,6 +125,33 @@ def outcomes(metric: Metric, drawn: dict[str, np.ndarray], k: int) -> Outcomes:
     )
 
 
+class Own(NamedTuple):
+    """A function of labels as a user writes it, and the same of tables of counts, shape (m, 4)."""
+
+    of_labels: Callable[..., float]
+    of_tables: Callable[[np.ndarray], np.ndarray]
+
+
+OWN = {
+    "accuracy": Own(
+        lambda y_true, y_pred: np.mean(y_true == y_pred),
+        lambda c: (c[:, 0] + c[:, 3]) / c.sum(1),
+    ),
+    "f1": Own(
+        lambda y_true, y_pred: 2 * np.sum(y_true & y_pred) / (np.sum(y_true) + np.sum(y_pred)),
+        lambda c: 2 * c[:, 3] / (2 * c[:, 3] + c[:, 1] + c[:, 2]),
+    ),
+    "cost": Own(
+        lambda y_true, y_pred: np.mean(5 * (y_true > y_pred) + (y_true < y_pred)),
+        lambda c: (5 * c[:, 2] + c[:, 1]) / c.sum(1),
+    ),
+    "informedness": Own(
+        lambda y_true, y_pred: y_pred[y_true == 1].mean() - y_pred[y_true == 0].mean(),
+        lambda c: c[:, 3] / (c[:, 2] + c[:, 3]) - c[:, 1] / (c[:, 0] + c[:, 1]),
+    ),
+}
+
+
 class Coverage(NamedTuple):
     """Shares of the draws, and the median width of the interval."""
 
@@ -176,6 +204,38 @@ def rows(options: argparse.Namespace) -> Iterator[str]:
                     shares[:3] = ["-", "-", "-"]
                 width = f"{c.width:.3g}"
                 yield f"| {name} | {case.title} | {n:,} | {' | '.join(shares)} | {width} |"
+
+
+def own_functions(draws: int) -> Iterator[str]:
+    """Compare intervals from few calls of a function with those from all 2,000 resamples."""
+    yield "| function | base rate | n | calls | covers | covers, all computed | ends differ by |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for name, own in OWN.items():
+        calls = 0
+
+        def counted(y_true: np.ndarray, y_pred: np.ndarray, own: Own = own) -> float:
+            nonlocal calls
+            calls += 1
+            return float(own.of_labels(y_true, y_pred))
+
+        metric = find(counted, "calibration", greater_is_better=True)
+        for rate in (0.5, 0.2):
+            law = binary(rate)
+            many = law(np.random.default_rng(99), MANY)
+            goal = own.of_labels(many["true"], many["pred"])
+            for n in SIZES[1:]:
+                covered, differences, calls = np.zeros(2), [], 0
+                for draw in range(draws):
+                    drawn = law(np.random.default_rng([7, n, draw]), n)
+                    few = metric.measure(outcomes(metric, drawn, 2)).interval
+                    cells = np.bincount(2 * drawn["true"] + drawn["pred"], minlength=4)
+                    every = cells_interval(own.of_tables, cells.astype(float)).interval
+                    covered += [ends[0] <= goal <= ends[1] for ends in (few, every)]
+                    widest = np.abs(np.subtract(few, every)).max()
+                    differences.append(widest / (every[1] - every[0]))
+                shares = " | ".join(f"{100 * share:.1f}" for share in covered / draws)
+                row = f"| {name} | {rate} | {n:,} | {calls / draws:.0f} | {shares} "
+                yield f"{row}| {100 * np.quantile(differences, 0.9):.1f} % |"
 
 
 class Advice(NamedTuple):
@@ -242,10 +302,16 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2_000)
     parser.add_argument("--quick", action="store_true", help="200 draws, to see that it runs")
     parser.add_argument("--only", nargs="*", default=(), help="names of metrics")
+    parser.add_argument("--own", action="store_true", help="only functions of the user")
     options = parser.parse_args()
     if options.quick:
         options.draws = 200
     start = time.perf_counter()
+    if options.own:
+        for line in own_functions(options.draws):
+            print(line, flush=True)
+        print(f"\n{time.perf_counter() - start:.0f} s")
+        return
     for line in rows(options):
         print(line, flush=True)
     if not options.only:

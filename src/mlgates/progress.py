@@ -19,8 +19,8 @@ class Progress:
     def describe(self, text: str) -> None:
         """Show what is being done, as the description of a bar."""
 
-    def step(self) -> None:
-        """Count one step, such as one gate or one call, as done."""
+    def step(self, steps: int = 1) -> None:
+        """Count one or more steps, such as gates or calls, as done."""
 
 
 class _Bar(Progress):
@@ -35,8 +35,8 @@ class _Bar(Progress):
     def describe(self, text: str) -> None:
         self._bar.set_description_str(clean(text))
 
-    def step(self) -> None:
-        self._bar.update()
+    def step(self, steps: int = 1) -> None:
+        self._bar.update(steps)
 
 
 class _Lines(Progress):

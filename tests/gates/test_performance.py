@@ -610,7 +610,7 @@ class Counted:
 
     def __call__(self, y_true, y_pred):
         self.calls += 1
-        return (y_true == y_pred).mean()
+        return (y_true == (y_pred > 0.5)).mean()
 
 
 @pytest.mark.parametrize(
@@ -630,7 +630,8 @@ class Counted:
 def test_a_function_is_called_no_more_often_than_needed(options, calls):
     rng = np.random.default_rng(7)
     true = rng.integers(2, size=1_200)
-    given = {"y_true": true, "y_pred": np.where(rng.random(1_200) < 0.8, true, 1 - true)}
+    pred = np.where(rng.random(1_200) < 0.8, true, 1 - true)
+    given = {"y_true": true, "y_pred": (pred + rng.random(1_200)) / 2}  # all rows differ
     metric = Counted()
     result = mg.Performance(metric, at_least=0.5, **options).run(
         X={"part": np.arange(1_200) % 4}, **given
@@ -652,9 +653,81 @@ def test_a_function_is_called_no_more_often_than_needed(options, calls):
 
 @pytest.mark.parametrize(("rows", "resamples"), [(9_999, 2_000), (10_000, 500)])
 def test_a_function_gets_fewer_resamples_of_many_rows(rows, resamples):
-    gate = mg.Performance(accuracy, at_least=0.4, decide_by="interval")
-    (check,) = gate.run(y_true=np.arange(rows) % 2, y_pred=np.arange(rows) % 3 % 2).checks
+    gate = mg.Performance(Counted(), at_least=0.4, decide_by="interval")
+    pred = np.arange(rows) % 3 % 2 + np.linspace(0, 0.4, rows)  # all rows differ
+    (check,) = gate.run(y_true=np.arange(rows) % 2, y_pred=pred).checks
     assert check.details["resamples"] == resamples
+
+
+@pytest.mark.parametrize(
+    ("options", "least", "most"),
+    [
+        ({}, 60, 70),  # the value twice, 40 resamples, 20 at the ends, and 4 rows left out
+        ({"decide_by": "interval"}, 60, 70),
+        ({"resamples": 40}, 40, 46),
+        ({"by": "part"}, 4 * 60, 4 * 70),
+        ({"by": "part", "decide_by": "interval"}, 4 * 60, 4 * 74),
+    ],
+)
+def test_a_function_of_labels_is_called_for_few_of_the_resamples(options, least, most):
+    rng = np.random.default_rng(7)
+    true = rng.integers(2, size=1_200)
+    pred = np.where(rng.random(1_200) < 0.8, true, 1 - true)
+    given = {"y_true": true, "y_pred": pred, "X": {"part": np.arange(1_200) % 4}}
+    metric = Counted()
+    result = mg.Performance(metric, at_least=0.5, **options).run(**given)
+    assert least <= metric.calls <= most
+    for check in result.checks:
+        assert check.method == "bootstrap (BCa)"
+        assert check.details["resamples"] == options.get("resamples", 2_000)
+        rows = slice(None) if check.group is None else np.arange(1_200) % 4 == int(check.group[-1])
+        right = true[rows] == pred[rows]
+        wilson = mg.Performance("accuracy", at_least=0.5).run(y_true=true[rows], y_pred=pred[rows])
+        assert check.value == right.mean()
+        assert check.interval == pytest.approx(
+            wilson.checks[0].interval, abs=0.02 if "resamples" in options else 0.008
+        )
+    if "by" not in options:
+        metric = Counted()
+        gate = mg.Regression(metric, tolerance=0.5, greater_is_better=True, **options)
+        other = np.where(rng.random(1_200) < 0.1, 1 - pred, pred)
+        check = gate.run(**given, production_pred=other).checks[0]
+        named = mg.Regression("accuracy", tolerance=0.5).run(**given, production_pred=other)
+        assert check.value == pytest.approx(named.checks[0].value)
+        assert metric.calls <= 2 * 150
+        if "resamples" not in options:
+            assert check.interval == pytest.approx(named.checks[0].interval, abs=0.005)
+
+
+def first_half(y_true, y_pred):
+    half = len(y_true) // 2
+    return float((y_true == y_pred)[:half].mean())
+
+
+def test_a_function_that_depends_on_the_order_of_rows_is_called_on_resampled_rows():
+    rng = np.random.default_rng(7)
+    true = rng.integers(2, size=400)
+    given = {"y_true": true, "y_pred": np.where(rng.random(400) < 0.8, true, 1 - true)}
+    low, high = mg.Performance(first_half, at_least=0.5).run(**given).checks[0].interval
+    assert 0.05 < high - low < 0.15
+
+
+def test_a_function_gets_resampled_labels_of_a_rare_class():
+    labels = np.array(["no", "yes"])
+    rng = np.random.default_rng(7)
+    true = np.arange(300) < 12
+    pred = labels[(true ^ (rng.random(300) < 0.2)).astype(int)]
+    seen = []
+
+    def recall(y_true, y_pred):
+        positive = y_true == labels[1]
+        seen.append(positive.sum())
+        return float((y_pred == labels[1])[positive].mean())
+
+    check = mg.Performance(recall, at_least=0.1).run(y_true=labels[true.astype(int)], y_pred=pred)
+    check = check.checks[0]
+    assert check.interval[0] < check.value < check.interval[1]
+    assert set(seen) == {11, 12}  # resampled within each class; 11 if one row is left out
 
 
 def test_fewer_resamples_give_nearly_the_same_interval():
@@ -708,8 +781,8 @@ def test_calls_of_a_function_are_shown(monkeypatch):
     counted = []
 
     class Shown(Progress):
-        def step(self):
-            counted[-1][2] += 1
+        def step(self, steps=1):
+            counted[-1][2] += steps
 
     @contextlib.contextmanager
     def show(steps, *, unit, shown):

@@ -183,10 +183,9 @@ class MetricGate(Gate):
     def _metric(self) -> Metric:
         """The metric with the given name, or one that calls the given function."""
         metric = find(self.metric, type(self).__name__, self.greater_is_better)
-        few = metric.few_resamples if self.decide_by == "estimate" else None
         if isinstance(metric, QueryMetric):
             return replace(metric, exclude_empty=self.empty_queries == "exclude")
-        return replace(metric, resamples=self.resamples or few)
+        return replace(metric, resamples=self.resamples, decides=self.decide_by != "estimate")
 
     def _require_direction(self) -> Metric:
         """Return the metric; raise OptionError unless it is known which values are better."""
@@ -346,7 +345,7 @@ class MetricGate(Gate):
             return
         calls = slices * metric.calls(outcomes.n // slices)
         with show_progress(calls, unit="call", shown=evidence.progress) as shown:
-            yield replace(metric, on_call=shown.step)
+            yield replace(metric, on_calls=shown.step)
 
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False

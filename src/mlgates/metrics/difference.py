@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
@@ -99,7 +100,11 @@ def normal_change(method: str, change: float, variance: float, unseen: float = 0
 
 
 def resampled_change(
-    value: float, draws: Floats, what: str, left_out: Floats | None = None
+    value: float,
+    draws: Floats,
+    what: str,
+    left_out: Floats | None = None,
+    times: npt.ArrayLike = 1.0,
 ) -> Change:
     """Return a difference with a bootstrap confidence interval and its p-value.
 
@@ -115,9 +120,11 @@ def resampled_change(
     left_out : ndarray, optional
         The differences on all rows but one, or but one block of rows, for the BCa correction. By
         default there is no correction.
+    times : array_like
+        How many rows each element of `left_out` represents. Default 1.
     """
     defined = draws[~np.isnan(draws)]
-    how = bca_interval(value, draws, left_out).how
+    how = bca_interval(value, draws, left_out, times=times).how
     if how == "degenerate" and abs(value) <= _ROUNDING:
         value, defined = 0.0, np.zeros_like(defined)
     fewer = int(min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)))
@@ -125,7 +132,7 @@ def resampled_change(
     def ends(confidence: float) -> Ends:
         if how == "degenerate":  # all resamples differ by the same amount
             return value, value
-        interval = bca_interval(value, draws, left_out, confidence).interval
+        interval = bca_interval(value, draws, left_out, confidence, times).interval
         # widened to contain the difference itself
         return None if interval is None else (min(interval[0], value), max(interval[1], value))
 

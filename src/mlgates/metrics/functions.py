@@ -2,10 +2,9 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,21 +14,25 @@ from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.arrays import Counts, Floats, Values
-from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
+from mlgates.stats.arrays import Codes, Counts, Floats, Values
+from mlgates.stats.resampling import RESAMPLES, SEED, THIN, bca_interval, row_indices
+from mlgates.stats.response_surface import resampled_statistic
 
 Function = Callable[..., Any]
 #: Fewer resamples give no interval of 95 %.
 FEWEST_RESAMPLES = 40
-#: Resamples for a decision by interval; fewer from 10,000 rows on.
-_DRAWS = 2_000
+#: Calls of the function on resamples for a decision by interval, from 10,000 rows on.
 _DRAWS_OF_MANY = 500
 _MANY = 10_000
-#: Resamples for an interval that is only shown. Each resample is one call of the function.
+#: Calls of the function on resamples for an interval that is only shown.
 _DRAWS_SHOWN = 200
 #: One block of rows for so many resamples is left out to estimate the skewness, at most 200.
 _JACKKNIFE = 4
 _MOST_BLOCKS = 200
+#: If at most so many rows differ from each other, resamples are drawn as counts of equal rows.
+_MOST_CELLS = 50
+#: Largest relative rounding error of a function if its rows are sorted.
+_ROUNDING = 1e-9
 PosLabel = Literal["no", "fixed", "optional", "required"]
 
 #: Columns with more distinct values than these are not treated as classes.
@@ -54,33 +57,37 @@ class FunctionMetric(Metric):
         Whether the function has a parameter for the positive label: "no", or "optional" or
         "required". "fixed" means that the function is a `functools.partial` that already sets the
         positive label, or an average over classes that does not use it.
-    on_call : callable, optional
-        Called without arguments after each call of `function` on resampled rows.
-    need, binary, low, high, interval, few_resamples
+    on_calls : callable, optional
+        Called with a number of calls of `function` on resampled rows that were made, or that turned
+        out to be unnecessary. The sum of these numbers is `calls`.
+    need, binary, low, high, interval
         As in `Metric`.
     """
 
     function: Function = field(repr=False)
     roles: Mapping[str, str] = field(repr=False)
     pos_label: PosLabel = field(default="no", repr=False)
-    on_call: Callable[[], object] = field(default=int, repr=False)
+    on_calls: Callable[[int], object] = field(default=int, repr=False)
     need: Need = "given"
     binary: bool = True
     low: float = -math.inf
     high: float = math.inf
     interval: str = "BCa bootstrap of the rows"
-    few_resamples: ClassVar[int | None] = _DRAWS_SHOWN
-    _draws: WeakKeyDictionary[Outcomes, tuple[Floats, Floats]] = field(
+    _draws: WeakKeyDictionary[Outcomes, "_Resamples"] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False
     )
 
     def calls(self, n: int) -> int:
-        """Return how often the user's function is called to compute the interval for `n` rows."""
+        """Return how often the function is called at most to compute the interval for `n` rows."""
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 
     def _resamples(self, n: int) -> int:
-        return self.resamples or (_DRAWS if n < _MANY else _DRAWS_OF_MANY)
+        if self.resamples is not None:
+            return self.resamples
+        if not self.decides:
+            return _DRAWS_SHOWN
+        return RESAMPLES if n < _MANY else _DRAWS_OF_MANY
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the value of the function, and a confidence interval from resampled rows."""
@@ -88,10 +95,10 @@ class FunctionMetric(Metric):
         if not confidence:
             return Estimate(value)
         if outcomes not in self._draws:  # the same resamples give intervals of all levels
-            self._draws[outcomes] = self._resampled(outcomes.n, outcomes, self.of_rows(outcomes))
-        resampled, left = self._draws[outcomes]
-        found = bca_interval(value, resampled, left, confidence)
-        details = {"seed": SEED, "resamples": len(resampled)}
+            self._draws[outcomes] = self._resampled(value, self.of_rows(outcomes), outcomes)
+        drawn = self._draws[outcomes]
+        found = bca_interval(value, drawn.values, drawn.left_out, confidence, drawn.times)
+        details = {"seed": SEED, "resamples": len(drawn.values)}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
@@ -104,21 +111,70 @@ class FunctionMetric(Metric):
         def of_both(rows: Values) -> float:
             return here(rows) - there(rows)
 
-        draws, left = self._resampled(candidate.n, candidate, of_both)
         value = of_both(np.ones(candidate.n, np.bool_))
-        return resampled_change(value, draws, "paired bootstrap", left)
+        drawn = self._resampled(value, of_both, candidate, production)
+        return resampled_change(
+            value, drawn.values, "paired bootstrap", drawn.left_out, drawn.times
+        )
 
     def _resampled(
-        self, n: int, outcomes: Outcomes, of_rows: Callable[[Values], float]
-    ) -> tuple[Floats, Floats]:
-        """Return the metric on each resample, and on the rows without each block (jackknife)."""
-        values: list[float] = []
+        self, value: float, of_rows: Callable[[Values], float], *models: Outcomes
+    ) -> "_Resamples":
+        """Return a function of the rows on resamples, and on the rows without each block.
+
+        `value` is the result of the function for all rows. If most rows are equal to other rows,
+        and their order makes no difference, the function depends only on how often each row occurs.
+        Then resamples are drawn as tables of counts, so that few of them need a call.
+        """
+        n, called = models[0].n, 0
         draws = self._resamples(n)
-        jackknife = rows_left(n, _blocks(draws))
-        for rows in chain(_drawn_rows(outcomes, draws), jackknife):
-            values.append(of_rows(rows))
-            self.on_call()
-        return np.array(values[:draws]), np.array(values[draws:])
+
+        def call(rows: Values) -> float:
+            nonlocal called
+            value = of_rows(rows)
+            called += 1
+            self.on_calls(1)
+            return value
+
+        strata = _rare_classes(models[0])
+        arrays = [array for each in models for array in self._arguments(each)[0].values()]
+        cells = _equal_rows(arrays, n)
+        if cells is not None and math.isclose(
+            call(np.argsort(cells, kind="stable")), value, rel_tol=_ROUNDING, abs_tol=_ROUNDING
+        ):
+            found = self._of_tables(call, cells, strata)
+        else:
+            batches = row_indices(n, draws, np.random.default_rng(SEED), strata)
+            values = [call(rows) for batch in batches for rows in batch]
+            left_out = [call(rows) for rows in rows_left(n, _blocks(draws))]
+            found = _Resamples(np.array(values), np.array(left_out), np.ones(len(left_out)))
+        self.on_calls(max(0, self.calls(n) - called))
+        return found
+
+    def _of_tables(
+        self, call: Callable[[Values], float], cells: Codes, strata: Codes | None
+    ) -> "_Resamples":
+        """Return a function of the rows on resampled tables, which count equal rows.
+
+        `cells` has one code per row, the same for equal rows.
+        """
+        _, row, counts = np.unique(cells, return_index=True, return_counts=True)
+        parts = np.zeros(len(row), np.intp) if strata is None else strata[row]
+        draws, resamples = self._resamples(len(cells)), self.resamples or RESAMPLES
+        tables = np.zeros((resamples, len(row)), np.int64)
+        rng = np.random.default_rng(SEED)
+        for part in np.unique(parts):
+            among = np.flatnonzero(parts == part)
+            size = counts[among].sum()
+            tables[:, among] = rng.multinomial(size, counts[among] / size, resamples)
+
+        def of_table(table: Counts) -> float:
+            return call(np.repeat(row, table))
+
+        values = resampled_statistic(of_table, tables, draws, len(np.unique(parts)))
+        without = np.eye(len(row), dtype=np.int64)
+        left_out = [of_table(counts - one) for one in without] if len(cells) > 1 else []
+        return _Resamples(values, np.array(left_out), counts[: len(left_out)].astype(np.float64))
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
         """Return a function that computes the metric on some of the rows.
@@ -173,6 +229,15 @@ class FunctionMetric(Metric):
         return float(number)
 
 
+class _Resamples(NamedTuple):
+    """The values of a function on resamples, and on the rows without each block of rows."""
+
+    values: Floats
+    left_out: Floats
+    #: the number of rows for which each element of `left_out` counts
+    times: Floats
+
+
 def _blocks(draws: int) -> int:
     """Return the number of blocks of rows that the jackknife leaves out in turn.
 
@@ -182,19 +247,30 @@ def _blocks(draws: int) -> int:
     return min(_MOST_BLOCKS, draws // _JACKKNIFE)
 
 
-def _drawn_rows(outcomes: Outcomes, draws: int) -> Iterator[Counts]:
-    """Yield the row numbers of each resample, drawn within each class if a class is rare."""
-    strata, true = None, outcomes.true
+def _rare_classes(outcomes: Outcomes) -> Codes | None:
+    """Return the class of each row as a code if a class is rare, and None otherwise.
+
+    Rows are then resampled within each class.
+    """
+    true = outcomes.true
     if true.ndim == 1 and true.dtype.kind != "f":
-        try:
-            _, codes, sizes = np.unique(true, return_inverse=True, return_counts=True)
-        except TypeError:  # labels of several types
-            pass
-        else:
-            if len(sizes) <= _MOST_CLASSES and sizes.min() < THIN:
-                strata = codes.ravel()
-    for batch in row_indices(outcomes.n, draws, np.random.default_rng(SEED), strata):
-        yield from batch
+        _, codes, sizes = np.unique(true, return_inverse=True, return_counts=True)
+        if len(sizes) <= _MOST_CLASSES and sizes.min() < THIN:
+            return codes.ravel()
+    return None
+
+
+def _equal_rows(arrays: Iterable[Values], n: int) -> Codes | None:
+    """Return one code per row, the same for equal rows; None if too many rows differ."""
+    codes = np.zeros(n, np.intp)
+    for array in arrays:
+        if array.ndim != 1:
+            return None
+        more = np.unique(array, return_inverse=True)[1].ravel()
+        codes = np.unique(codes * (int(more.max()) + 1) + more, return_inverse=True)[1].ravel()
+        if codes.max() >= _MOST_CELLS:
+            return None
+    return codes
 
 
 def function_metric(

@@ -101,12 +101,12 @@ class Metric(ABC):
         Name of the statistical method of the interval, for the reference page.
     resamples : int, optional
         Number of bootstrap resamples, if the interval needs resampling; by default 2,000.
+    decides : bool
+        Whether a decision depends on the interval. If it is only shown, a metric that is slow may
+        compute it less exactly.
     noun : str
         What the number of rows in a measurement counts, in the plural: "rows", or "queries" for
         metrics of rankings.
-    few_resamples : int or None
-        Number of bootstrap resamples for an interval that decides nothing and is only shown. None
-        for the usual number.
     """
 
     name: str
@@ -119,8 +119,8 @@ class Metric(ABC):
     uses_labels: bool = True
     interval: str = field(default="", repr=False)
     resamples: int | None = None
+    decides: bool = field(default=True, repr=False)
     noun: ClassVar[str] = "rows"
-    few_resamples: ClassVar[int | None] = None
 
     def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:
         """Return the value of the metric and its confidence interval.

@@ -533,10 +533,11 @@ class Fairness(Gate):
         The total of the bar is estimated from the number of `groups` and of all rows. Rows in
         clusters are not resampled.
         """
-        every = []
-        for metric in self._definition.rates:
-            few = metric.few_resamples if self.decide_by == "estimate" else None
-            every.append(replace(metric, resamples=self.resamples or few))
+        decides = self.decide_by != "estimate"
+        every = [
+            replace(metric, resamples=self.resamples, decides=decides)
+            for metric in self._definition.rates
+        ]
         called = [metric for metric in every if isinstance(metric, FunctionMetric)]
         if not (self.confidence and called and outcomes.cluster is None):
             yield every
@@ -544,7 +545,7 @@ class Fairness(Gate):
         calls = groups * sum(metric.calls(outcomes.n // groups) for metric in called)
         with show_progress(calls, unit="call", shown=evidence.progress) as shown:
             yield [
-                replace(metric, on_call=shown.step)
+                replace(metric, on_calls=shown.step)
                 if isinstance(metric, FunctionMetric)
                 else metric
                 for metric in every
