@@ -266,8 +266,9 @@ class R2(RowMetric):
 
     It is one minus the sum of squared errors divided by the sum of squared deviations of the true
     values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
-    variance is the sum of the squared influences of the rows. If there are few rows, this interval
-    contains the true value more reliably than one from resampling. `Metric` describes the fields.
+    variance is the sum of the squared influences of the rows (derivatives with respect to the
+    weight of the row, times that weight). If there are few rows, this interval contains the true
+    value more reliably than one from resampling. `Metric` describes the fields.
     """
 
     need: Need = "values"

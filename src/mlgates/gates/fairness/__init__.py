@@ -79,8 +79,9 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 class Definition(NamedTuple):
     """What the option `metric` of `Fairness` means: the rates, and how groups are compared.
 
-    `name` is the value of the option. `over` is the comparison, such as "difference" or "ratio". If
-    there are several rates, the gate judges the one with the worst value.
+    `name` is the value of the option. `rates` are the metrics that are compared between groups, and
+    `over` is the comparison, such as "difference" or "ratio". If there are several rates, the gate
+    judges the one with the worst value.
     """
 
     name: str

@@ -221,10 +221,10 @@ class _ConcurrentCalls(NamedTuple):
 class _Caller:
     """Calls a model or an application with a sample of rows or requests.
 
-    `serve` is a function that makes the calls of a job and returns the replies. `given` is the
-    number of rows or requests that the user gave, and `positions` are those of the sample. In
-    messages, `kind` is the word for what is called, `noun` for its inputs, and `answer_noun` for
-    what it returns. `methods` are the called methods of the model.
+    `serve` is a function that makes the calls of a `Job` (a set of calls) and returns the replies.
+    `given` is the number of rows or requests that the user gave, and `positions` are those of the
+    sample. In messages, `kind` is the word for what is called, `noun` for its inputs, and
+    `answer_noun` for what it returns. `methods` are the called methods of the model.
     """
 
     kind: Literal["model", "application"]
@@ -305,8 +305,8 @@ class _Caller:
 class ModelCaller(_Caller):
     """Calls a model with at most `most` of the given rows, drawn with a fixed seed.
 
-    `serve` is a function that makes the calls of a job and returns the replies. The reply to the
-    first call of each method is kept, to compare later replies with it.
+    `serve` is a function that makes the calls of a `Job` (a set of calls) and returns the replies.
+    The reply to the first call of each method is kept, to compare later replies with it.
     """
 
     kind, noun, answer_noun = "model", "rows", "answer"
@@ -401,9 +401,9 @@ class ModelCaller(_Caller):
 class ApplicationCaller(_Caller):
     """Sends at most `most` of the given requests, drawn with a fixed seed, to an application.
 
-    `serve` is a function that makes the calls of a job and returns the replies. The first reply to
-    each request is kept, to compare later replies with it. `responses` are the expected responses.
-    Requests and responses are lists, arrays or tables of the same length.
+    `serve` is a function that makes the calls of a `Job` (a set of calls) and returns the replies.
+    The first reply to each request is kept, to compare later replies with it. `responses` are the
+    expected responses. Requests and responses are lists, arrays or tables of the same length.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

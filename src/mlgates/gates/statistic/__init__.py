@@ -90,10 +90,10 @@ class _Pair(NamedTuple):
 class _Claim(NamedTuple):
     """What a check of one group needs, except the level of confidence.
 
-    That level depends on the number of all groups. `ours` is the estimate in the data, and `theirs`
-    that in the reference, if the two are compared. `value` is compared with `limit`. `interval` is
-    a function of the level that returns the interval of `value`. `insufficient` is the reason if
-    the value can't be judged, otherwise "".
+    That level depends on the number of all groups. `group` is the name of the group. `ours` is the
+    estimate in the data, and `theirs` that in the reference, if the two are compared. `value` is
+    compared with `limit`. `interval` is a function of the level that returns the interval of
+    `value`. `insufficient` is the reason if the value can't be judged, otherwise "".
     """
 
     group: str | None
