@@ -29,8 +29,9 @@ class GroupState(NamedTuple):
     """The result of counting in one group of rows; an element of `GroupedStates`.
 
     `key` is the tuple of the values that all rows of the group have in the grouping columns. If the
-    group is a slice, it is a tuple with the name of the slice. `rows` is the number of rows of the
-    group, and `state` is the result of the counter (the object that says what to count) for them.
+    group is a slice (the rows for which a condition is true), it is a tuple with the name of the
+    slice. `rows` is the number of rows of the group, and `state` is the result of the counter (the
+    object that says what to count) for them.
     """
 
     key: tuple[object, ...]
@@ -99,7 +100,8 @@ class SeveralStates(State):
     """The result of `Several`: profiles of columns, and results of several counters.
 
     All of them are for the same rows. `rows` is the number of these rows. `columns` has the
-    profiles, and `states` the result of each counter, in order.
+    profiles (missing values, extremes, checksum), and `states` the result of each counter, in
+    order.
     """
 
     rows: int
@@ -148,8 +150,8 @@ class Several(Counter):
     """A counter that applies several counters to the same rows, and profiles some columns.
 
     A counter is an object that says what to count in a table, such as `Missing`. `profiled` has the
-    names of the columns to profile. If this counter is used inside `Grouped`, each group of rows
-    gets all these results.
+    names of the columns of which missing values, extremes and a checksum are computed. If this
+    counter is used inside `Grouped`, each group of rows gets all these results.
 
     Examples
     --------

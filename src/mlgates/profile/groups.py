@@ -54,8 +54,9 @@ class GroupMissing(State):
     `MissingBy` and `MissingWhere` return this object. `groups` has one tuple ``(key, rows,
     missing)`` for each group, in order of the groups' first rows. If rows are grouped by columns,
     `key` is a tuple of the group's values in these columns (None for a missing value). If the group
-    is a slice, `key` is a tuple with the slice's name. `rows` is the number of rows of the group.
-    `missing` is a tuple with one count for each column in which missing values are counted.
+    is a slice (the rows for which a condition is true), `key` is a tuple with the slice's name.
+    `rows` is the number of rows of the group. `missing` is a tuple with one count for each column
+    in which missing values are counted.
 
     Examples
     --------

@@ -31,11 +31,11 @@ class RuleGroup(NamedTuple):
     """The counts of one group of rows; an element of `RuleCounts`.
 
     `key` is the tuple of the values that all rows of the group have in the grouping columns. If the
-    group is a slice, it is a tuple with the name of the slice. `rows` is the number of rows of the
-    group, `broken` the number of rows for which the condition is false, and `missing` the number of
-    rows for which the condition has no answer because a value is missing. `first` has the row
-    numbers of the first five broken rows. With ``RuleCounter(..., shows_missing=True)``, it also
-    includes rows without an answer.
+    group is a slice (the rows for which another condition is true), it is a tuple with the name of
+    the slice. `rows` is the number of rows of the group, `broken` the number of rows for which the
+    condition is false, and `missing` the number of rows for which the condition has no answer
+    because a value is missing. `first` has the row numbers of the first five broken rows. With
+    ``RuleCounter(..., shows_missing=True)``, it also includes rows without an answer.
     """
 
     key: tuple[object, ...]

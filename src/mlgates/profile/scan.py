@@ -468,8 +468,9 @@ class _Counted(NamedTuple):
 class _Scan:
     """Reads a table once, and applies all counters to each batch of rows.
 
-    A counter is an object that says what to count. `columns` are the columns to profile; None for
-    all. The columns of a batch are counted in parallel. The batches are counted one after another.
+    A counter is an object that says what to count. `columns` are the columns of which missing
+    values, extremes and a checksum are computed; None for all. The columns of a batch are counted
+    in parallel. The batches are counted one after another.
     """
 
     def __init__(

@@ -24,8 +24,9 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
     """Return the profile of a Spark DataFrame, counted on its workers.
 
     The profile has the results of `counters`, which say what to count, and the number of missing
-    values, the extremes and a checksum of `columns`. Other columns are not read. Counters that need
-    the whole table as one batch are left out: the profile has no results for them.
+    values, the extremes and a checksum of `columns`. No other columns are read than these and those
+    of the counters. Counters that need the whole table as one batch are left out: the profile has
+    no results for them.
 
     Parameters
     ----------
