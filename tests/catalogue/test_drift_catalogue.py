@@ -249,7 +249,7 @@ def test_evidently_missing_column_vanishes_from_the_report():
     result = mg.Drift("ks").run(data={"y": SAME}, reference={"x": SAME, "y": SAME})
     assert result.verdict is E
     assert result.checks[0].reason == (
-        "`x` is not in the data; list it in `exclude` to leave it out"
+        "`x` is not in the data; to leave the column out, list it in `exclude`"
     )
 
 

@@ -236,7 +236,7 @@ STRUCTURE = (
         U,
         "no rows",
     ),
-    case("each row a group", E, "there are 200 groups by", sensitive_features=np.arange(N)),
+    case("each row a group", E, "the 200 groups of", sensitive_features=np.arange(N)),
     case("a measured number", E, sensitive_features=np.random.default_rng(0).normal(size=N)),
     case("no sensitive feature", E, "sensitive_features", sensitive_features=None),
     case("no predictions", E, y_pred=None),

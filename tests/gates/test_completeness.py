@@ -569,7 +569,7 @@ def test_more_slices_than_the_option_allows_are_one_error():
     table = {"age": [i % 70 for i in range(700)], "x": [1] * 700}
     check = check_of(mg.Completeness("x", by="age").run(data=table), "by")
     assert check.reason == (
-        "`missing` of `by` could not be judged: there are 70 groups by `by`, at most 50 are "
+        "`missing` of `by` could not be judged: the 70 groups of `by` are more than the 50 "
         "allowed: bin "
         "the values first, or raise `max_groups`"
     )

@@ -208,7 +208,7 @@ def test_columns_with_errors_are_an_error_until_they_are_excluded(cells, why):
     assert found(result)["odd", "ks"] is E
     (reason,) = [check.reason for check in result.checks if check.subject == "odd"]
     assert reason.startswith(why)
-    assert reason.endswith("; list it in `exclude` to leave it out")
+    assert reason.endswith("; to leave the column out, list it in `exclude`")
     assert set(found(run(data, reference, exclude="odd"))) == {("x", "ks")}
 
 
@@ -232,7 +232,7 @@ def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
     result = run(data, table())
     assert found(result) == {("x", "ks"): E, ("i", "ks"): P}
     assert result.reason.startswith(
-        "`x` is not in the data; list it in `exclude` to leave it out; columns not judged:"
+        "`x` is not in the data; to leave the column out, list it in `exclude`; columns not judged:"
     )
     renamed = run({"X": NORMAL}, {"x": NORMAL})
     assert renamed.reason == "`x` is not in the data; did you mean 'X'?"
@@ -257,7 +257,11 @@ def test_columns_that_only_the_data_have_are_ignored():
             "`x` holds numbers in the reference, but dates in the data",
         ),
         ([1, 2], [[1], [2]], "`x` holds numbers in the reference, but nested values"),
-        (["a", "b"], [1, "b"], "`x` holds texts in the reference, but column 'x' mixes values of"),
+        (
+            ["a", "b"],
+            [1, "b"],
+            "`x` holds texts in the reference; in the data, column 'x' mixes",
+        ),
     ],
 )
 def test_changed_kind_is_an_error(reference, data, why):
@@ -354,7 +358,8 @@ def test_shift_of_the_missing_share_must_be_significant():
     check = run({"x": [*NORMAL[:26], *[None] * 4]}, with_missing(0.0, 30)).checks[1]
     assert (check.verdict, check.by_chance) == (U, True)
     assert check.reason == (
-        "0 % of `x` is missing in the reference, 13.3 % in the data: a change of 13.3 %; "
+        "0 % of `x` is missing in the reference, 13.3 % in the data: a change of 13.3 percentage "
+        "points; "
         "not significant at this sample size (limit: at most 10 %)"
     )
 
@@ -362,12 +367,13 @@ def test_shift_of_the_missing_share_must_be_significant():
 def test_reasons_of_the_missing_share():
     check = run(with_missing(0.5), with_missing(0.25)).checks[1]
     assert check.reason == (
-        "25 % of `x` is missing in the reference, 50 % in the data: a change of 25 %; "
+        "25 % of `x` is missing in the reference, 50 % in the data: a change of 25 percentage "
+        "points; "
         "the limit is at most 10 %"
     )
     check = run({"x": [*[None] * 10_003, *range(89_997)]}, {"x": range(100)}).checks[1]
     assert check.verdict is F
-    assert "10 % in the data: a change of 10.003 %; the limit is at most 10 %" in check.reason
+    assert "10 % in the data: a change of 10.003 percentage points; the limit is" in check.reason
 
 
 def test_value_is_shown_on_its_side_of_the_limit():
@@ -387,7 +393,8 @@ def test_all_missing_in_data(method, nothing):
     assert found(result) == {("x", method): U, ("x", "missing_shift"): F}
     assert not result.checks[0].by_chance
     assert result.checks[0].reason.startswith(
-        "`x` has no values in the data (list it in `exclude` to leave it out); no rows to measure"
+        "`x` has no values in the data; to leave the column out, list it in `exclude`; no rows to "
+        "measure"
     )
 
 
@@ -417,7 +424,9 @@ def test_data_without_rows_are_inconclusive(data):
 def test_missing_share_against_no_rows():
     result = run({"x": []}, with_missing(0.5))
     assert found(result) == {("x", "ks"): U, ("x", "missing_shift"): U}
-    assert result.checks[1].reason.startswith("50 % of `x` is missing in the reference; no rows")
+    assert result.checks[1].reason.startswith(
+        "50 % of `x` is missing in the reference, and the data has no rows"
+    )
 
 
 # The rule
@@ -465,7 +474,9 @@ def test_undecided_wasserstein_reports_its_test():
     check = only(run(data, {"x": NORMAL}, "wasserstein", at_most=0.01))
     ks = stats.ks_2samp(data["x"], NORMAL).statistic
     assert check.verdict is U
-    found = f"; not significant: `ks` is {ks:.4g}, and differences up to 0.1945 are expected by"
+    found = (
+        f"; not significant: the test uses `ks`, which is {ks:.4g}, and differences up to 0.1945"
+    )
     assert found in check.reason
     assert check.reason.count("rows would be enough to decide") == 1
 
@@ -785,7 +796,8 @@ def test_one_other_value_than_a_constant_can_be_chance():
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
         "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference); all values of "
-        "the reference are equal, and the few other values of the data can be chance; pass more "
+        "the reference are equal, and so few values of the data differ from them that it may be "
+        "by chance; pass more "
         "rows to decide (limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
@@ -1044,8 +1056,9 @@ def test_profile_without_distributions_is_an_error():
     result = run(table(), profile)
     assert set(found(result).values()) == {E}
     assert result.checks[0].reason == (
-        "the reference was profiled without the distribution of `x`; "
-        "list it in `exclude` to leave it out"
+        "the profile of the reference has no distribution of `x`; pass the rows of the reference, "
+        "or a baseline; "
+        "to leave the column out, list it in `exclude`"
     )
 
 
@@ -1068,8 +1081,8 @@ def test_distribution_that_raises_does_not_affect_other_columns(column, monkeypa
         result = run(table(), reference, "psi")
         verdicts = {(name, "psi"): P for name in ("x", "i", "b", "c")}
         assert found(result) == verdicts | {(column, "psi"): E}
-        why = "OSError: the disk is gone; list it in `exclude` to leave it out"
-        assert result.reason == why
+        why = "` of the reference could not be read: OSError: the disk is gone"
+        assert result.reason == f"`{column}{why}"
 
 
 def test_provenance_has_the_reference(tmp_path):

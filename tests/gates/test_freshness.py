@@ -694,7 +694,7 @@ def test_slices_of_several_columns_and_by_conditions():
         ({"at": pa.nulls(2), "k": [1, 2]}, "k", FAIL, "`at` where k=1"),
         ({"at": [NOW], "k": [[1]]}, "k", ERROR, "cannot be grouped by value"),
         ({"at": [NOW], "k": [1]}, "q", ERROR, "the table has no column 'q'"),
-        ({"at": [NOW] * 51, "k": range(51)}, "k", ERROR, "there are 51 groups by `by`"),
+        ({"at": [NOW] * 51, "k": range(51)}, "k", ERROR, "the 51 groups of `by`"),
     ],
 )
 def test_slices_that_can_not_be_judged(data, by, verdict, reason):

@@ -808,7 +808,7 @@ def test_more_slices_than_the_option_allows_are_an_error(values):
     result = mg.Performance("accuracy", at_least=0.5, by="fare").run(**given)
     assert result.verdict == "error"
     assert result.reason == (
-        "there are 70 groups by column 'fare' of `X`, at most 50 are allowed: bin the values "
+        "the 70 groups of column 'fare' of `X` are more than the 50 allowed: bin the values "
         "first, or "
         "raise `max_groups`"
     )

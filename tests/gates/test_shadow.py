@@ -610,7 +610,7 @@ def test_a_slice_without_mirrored_requests_is_undecided():
     assert result.verdict is U
     result = run(production=live(country=list(range(N))), by="country")
     assert result.verdict is E
-    assert "there are 1,000 groups by `by`, at most 50 are allowed" in result.reason
+    assert "the 1,000 groups of `by` are more than the 50 allowed" in result.reason
     assert (
         run(
             production=live(country=[i % 60 for i in range(N)]),

@@ -55,7 +55,10 @@ def measured(of, values, **options):
         ({"of": "rows"}, "'rows' takes no column and no condition, got `column`"),
         ({"of": "rate", "column": None}, "'rate' needs either `column` or `condition`, got neit"),
         ({"of": "rate", "condition": "x >"}, "Statistic: `condition`: the text ends at char"),
-        ({"at_least": None}, "a limit is required: `at_least`, `at_most`, `max_change`, `max_rel"),
+        (
+            {"at_least": None},
+            "at least one limit is required: `at_least`, `at_most`, `max_change` or `max_relative",
+        ),
         ({"at_least": 3, "at_most": 2}, "`at_least` must not be greater than `at_most`"),
         ({"at_least": dt.date(2026, 1, 1)}, "`at_least` must be a finite number"),
         ({"of": "std", "at_least": -1}, "`at_least` must be a finite number of at least 0"),
@@ -236,10 +239,12 @@ def test_a_column_of_another_kind_says_what_to_use():
     data = {"x": [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)], "b": [True]}
     assert mg.Statistic("max", "x", at_most=3).run(data=data).reason == (
         "`max` needs numbers, but `x` of the table has type timestamp[us, tz=UTC]; check the "
-        "newest with `Freshness`, or a range with `Schema`"
+        "newest value with `Freshness`, or the range with `Schema`"
     )
     assert (
-        mg.Statistic("mean", "b", at_most=3).run(data=data).reason.endswith("use 'rate' of a bool")
+        mg.Statistic("mean", "b", at_most=3)
+        .run(data=data)
+        .reason.endswith("use 'rate', the share of true values")
     )
     assert "did you mean 'b'?" in mg.Statistic("rate", "B", at_most=1).run(data=data).reason
 
@@ -357,9 +362,23 @@ def test_direction_of_a_relative_change(sign):
             ([0.4], [0.3]),
             {"max_change": 0.1},
             PASS,
-            "before rounding to 12 digits is 0.10000000000000003",
+            "the measured 0.10000000000000003 counts as equal to the limit",
         ),
         ("max", ([BIG + 1], [BIG]), {"max_change": 0}, FAIL, "a change of 1 ("),
+        (
+            "max",
+            ([1e9 + 0.0015], [1e9]),
+            {"max_change": 0.001},
+            FAIL,
+            "went from 1,000,000,000 to 1,000,000,000.0015, a change of 0.0015",
+        ),
+        (
+            "rate",
+            ([True] * 300 + [False] * 100, [True] * 200 + [False] * 200),
+            {"max_change": 0.1},
+            FAIL,
+            "went from 50 % to 75 %, a change of 25 percentage points (95 % interval 18.",
+        ),
         ("distinct", (["a", "b"], ["a"]), {"max_change": 0}, FAIL, "went from 1 to 2"),
         ("distinct", ([1, 2, 3], [1, 2]), {"max_relative_change": 0.5}, PASS, "a change of 50 %"),
         (
@@ -384,14 +403,14 @@ def test_direction_of_a_relative_change(sign):
             ([1.0] * 9, [1.0] * 9),
             {"max_change": 1},
             INCONCLUSIVE,
-            "the value has no confidence interval",
+            "all values of the data are equal, so no confidence interval can be computed; set",
         ),
         (
             "mean",
             ([1.0], X),
             {"max_change": 99},
             INCONCLUSIVE,
-            "the value has no confidence interval",
+            "there is only one value of the data, so no confidence interval can be computed",
         ),
         ("mean", (X, ["a"]), {"max_change": 1}, ERROR, "`x` of the reference has type string"),
         ("mean", (X, [math.inf, 1.0]), {"max_change": 1}, ERROR, "1 of 2 values is infinite"),
@@ -518,7 +537,7 @@ def test_the_level_of_slices_that_fail_is_corrected():
     ("by", "reason"),
     [
         ("shp", "did you mean 'shop'?"),
-        ("x", "there are 7 groups by `by`, at most 2 are allowed"),
+        ("x", "the 7 groups of `by` are more than the 2 allowed"),
     ],
 )
 def test_columns_that_make_no_slices(by, reason):
@@ -636,3 +655,52 @@ EXAMPLES = (
         mg.Statistic("min", "id", at_least=1_000, by="member", decide_by="estimate"),
     ),
 )
+
+
+def test_a_table_without_rows_says_how_to_make_it_fail():
+    (check,) = mg.Statistic("rows", at_most=9).run(data={"x": np.array([], float)}).checks
+    assert check.verdict is INCONCLUSIVE
+    assert check.reason == (
+        "`rows` is 0 (n = 0); a table without rows can't pass; to make it a FAIL, set `at_least` "
+        "to 1 or more (limit: at most 9)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "values", "reason"),
+    [
+        ("sum", [], "`sum` of `x` is undefined (n = 0); no rows to measure (limit: at most 9)"),
+        (
+            "std",
+            [4.0],
+            (
+                "`std` of `x` is undefined (n = 1); a standard deviation needs at least two values "
+                "(limit: at most 9)"
+            ),
+        ),
+        (
+            "std",
+            [4.0] * 50,
+            (
+                "`std` of `x` is 0 (n = 50); all values are equal, so no confidence interval can "
+                "be "
+                "computed; set decide_by='estimate' to decide by the value alone (limit: at most 9)"
+            ),
+        ),
+        (
+            "median",
+            [4.0],
+            (
+                "`median` of `x` is 4 (95 % interval minus infinity to infinity, n = 1); the "
+                "interval "
+                "contains the limit; there are too few values for an interval with two finite "
+                "ends; "
+                "pass more rows (limit: at most 9)"
+            ),
+        ),
+    ],
+)
+def test_an_undecided_statistic_says_why(of, values, reason):
+    data = {"x": np.array(values, dtype=float)}
+    (check,) = mg.Statistic(of, "x", at_most=9).run(data=data).checks
+    assert (check.verdict, check.reason) == (INCONCLUSIVE, reason)

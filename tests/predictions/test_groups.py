@@ -116,7 +116,7 @@ def test_declared_categories_without_rows_are_groups():
 
 
 MANY = (
-    "there are {1:,} groups by {0}, at most {2} are allowed: bin the values first, or raise "
+    "the {1:,} groups of {0} are more than the {2} allowed: bin the values first, or raise "
     "`max_groups`"
 )
 
@@ -130,7 +130,7 @@ def test_more_groups_than_the_option_allows_are_refused(of):
     evidence = Evidence({"sensitive_features": values})
     assert len(evidence.groups(max_groups=51).names) == 51
     assert len(groups(values[:50]).names) == 50
-    with pytest.raises(EvidenceError, match="at most 20 are allowed"):
+    with pytest.raises(EvidenceError, match="more than the 20 allowed"):
         evidence.groups(max_groups=20)
 
 

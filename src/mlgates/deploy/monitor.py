@@ -17,7 +17,7 @@ from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.report import GateResult, Report
 from mlgates.stats.sequential import shiryaev_roberts
 from mlgates.suite import GateSuite, changed, subset
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_interval, format_number
 
 __all__ = ["Monitor"]
 
@@ -240,25 +240,29 @@ class Monitor:
             return result
         own: Any = gate
         confidence = 1 - 2 * self.alpha / len(result.checks)
-        again: dict[str, Verdict] = {}
+        again: dict[str, Check] = {}
         if not all("resamples" in check.details for check in failed):
             stricter = replace(own, confidence=max(confidence, own.confidence)).run(**given)
-            again = {_title(stricter, check): check.verdict for check in stricter.checks}
+            again = {_title(stricter, check): check for check in stricter.checks}
         checks = []
         for check in result.checks:
             if check.verdict is not Verdict.FAIL:
                 checks.append(check)
                 continue
+            wider = again.get(_title(result, check))
+            ends, level = (None, None) if wider is None else (wider.interval, wider.confidence)
             if check.limit is not None and "resamples" in check.details:
-                beyond = check.limit.excludes(_widened(check, confidence))
+                ends, level = _widened(check, confidence), confidence
+                beyond = check.limit.excludes(ends)
             else:
-                beyond = again.get(_title(result, check)) is not Verdict.INCONCLUSIVE
-            few = f"at most one false alarm in {self.alarm_every:,} windows"
-            shown = (
-                f"at the confidence {confidence:.6g}, which allows {few}, the interval contains "
-                "the limit"
-            )
-            reason = check.reason if beyond else f"{check.reason}; {shown}"
+                beyond = wider is None or wider.verdict is not Verdict.INCONCLUSIVE
+            reason = check.reason
+            if not beyond:
+                few = f"at most one false alarm in {self.alarm_every:,} windows"
+                reason += f"; the monitor allows {few}, and so decides by a wider interval, "
+                reason += "which contains the limit"
+                if ends is not None:
+                    reason += f": {format_interval(ends, level, check.unit, check.limit)}"
             verdict = Verdict.FAIL if beyond else Verdict.INCONCLUSIVE
             checks.append(replace(check, verdict=verdict, by_chance=not beyond, reason=reason))
         return replace(result, checks=tuple(checks), reason=reason_of(checks, result.note))
@@ -315,7 +319,8 @@ class Monitor:
         threshold = 2 * self.alarm_every
         table = [[window.get(name, math.nan) for name in streams] for window in windows]
         means, alarms, last = shiryaev_roberts(np.array(table), threshold)
-        mean = f"evidence {format_number(float(means[-1]))}, an alarm needs {threshold:,}"
+        statistic = format_number(float(means[-1]))
+        mean = f"Shiryaev-Roberts statistic {statistic}, alarms start at {threshold:,}"
         said, beyond = f"no slow change: {mean}", 0
         if alarms[-1]:
             strong = [
@@ -332,8 +337,10 @@ class Monitor:
                 and not check.limit.holds(check.value)
             ]
             beyond = len(failed)
-            where = "beyond the limit" if failed else "but within the limit"
-            said = f"slow change found: {_list(failed or strong)}, {where} in this window ({mean})"
+            said = f"slow change found: {_list(failed)}, beyond the limit in this window ({mean})"
+            if not failed:
+                said = f"passes in spite of a slow change of {_list(strong)}, because no value is "
+                said += f"beyond its limit in this window ({mean})"
         return Check.judge(
             "slow change",
             "alarms",

@@ -281,7 +281,7 @@ class MultivariateDrift(Gate):
             if name in clusters:
                 title, leave_out = f"`{name}` in `clusters`", "give another column as `clusters`"
             elif self.columns is None:
-                leave_out = "list it in `exclude` to leave it out"
+                leave_out = "to leave the column out, list it in `exclude`"
             if field is None:
                 problems[name] = f"{title} is not in the reference{near.hint(name)}"
             elif (self.columns is None and name not in clusters) and (

@@ -489,8 +489,9 @@ def too_many_groups(title: str, groups: int, max_groups: int) -> str:
     `title` names the columns that define the groups.
     """
     return (
-        f"there are {groups:,} groups by {title}, at most {max_groups:,} are allowed: bin the "
-        "values first, or raise `max_groups`"
+        f"the {groups:,} groups of {title} are more than the {max_groups:,} allowed: bin the "
+        "values "
+        "first, or raise `max_groups`"
     )
 
 

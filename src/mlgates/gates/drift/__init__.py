@@ -422,16 +422,17 @@ class Drift(Gate):
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
             if data.valid == 0:
                 undefined = statistics.DriftStatistic(*[math.nan] * 5)
-                reason = f"`{name}` has no values in the data ({self._leave_out})"
+                reason = f"`{name}` has no values in the data; {self._leave_out}"
                 n, details = reference.valid, {"n_reference": reference.valid}
                 drift = ColumnDrift(name, self.method, limit, 0, n, undefined, reason, details)
                 return [drift, *missing]
             fields = reference.field, data.field
             kinds = {"number" if f.kind in NUMBERS else f.kind for f in fields}
             if len(kinds) > 1:
-                now = f"{content(data.field)} in the data; convert one of them"
-                now = data.field.problem or now
-                msg = f"`{name}` holds {content(reference.field)} in the reference, but {now}"
+                now = f", but {content(data.field)} in the data; convert one of them"
+                if data.field.problem:
+                    now = f"; in the data, {data.field.problem}"
+                msg = f"`{name}` holds {content(reference.field)} in the reference{now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             is_binned = method.distance is not None
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
@@ -465,7 +466,7 @@ class Drift(Gate):
     def _leave_out(self) -> str:
         """A clause that says how the user can leave a column out."""
         how = "list it in `exclude`" if self.columns is None else "remove it from `columns`"
-        return f"{how} to leave it out"
+        return f"to leave the column out, {how}"
 
     def _error(self, name: str, reason: str) -> Check:
         return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=reason)

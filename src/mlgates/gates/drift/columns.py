@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
-from mlgates.errors import suppress_errors
+from mlgates.errors import MlgatesError, suppress_errors
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
@@ -84,15 +84,17 @@ def candidates(
                     side = next((reference[c] for c in counters if c in reference), None)
             if caught.error is not None:
                 problem = describe(caught.error, {name})
+            if not isinstance(caught.error, MlgatesError | None):
+                refused[name] = f"`{name}` of the reference could not be read: {problem}"
+                continue
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
             # A baseline does not keep the distribution of so many texts.
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
                 not_served = "texts with too many different values"
             elif not problem and (side is None or profile is None):
-                problem = f"the reference was profiled without the distribution of `{name}`"
-                if columns is not None:
-                    problem += "; pass the rows of the reference, or a baseline"
+                problem = f"the profile of the reference has no distribution of `{name}`; pass the "
+                problem += "rows of the reference, or a baseline"
         if not_served and columns is None:
             left.append(f"`{name}` ({not_served})")
         elif not_served == "no values":
@@ -102,7 +104,9 @@ def candidates(
             other = field.kind in METHODS["psi"].kinds and field.kind not in kinds
             refused[name] += "use 'psi' or 'chi2'" if other else "remove it from `columns`"
         elif problem:
-            hint = "; list it in `exclude` to leave it out" if columns is None else ""
+            hint = ""
+            if columns is None:
+                hint = "; to leave the column out, list it in `exclude`"
             refused[name] = f"{problem}{hint}"
         else:
             judged[name] = cast("tuple[ColumnProfile, Side]", (profile, side))

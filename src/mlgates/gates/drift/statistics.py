@@ -393,7 +393,10 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
     reason = f"{format_number(before, 'share')} of `{name}` is missing in the reference"
     if data.rows:
         shift = format_value(value, limit, "share")
-        reason += f", {format_number(now, 'share')} in the data: a change of {shift}"
+        points = shift.replace(" %", " percentage points")
+        reason += f", {format_number(now, 'share')} in the data: a change of {points}"
+    else:
+        reason += ", and the data has no rows"
     m = reference.rows
     details = {"n_reference": m, "p_value_alone": p_value, "before": before, "now": now}
     details |= before_rounding(exact, value, limit)
@@ -456,8 +459,8 @@ def decide_columns(
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and the few other values of the data "
-                "can be chance; pass more rows to decide"
+                "all values of the reference are equal, and so few values of the data differ from "
+                "them that it may be by chance; pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)
@@ -505,7 +508,7 @@ def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
     target = drift.limit.high
     if drift.statistic.tested >= 0:
         value = target = drift.statistic.tested
-        tested = f"`ks` is {format_number(value)}, and "
+        tested = f"the test uses `ks`, which is {format_number(value)}, and "
     if method.distance is None:
         level = twosample.ks_chance(drift.n, drift.m, alpha)
         needed = rows_until_significant(level, target, drift.n, drift.m)

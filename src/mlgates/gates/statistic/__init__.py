@@ -229,7 +229,8 @@ class Statistic(Gate):
         self._convert("max_change", options.share if self.of == "rate" else _distance)
         self._convert("max_relative_change", _distance)
         if all(getattr(self, option) is None for option in _LIMITS):
-            msg = f"{_OWNER}: a limit is required: {', '.join(f'`{o}`' for o in _LIMITS)}"
+            *others, last = (f"`{option}`" for option in _LIMITS)
+            msg = f"{_OWNER}: at least one limit is required: {', '.join(others)} or {last}"
             raise OptionError(msg)
         self._convert("by", slices_of)
         self._convert("decide_by", options.choice, ("interval", "estimate"))
@@ -334,9 +335,9 @@ class Statistic(Gate):
         if field.kind not in kinds_of(self.of):
             needed = {"rate": "bools", "distinct": "plain values"}.get(self.of, "numbers")
             advice = {
-                "bool": "use 'rate' of a bool",
-                "date": "check the newest with `Freshness`, or a range with `Schema`",
-                "timestamp": "check the newest with `Freshness`, or a range with `Schema`",
+                "bool": "for a bool column use 'rate', the share of true values",
+                "date": "check the newest value with `Freshness`, or the range with `Schema`",
+                "timestamp": "check the newest value with `Freshness`, or the range with `Schema`",
             }.get(field.kind, "convert the column when the table is loaded")
             msg = f"`{self.of}` needs {needed}, but `{self.column}` of {table} has "
             msg += f"{described_type(field)}; {advice}"
@@ -411,7 +412,12 @@ class Statistic(Gate):
             return
         if self.at_least is not None or self.at_most is not None:
             limit = Limit(self.at_least, self.at_most)
-            yield self.of, _Claim(group, ours, None, ours.value, limit, ours.interval, "")
+            why = ""
+            if self.of == "std" and ours.n == 1:
+                why = "a standard deviation needs at least two values"
+            elif self._rule == "interval" and ours.interval(self.confidence) is None:
+                why = _no_interval(ours)
+            yield self.of, _Claim(group, ours, None, ours.value, limit, ours.interval, why)
         for metric, limit in self._changes.items():
             if isinstance(theirs, BaseException):
                 yield metric, error_check(self._subject, metric, theirs, group)
@@ -438,8 +444,9 @@ class Statistic(Gate):
         relative = metric == "relative_change"
         value, interval = change(ours, theirs, relative=relative)
         claim = claim._replace(value=value, interval=interval)
-        if relative and self._rule == "interval" and interval(self.confidence) is None:
-            claim = claim._replace(insufficient=_unbounded(theirs, self.confidence))
+        if self._rule == "interval" and interval(self.confidence) is None:
+            why = _unbounded(theirs, self.confidence) if relative else ""
+            claim = claim._replace(insufficient=why or _no_interval(ours, theirs))
         if theirs.bounds is not None:
             ends = (replace(theirs, value=end) for end in theirs.bounds)
             found = (change(ours, end, relative=relative)[0] for end in ends)
@@ -478,34 +485,39 @@ class Statistic(Gate):
         )
         unit: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
         if is_change:
-            unit = "share" if metric == "relative_change" else ""
+            unit = "share" if metric == "relative_change" or self.of == "rate" else ""
         by_interval = self._rule == "interval" and not insufficient
         needed = rows_needed(measured.value, ends, limit, ours.n, level) if by_interval else None
         if needed is not None:
             measured = replace(measured, details={**measured.details, "rows_needed": needed})
         remedy = enough(needed)
         if remedy and is_change:
-            remedy += " if the reference grows in the same proportion"
+            remedy += ", provided that the reference grows in the same proportion"
+        if self.of.startswith(("median", "quantile")) and any(map(math.isinf, ends or ())):
+            remedy = "there are too few values for an interval with two finite ends; pass more rows"
         # a table without rows can fail by their number, but not pass
-        shows = self.of == "rows" and value is not None and not limit.holds(value)
+        if self.of == "rows" and not ours.n and value is not None and limit.holds(value):
+            insufficient = f"a {'table' if group is None else 'slice'} without rows can't pass; to "
+            insufficient += "make it a FAIL, set `at_least` to 1 or more"
+            claim = claim._replace(insufficient=insufficient)
         return Check.judge(
             self._subject,
             metric,
             measured,
             limit,
             rule=self._rule,
-            min_n=0 if shows else 1,
+            min_n=0 if self.of == "rows" else 1,
             group=group,
             unit=unit,
             insufficient=insufficient,
             remedy=remedy,
-            said=self._said(measured, claim, unit, is_change=is_change),
+            said=self._said(measured, claim, unit, metric),
         )
 
-    def _said(self, measured: Measurement, claim: _Claim, unit: Unit, *, is_change: bool) -> str:
+    def _said(self, measured: Measurement, claim: _Claim, unit: Unit, metric: str) -> str:
         """Return a sentence on what was measured.
 
-        With `is_change` the value is a change, and the sentence also gives both estimates.
+        If the `metric` is a change, the sentence also gives both estimates.
         """
         ours, theirs, limit = claim.ours, claim.theirs, claim.limit
         own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
@@ -518,16 +530,25 @@ class Statistic(Gate):
             interval = f"{ends}, "
         n = f"n = {ours.n:,}"
         text = f"{where} is {shown} ({interval}{n})"
-        if is_change and theirs is not None:
+        if metric in self._changes and theirs is not None:
             n += f" against {theirs.n:,} in the reference"
             text = f"{where} can't be compared ({n})"
             if measured.value is not None:
-                before, now = (format_number(_plain(e.value), own) for e in (theirs, ours))  # type: ignore[arg-type]
-                text = f"{where} went from {before} to {now}, a change of {shown} ({interval}{n})"
+                before, now = (_plain(each.value) or 0 for each in (theirs, ours))
+                first, second = _format_both(before, now, own)
+                change = "a change"
+                if self.of == "rate" and metric == "change":
+                    shown = shown.replace(" %", " percentage points")
+                elif self.of == "rate":
+                    change = "a relative change"
+                text = f"{where} went from {first} to {second}, {change} of {shown} "
+                text += f"({interval}{n})"
         if ours.missing:
             has = "row has" if ours.missing == 1 else "rows have"
             text += f"; {ours.missing:,} {has} a missing value (not counted)"
-        if self.of in _BY_ESTIMATE and self.decide_by == "interval":
+        decided = measured.value is not None and math.isfinite(measured.value)
+        by_value = self.of in _BY_ESTIMATE and self.decide_by == "interval"
+        if by_value and decided and not claim.insufficient:
             text += "; decided by the value alone"
         return text
 
@@ -578,6 +599,35 @@ def _unbounded(theirs: Estimate, confidence: float) -> str:
         f"the interval of the reference, {low} to {high}, contains 0, so the relative change has "
         "no interval"
     )
+
+
+def _no_interval(ours: Estimate, theirs: Estimate | None = None) -> str:
+    """Return why a statistic or its change has no interval; "" if the cause is not known.
+
+    `ours` is the estimate in the data, and `theirs` that in the reference, if they are compared.
+    """
+    for side, where in (
+        (ours, "" if theirs is None else " of the data"),
+        (theirs, " of the reference"),
+    ):
+        if side is None or side.value is None:
+            continue
+        why = "all values{} are equal" if side.is_constant else ""
+        why = "there is only one value{}" if side.n == 1 else why
+        if why:
+            return (
+                f"{why.format(where)}, so no confidence interval can be computed; set "
+                "decide_by='estimate' to decide by the value alone"
+            )
+    return ""
+
+
+def _format_both(before: float, now: float, unit: Unit) -> tuple[str, str]:
+    """Return two values as text, with enough digits to show whether they differ."""
+    if before == now or not (math.isfinite(before) and math.isfinite(now)):
+        return format_number(before, unit), format_number(now, unit)
+    first = format_value(before, Limit(at_most=now), unit)
+    return first, format_value(now, Limit(at_most=before), unit)
 
 
 def _number(exact: Number, limit: Limit, scale: float) -> int | float:

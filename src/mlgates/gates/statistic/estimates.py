@@ -53,6 +53,9 @@ class Estimate:
     bounds : (float, float), optional
         Smallest and largest possible value, if the exact value can't be computed from a stored
         baseline.
+    is_constant : bool
+        Whether there are several values and all are equal, so that a mean, sum or standard
+        deviation has no interval.
     """
 
     n: int
@@ -62,6 +65,7 @@ class Estimate:
     method: str = "count"
     moments: Moments | None = None
     bounds: Interval | None = None
+    is_constant: bool = False
 
 
 def kinds_of(of: str) -> frozenset[str]:
@@ -102,7 +106,9 @@ def _mean(state: MomentState, rows: int) -> Estimate:
     interval = partial(_mean_interval, sample)
     n, missing = sample.n, rows - sample.n
     value = sample.mean if n else None
-    return Estimate(n, missing, value, interval, "mean, Hall's interval", sample)
+    constant = n > 1 and not sample.variance
+    method = "mean, Hall's interval"
+    return Estimate(n, missing, value, interval, method, sample, is_constant=constant)
 
 
 def _mean_interval(sample: Moments, confidence: float, times: int = 1) -> Interval | None:
@@ -125,7 +131,9 @@ def _sum(state: MomentState, rows: int) -> Estimate:
     elif n:
         value = sample.sum
     interval = partial(_mean_interval, sample, times=n)
-    return Estimate(n, rows - n, value, interval, "sum, n times Hall's interval of the mean")
+    constant = n > 1 and not sample.variance
+    method = "sum, n times Hall's interval of the mean"
+    return Estimate(n, rows - n, value, interval, method, is_constant=constant)
 
 
 def _std(state: MomentState, rows: int) -> Estimate:
@@ -135,7 +143,8 @@ def _std(state: MomentState, rows: int) -> Estimate:
     def interval(confidence: float) -> Interval | None:
         return deviation_interval(sample.powers, n, confidence) if deviation else None
 
-    return Estimate(n, rows - n, deviation, interval, "standard deviation, Hall's interval")
+    method = "standard deviation, Hall's interval"
+    return Estimate(n, rows - n, deviation, interval, method, is_constant=deviation == 0)
 
 
 def _finite(state: MomentState) -> Moments:
@@ -143,7 +152,8 @@ def _finite(state: MomentState) -> Moments:
     if state.infinite:
         are = "is" if state.infinite == 1 else "are"
         n = state.infinite + state.moments.n
-        msg = f"{state.infinite:,} of {n:,} values {are} infinite; correct them, or use a median"
+        them = "it" if state.infinite == 1 else "them"
+        msg = f"{state.infinite:,} of {n:,} values {are} infinite; correct {them}, or use a median"
         raise EvidenceError(msg)
     return state.moments
 
