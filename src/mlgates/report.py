@@ -228,8 +228,9 @@ class GateResult(_Judged):
     def counted(self) -> Verdict | None:
         """The verdict that this gate contributes to the verdict of a suite; None if it has none.
 
-        It is the worst verdict of the checks, without those in `allowed`. It is None if the gate is
-        advisory, if its verdict is SKIP, or if no check remains.
+        It is the worst verdict of the checks. With ``inconclusive="allow"``, checks that are
+        INCONCLUSIVE only because more rows are needed are ignored. It is None if the gate is
+        advisory, if its verdict is SKIP, or if all checks are ignored.
         """
         if self.advisory:
             return None

@@ -70,7 +70,12 @@ class LossMetric(Metric):
         return Estimate(self.of_mean(mean), interval, "t")
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean of the losses as a sum over rows, for cluster-robust intervals."""
+        """Return the mean of the losses, and how much each row contributes to its deviation.
+
+        The contribution of a row is its weight times its loss minus the mean, divided by the sum of
+        the weights. Intervals for rows in clusters are computed from the sums of the contributions
+        in each cluster.
+        """
         losses = self.row(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         mean = float(np.average(losses, weights=weight))
@@ -169,7 +174,11 @@ class RowShare(LossMetric):
         return b, c, n
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean as a sum over rows, for cluster-robust intervals by Wilson's method."""
+        """Return the share of rows, and how much each row contributes to its deviation.
+
+        It is the same as for a mean of losses, but intervals for rows in clusters are computed with
+        Wilson's method.
+        """
         return super().linear(outcomes)._replace(scale="share")
 
 

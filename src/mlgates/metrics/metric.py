@@ -203,10 +203,12 @@ class Metric(ABC):
         """
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return the metric in linear form: its deviation from the true value as a sum over rows.
+        """Return the metric, and how much each row contributes to its deviation.
 
-        Cluster-robust intervals are computed from this form. The result is None if the metric has
-        no such form. The method is only called if the metric is defined.
+        The deviation of the metric from its true value is nearly the sum of the contributions.
+        Intervals for rows in clusters are computed from their sums in each cluster. The result is
+        None if a metric, such as a median, can't be written in this way. The method is only called
+        if the metric is defined.
         """
         del outcomes
         return None

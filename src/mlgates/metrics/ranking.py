@@ -95,7 +95,11 @@ class RocAuc(Metric):
         return Change("Hanley", by_size)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the area as a sum of DeLong's components of the rows, for rows in clusters."""
+        """Return the area under the curve, and how much each row contributes to its deviation.
+
+        The contributions are DeLong's components. Intervals for rows in clusters are computed from
+        their sums in each cluster.
+        """
         true, score, weight = _binary(self.name, outcomes)
         weight = np.ones(outcomes.n) if weight is None else weight
         area, influence = ranking.auc_influence(true, score, weight)
@@ -160,7 +164,11 @@ class RocAucOneVsRest(Metric):
         return normal_change("DeLong", area - other, variance, unseen)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean area as a sum over rows, for cluster-robust intervals."""
+        """Return the mean area, and how much each row contributes to its deviation.
+
+        Intervals for rows in clusters are computed from the sums of the contributions in each
+        cluster.
+        """
         area, influence = self.influence(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         return Linear(area, influence, weight, outcomes.true, "logit")

@@ -120,9 +120,10 @@ class QueryMetric(Metric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean over the queries as a sum over rows, for cluster-robust intervals.
+        """Return the mean over the queries, and how much each row contributes to its deviation.
 
-        The first row of a query gets the whole influence of the query, and its other rows get 0.
+        The first row of a query has the contribution of the whole query, and its other rows have 0.
+        Intervals for rows in clusters are computed from the sums of the contributions.
         """
         of_queries = _SHARE.linear(self._of_queries(outcomes))
         first = outcomes.queries.order[outcomes.queries.starts[outcomes.judged]]
