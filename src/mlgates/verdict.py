@@ -189,9 +189,11 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
 
 
 def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> str:
-    """Return a limit as text with its unit; the text is empty for the unit "violations".
+    """Return a limit in words, such as "at most 5 %" for a share.
 
-    If a `value` is given, the limit gets enough digits to show whether the value is within it.
+    Times and shares are written with their unit, and counts, such as "rows", without it. A limit on
+    the number of violations is always 0, so for "violations" the result is empty. If a `value` is
+    given, the limit gets enough digits to show whether the value is within it.
 
     Examples
     --------

@@ -267,10 +267,11 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def nearest_half(value: Value) -> Value:
-    """Return the float16 nearest to a number that is written with a decimal point or an exponent.
+    """Return the float16 nearest to a number of a condition that is not a whole number.
 
-    Other values are returned unchanged. The function is used for comparisons with a column that was
-    float16 in the user's table.
+    Whole numbers and values of other types are returned unchanged, unless the whole number was
+    written with a decimal point or an exponent, as in ``"x > 1e4"``. The function is used for
+    comparisons with a column that was float16 in the user's table.
     """
     if not isinstance(value, Rounded) and not (isinstance(value, Fraction) and value % 1):
         return value

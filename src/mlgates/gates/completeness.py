@@ -207,7 +207,7 @@ class Completeness(Gate):
         return violating_rows(source, [*wanted, *plan.slices])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks of the number of rows, of missing cells and of expected values."""
+        """Yield checks of the number of rows, of missing cells and of values that must occur."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit, n = Limit(self.min_rows, self.max_rows), profile.rows
         text = f"the table has {n:,} row{'' if n == 1 else 's'}"

@@ -389,7 +389,12 @@ class MarginMetric(CountMetric):
     )
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the value of the metric for each confusion matrix, computed by the formula."""
+        """Return the value of the metric for each of many confusion matrices.
+
+        `formula` computes it from the diagonals (correct rows), the sums over the predicted classes
+        (true rows) and the sums over the true classes (predicted rows) of `cells`, which has the
+        shape ``(..., k, k)`` for k classes. `positive` is not used.
+        """
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
