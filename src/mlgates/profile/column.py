@@ -345,19 +345,18 @@ def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
     All operations are modulo 2**64. Different numbers with the same sum therefore have different
     checksums, and 0 adds 0. With a scale of 10**9, numbers of seconds are added as nanoseconds.
     """
-    return _mix(bits * np.uint64(scale))
+    return int(np.dot(*_factors(bits if scale == 1 else bits * np.uint64(scale))))
 
 
-def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix the bits of 64-bit integers, and return the sum of the results modulo 2**64.
+def _factors(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], ...]:
+    """Mix the bits of 64-bit integers; return the two factors of the products that are added up.
 
-    `mixed_sum` describes the computation. `words` is overwritten with the results.
+    They are ``y`` and ``y >> 32`` in the description of `mixed_sum`.
     """
     shifted = words >> _HALF
-    words ^= shifted
-    words *= _MULTIPLIER
-    words *= np.right_shift(words, _HALF, out=shifted)
-    return int(np.add.reduce(words))
+    mixed = np.bitwise_xor(words, shifted)
+    mixed *= _MULTIPLIER
+    return mixed, np.right_shift(mixed, _HALF, out=shifted)
 
 
 def _text_sum(texts: pa.ChunkedArray) -> int:
@@ -375,7 +374,7 @@ def _text_sum(texts: pa.ChunkedArray) -> int:
         offsets, data = offsets_and_bytes(chunk)
         for row in range(0, len(chunk), _TEXTS_BLOCK):
             words = _last_eight_bytes(offsets[row : row + _TEXTS_BLOCK + 1], offsets[0], data)
-            total += _mix(words)
+            total += int(np.dot(*_factors(words)))
     return total % 2**64
 
 
@@ -393,8 +392,7 @@ def _text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     """
     offsets, data = offsets_and_bytes(as_bytes(texts))
     words = _last_eight_bytes(offsets, offsets[0], data)
-    _mix(words)
-    return byte_weights(texts) + words
+    return byte_weights(texts) + np.multiply(*_factors(words))
 
 
 def _last_eight_bytes(
@@ -411,9 +409,12 @@ def _last_eight_bytes(
     words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
     sizes = np.diff(offsets).astype(np.int64, copy=False)
     ends = (offsets[1:] - offsets[0]).astype(np.int64, copy=False)
-    surplus = 8 * np.maximum(8 - sizes, 0)
-    # For an empty text, all 64 bits are shifted out.
-    return np.asarray(words[ends] >> surplus.astype(np.uint64))
+    last: npt.NDArray[np.uint64] = words[ends]
+    if len(sizes) and sizes.min() < 8:
+        surplus = 8 * np.maximum(8 - sizes, 0)
+        # For an empty text, all 64 bits are shifted out.
+        last >>= surplus.astype(np.uint64)
+    return last
 
 
 @dataclass(frozen=True, slots=True)
