@@ -163,6 +163,10 @@ SEVERAL = (
     "has 2 columns, expected one. To check several labels or outputs per row, give one row per row "
     "and label, with the name of the label in a column `label` of `data`, and use by='label'"
 )
+NESTED = (
+    "holds lists or dicts; give one value per row: a 1-D array, a Series, an Arrow array or a list"
+    + SEVERAL.removeprefix("has 2 columns, expected one")
+)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +186,10 @@ SEVERAL = (
         (np.zeros((4, 2)), SEVERAL),
         (pd.DataFrame({"a": [0] * 4, "b": [1] * 4}), SEVERAL),
         ([(1, 2)] * 4, SEVERAL),
-        ([{"a": 1}] * 4, ("holds lists or dicts; give one value per row: "
-         "a 1-D array, a Series, an Arrow array or a list")),
+        ([{"a": 1}] * 4, NESTED),
+        ([["a"], ["a", "b"]] * 2, NESTED),
+        (pd.Series([["a"], [], ["a", "b"], ["b"]]), NESTED),
+        (pa.array([["a"], [], ["a", "b"], ["b"]]), NESTED),
         ([1, "a", 1, 0], "mixes values of the types int, str; convert them to one type first"),
         ([1j] * 4, "holds Python objects of type complex; convert them to numbers or text first"),
         ([object()] * 4, ("holds Python objects of type object; convert them to numbers or text "

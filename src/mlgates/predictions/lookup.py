@@ -50,6 +50,11 @@ _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
 #: Evidence with labels or predicted values.
 _OF_LABELS = ("y_true", "y_pred", "production_pred")
+#: What to do with several labels or outputs per row.
+_LONG_FORM = (
+    ". To check several labels or outputs per row, give one row per row and label, with the name "
+    "of the label in a column `label` of `data`, and use by='label'"
+)
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99
 #: Most models within each other that are looked into.
@@ -74,7 +79,7 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
 def _label_column(title: str, value: Any) -> columns.Column:
     """Return labels or predictions as a column with one value per row.
 
-    Raises EvidenceError for an array with several columns, such as one column per label. `title` is
+    Raises EvidenceError for several labels per row, as columns of an array or as lists. `title` is
     the name of the values in messages.
     """
     shape = getattr(value, "shape", ())
@@ -84,14 +89,9 @@ def _label_column(title: str, value: Any) -> columns.Column:
     if width > 1 and columns.rows_of(value) != 1:
         is_prediction = "y_true" not in title
         scores = "; if they are scores of classes, pass them as scores" if is_prediction else ""
-        msg = (
-            f"{title} has {width} columns, expected one. To check several labels or outputs per "
-            "row, "
-            "give one row per row and label, with the name of the label in a column `label` of "
-            f"`data`, and use by='label'{scores}"
-        )
+        msg = f"{title} has {width} columns, expected one{_LONG_FORM}{scores}"
         raise EvidenceError(msg)
-    return columns.as_column(title, value)
+    return columns.as_column(title, value, _LONG_FORM)
 
 
 def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:

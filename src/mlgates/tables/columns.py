@@ -97,11 +97,11 @@ class Column(RowAxis):
         return np.asarray(encoding.to_floats(pc.cast(plain, pa.float64(), safe=False)), np.float64)
 
 
-def as_column(title: str, value: object) -> Column:
+def as_column(title: str, value: object, hint: str = "") -> Column:
     """Read one value per row from an array, a Series, a list, or a table with one column.
 
     EvidenceError is raised for anything else, and for values that can't be read. `title` is the
-    name of the input in messages.
+    name of the input in messages. `hint` is added to the message if a value is a list or dict.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def as_column(title: str, value: object) -> Column:
     if field.kind == "string":
         encoding.check_unicode(title, array)
     if field.kind == "nested":
-        msg = f"{title} holds lists or dicts; {_ONE_EACH}"
+        msg = f"{title} holds lists or dicts; {_ONE_EACH}{hint}"
         raise EvidenceError(msg)
     if field.problem is not None:
         numbers = _unify_numbers(values) if field.type.startswith("mixed") else None
