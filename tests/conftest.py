@@ -13,9 +13,9 @@ from mlgates.suite import GateSuite
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "reference" / "report-1.schema.json"
 
-# Numbers of examples are those of the session `slow`; other sessions draw a quarter of them.
+# Numbers of examples are those of the session `slow`; other sessions draw a sixth of them.
 settings.register_profile("thorough", deadline=None, max_examples=100)
-settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("quick", deadline=None, max_examples=16)
 settings.load_profile("quick")
 
 

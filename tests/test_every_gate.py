@@ -64,7 +64,6 @@ def marked(*examples: Example) -> pytest.MarkDecorator:
 # laws that run each example
 RUN = marked(*(e for e in EXAMPLES if e.slow))
 JUDGED_ON_TABLES = [e for e in EXAMPLES if e.place and not e.slow]
-TABULAR = pytest.mark.parametrize("example", JUDGED_ON_TABLES, ids=lambda example: example.id)
 GATES = pytest.mark.parametrize(
     "gate",
     [gate for gate in FOUND.values() if any(type(e.gate) is gate for e in EXAMPLES)],
@@ -653,6 +652,12 @@ CONTAINERS = {
 }
 
 
+ON_A_TABLE = pytest.mark.parametrize(
+    ("example", "table"),
+    in_turn({e.id: e for e in JUDGED_ON_TABLES}, {name: name for name in TABLES}),
+)
+
+
 @each_gate("container, given", CONTAINERS, JUDGED_ON_TABLES, TABLES)
 @law("read tables by counters or `evidence.outcomes`, not by their methods")
 def test_container_makes_no_difference(container, given, tmp_path):
@@ -661,8 +666,7 @@ def test_container_makes_no_difference(container, given, tmp_path):
     assert seen(result) == seen(result_of(example.id, table))
 
 
-@TABULAR
-@pytest.mark.parametrize("table", TABLES)
+@ON_A_TABLE
 @law("don't let the order of rows reach a verdict or a value")
 def test_order_of_rows_makes_no_difference(example, table):
     backwards = table_of(table).take(pa.array(range(ROWS - 1, -1, -1)))
@@ -670,8 +674,7 @@ def test_order_of_rows_makes_no_difference(example, table):
     assert seen(result, rows=False) == seen(result_of(example.id, table), rows=False)
 
 
-@TABULAR
-@pytest.mark.parametrize("table", TABLES)
+@ON_A_TABLE
 @law("look columns up by name")
 def test_order_of_columns_makes_no_difference(example, table):
     given = table_of(table)

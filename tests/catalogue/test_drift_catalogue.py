@@ -121,10 +121,20 @@ CASES = {
     "text with NUL": (["a\0", "b"] * 500, ["a", "b"] * 500, F, BINNED),
     "days before 1970": ([-1] * N, pa.array([-1] * N, pa.date32()), E, EVERY),
 }
-ROWS = [(what, method) for what, (*_, methods) in CASES.items() for method in methods]
+# `tests` judges each case by one of its methods, in turn, `slow` by all of them
+ROWS = [
+    pytest.param(
+        what,
+        method,
+        id=f"{what}-{method}",
+        marks=() if (i - j) % len(methods) == 0 else pytest.mark.slow,
+    )
+    for i, (what, (*_, methods)) in enumerate(CASES.items())
+    for j, method in enumerate(methods)
+]
 
 
-@pytest.mark.parametrize(("what", "method"), ROWS, ids=[f"{w}-{m}" for w, m in ROWS])
+@pytest.mark.parametrize(("what", "method"), ROWS)
 def test_case(what, method):
     data, reference, verdict, _ = CASES[what]
     options = {"min_samples": 50} if "1 MB" in what else {}

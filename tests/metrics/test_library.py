@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from fairlearn import metrics as fairlearn
+from sampling import in_turn
 from sklearn import metrics as sk
 
 import mlgates as mg
@@ -37,15 +38,20 @@ OF_LABELS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "function"), OF_LABELS, ids=[name for name, _ in OF_LABELS])
-def test_a_name_is_that_of_scikit_learn_or_fairlearn(name, function):
-    check = measured(name)
-    assert check.value == pytest.approx(function(Y, P), rel=1e-12)
+@pytest.mark.parametrize(
+    ("of_labels", "others"),
+    in_turn(
+        {name: (name, function) for name, function in OF_LABELS},
+        {"plain": {}, "weighted": {"sample_weight": W}},
+    ),
+)
+def test_a_name_is_that_of_scikit_learn_or_fairlearn(of_labels, others):
+    name, function = of_labels
+    check = measured(name, **others)
+    assert check.value == pytest.approx(function(Y, P, **others), rel=1e-12)
     assert check.method.startswith("bootstrap (")
     low, high = check.interval
     assert low < check.value < high
-    weighted = measured(name, sample_weight=W).value
-    assert weighted == pytest.approx(function(Y, P, sample_weight=W), rel=1e-12)
 
 
 def test_metrics_of_scores_and_of_clusters():

@@ -177,7 +177,7 @@ def expected():
 
 @pytest.mark.parametrize(
     ("form", "use"),
-    in_turn({name: name for name in FORMS}, {name: name for name in USERS}, every=4),
+    in_turn({name: name for name in FORMS}, {name: name for name in USERS}, every=8),
 )
 def test_every_form_gives_the_same_result_to_every_user(form, use, expected, tmp_path):
     result = USERS[use](FORMS[form](tmp_path))
