@@ -505,7 +505,7 @@ class BadRequest(Gate):
     [
         ("counts", "the gate raised ValueError: no counters today"),
         ("request_counts", "the gate raised ValueError: no counters today"),
-        ("junk", "`counts` of a gate must return counters, got object"),
+        ("junk", "`counts` of a gate must return objects of type Counter, got object"),
     ],
 )
 def test_a_failed_request_is_the_error_of_its_gate(where, reason, reads):

@@ -25,6 +25,7 @@ from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.plan import Plan
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
+from mlgates.redaction import describe
 from mlgates.tables.columns import in_memory, is_table, rows_of
 from mlgates.tables.containers import kind_of
 from mlgates.tables.field import Field, TableSchema
@@ -226,9 +227,12 @@ class Evidence:
         """
         now = self._given.get("now", self._clock)
         # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
-        with suppress_errors():
+        with suppress_errors() as caught:
             if isinstance(now, datetime) and now.utcoffset() is not None:
                 return now.astimezone(UTC)
+        if caught.error is not None:
+            msg = f"`now` can't be converted to UTC: {describe(caught.error)}"
+            raise EvidenceError(msg)
         got = type(now).__name__
         with suppress_errors():
             got = shown(now) if isinstance(now, date | float | int | str) else got
@@ -772,7 +776,8 @@ def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
     counters: dict[Counter, Counter | None] = {}
     for counter in given:
         if not isinstance(counter, Counter):
-            msg = f"`counts` of a gate must return counters, got {type(counter).__name__}"
+            got = type(counter).__name__
+            msg = f"`counts` of a gate must return objects of type Counter, got {got}"
             raise EvidenceError(msg)
         counters[counter] = counter.subsumed_by
     return counters

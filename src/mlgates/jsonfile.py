@@ -102,13 +102,17 @@ def _is_numeral(text: str) -> bool:
     return text in ("Infinity", "-Infinity")
 
 
-def number(value: object) -> float | None:
-    """Return the number that `plain` converted to a JSON value; None for null."""
+def number(value: object, name: str = "") -> float | None:
+    """Return the number that `plain` converted to a JSON value; None for null.
+
+    `name` is the name of the value in the message of the error.
+    """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and _is_numeral(value):
         return float(value) if value.endswith("Infinity") else int(value)
-    msg = f"expected a number, got {value!r}"
+    msg = f"`{name}` must be a number" if name else "expected a number"
+    msg += f", got {value!r}"
     raise EvidenceError(msg)
 
 
@@ -398,7 +402,10 @@ def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, 
         msg = f"`format` must be {form!r}, got {found.get('format')!r}"
         raise EvidenceError(msg)
     if repr(found.get("version")) != str(version):  # (in Python, True == 1.0 == 1)
-        msg = f"`version` must be {version} for this mlgates, got {found.get('version')!r}"
+        got = found.get("version")
+        msg = f"`version` must be {version}, got {got!r}"
+        if type(got) is int and got > version:
+            msg += "; upgrade mlgates, because a newer one wrote it"
         raise EvidenceError(msg)
     return found
 

@@ -432,7 +432,11 @@ def _number_or_none(name: str, value: object) -> float | None:
     if value is None:
         return None
     plain = real(value)
-    if plain is None or (isinstance(plain, int) and abs(plain) > sys.float_info.max):
+    if isinstance(plain, int) and abs(plain) > sys.float_info.max:
+        msg = f"`{name}` must be a number that a float can hold, of at most {sys.float_info.max:g}"
+        msg += f", got an integer of {plain.bit_length():,} bits"
+        raise TypeError(msg)
+    if plain is None:
         msg = f"`{name}` must be a number or None, got {value!r}"
         raise TypeError(msg)
     return None if plain != plain else plain  # noqa: PLR0124

@@ -146,7 +146,10 @@ def other_verdict(line):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (other_version, "line 2: `version` must be 1 for this mlgates, got 2"),
+        (
+            other_version,
+            "line 2: `version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+        ),
         (other_format, "line 2: `format` must be 'mlgates.history', got 'mlgates.report'"),
         (without_time, "line 2: history: the key `at` is missing"),
         (without_zone, "line 2: History: `at` must be a datetime with a time zone"),

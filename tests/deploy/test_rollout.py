@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -65,6 +65,12 @@ def test_good_candidate_goes_through_all_stages():
     again = plan.step(step.state, traffic=look(traffic, 0.5, 9_000, 90), now=at(90))
     assert (again.action, again.state, again.report) == ("done", step.state, None)
     assert again.reason.startswith("the rollout ended at 2026-03-01T13:00:00+00:00: all traffic")
+
+
+def test_a_time_that_does_not_exist_in_utc_is_refused():
+    last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+    with pytest.raises(mg.EvidenceError, match="`now` can't be converted to UTC, got"):
+        rollout().start(now=last)
 
 
 @pytest.mark.parametrize("minutes", [0, 5, 60 * 48])
@@ -219,8 +225,8 @@ def test_harm_that_begins_late_is_found_by_the_evidence_of_its_stage():
     assert step.action == "roll_back"
     check = step.report.results[0].checks[1]
     assert check.reason.startswith(
-        "the rate of `errors` is 3 times that of production, since a stage of the rollout began "
-        "(60 of 1,000 "
+        "the rate of `errors` is 3 times that of production, counted since stage 2 began (60 of "
+        "1,000 "
         "requests against 20 of 1,000; "
     )
     assert check.details["e_worse"] < 100 <= check.details["e_worse_stages"]
@@ -241,7 +247,10 @@ def test_traffic_that_lost_looks_is_an_error():
     state = plan.step(plan.start(now=START), traffic=GOOD, now=at(30)).state
     step = plan.step(state, traffic=look(mg.Traffic(), 0.5, 900, 900), now=at(60))
     assert (step.action, step.report.verdict) == ("hold", Verdict.ERROR)
-    assert "the traffic has lower counts than at the start of a stage of the rollout" in step.reason
+    assert (
+        "the traffic counts fewer requests or events than at the start of a stage of the rollout"
+        in step.reason
+    )
 
 
 # Faults of callers
@@ -458,15 +467,18 @@ def test_record_says_what_happened():
             {"format": "mlgates.traffic"},
             "`format` must be 'mlgates.rollout', got 'mlgates.traffic'",
         ),
-        ({"version": 2}, "`version` must be 1 for this mlgates, got 2"),
+        (
+            {"version": 2},
+            "`version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+        ),
         ({"more": 1}, "rollout: the key 'more' is unknown"),
         (
             {"stage": 3},
-            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got stage 3",
+            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got `stage` 3",
         ),
         (
             {"stage": 1},
-            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got stage 1",
+            "`stage` must be from 0 to 2, and `starts` must have `stage` + 1 items, got `stage` 1",
         ),
         ({"ended": "paused"}, "`ended` must be null, 'roll_back' or 'done', got 'paused'"),
         ({"began": "yesterday"}, "`began` must be a time with a time zone, got 'yesterday'"),
@@ -493,7 +505,7 @@ def test_damaged_states_are_refused(change, message, tmp_path):
         ({"verdict": "green"}, "`record: verdict` must be one of pass, "),
         ({"at": "noon"}, "`record: at` must be a time with a time zone, got 'noon'"),
         ({"checks": [3]}, "`record: checks` must be a JSON object, got int"),
-        ({"more": 10**400}, "`record`: `more` must be a number or None, got 1000"),
+        ({"more": 10**400}, "`record`: `more` must be a number that a float can hold, of"),
     ],
 )
 def test_damaged_entries_of_the_record_are_refused(change, message):

@@ -59,18 +59,23 @@ def test_same_look_is_counted_once_and_a_look_without_a_name_each_time():
         (
             {"candidate": CANDIDATE | {"errors": 20}},
             (
-                "Traffic: look '10:05' was added before with other counts: `errors` had 21 and "
-                "160, got 20 and 160; add a look once, with the counts since the last look"
+                "Traffic: look '10:05' was added before with other counts: `errors` had 21 "
+                "(candidate) and 160 (production), got 20 (candidate) and 160 (production); add a "
+                "look once, with the counts since the last look"
             ),
         ),
         (
             {"candidate": {"requests": 1_000}, "production": {"requests": 9_000}},
             (
-                "Traffic: look '10:05' was added before with other counts: `errors` had 21 and "
-                "160, got no counts; add a look once, with the counts since the last look"
+                "Traffic: look '10:05' was added before with other counts: `errors` had 21 "
+                "(candidate) and 160 (production), got no counts; add a look once, with the "
+                "counts since the last look"
             ),
         ),
-        ({"share": 0.2}, "Traffic: look '10:05' was added before with a share of 0.1, got 0.2"),
+        (
+            {"share": 0.2},
+            "Traffic: look '10:05' was added before with a candidate share of 0.1, got 0.2",
+        ),
     ],
 )
 def test_a_look_can_not_change(changed, message):
@@ -225,7 +230,9 @@ def test_only_traffic_of_the_same_kind_can_be_merged():
     units = dataclasses.replace(add(), unit="user")
     with pytest.raises(mg.EvidenceError) as caught:
         units.merge(add())
-    message = "traffic with counts of units by `user` can't be merged with counts of requests"
+    message = (
+        "traffic that counts values of `user` can't be merged with traffic that counts requests"
+    )
     assert str(caught.value) == message
     assert mg.Traffic().merge(units) == units
     assert mg.Traffic().merge(units).unit == "user"
@@ -263,14 +270,20 @@ def test_short_form_of_a_look_can_be_read():
     [
         (lambda d: [d], "`traffic` must be a JSON object, got list"),
         (lambda d: d | {"format": "mlgates.report"}, "`format` must be 'mlgates.traffic', got"),
-        (lambda d: d | {"version": 2}, "`version` must be 1 for this mlgates, got 2"),
-        (lambda d: d | {"version": True}, "`version` must be 1 for this mlgates, got True"),
+        (
+            lambda d: d | {"version": 2},
+            "`version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+        ),
+        (lambda d: d | {"version": True}, "`version` must be 1, got True"),
         (lambda d: d | {"more": 1}, "traffic: the key 'more' is unknown"),
         (lambda d: d | {"unit": 7}, "`unit` must be a string, got 7"),
         (lambda d: d | {"looks": {}}, "`looks` must be a list, got dict"),
         (lambda d: d | {"looks": [7]}, "`look` must be a JSON object, got int"),
         (lambda d: d | {"looks": [{}]}, "look: the key `candidate` is missing"),
-        (lambda d: changed(d, candidate={"requests": "many"}), "expected a number, got 'many'"),
+        (
+            lambda d: changed(d, candidate={"requests": "many"}),
+            "`candidate['requests']` must be a number, got 'many'",
+        ),
         (lambda d: changed(d, candidate={"requests": 1.5}), "must be a whole number of at least 0"),
         (lambda d: changed(d, candidate={"requests": None}), "must be a whole number of at least"),
         (lambda d: changed(d, candidate=CANDIDATE | {"slow": 2_000}), "was counted 2,000 times in"),

@@ -354,12 +354,22 @@ def test_split(requests, share, e_value, verdict):
         assert "the requests were not divided as stated" in check.reason
 
 
+def test_production_without_requests_is_not_compared():
+    _, check = run(20, 0, requests=(1_000, 0))
+    assert check.verdict is INCONCLUSIVE
+    assert check.reason.startswith(
+        "`errors` can't be compared, because production has no requests (20 of 1,000 requests "
+        "against 0 of 0; "
+    )
+    assert "; the requests were not divided as stated, see the check `split` (" in check.reason
+
+
 def test_wrong_split_names_both_shares():
     split, _ = run(20, 180, requests=(1_150, 8_850))
     assert split.reason == (
         "11.5 % of 10,000 requests went to the candidate, the stated share is 10 %: the "
         "requests were not divided as stated (e-value 9,005, limit 1,000); check the routing, and "
-        "the share of the traffic that is stated for each look (period with one share)"
+        "the share of the candidate that was given with the counts"
     )
     assert split.details["shares"] == ({"stated": 0.1, "observed": 0.115, "n": 10_000},)
 

@@ -733,7 +733,9 @@ def test_conditions_in_words_are_those_of_functions():
         ("by", "missing", "wrong"): ERROR,
     }
     assert "did you mean 'age'?" in check_of(result, "by", group="wrong").reason
-    with pytest.raises(mg.OptionError, match="Completeness: `by\\['old'\\]`: the text ends"):
+    with pytest.raises(
+        mg.OptionError, match="Completeness: `by\\['old'\\]`: 'age >' is incomplete"
+    ):
         mg.Completeness(by={"old": "age >"})
 
 

@@ -45,7 +45,7 @@ def verdicts(result):
     [
         ({"column": ""}, "`column` must be a non-empty string, got ''"),
         ({"column": 1}, "`column` must be a non-empty string, got 1"),
-        ({"by": {"a": "x >"}}, "Freshness: `by['a']`: the text ends"),
+        ({"by": {"a": "x >"}}, "Freshness: `by['a']`: 'x >' is incomplete"),
         ({"by": 7}, "`by` must be names of columns, or a mapping"),
         ({"max_groups": 0}, "`max_groups` must be a whole number of at least 1, got 0"),
         ({"max_groups": 5000}, "`max_groups` must be a whole number from 1 to 1,000, got 5000"),

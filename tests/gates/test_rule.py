@@ -46,7 +46,7 @@ def later(table):
         ({"condition": later}, "Rule: `name` is required when `condition` is a function"),
         ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
-        ({"by": {"old": "age >"}}, "Rule: `by['old']`: the text ends at character 6 of 'age >'"),
+        ({"by": {"old": "age >"}}, "Rule: `by['old']`: 'age >' is incomplete"),
         ({"by": {"old": 3}}, "`by` must be a mapping of slice names to conditions"),
     ],
 )

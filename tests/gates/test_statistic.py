@@ -54,7 +54,7 @@ def measured(of, values, **options):
         ({"condition": "x > 1"}, "takes no condition, got `column` and `condition`"),
         ({"of": "rows"}, "'rows' takes no column and no condition, got `column`"),
         ({"of": "rate", "column": None}, "'rate' needs either `column` or `condition`, got neit"),
-        ({"of": "rate", "condition": "x >"}, "Statistic: `condition`: the text ends at char"),
+        ({"of": "rate", "condition": "x >"}, "Statistic: `condition`: 'x >' is inco"),
         (
             {"at_least": None},
             "at least one limit is required: `at_least`, `at_most`, `max_change` or `max_relative",
@@ -65,7 +65,7 @@ def measured(of, values, **options):
         ({"of": "rate", "at_least": 20}, "shares are not percentages: write 0.2"),
         ({"max_change": -1}, "`max_change` must be a finite number of at least 0"),
         ({"max_relative_change": math.inf}, "`max_relative_change` must be a finite number"),
-        ({"by": {"old": "age >"}}, "Statistic: `by['old']`: the text ends"),
+        ({"by": {"old": "age >"}}, "Statistic: `by['old']`: 'age >' is incomplete"),
         ({"decide_by": "significance"}, "must be one of 'interval', 'estimate'"),
         ({"confidence": 95}, "shares are not percentages: write 0.95"),
         ({"max_groups": 0}, "`max_groups` must be a whole number of at least 1"),

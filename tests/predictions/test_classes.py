@@ -157,6 +157,6 @@ def test_invalid_classes_are_refused(classes, message):
 
 def test_scores_of_a_class_without_rows_are_refused_with_the_way():
     assert refusal(y_true=SHORT, y_score=SCORE) == (
-        "`y_score` must have one column per label, got 3 columns for 2 labels ('low', 'mid'); the "
-        "columns must be in this order, and if classes have no rows, `classes` must have all labels"
+        "`y_score` must have one column per label, got 3 columns for 2 labels ('low', 'mid'), "
+        "in this order; if a label does not occur in `y_true`, pass all labels as `classes`"
     )

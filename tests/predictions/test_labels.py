@@ -160,8 +160,9 @@ def test_categories_without_rows_are_no_labels():
 
 ALLOWED = "class labels must be integers, booleans or strings"
 SEVERAL = (
-    "has 2 columns, expected one. To check several labels or outputs per row, give one row per row "
-    "and label, with the name of the label in a column `label` of `data`, and use by='label'"
+    "has 2 columns, expected one. To check several labels or outputs per row, give one row for "
+    "each pair of a row and a label, with the name of the label in a column `label` of `data`, "
+    "and use by='label'"
 )
 NESTED = (
     "holds lists or dicts; give one value per row: a 1-D array, a Series, an Arrow array or a list"

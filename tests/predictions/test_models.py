@@ -220,7 +220,8 @@ def test_outputs_in_any_container(make):
 
 SEVERAL = (
     "the output of `model.predict` has 2 columns, expected one. To check several labels or outputs "
-    "per row, give one row per row and label, with the name of the label in a column `label` of "
+    "per row, give one row for each pair of a row and a label, with the name of the label in a "
+    "column `label` of "
     "`data`, and use by='label'; if they are scores of classes, pass them as scores"
 )
 
@@ -321,7 +322,7 @@ def test_columns_that_do_not_match_the_classes():
     said = "the output of `model.predict_proba` must have one column per label, got 2 columns for "
     assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}3 labels (0, 1, 2)"
     model = Model([0] * 6, decision=np.zeros((6, 3)), classes=[0, 1, 2])
-    said = "the output of `model.decision_function` has no column for 3"
+    said = "the output of `model.decision_function` has no column for the label 3"
     assert refusal("scores", X=X, y_true=[0, 1, 3] * 2, model=model) == said
 
 
@@ -357,9 +358,10 @@ def test_unreadable_classes_are_ignored():
 def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
-        f"column per class, got a list of {outputs} arrays. To check several labels or outputs "
-        "per row, "
-        "give one row per row and label, with the name of the label in a column `label` of `data`, "
+        f"column per class, got a list of {outputs} array{'s' * (outputs > 1)}. To check several "
+        "labels or outputs per row, give one row for each pair of a row and a label, with the "
+        "name of the label in a column "
+        "`label` of `data`, "
         "and use by='label'"
     )
     model = Model(proba=[np.full((6, 2), 0.5)] * outputs)

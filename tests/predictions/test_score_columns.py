@@ -251,7 +251,7 @@ def test_scores_of_pairs_are_refused(three, wrap):
 def test_given_scores_of_pairs_are_refused_where_they_predict_the_labels(three):
     table, true = three
     pairs = SVC(decision_function_shape="ovo").fit(table, true).decision_function(table)
-    message = "labels as scores of pairs of labels, and "
+    message = "but its columns look like scores of pairs of labels: read so, they predict "
     for scores in (pairs, -pairs):
         assert message in refusal(y_true=true, y_score=scores)
     result = mg.Regression("roc_auc_ovr", tolerance=0.01).run(

@@ -88,8 +88,8 @@ def test_ranking_takes_any_finite_score():
         (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns: for two classes pass the "
          "column of the positive class; the columns are 'no', 'yes'")),
         (np.full((4, 3), 0.5), ("`y_score` must have one column per label, got 3 columns for 2 "
-         "labels (0, 1); the columns must be in this order, and if classes have no rows, `classes` "
-         "must have all labels")),
+         "labels (0, 1), in this order; if a label does not occur in `y_true`, pass all labels as "
+         "`classes`")),
         (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
          "Arrow array or a list")),
     ],

@@ -227,7 +227,7 @@ def test_distributions_against_plain_python(column):
     assert isinstance(counts, Frequencies)
     assert {v: counts[v] for v in valid} == {v: valid.count(v) for v in valid}
     if type_ == pa.binary():
-        with pytest.raises(EvidenceError, match="which cannot be counted as a distribution"):
+        with pytest.raises(EvidenceError, match="which cannot be summarized as a distribution"):
             count(Distribution("x"), array)
         return
     distribution = count(Distribution("x"), array)

@@ -253,7 +253,11 @@ def aware(option: str, value: object) -> datetime:
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        allowed = "a datetime that can be converted to UTC"
+        raise options.refuse(_OWNER, option, allowed, value) from None
 
 
 def _parsed(data: object) -> tuple[datetime, Report]:

@@ -112,7 +112,8 @@ class RolloutState:
         if not stage < len(stages) or len(starts) != stage + 1:
             msg = (
                 f"`stage` must be from 0 to {len(stages) - 1}, and `starts` must have `stage` + 1 "
-                f"items, got stage {stage} and {len(starts)} items"
+                f"items, got `stage` {stage} and `starts` with {len(starts)} "
+                f"item{'' if len(starts) == 1 else 's'}"
             )
             raise EvidenceError(msg)
         if ended is not None and ended not in ("roll_back", "done"):
@@ -556,7 +557,11 @@ def _aware(now: object) -> datetime:
     if not isinstance(now, datetime) or now.utcoffset() is None:
         msg = f"{_OWNER}: `now` must be a datetime with a time zone, got {options.shown(now)}"
         raise EvidenceError(msg)
-    return now.astimezone(UTC)
+    try:
+        return now.astimezone(UTC)
+    except OverflowError:
+        msg = f"{_OWNER}: `now` can't be converted to UTC, got {options.shown(now)}"
+        raise EvidenceError(msg) from None
 
 
 def _entry(value: object) -> Details:

@@ -179,8 +179,9 @@ class Traffic:
             msg = f"Traffic.merge: `other` must be a Traffic, got {type(given).__name__}"
             raise EvidenceError(msg)
         if self.looks and other.looks and self.unit != other.unit:
-            counted = [f"units by `{t.unit}`" if t.unit else REQUESTS for t in (self, other)]
-            msg = f"traffic with counts of {counted[0]} can't be merged with counts of {counted[1]}"
+            counted = [f"values of `{t.unit}`" if t.unit else REQUESTS for t in (self, other)]
+            msg = f"traffic that counts {counted[0]} can't be merged with traffic that counts "
+            msg += counted[1]
             raise EvidenceError(msg)
         unit = self.unit if self.looks else other.unit
         return replace(self, looks=_joined(self.looks, other.looks), unit=unit)
@@ -330,7 +331,10 @@ class Traffic:
                 item, _LOOK - {"look", "left_out"}, "look", frozenset({"look", "left_out"})
             )
             arms = [
-                {name: jsonfile.number(count) for name, count in mapping(row[arm], arm).items()}
+                {
+                    name: jsonfile.number(count, f"{arm}[{name!r}]")
+                    for name, count in mapping(row[arm], arm).items()
+                }
                 for arm in _ARMS
             ]
             share, identity = jsonfile.number(row["share"]), row.get("look")
@@ -477,11 +481,14 @@ def _changed(before: Look, look: Look) -> EvidenceError:
     """
     said = f"Traffic: look {look.identity!r} was added before with"
     if before.share != look.share:
-        return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")
+        return EvidenceError(f"{said} a candidate share of {before.share:g}, got {look.share:g}")
     for name in dict.fromkeys(row[0] for row in (*before.counts, *look.counts)):
         pairs = before.of(name), look.of(name)
         if pairs[0] != pairs[1]:
-            shown = ["no counts" if p is None else f"{p[0]:,} and {p[1]:,}" for p in pairs]
+            shown = [
+                "no counts" if p is None else f"{p[0]:,} (candidate) and {p[1]:,} (production)"
+                for p in pairs
+            ]
             said += f" other counts: `{name}` had {shown[0]}, got {shown[1]}"
             return EvidenceError(f"{said}; add a look once, with the counts since the last look")
     return EvidenceError(f"{said} {before.left_out:,} rows left out, got {look.left_out:,}")

@@ -389,7 +389,10 @@ class _Parser:
         """
         got = f"{'got' if expected else 'unexpected'} {token.text!r}"
         if token.kind == "end":
-            got = "the text ends"
+            shown = repr(f"{'...' if len(self._text) > 60 else ''}{self._text[-60:]}")
+            lacking = f": {expected} at its end" if expected else ""
+            msg = f"{shown} is incomplete{lacking}"
+            raise OptionError(msg)
         hint = ""
         if token.text in _SPELLINGS:
             hint = f"; write `{_SPELLINGS[token.text]}`"

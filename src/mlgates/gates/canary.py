@@ -254,7 +254,9 @@ class Canary(Gate):
         split = _split_check(looks, noun)
         yield split
         wrong = (
-            "" if split.verdict is not Verdict.ERROR else f"the {noun} were not divided as stated"
+            ""
+            if split.verdict is not Verdict.ERROR
+            else f"the {noun} were not divided as stated, see the check `split`"
         )
         near = Near(self._names, traffic.events)
         for event in self._names:
@@ -302,11 +304,11 @@ class Canary(Gate):
             details["looks"] = self._history(event, counts)
         ratio, when = sequential.ratio_estimate(*counts.events), ""
         if event.starts:
-            worse, strongest = _stages(event, side)
+            worse, strongest, stage = _stages(event, side)
             details["e_worse_stages"] = _exp(worse)
             of_stage = sequential.ratio_estimate(*strongest.events)
             if self._significant(worse) and limit.holds(ratio) and not limit.holds(of_stage):
-                counts, ratio, when = strongest, of_stage, ", since a stage of the rollout began"
+                counts, ratio, when = strongest, of_stage, f", counted since stage {stage} began"
         ends = self._interval(counts)
         insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
@@ -318,6 +320,10 @@ class Canary(Gate):
             said = f"the rate of `{event.name}` is {times}{when}"
             if math.isinf(ratio):
                 said = f"`{event.name}` happened only with the candidate{when}"
+                if not counts.requests[1]:
+                    said = (
+                        f"`{event.name}` can't be compared, because production has no {event.noun}"
+                    )
             interval = format_interval(ends, self._confidence)
             said += f" ({counts.text(event.noun)}; {interval})"
             needed = self._needed(counts, ratio)
@@ -490,8 +496,8 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
     return _Counts(events, (sum(c for c, _ in requests), sum(p for _, p in requests)))
 
 
-def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
-    """Return the log of the mean e-value over stages, and the counts of the strongest stage.
+def _stages(event: _Event, side: Side) -> tuple[float, _Counts, int]:
+    """Return the log of the mean e-value over stages, and counts and number of the strongest stage.
 
     The stages are those of a rollout. The e-value of a stage is computed from the traffic since the
     stage began. It tests whether the event is more frequent with the candidate than in production
@@ -502,8 +508,8 @@ def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
     logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
     most = max(logs)
     mean = most + math.log(sum(math.exp(log_e - most) for log_e in logs) / len(logs))
-    begun = [(log_e, c) for log_e, c in zip(logs, since, strict=True) if c]
-    return mean, max(begun, key=lambda pair: pair[0])[1]
+    begun = [(log_e, c, i) for i, (log_e, c) in enumerate(zip(logs, since, strict=True), 1) if c]
+    return mean, *max(begun, key=lambda each: each[0])[1:]
 
 
 def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
@@ -521,8 +527,10 @@ def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
             counts = (*pairs[0], *pairs[1])
             sums[look.share] = [a + sign * b for a, b in zip(before, counts, strict=True)]
     if any(min(counts) < 0 for counts in sums.values()):
-        msg = "the traffic has lower counts than at the start of a stage of the rollout; give the "
-        msg += "counts of all looks since the rollout began"
+        msg = "the traffic counts fewer requests or events than at the start of a stage of the "
+        msg += (
+            "rollout; give the counts of all looks since the rollout began, not only the new ones"
+        )
         raise EvidenceError(msg)
     columns = [[counts[i] for counts in sums.values()] for i in range(4)]
     return _Counts((columns[0], columns[1], list(sums)), (sum(columns[2]), sum(columns[3])))
@@ -569,8 +577,8 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         subject="split",
         metric="e_value",
         verdict=Verdict.ERROR,
-        reason=f"{reason}; check the routing, and the share of the traffic that is stated for each "
-        "look (period with one share)",
+        reason=f"{reason}; check the routing, and the share of the candidate that was given with "
+        "the counts",
         value=e_value,
         limit=limit,
         n=n,

@@ -138,8 +138,14 @@ class QueryMetric(Metric):
         can't, for example, if all documents of a query are relevant.
         """
         varied = int(np.count_nonzero(self.varies(outcomes.queries, self.k)[outcomes.judged]))
-        what = f"queries in which the order of the documents can change {self.name}"
-        return few(varied, what) if varied < outcomes.counted else ""
+        least = few(varied, "queries").rpartition(", ")[2]
+        if not least or varied >= outcomes.counted:
+            return ""
+        number = f"only {varied:,}" if varied else "none"
+        return (
+            f"in {number} of {outcomes.counted:,} queries the order of the documents can change "
+            f"{self.name}, {least}"
+        )
 
     def _empty(self, outcomes: Outcomes) -> dict[str, object]:
         """Return details about queries without a relevant document.

@@ -52,8 +52,8 @@ _TABLES = ("X", "data")
 _OF_LABELS = ("y_true", "y_pred", "production_pred")
 #: What to do with several labels or outputs per row.
 _LONG_FORM = (
-    ". To check several labels or outputs per row, give one row per row and label, with the name "
-    "of the label in a column `label` of `data`, and use by='label'"
+    ". To check several labels or outputs per row, give one row for each pair of a row "
+    "and a label, with the name of the label in a column `label` of `data`, and use by='label'"
 )
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99

@@ -248,8 +248,10 @@ def as_scores(name: str, value: Any) -> Scores:
     if is_list and array is not None and array.ndim > 2:
         msg = (
             f"{name} must have one row per row of the data and one column per class, got a list "
-            f"of {len(value)} arrays. To check several labels or outputs per row, give one row per "
-            "row and label, with the name of the label in a column `label` of `data`, and use "
+            f"of {len(value)} array{'' if len(value) == 1 else 's'}. To check several labels or "
+            "outputs per row, give one row for "
+            "each pair of a row and a label, with the name of the label in a column `label` of "
+            "`data`, and use "
             "by='label'"
         )
         raise EvidenceError(msg)

@@ -87,9 +87,9 @@ def arrange_scores(
         if width == len(labels) * (len(labels) - 1) // 2:
             msg += "; if these are scores of pairs of classes, set decision_function_shape='ovr'"
         elif given and not declared:
-            msg += "; the columns must be in this order"
+            msg += ", in this order"
             if width > len(labels):
-                msg += ", and if classes have no rows, `classes` must have all labels"
+                msg += "; if a label does not occur in `y_true`, pass all labels as `classes`"
         raise EvidenceError(msg)
     named = None
     try:
@@ -132,7 +132,8 @@ def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Fl
         return scores.values[:, places[positive]]
     absent = [label for label in every if label not in places]
     if absent and scores.method != "predict_proba":
-        msg = f"{scores.title} has no column for {list_labels(absent)}"
+        label = "the label" if len(absent) == 1 else "the labels"
+        msg = f"{scores.title} has no column for {label} {list_labels(absent)}"
         raise EvidenceError(msg)
     found = np.zeros((scores.rows, len(every)))
     for code, label in enumerate(every):
@@ -170,9 +171,10 @@ def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> N
     as_pairs = max(np.mean(v.argmax(axis=1) == labels) for v in (votes, 2 - votes))
     if as_pairs > max(0.5, as_classes + 0.25) and len(codes) >= _ENOUGH_ROWS:
         msg = (
-            f"{scores.title} must have one column per label, but its columns predict "
-            f"{as_pairs:.0%} of the labels as scores of pairs of labels, and {as_classes:.0%} "
-            "as scores of labels: set decision_function_shape='ovr'"
+            f"{scores.title} must have one column per label, but its columns look like scores of "
+            f"pairs of labels: read so, they predict {int(100 * as_pairs)} % of "
+            f"`y_true` right, and as scores of labels {int(100 * as_classes)} %; "
+            "set decision_function_shape='ovr'"
         )
         raise EvidenceError(msg)
 

@@ -519,7 +519,7 @@ class Distribution(ColumnCounter):
         view = batch[self.column]
         if view.field.kind in {"bool", "string"}:
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
-        require_kind(view, _ORDERED | {"null"}, "counted as a distribution")
+        require_kind(view, _ORDERED | {"null"}, "summarized as a distribution")
         if view.stored == "decimal":
             # `_numbers_of` raises if distinct decimals are rounded to the same double.
             _numbers_of(view)
