@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
-from mlgates.verdict import Check, Decision, Details, Limit, Measurement, Verdict, decide
+from mlgates.verdict import Check, Decision, Details, Later, Limit, Measurement, Verdict, decide
 
 PASS, INCONCLUSIVE, FAIL, ERROR, SKIP = Verdict
 ABOVE = math.nextafter(0.2, 1)
@@ -234,6 +234,24 @@ def test_details_are_a_read_only_mapping_of_plain_values():
         found["a"] = 1
     assert pickle.loads(pickle.dumps(found)) == found
     assert (list(found), len(found)) == (["a"], 1)
+
+
+def test_details_given_later_are_computed_once_when_they_are_read():
+    calls = []
+
+    def make():
+        calls.append(1)
+        return [math.nan, np.int64(2)]
+
+    found = Details({"n": 3, "later": Later(make)})
+    assert (found["n"], len(found), calls) == (3, 2, [])
+    check = Check(subject="s", metric="m", verdict=FAIL, reason="r", details=found)
+    assert pickle.loads(pickle.dumps(check)).details == {"n": 3, "later": (None, 2)}
+    assert found == {"n": 3, "later": (None, 2)}
+    assert repr(found) == "{'n': 3, 'later': (None, 2)}"
+    assert calls == [1]
+    with pytest.raises(TypeError):
+        Details({"nested": [Later(make)]})
 
 
 # decide: the table

@@ -5,7 +5,7 @@ Only `decide` returns PASS, and only `worst_first` defines an order of verdicts.
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from numbers import Real
@@ -20,6 +20,7 @@ __all__ = [
     "Check",
     "Decision",
     "Details",
+    "Later",
     "Limit",
     "Measurement",
     "Rule",
@@ -372,10 +373,20 @@ def worst_first(verdict: Verdict) -> int:
 _PLAIN = frozenset({type(None), bool, float, str})
 
 
+class Later(NamedTuple):
+    """A value of `Details` that is computed when it is first read.
+
+    Many details of many checks take long to compute, and are read only if a report is shown or
+    saved.
+    """
+
+    make: Callable[[], object]
+
+
 class Details(Mapping[str, object]):
     """A read-only mapping from names to values that can be written as JSON.
 
-    It is equal to a dict with the same items.
+    It is equal to a dict with the same items. A value can be given as `Later`.
     """
 
     __slots__ = ("_items",)
@@ -389,10 +400,13 @@ class Details(Mapping[str, object]):
             if not isinstance(key, str):  # 1 and "1" would be the same key in JSON
                 msg = f"details: keys must be strings, got {key!r}"
                 raise TypeError(msg)
-            self._items[str(key)] = _plain(value, key)
+            self._items[str(key)] = value if type(value) is Later else _plain(value, key)
 
     def __getitem__(self, key: str) -> object:
-        return self._items[key]
+        value = self._items[key]
+        if type(value) is Later:
+            value = self._items[key] = _plain(value.make(), key)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -401,7 +415,10 @@ class Details(Mapping[str, object]):
         return len(self._items)
 
     def __repr__(self) -> str:
-        return repr(self._items)
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Details, (dict(self),)
 
 
 def _plain(value: Any, key: str) -> object:

@@ -7,6 +7,7 @@ tables: the reference or the data.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from mlgates.stats.multiplicity import holm
 from mlgates.stats.two_by_two import THIN
 from mlgates.verdict import (
     Check,
+    Later,
     Limit,
     Measurement,
     Rule,
@@ -138,9 +140,9 @@ class BinnedPair(NamedTuple):
     """The numbers of values of the reference and of the data in the same cells.
 
     A cell is a bin of numbers or a category. `binned_pair` makes an object for each column. It has
-    two sets of counts. The distance is computed from those in `cells`; `labels` has the name of
-    each of these cells. The test of significance uses those in `test_cells`. These cells can differ
-    from `cells` in two ways:
+    two sets of counts. The distance is computed from those in `cells`. `names` returns the names of
+    all cells, including the empty ones that `cells` leaves out. The test of significance uses the
+    counts in `test_cells`. These cells can differ from `cells` in two ways:
 
     - If the reference is small, edges of its bins can be values that are frequent there only by
       chance. So the bins of `test_cells` are divided at quantiles of both tables together.
@@ -149,8 +151,14 @@ class BinnedPair(NamedTuple):
     """
 
     cells: counting.Cells
-    labels: tuple[str, ...]
+    names: Callable[[], Sequence[str]]
     test_cells: counting.Cells
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each cell in `cells`."""
+        names = self.names()
+        return tuple(names[position] for position in self.cells.positions.tolist())
 
 
 def binned_pair(
@@ -166,18 +174,21 @@ def binned_pair(
         return _binned_categories(reference, current)  # type: ignore[arg-type]
     counts = current.counts if isinstance(current, CellCounts) else current.count(edges)
     cells = counting.Cells.of(reference.count(edges), counts, ordered=True)
+    names = partial(_names_of_bins, edges)
+    together = for_test and cuts_together(reference, edges)
+    if not together:
+        return BinnedPair(cells, names, cells)
+    return BinnedPair(cells, names, _cut_together(reference, current, edges, bins))
+
+
+def _names_of_bins(edges: counting.Edges) -> Sequence[str]:
+    """Return a text for each bin, with as many digits as are needed to distinguish the edges."""
     points: list[Any] = edges.points.tolist()
-    # Use as many digits as are needed to distinguish the points.
     for form in [f",.{n}g" for n in range(6, 18)] if edges.points.dtype.kind == "f" else [","]:
         texts = [format(x, form) for x in points]
         if len(set(texts)) == len(texts):
             break
-    names = edges.labels(texts)
-    labels = tuple(names[position] for position in cells.positions.tolist())
-    together = for_test and cuts_together(reference, edges)
-    if not together:
-        return BinnedPair(cells, labels, cells)
-    return BinnedPair(cells, labels, _cut_together(reference, current, edges, bins))
+    return edges.labels(texts)
 
 
 def _cut_together(
@@ -220,9 +231,8 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
         names = [f"text {i}" for i in range(1, len(names) + 1)]
     names = [shorten(name, _LONGEST) for name in names]
     names.append("(not in the reference)")
-    labels = tuple(names[position] for position in cells.positions.tolist())
     test_cells = counting.category_cells(reference.counts, counts, unseen, together=False)
-    return BinnedPair(cells, labels, test_cells)
+    return BinnedPair(cells, lambda: names, test_cells)
 
 
 def column_drift(
@@ -281,7 +291,7 @@ def column_drift(
             f" because of infinite values, {data.infinite:,} in the data and "
             f"{reference.infinite:,} in the reference; the method 'ks' allows them"
         )
-    described = _described_cells(pair, significance)
+    described = Later(partial(_described_cells, pair, significance))
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
     details |= before_rounding(exact, value, limit)
     if low < high:
@@ -296,7 +306,7 @@ def column_drift(
         reason,
         details,
         dropped=data.missing,
-        cells=len(pair.labels),
+        cells=len(cells.positions),
         floor=floor,
     )
 
