@@ -359,7 +359,7 @@ def test_production_without_requests_is_not_compared():
     assert check.verdict is INCONCLUSIVE
     assert check.reason.startswith(
         "`errors` can't be compared, because production has no requests (20 of 1,000 requests "
-        "against 0 of 0; "
+        "against 0 of 0); the "
     )
     assert "; the requests were not divided as stated, see the check `split` (" in check.reason
 

@@ -320,12 +320,11 @@ class Canary(Gate):
             said = f"the rate of `{event.name}` is {times}{when}"
             if math.isinf(ratio):
                 said = f"`{event.name}` happened only with the candidate{when}"
-                if not counts.requests[1]:
-                    said = (
-                        f"`{event.name}` can't be compared, because production has no {event.noun}"
-                    )
-            interval = format_interval(ends, self._confidence)
-            said += f" ({counts.text(event.noun)}; {interval})"
+            interval = f"; {format_interval(ends, self._confidence)}"
+            if not counts.requests[1]:
+                said = f"`{event.name}` can't be compared, because production has no {event.noun}"
+                interval = ""
+            said += f" ({counts.text(event.noun)}{interval})"
             needed = self._needed(counts, ratio)
             remedy = enough(needed, event.noun)
             if few and remedy:
