@@ -151,7 +151,7 @@ def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
         (["run", "gates.toml", "--now", "today"], "must be a time with a zone"),
         (
             ["run", "gates.toml", "--metadata", "7"],
-            "argument --metadata: must be a name and a text, such as version=7",
+            "argument --metadata: must be a name and a value, such as version=7",
         ),
         (["run", "gates.toml", "--jobs", "0"], "must be an integer of at least 1, got '0'"),
         (["run", "gates.toml", "--jobs", "1_0"], "must be an integer of at least 1, got '1_0'"),

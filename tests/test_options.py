@@ -200,7 +200,6 @@ def test_names():
         (frozenset("b"), "a name or a sequence of names, got frozenset({'b'})"),
         ({"a": 1}, "a name or a sequence of names, got {'a': 1}"),
         (OrderedDict(), "a name or a sequence of names, got OrderedDict()"),
-        (["a", 5], "a non-empty string, got 5"),
         ("", "a non-empty string, got ''"),
         (["a", "a"], "names that are all different, got ['a', 'a']"),
     ],
@@ -209,6 +208,11 @@ def test_names_refuse(value, message):
     with pytest.raises(OptionError) as caught:
         options.names("g", "after", value)
     assert str(caught.value) == f"g: `after` must be {message}"
+
+
+def test_names_say_which_name_is_wrong():
+    with pytest.raises(OptionError, match=r"^g: `after\[1\]` must be a non-empty string, got 5$"):
+        options.names("g", "after", ["a", 5])
 
 
 @pytest.mark.parametrize(

@@ -475,7 +475,7 @@ def test_a_plan_needs_a_table_and_a_reference_that_can_be_read(tmp_path):
     suite = mg.GateSuite([mg.Completeness(), mg.Drift("psi")])
     with pytest.raises(
         mg.EvidenceError,
-        match=r"^got int, which is not a table; a table must be a pandas or polars DataFrame",
+        match=r"^`data` must be a table, got int; a table is a pandas, polars or Spark DataFrame",
     ):
         suite.plan(data=7)
     with pytest.raises(mg.EvidenceError, match="No such file"):

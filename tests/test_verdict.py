@@ -27,9 +27,12 @@ BY_CHANCE = "not significant at this sample size"
 UNBOUNDED = (
     "no confidence interval can be computed; set decide_by='estimate' to decide by the value alone"
 )
-UNTESTED = "beyond the limit, but not tested for significance"
+UNTESTED = (
+    "beyond the limit, but no p-value can be computed; set decide_by='estimate' to decide by the "
+    "value alone"
+)
 NOT_SHOWN = "within the limit, but not significantly"
-NOT_TESTED = "within the limit, but not tested for significance"
+NOT_TESTED = UNTESTED.replace("beyond", "within")
 
 
 # Verdict

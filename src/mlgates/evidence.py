@@ -384,7 +384,7 @@ class Evidence:
         if name == "reference" and self._stored:
             msg = "the reference is a baseline, which has no rows; pass the table itself"
             raise EvidenceError(msg)
-        source = as_source(self[name])
+        source = as_source(self[name], f"`{name}`")
         if name not in TABLES or source.retype is None:
             return source
         types = {key: source.schema[key].kind for key in source.inferred}
@@ -536,7 +536,7 @@ class Evidence:
         for gate, counters in self._requests_by_gate("data"):
             if any(counter.needs_all_rows for counter in counters):
                 msg = "`data` is a Spark DataFrame, but this gate calls a function with the whole "
-                msg += "table; write the condition as a text, or pass df.toArrow()"
+                msg += "table; write the condition as a string, or pass df.toArrow()"
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:

@@ -127,6 +127,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 def _distinct_from(name: str, word: str) -> str:
     """Return a name for a message, with escapes if it would look the same as the misspelt word."""
+    hidden = next((c for c in word if unicodedata.category(c) == "Cf" and c not in name), "")
+    if hidden:
+        return f"{name!r} (without the invisible character {hidden!a})"
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
         return f"{name!a} (another Unicode form)"
     return repr(name)
@@ -225,11 +228,12 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
 
     An empty sequence is allowed. OptionError is raised for any other value.
     """
-    given = (value,) if isinstance(value, str) else value
     # a set has no order, so two runs of one program would differ
-    if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping | AbstractSet):
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping | AbstractSet):
         raise refuse(owner, option, "a name or a sequence of names", value)
-    found = tuple(text(owner, option, name) for name in given)
+    if isinstance(value, str):
+        return (text(owner, option, value),)
+    found = tuple(text(owner, f"{option}[{i}]", name) for i, name in enumerate(value))
     if len(set(found)) < len(found):
         raise refuse(owner, option, "names that are all different", value)
     return found
@@ -242,7 +246,7 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
     """
     found = names(owner, option, value)
     if not found:
-        raise refuse(owner, option, "at least one name", value)
+        raise refuse(owner, option, "a name or a non-empty sequence of names", value)
     return found
 
 
@@ -279,7 +283,8 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
         forms = "names of columns, or a mapping of slice names to conditions"
         msg = f"{owner}: `{option}` must be {forms}, got a value of type {type(given).__name__}"
         raise OptionError(msg)
-    allowed = "a mapping of slice names to conditions, which are texts or functions"
+    allowed = "a non-empty mapping of slice names to conditions, which are strings such as "
+    allowed += "'age > 60' or functions"
     pairs = mapping(owner, option, given, allowed)
     if not pairs or not all(
         isinstance(n, str) and (callable(c) or isinstance(c, str)) for n, c in pairs.items()

@@ -457,7 +457,7 @@ class GateSuite(options.OptionsByName):
         >>> plan = suite.plan(data={"x": [1]})
         >>> whole = plan.count({"x": [5, 7]}).merge(plan.count({"x": [-2]}))
         >>> suite.run(data=whole).results[0].reason
-        '1 of 3 values of `x` (33.3 %) are below 0; the limit is at most 0 %'
+        '1 of 3 values of `x` (33.3 %) is below 0; the limit is at most 0 %'
         """
         is_schema = type(data).__module__ == "pyarrow.lib" and hasattr(data, "empty_table")
         table = data.empty_table() if is_schema else data  # type: ignore[attr-defined]

@@ -715,7 +715,8 @@ def decide(
         because = "the interval contains the limit" if tested else NO_INTERVAL
     else:
         tested = (pass_p_value if holds else p_value) is not None
-        because = f"{'within' if holds else 'beyond'} the limit, but not tested for significance"
+        because = f"{'within' if holds else 'beyond'} the limit, but no p-value can be computed; "
+        because += "set decide_by='estimate' to decide by the value alone"
         if tested and holds:
             because = "within the limit, but not significantly"
         elif tested:

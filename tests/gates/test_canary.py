@@ -40,7 +40,7 @@ def run(*counts, gate=None, **traffic):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"events": ()}, "`events` must be at least one name, got ()"),
+        ({"events": ()}, "`events` must be a name or a non-empty sequence of names, got ()"),
         ({"events": ""}, "`events` must be a non-empty string, got ''"),
         ({"events": ["errors", "errors"]}, "`events` must be names that are all different"),
         ({"events": "requests"}, "`events` must be names other than 'requests'"),
@@ -470,8 +470,8 @@ def test_event_that_stops_can_fail_and_can_not_pass():
         assert check.verdict is verdict
         assert check.n == 100_000
     assert (
-        "`errors` was counted in only 1 of 2 looks (periods with one share); add its counts to "
-        "the others, or leave those out (limit: at most 1.5)"
+        "`errors` was counted in only 1 of 2 periods; add its counts to the other periods, or "
+        "leave these out (limit: at most 1.5)"
         in mg.Canary("errors").run(traffic=one_look(0, 400).add(**silent)).checks[1].reason
     )
 

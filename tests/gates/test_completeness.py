@@ -41,8 +41,8 @@ def verdicts(result):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": []}, "`columns` must be at least one name, got []"),
-        ({"columns": [1]}, "`columns` must be a non-empty string, got 1"),
+        ({"columns": []}, "`columns` must be a name or a non-empty sequence of names, got []"),
+        ({"columns": [1]}, "`columns[0]` must be a non-empty string, got 1"),
         ({"columns": ["a", "a"]}, "`columns` must be names that are all different, got ['a', 'a']"),
         ({"columns": {"a"}}, "`columns` must be a name or a sequence of names, got {'a'}"),
         ({"max_missing": 5}, "shares are not percentages: write 0.05"),
@@ -55,33 +55,45 @@ def verdicts(result):
             {"min_rows": 5, "max_rows": 4},
             "`min_rows` must not be greater than `max_rows`, got 5 and 4",
         ),
-        ({"missing_values": "?"}, "`missing_values` must be a sequence of finite numbers, texts"),
+        ({"missing_values": "?"}, "`missing_values` must be a sequence of finite numbers, strings"),
         ({"missing_values": [None]}, "got None; null and NaN always count as missing"),
         ({"missing_values": [math.nan]}, "got nan; null and NaN always count as missing"),
         ({"missing_values": [[1]]}, "`missing_values` must be made of finite numbers, strings"),
-        ({"expected": {}}, "`expected` must be a mapping of column names to the values expected"),
-        ({"expected": {1: ["a"]}}, "`expected` must be a mapping of column names to the values"),
-        ({"expected": {"a": []}}, "`expected['a']` must be a sequence of finite numbers, texts"),
-        ({"expected": {"a": "S1"}}, "`expected['a']` must be a sequence of finite numbers, texts"),
+        (
+            {"expected": {}},
+            "`expected` must be a non-empty mapping of column names to expected values",
+        ),
+        (
+            {"expected": {1: ["a"]}},
+            "`expected` must be a non-empty mapping of column names to expected values",
+        ),
+        (
+            {"expected": {"a": []}},
+            "`expected['a']` must be a non-empty sequence of finite numbers, strings",
+        ),
+        (
+            {"expected": {"a": "S1"}},
+            "`expected['a']` must be a non-empty sequence of finite numbers, strings",
+        ),
         (
             {"expected": ["a"]},
-            "`expected` must be a mapping of column names to the values expected",
+            "`expected` must be a non-empty mapping of column names to expected values",
         ),
-        ({"by": []}, "`by` must be at least one name, got []"),
+        ({"by": []}, "`by` must be a name or a non-empty sequence of names, got []"),
         (
             {"by": {}},
             (
-                "`by` must be a mapping of slice names to conditions, which are texts or "
-                "functions, got {}"
+                "`by` must be a non-empty mapping of slice names to conditions, which are strings "
+                "such as 'age > 60' or functions, got {}"
             ),
         ),
         (
             {"by": {"a": 1}},
-            "`by` must be a mapping of slice names to conditions, which are texts or functions",
+            "`by` must be a non-empty mapping of slice names to conditions, which are strings such",
         ),
         (
             {"by": {1: bool}},
-            "`by` must be a mapping of slice names to conditions, which are texts or functions",
+            "`by` must be a non-empty mapping of slice names to conditions, which are strings such",
         ),
         ({"by": len}, "slice names to conditions, got a value of type builtin_function_or_method"),
         (
@@ -119,7 +131,7 @@ def test_passing_table_in_full():
             "missing",
             0.5,
             2,
-            "1 of 2 cells of `a` (50 %) are missing, first at row 1; the limit is at most 50 %",
+            "1 of 2 cells of `a` (50 %) is missing, first at row 1; the limit is at most 50 %",
         ),
         (
             "b",
@@ -308,12 +320,12 @@ def test_expected_records_in_full():
     missing = check_of(result, "store", "expected")
     assert (missing.verdict, missing.value, missing.n) == (FAIL, 2, 3)
     assert missing.reason == (
-        "2 of 3 expected values of `store` have no rows: 'S2', 'S3'; the limit is at most 0"
+        "2 of 3 expected values of `store` are absent: 'S2', 'S3'; the limit is at most 0"
     )
     there = check_of(result, "day", "expected")
     assert there.verdict is PASS
     assert there.reason == (
-        "each of the 2 expected values of `day` has rows; the limit is at most 0"
+        "none of the 2 expected values of `day` are absent; the limit is at most 0"
     )
 
 
@@ -348,7 +360,7 @@ def test_expected_values_are_compared_by_value_and_type(values, expected, absent
         (
             [dt.datetime(2020, 1, 1, tzinfo=UTC)],
             [dt.datetime(2020, 1, 1)],
-            "the value 2020-01-01 00:00:00 has no time zone",
+            "the given value 2020-01-01 00:00:00 has no time zone",
         ),
     ],
     ids=["nested", "mixed", "naive"],
@@ -374,7 +386,7 @@ def test_many_expected_values():
         mg.Completeness(expected={"s": values}).run(data={"s": values[1::2]}), "s", "expected"
     )
     assert (check.verdict, check.value) == (FAIL, 10_000)
-    assert check.reason.startswith("10,000 of 20,000 expected values of `s` have no rows: 'v0', ")
+    assert check.reason.startswith("10,000 of 20,000 expected values of `s` are absent: 'v0', ")
 
 
 # Slices
@@ -403,7 +415,7 @@ def test_slices_of_one_column_in_full():
         ("age", "sex=(missing)", 0.0, 1),
     ]
     assert check_of(result, "bmi", group="sex=m").reason == (
-        "1 of 1 cells of `bmi` where sex=m (100 %) are missing; the limit is at most 0 %"
+        "the only cell of `bmi` where sex=m is missing; the limit is at most 0 %"
     )
 
 
@@ -439,7 +451,7 @@ def nobody(table):
 
 
 def raises(table):
-    msg = f"never {table['sex'][0]} in a report"
+    msg = f"never '{table['sex'][0]}' in a report"
     raise ValueError(msg)
 
 
@@ -475,8 +487,7 @@ def test_empty_slice_is_inconclusive():
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
     assert check.reason == (
-        "`bmi` in slice `nobody` has no cells to judge; pass rows of the slice, or leave the slice "
-        "out"
+        "`bmi` in slice `nobody` has no cells to judge; pass rows of this slice, or leave it out"
     )
     assert result.verdict is INCONCLUSIVE
 
@@ -487,7 +498,7 @@ CONDITION = "The condition of slice 'odd'"
 @pytest.mark.parametrize(
     ("condition", "reason"),
     [
-        (raises, f"{CONDITION} raised ValueError."),
+        (raises, f"{CONDITION} raised ValueError: never '<text>' in a report."),
         (leaves, f"{CONDITION} raised SystemExit."),
         (too_short, f"{CONDITION} must return one bool per row, got 1 value for 4 rows"),
         (of_texts, f"{CONDITION} must return one bool per row"),
@@ -509,15 +520,15 @@ def test_condition_that_raises_is_one_error_and_the_others_are_judged(condition,
     }
     told = check_of(result, "by", group="odd").reason
     assert told.casefold().startswith(
-        f"`missing` of `by` could not be judged: {reason.casefold()}"[:-1]
+        f"the slices of `by` could not be judged: {reason.casefold()}"[:-1]
     )
-    assert "never f" not in str(report)
+    assert "never 'f" not in str(report)
     assert report["other"].verdict is PASS
 
 
 def test_expected_bools_are_shown_as_bools():
     result = mg.Completeness(expected={"s": [True, False]}).run(data={"s": [1, 0]})
-    said = "2 of 2 expected values of `s` have no rows: True, False; the limit is at most 0"
+    said = "2 of 2 expected values of `s` are absent: True, False; the limit is at most 0"
     assert check_of(result, "s", "expected").reason == said
 
 
@@ -547,7 +558,7 @@ def test_column_that_can_not_be_grouped_is_one_error(by, reason):
     result = mg.Completeness("age", by=by, expected={"age": [30]}).run(data=table)
     check = check_of(result, "by")
     assert check.verdict is ERROR
-    assert check.reason.startswith(f"`missing` of `by` could not be judged: {reason}")
+    assert check.reason.startswith(f"the slices of `by` could not be judged: {reason}")
     assert check_of(result, "rows", "rows").verdict is PASS
     assert check_of(result, "age", "expected").verdict is PASS
 
@@ -558,7 +569,7 @@ def test_too_many_slices_are_one_error():
     check = check_of(result, "by")
     assert check.verdict is ERROR
     assert check.reason == (
-        "`missing` of `by` could not be judged: `by` makes more than 1,000 slices; at most 1,000 "
+        "the slices of `by` could not be judged: `by` makes more than 1,000 slices; at most 1,000 "
         "are allowed"
     )
     fewer = {name: values[:1_000] for name, values in table.items()}
@@ -569,7 +580,7 @@ def test_more_slices_than_the_option_allows_are_one_error():
     table = {"age": [i % 70 for i in range(700)], "x": [1] * 700}
     check = check_of(mg.Completeness("x", by="age").run(data=table), "by")
     assert check.reason == (
-        "`missing` of `by` could not be judged: the 70 groups of `by` are more than the 50 "
+        "the slices of `by` could not be judged: the 70 groups of `by` are more than the 50 "
         "allowed: bin "
         "the values first, or raise `max_groups`"
     )

@@ -157,11 +157,11 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
             "id",
             "psi",
             (
-                "'psi' does not apply to `id`, which holds texts with too many different values; "
+                "'psi' does not apply to `id`, which holds strings with too many different values; "
                 "remove it from `columns`"
             ),
         ),
-        ("id", "ks", "'ks' does not apply to `id`, which holds texts; use 'psi' or 'chi2'"),
+        ("id", "ks", "'ks' does not apply to `id`, which holds strings; use 'psi' or 'chi2'"),
         ("X", "ks", "`X` is not in the reference; did you mean 'x'?"),
         (
             "tags",
@@ -175,7 +175,7 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
         ),
         ("void", "psi", "`void` has no values in the reference; remove it from `columns`"),
         ("unset", "psi", "`unset` has no values in the reference; remove it from `columns`"),
-        ("unset", "ks", "'ks' does not apply to `unset`, which holds texts; use 'psi' or 'chi2'"),
+        ("unset", "ks", "'ks' does not apply to `unset`, which holds strings; use 'psi' or 'chi2'"),
         ("gone", "ks", "`gone` has no values in the reference; remove it from `columns`"),
         (
             "month",
@@ -406,7 +406,7 @@ def test_all_missing_in_the_reference_is_an_error(nothing):
         assert found(result) == {("x", method): E, ("i", method): P}
         why = "`x` has no values in the reference; remove it from `columns`"
         if kind_is_known:
-            why = "'ks' does not apply to `x`, which holds texts; use 'psi' or 'chi2'"
+            why = "'ks' does not apply to `x`, which holds strings; use 'psi' or 'chi2'"
         assert result.reason == why
 
 
@@ -962,7 +962,10 @@ def test_every_report_is_valid_json(method):
                 "shares are not percentages: write 0.1"
             ),
         ),
-        ({"columns": []}, "Drift: `columns` must be at least one name, got []"),
+        (
+            {"columns": []},
+            "Drift: `columns` must be a name or a non-empty sequence of names, got []",
+        ),
         (
             {"columns": ["x"], "exclude": ["x"]},
             "Drift: `exclude` must be names that are not in `columns`, got ('x',)",

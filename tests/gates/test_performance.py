@@ -245,7 +245,7 @@ def test_weights_count_as_effective_rows():
     given = labels(20, 0) | {"sample_weight": [100.0] + [0.1] * 39}
     result = mg.Performance("accuracy", at_least=0.5).run(**given)
     assert result.verdict == "inconclusive"
-    assert "too few rows: 1" in result.reason
+    assert "too few effective rows: 1" in result.reason
 
 
 @pytest.mark.parametrize("decide_by", ["estimate", "interval", "significance"])
@@ -518,8 +518,10 @@ def test_condition_that_breaks_is_the_error_of_its_slice():
         "men": "pass",
     }
     reasons = {c.group: c.reason for c in result.checks}
-    said = "`accuracy` could not be judged: the condition of slice 'typo' raised KeyError"
-    assert reasons["typo"] == said
+    assert reasons["typo"] == (
+        "`accuracy` in slice `typo` could not be judged: the condition of slice 'typo' raised "
+        "KeyError: '<text>', an unknown name; did you mean 'sex'?"
+    )
     assert result.verdict == "error"
 
 
@@ -853,8 +855,8 @@ def test_the_positive_label_of_a_function_of_scores():
     assert gate.run(**given).checks[0].value == 1
     given |= {"pos_label": "no", "y_score": 1 - score}
     assert gate.run(**given).reason == (
-        "`roc_auc_score` has no parameter `pos_label`, but the scores are those of the smaller "
-        "label 'no': pass `y_true` as 0 and 1, with 1 for 'no'"
+        "the scores are those of the label 'no', but `roc_auc_score` has no parameter `pos_label` "
+        "and expects scores of the other label: pass `y_true` as 0 and 1, with 1 for 'no'"
     )
 
 

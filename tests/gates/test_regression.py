@@ -554,7 +554,7 @@ def test_a_misspelt_positive_lowers_no_false_positive_rate():
     assert result.verdict is E
     assert "got 'Yes', which may be a misspelt positive label" in result.reason
     turned = gate.run(y_true=true, y_pred=wrong, production_pred=misspelt, pos_label="yes")
-    assert turned.reason.startswith("in production")
+    assert turned.reason.startswith("for the predictions of production, ")
     assert "got 'Yes', which may be a misspelt positive label" in turned.reason
 
 

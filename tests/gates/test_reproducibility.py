@@ -261,12 +261,15 @@ def test_the_state_of_the_process_is_restored(tmp_path, capsys):
         ({"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "4"}, ""),
         (
             {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "4"},
-            "; not fixed for another process: the hash order of texts (PYTHONHASHSEED is not set)",
+            (
+                "; not fixed for another process: the hash order of strings (PYTHONHASHSEED is not "
+                "set)"
+            ),
         ),
         (
             {},
             (
-                "; not fixed for another process: the hash order of texts (PYTHONHASHSEED is not "
+                "; not fixed for another process: the hash order of strings (PYTHONHASHSEED is not "
                 "set) and the number of threads (OMP_NUM_THREADS is not set)"
             ),
         ),
@@ -320,7 +323,7 @@ def test_a_training_by_hash_order_is_reproducible_where_the_note_is_empty():
     # without the variable two processes differ, which the note of each of them says
     free = [trained_by_hash_order() for _ in range(2)]
     assert free[0][0] != free[1][0]
-    text = "not fixed for another process: the hash order of texts (PYTHONHASHSEED is not set)"
+    text = "not fixed for another process: the hash order of strings (PYTHONHASHSEED is not set)"
     assert [each[1:] for each in free] == [["pass", text]] * 2
 
 

@@ -47,7 +47,7 @@ def later(table):
         ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
         ({"by": {"old": "age >"}}, "Rule: `by['old']`: 'age >' is incomplete"),
-        ({"by": {"old": 3}}, "`by` must be a mapping of slice names to conditions"),
+        ({"by": {"old": 3}}, "`by` must be a non-empty mapping of slice names to conditions"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -88,7 +88,7 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {},
             FAIL,
             (
-                "1 of 3 rows (33.3 %) break `start <= end`, first at row 1; 1 row has a missing "
+                "1 of 3 rows (33.3 %) breaks `start <= end`, first at row 1; 1 row has a missing "
                 "value (not counted); the limit is at most 0 %"
             ),
         ),
@@ -135,12 +135,12 @@ def test_verdict_and_reason(condition, options, verdict, reason):
         (
             {"start": [None], "end": [3]},
             INCONCLUSIVE,
-            "`start <= end` is neither true nor false in any row",
+            "`start <= end` can't be judged: the only row has a missing value",
         ),
         (
             {"start": pa.array([], pa.int64()), "end": pa.array([], pa.int64())},
             INCONCLUSIVE,
-            "no rows",
+            "there are no rows to judge; pass a table with at least one row",
         ),
     ],
 )
@@ -199,13 +199,13 @@ def test_too_many_slices_are_refused():
 def test_a_function_is_called_with_batches():
     result = run(later, SPANS, name="spans")
     assert result.verdict is FAIL
-    assert result.reason.startswith("1 of 3 rows (33.3 %) break `spans`, first at row 1")
+    assert result.reason.startswith("1 of 3 rows (33.3 %) breaks `spans`, first at row 1")
 
 
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (lambda table: 1 / 0, "the rule raised ZeroDivisionError"),
+        (lambda table: 1 / 0, "the rule raised ZeroDivisionError: division by zero"),
         (lambda table: [True], "must return one bool per row, got 1 value for 4 rows"),
         (lambda table: [1, 0, 1, 1], "must return one bool per row, got list of int64 values"),
         (lambda table: True, "must return one bool per row, got bool"),

@@ -47,8 +47,8 @@ def only(column, values, metric):
         ((), {}, "Schema: `columns` must be a mapping with at least one column, got ()"),
         (7, {}, "Schema: `columns` must be a mapping of names to columns, got 7"),
         (["age"], {}, "Schema: `columns` must be a mapping of names to columns, got ['age']"),
-        ({1: "int"}, {}, "Schema: `columns` must be a mapping with texts as keys, got 1"),
-        ({("a", "b"): "int"}, {}, "`columns` must be a mapping with texts as keys"),
+        ({1: "int"}, {}, "Schema: `columns` must be a mapping with strings as keys, got 1"),
+        ({("a", "b"): "int"}, {}, "`columns` must be a mapping with strings as keys"),
         (
             {"age": int},
             {},
@@ -270,7 +270,7 @@ def test_string_accepts_and_category_requires_dictionary_encoding(values):
             "int",
             ["1", "2"],
             (
-                "`x` has type string, expected int (hint: texts are never parsed: "
+                "`x` has type string, expected int (hint: strings are not parsed; "
                 "convert the column when the table is loaded)"
             ),
         ),
@@ -278,7 +278,7 @@ def test_string_accepts_and_category_requires_dictionary_encoding(values):
             "timestamp",
             ["2020-01-01"],
             (
-                "`x` has type string, expected timestamp (hint: texts are never parsed: "
+                "`x` has type string, expected timestamp (hint: strings are not parsed; "
                 "convert the column when the table is loaded)"
             ),
         ),
@@ -368,8 +368,10 @@ def test_rules_of_an_all_missing_nullable_column_are_inconclusive(rules, metrics
     for metric in metrics:
         check = check_of(result, "x", metric)
         assert check.verdict is INCONCLUSIVE
-        how = "set `allow_inf=True`" if metric == "infinite" else "remove the rule"
-        assert check.reason == f"`x` has no values to judge; {how} if the column may be empty"
+        how = "remove the rule if the column may be empty"
+        if metric == "infinite":
+            how = "if the column may be empty, switch this check off by `allow_inf=True`"
+        assert check.reason == f"`x` has no values to judge; {how}"
     assert result.verdict is INCONCLUSIVE
 
 
@@ -454,7 +456,10 @@ def test_range_of_timestamps(values, bound, verdict):
 
 @pytest.mark.parametrize(
     ("values", "bound", "words"),
-    [([NAIVE], AWARE, ("a", "no")), ([AWARE], NAIVE, ("no", "a"))],
+    [
+        ([NAIVE], AWARE, ("a", "none; write the value without one")),
+        ([AWARE], NAIVE, ("no", "one; write the value with one too")),
+    ],
     ids=["naive column", "aware column"],
 )
 @pytest.mark.parametrize("rule", ["at_least", "at_most", "isin"])
@@ -469,9 +474,8 @@ def test_naive_bound_of_aware_timestamps_is_an_error_and_others_are_judged(
     check = check_of(result, "x", metric)
     assert check.verdict is ERROR
     assert check.reason == (
-        f"`{metric}` of `x` could not be judged: the value {bound} has {words[0]} time zone "
-        f"and the column has {words[1]} time zone; "
-        "both must have one, or neither"
+        f"`{metric}` of `x` could not be judged: the given value {bound} has {words[0]} time zone, "
+        f"but the times of the column have {words[1]}"
     )
     others = {(c.subject, c.metric): c.verdict for c in result.checks if c is not check}
     assert others == {
@@ -503,7 +507,10 @@ def test_range_that_does_not_fit_the_type_never_passes(values, bounds):
     result = mg.Schema({"x": mg.Column("any", **bounds)}).run(data={"x": values})
     check = check_of(result, "x", "range")
     assert (result.verdict, check.verdict, check.value) == (INCONCLUSIVE, INCONCLUSIVE, None)
-    assert check.reason.startswith("`range` does not apply: `x` has type ")
+    fits = "numbers"
+    if isinstance(next(iter(bounds.values())), dt.date):
+        fits = "dates and timestamps, because its bounds are"
+    assert check.reason.startswith(f"`range` applies only to {fits}; `x` has type ")
 
 
 # Sets
@@ -588,11 +595,11 @@ def test_pattern_matches_whole_texts_as_in_python(pattern, texts, rows):
 def test_failing_pattern_is_shown_and_shortened_if_long():
     check = only(mg.Column("string", matches="[A-Z]{2}"), ["DE", "fr"], "matches")
     assert check.reason == (
-        "1 of 2 values of `x` (50 %) violate the pattern '[A-Z]{2}', first at row 1; "
+        "1 of 2 values of `x` (50 %) violates the pattern '[A-Z]{2}', first at row 1; "
         "the limit is at most 0 %"
     )
     long = only(mg.Column("string", matches="a" * 500), ["b"], "matches")
-    assert f"violate the pattern '{'a' * 60}'..., first at row 0" in long.reason
+    assert f"violates the pattern '{'a' * 60}'..., first at row 0" in long.reason
 
 
 def test_pattern_with_nested_repetition_is_matched_in_linear_time():
@@ -605,7 +612,7 @@ def test_pattern_without_linear_time_is_refused_when_declared():
         mg.Column("string", matches=r"(a+)+(?<!b)$")
     assert str(caught.value) == (
         "Column: `matches` must be a regular expression, got '(a+)+(?<!b)$'; look-ahead and "
-        "look-behind are not supported; use a gate function instead"
+        "look-behind are not supported; write a function with `@gate` instead"
     )
 
 
@@ -638,7 +645,8 @@ def test_pattern_for_numbers_never_passes():
     check = only(mg.Column("any", matches=r"\d"), [1, 2], "matches")
     assert check.verdict is INCONCLUSIVE
     assert check.reason == (
-        "`matches` does not apply: `x` has type int64; convert the column or remove the rule"
+        "`matches` applies only to strings; `x` has type int64; convert the column or remove the "
+        "rule"
     )
 
 
@@ -669,7 +677,7 @@ def test_unique_counts_repetitions(values, rows):
 def test_values_without_equality_never_pass(values, rule):
     result = mg.Schema({"x": mg.Column("any", **rule)}).run(data={"x": values})
     assert result.verdict is INCONCLUSIVE
-    assert "does not apply: `x` has type" in result.reason
+    assert "applies only to plain values; `x` has type" in result.reason
 
 
 def test_infinite_values_fail_unless_allowed():

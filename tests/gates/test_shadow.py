@@ -87,8 +87,8 @@ def test_ids_of_different_types_are_an_error_with_a_hint():
     result = run(mirrored(request_id=[str(i) for i in range(N)]))
     assert result.verdict is E
     assert result.reason == (
-        "the ids in `request_id` are texts in `candidate_log`, but numbers in `production_log`: "
-        "convert one log to the type of the other, for example numbers to texts by .astype(str)"
+        "the ids in `request_id` are strings in `candidate_log`, but numbers in `production_log`: "
+        "convert one log to the type of the other, for example numbers to strings by .astype(str)"
     )
 
 
@@ -113,16 +113,16 @@ def test_requests_in_one_log_are_counted_and_never_fail():
     assert (check.verdict, check.value, check.n, check.by_chance) == (U, 0.5, N, False)
     assert check.reason == (
         "500 of 1,000 requests (50 %) are in one log only: 0 in that of the candidate, 500 in that "
-        "of production (hint: give the log of the mirrored requests alone as `production_log`, and "
-        "log requests that the candidate did not answer); too many requests are in one log only "
-        "(limit: at most 5 %)"
+        "of production (hint: leave requests that were not sent to the candidate out of "
+        "`production_log`, and write requests that it did not answer to `candidate_log`, too); too "
+        "many requests are in one log only (limit: at most 5 %)"
     )
     assert only(run(half, max_unmatched=0.5), "unmatched").verdict is P
     shifted = mirrored(request_id=list(range(50, N + 50)))
     check = only(run(shifted), "unmatched")
     assert check.details == {"matched": 950, "candidate_only": 50, "production_only": 50}
     assert check.value == 100 / 1_050
-    assert "(hint: cut both logs at the same times)" in check.reason
+    assert "(hint: give logs of the same period of time)" in check.reason
 
 
 def test_without_a_common_request_nothing_is_decided():
@@ -196,14 +196,14 @@ def test_a_missing_answer_of_the_candidate_is_a_disagreement(container):
     answers = [None, *live()["prediction"][1:]]
     check = only(run(container(mirrored(prediction=answers)), container(live())), "disagreement")
     assert (check.details["count"], check.details["errors"], check.n) == (1, 1, N)
-    assert "1 of 1,000 requests); 1 of them is an error of the candidate" in check.reason
+    assert "1 of 1,000 requests); in 1 of these requests the candidate has an error" in check.reason
 
 
 def test_requests_without_an_answer_of_production_are_left_out():
     answers = [None] * 50 + live()["prediction"][50:]
     check = only(run(production=live(prediction=answers)), "disagreement")
     assert (check.verdict, check.value, check.n, check.dropped) == (P, 0, 950, 50)
-    assert "; 50 requests are left out without an answer of production" in check.reason
+    assert "; 50 requests are left out, because production has no answer" in check.reason
     # neither model answered
     check = only(run(mirrored(prediction=answers), live(prediction=answers)), "disagreement")
     assert (check.verdict, check.n, check.dropped) == (P, 950, 50)
@@ -242,7 +242,7 @@ def test_predictions_of_different_types_are_an_error():
     result = run(mirrored(prediction=["1", "0"] * 500), live(prediction=[1, 0] * 500))
     assert result.verdict is E
     assert (
-        "the predictions are texts in `candidate_log`, but numbers in `production_log`"
+        "the predictions are strings in `candidate_log`, but numbers in `production_log`"
         in only(result, "disagreement").reason
     )
     assert run(mirrored(prediction=[True] * N), live(prediction=[1] * N)).verdict is E
@@ -264,8 +264,8 @@ def test_an_error_is_a_disagreement_and_an_error():
     assert check.limit == Limit(at_most=0.02)
     assert (check.details["b"], check.details["c"]) == (4, 0)
     assert check.reason == (
-        "the error rate changed by 0.4 % (0.4 % against 0 % in production; 95 % interval "
-        f"{100 * low:.3g} % to {100 * high:.3g} %, n = 1,000); the limit is at most 2 %"
+        "the error rate minus that of production is 0.4 % (0.4 % against 0 % in production; 95 % "
+        f"interval {100 * low:.3g} % to {100 * high:.3g} %, n = 1,000); the limit is at most 2 %"
     )
 
 
@@ -300,8 +300,8 @@ def test_texts_of_errors_are_missing_where_there_was_none():
         "there was no error"
     )
     result = run(mirrored(error=[200] * N), live(error=[200] * N), **options)
-    assert "expected bools, or texts" in result.reason
-    assert "for status codes write status >= 500" in result.reason
+    assert "expected bools, or strings" in result.reason
+    assert "convert status codes to bools, for example by status >= 500" in result.reason
 
 
 # Scores
@@ -331,8 +331,8 @@ def test_scores_that_are_missing_or_no_numbers():
     check = only(run(mirrored(score=score), live(score=[0.5] * N), **options), "score_shift")
     assert (check.verdict, check.n, check.dropped) == (U, 940, 60)
     assert (
-        "; 60 requests are left out without both scores; 60 of 1,000 requests (6 %) "
-        "could" in check.reason
+        "; 60 requests are left out, because a score is missing; 60 of 1,000 requests (6 %) could"
+        in check.reason
     )
     result = run(mirrored(score=["a"] * N), live(score=[0.5] * N), **options)
     assert only(result, "score_shift").verdict is E
@@ -382,7 +382,7 @@ def test_a_request_without_an_answer_takes_infinitely_long():
         assert only(run(candidate, production, **options), "slowdown").verdict is verdict
     check = only(run(production, candidate, **options), "slowdown")
     assert check.verdict is U
-    assert "too many requests have no answer of production for a comparison" in check.reason
+    assert "more than 5 % of the requests have no answer of production" in check.reason
     few = {name: values[:71] for name, values in mirrored(latency=seconds(1)).items()}
     check = only(run(few, few, latency="latency", max_slowdown=1.0), "slowdown")
     assert check.verdict is U
@@ -405,8 +405,8 @@ def test_latencies_keep_the_order_of_their_own_log():
     assert check.details["effective_calls"] == N
     assert check.details["effective_calls_production"] < 72
     assert re.search(
-        r"; those of production depend on earlier ones and count as \d+ independent requests "
-        r"\(a p95 needs 72\)",
+        r"; latencies of production depend on earlier ones, so that the interval is that of \d+ "
+        r"independent requests \(a p95 needs 72\)",
         check.reason,
     )
 
@@ -571,8 +571,8 @@ def test_slices_are_those_of_productions_log():
     reasons = [check.reason for check in result.checks if check.group == "old"]
     assert reasons == [
         (
-            "`disagreement` of `prediction` could not be judged: column `age` is not in "
-            "`production_log`"
+            "`disagreement` of `prediction` in slice `old` could not be judged: column `age` is "
+            "not in `production_log`"
         )
     ]
 
@@ -650,7 +650,7 @@ def test_a_slice_without_mirrored_requests_is_undecided():
         ),
         (
             {"y_true": "label", "metric": "selection_rate", "tolerance": 0.1},
-            "got 'selection_rate'; use `Regression` for others",
+            "got 'selection_rate'; use `Regression` with `greater_is_better` for others",
         ),
         ({"time": "at"}, "Shadow: `y_true` is required with `time`"),
         ({"max_disagreement": 5}, "write 0.05"),

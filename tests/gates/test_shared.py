@@ -32,7 +32,7 @@ def test_share_of_violations_within_the_limit_passes():
     assert (check.value, check.n, check.unit, check.method) == (0.005, 200, "share", "count")
     assert check.details == {"count": 1, "rows": (17,)}
     assert check.reason == (
-        "1 of 200 values of `age` (0.5 %) are below 0, first at row 17; the limit is at most 0.5 %"
+        "1 of 200 values of `age` (0.5 %) is below 0, first at row 17; the limit is at most 0.5 %"
     )
 
 
@@ -93,7 +93,7 @@ def test_share_is_never_rounded_onto_the_limit_that_it_breaks():
 
 def test_rule_named_like_its_subject_is_named_once():
     check = error_check("accuracy", "accuracy", EvidenceError("No."), group="a")
-    assert check.reason == "`accuracy` could not be judged: No."
+    assert check.reason == "`accuracy` in slice `a` could not be judged: No."
 
 
 def test_rule_that_raises_becomes_one_error_without_values():
@@ -108,7 +108,9 @@ def test_rule_that_raises_becomes_one_error_without_values():
 def test_own_errors_are_shown_unchanged():
     check = error_check("age", "range", EvidenceError("The pattern takes too long."), group="all")
     assert check.group == "all"
-    assert check.reason == "`range` of `age` could not be judged: The pattern takes too long."
+    assert check.reason == (
+        "`range` of `age` in slice `all` could not be judged: The pattern takes too long."
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
@@ -146,7 +148,7 @@ def test_slices_are_names_or_pairs():
 
 @pytest.mark.parametrize("bad", [[], (), {}, {"old": 3}, {1: callable}, 7, [1], object(), math.nan])
 def test_invalid_slices_are_refused(bad):
-    with pytest.raises(mg.OptionError, match="Gate: `by` must be"):
+    with pytest.raises(mg.OptionError, match=r"Gate: `by(\[0\])?` must be"):
         slices("Gate", "by", bad)
 
 

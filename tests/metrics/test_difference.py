@@ -533,8 +533,14 @@ def test_models_with_the_same_answers_are_identical(name):
     [
         ("roc_auc", [1] * 40, SCORE[:40], OTHER[:40], "only one class"),
         ("recall", [0] * 40, [0, 1] * 20, [1, 0] * 20, "no positives"),
-        ("precision", [0, 1] * 20, [0] * 40, [1] * 40, "undefined: no predicted positives"),
-        ("precision", [0, 1] * 20, [1] * 40, [0] * 40, "undefined in production: no predicted"),
+        (
+            "precision",
+            [0, 1] * 20,
+            [0] * 40,
+            [1] * 40,
+            "undefined for the candidate: no predicted positives",
+        ),
+        ("precision", [0, 1] * 20, [1] * 40, [0] * 40, "undefined for production: no predicted"),
         ("r2", [1.0] * 40, SCORE[:40], OTHER[:40], "constant"),
     ],
 )

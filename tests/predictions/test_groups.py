@@ -312,7 +312,7 @@ def test_a_condition_that_raises_on_x_is_evaluated_on_data():
     by = {"old": lambda table: table["age"] > 60}
     given = {"X": np.zeros((2, 3)), "data": pd.DataFrame({"age": [61, 7]}), "y_true": [0, 1]}
     assert slices(by, **given) == {"old": [True, False]}
-    said = "the condition of slice 'old' raised KeyError"
+    said = "the condition of slice 'old' raised KeyError: '<text>'"
     assert refusal(slices, by, X=pd.DataFrame({"a": [1]})) == said
     assert refusal(slices, by, **given | {"data": pd.DataFrame({"a": [1]})}) == said
     said = "slice 'old' needs a table for its condition: pass `X` or `data`"
@@ -349,7 +349,7 @@ def test_columns_of_a_text_are_looked_up_in_x_and_then_in_data():
     ("text", "message"),
     [
         ("agee > 1", "column 'agee' was not found in `X`; did you mean 'age'?"),
-        ("age > 'a'", "`age > 'a'`: can't compare a value of type int64 with a text"),
+        ("age > 'a'", "`age > 'a'`: can't compare a value of type int64 with a string"),
         ("b > 1", "`y_true` has 2 rows and column 'b' of `data` has 3"),
         ("age", "`age` is a value of type int64; a condition must be true or false"),
     ],

@@ -436,12 +436,12 @@ def test_times_far_from_today_are_compared():
         (
             [dt.datetime(2024, 1, 1, tzinfo=UTC)],
             dt.datetime(2024, 1, 1),
-            "the value 2024-01-01 00:00:00 has no time zone and the column has a time zone; ",
+            "the given value 2024-01-01 00:00:00 has no time zone, but the times of the column",
         ),
         (
             [dt.datetime(2024, 1, 1)],
             dt.datetime(2024, 1, 1, tzinfo=UTC),
-            r"the value 2024-01-01 00:00:00\+00:00 has a time zone and the column has no time zone",
+            r"the given value 2024-01-01 00:00:00\+00:00 has a time zone, but the times of the",
         ),
     ],
 )

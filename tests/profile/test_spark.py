@@ -155,7 +155,7 @@ def test_gates_that_need_rows_are_errors_and_leave_the_others_alone(session, bas
     )
     assert report["odd"].reason == (
         "`data` is a Spark DataFrame, but this gate calls a function with the whole table; write "
-        "the condition as a text, or pass df.toArrow()"
+        "the condition as a string, or pass df.toArrow()"
     )
 
 

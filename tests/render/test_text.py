@@ -400,7 +400,7 @@ def test_a_run_prints_its_report():
         "VERDICT  GATE          SUBJECT  MEASURED        LIMIT",
         "FAIL     completeness  bmi      missing 33.3 %  at most 20 %",
         (
-            "         1 of 3 cells of `bmi` (33.3 %) are missing, first at row 1; "
+            "         1 of 3 cells of `bmi` (33.3 %) is missing, first at row 1; "
             "the limit is at most 20 %"
         ),
         "PASS     completeness  rows     3               at least 1",

@@ -114,5 +114,5 @@ def test_narwhals_is_the_last_resort(make, monkeypatch):
 
 def test_objects_that_narwhals_does_not_support_are_no_tables():
     assert through_narwhals(object()) is None
-    with pytest.raises(mg.EvidenceError, match="got object, which is not a table; a table must be"):
+    with pytest.raises(mg.EvidenceError, match="got object, which is not a table; a table is"):
         as_source(object())

@@ -208,7 +208,7 @@ def test_every_form_holds_sensitive_features(form, tmp_path):
     [
         (
             lambda: dataset(pa.table(COLUMNS)),
-            "got pyarrow.InMemoryDataset, which is not a table; call .to_table()",
+            " must be a table, got pyarrow.InMemoryDataset; call .to_table()",
         ),
         (lambda: "people.csv", "there is no file 'people.csv'"),
     ],
@@ -223,7 +223,7 @@ def test_values_that_are_no_tables_are_refused_with_one_message(use, make, messa
 def test_sparse_features_are_for_models_alone():
     X = sparse.csr_matrix(MATRIX)
     assert mg.Completeness().run(data=X).reason == (
-        "got scipy.csr_matrix, which is not a table; "
+        "`data` must be a table, got scipy.csr_matrix; "
         "a sparse matrix must be made dense: call .toarray()"
     )
     model = lambda X: np.asarray(X[:, [0]].toarray()).ravel() > 0.1  # noqa: E731

@@ -19,10 +19,9 @@ from mlgates.tables.source import Source, as_source
 
 NAN = float("nan")
 ACCEPTED = (
-    "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
-    "RecordBatch or RecordBatchReader, a DuckDB relation, a Spark DataFrame, a dict of columns, a "
-    "list of dicts, a 2-D numpy array, the path of a Parquet or CSV file or of a folder of Parquet "
-    "files, a list of such paths, or an object with __arrow_c_stream__"
+    "a table is a pandas, polars or Spark DataFrame, a polars LazyFrame, a DuckDB relation, an "
+    "Arrow table, batch or stream, a dict of columns, a list of dicts, a 2-D numpy array, the path "
+    "of a Parquet or CSV file or of a folder of these, or a list of paths"
 )
 COLUMNS = {
     "i": [1, 2, 3],

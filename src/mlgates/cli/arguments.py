@@ -134,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
         run.add_argument(
             f"--{name.replace('_', '-')}", action="append", metavar="COLUMN", help=text
         )
-    text = "the positive label: an integer, true, false, or a text; '1' in quotes is a text"
+    text = "the positive label: an integer, true, false, or a string; '1' in quotes is a string"
     run.add_argument("--pos-label", type=_label, metavar="LABEL", help=text)
     text = "a label; give the option once for each column of scores, in the order of the columns"
     run.add_argument("--classes", action="append", type=_label, metavar="LABEL", help=text)
@@ -251,7 +251,7 @@ def _named(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign):
         # Do not show the text, because it may be a secret.
-        msg = "must be a name and a text, such as version=7"
+        msg = "must be a name and a value, such as version=7"
         raise argparse.ArgumentTypeError(msg)
     return name, value
 

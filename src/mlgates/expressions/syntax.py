@@ -326,12 +326,13 @@ class _Parser:
     def condition(self) -> Node:
         """Parse the whole text, and return the top node of the tree."""
         if self._token.kind == "end":
-            self._refuse("expected a condition, got an empty text", self._token)
+            msg = "expected a condition, got an empty string"
+            raise OptionError(msg)
         node = self._or()
         if self._token.kind != "end":
             self._unexpected(self._token)
         if node.kind not in (None, "bool"):
-            kind = node.kind
+            kind = _name_of(node.kind)
             self._refuse(f"expected a condition that is true or false, got a {kind}", None)
         return node
 
@@ -387,13 +388,12 @@ class _Parser:
 
         `expected` is the first part of the message, such as "expected ')'".
         """
-        got = f"{'got' if expected else 'unexpected'} {token.text!r}"
         if token.kind == "end":
             shown = repr(f"{'...' if len(self._text) > 60 else ''}{self._text[-60:]}")
             lacking = f": {expected} at its end" if expected else ""
             msg = f"{shown} is incomplete{lacking}"
             raise OptionError(msg)
-        hint = ""
+        got, hint = f"{'got' if expected else 'unexpected'} {token.text!r}", ""
         if token.text in _SPELLINGS:
             hint = f"; write `{_SPELLINGS[token.text]}`"
         elif token.text in (".", "["):
@@ -578,7 +578,7 @@ class _Parser:
         token = self._token
         value = token.text[1:-1]
         if token.kind != "text":
-            self._unexpected(token, f"expected a text in {name}(...)")
+            self._unexpected(token, f"expected a string in {name}(...)")
         self._at += 1
         self._expect(")")
         parsed: date | Moment | None = None
@@ -601,16 +601,22 @@ class _Parser:
 
     def _require(self, node: Node, kind: Kind, operator: str, token: _Token) -> None:
         if node.kind not in (None, kind):
-            needed = {"bool": "conditions", "number": "numbers", "text": "texts"}[str(kind)]
-            problem = f"`{operator}` takes {needed}, got a {node.kind}"
+            needed = {"bool": "conditions", "number": "numbers", "text": "strings"}[str(kind)]
+            problem = f"`{operator}` takes {needed}, got a {_name_of(node.kind)}"
             self._refuse(problem, token)
 
     def _require_alike(self, left: Node, right: Node, operator: str, token: _Token) -> None:
         kinds = {left.kind, right.kind} - {None}
         if len(kinds) > 1 and kinds != {"date", "timestamp"}:
-            problem = f"`{operator}` can't compare a {left.kind} with a {right.kind}"
+            names = _name_of(left.kind), _name_of(right.kind)
+            problem = f"`{operator}` can't compare a {names[0]} with a {names[1]}"
             self._refuse(problem, token)
         if kinds == {"bool"} and operator not in ("==", "!=", "in"):
             self._refuse(
-                f"`{operator}` can compare numbers, texts and times, got a condition", token
+                f"`{operator}` can compare numbers, strings and times, got a condition", token
             )
+
+
+def _name_of(kind: Kind) -> str:
+    """Return the name of a kind of values for messages."""
+    return "string" if kind == "text" else str(kind)

@@ -69,10 +69,10 @@ class TypeMismatchError(Exception):
 
 
 def described(value: Value) -> str:
-    """Return the type of a value for messages, such as "a value of type int64" or "a text"."""
+    """Return the type of a value for messages, such as "a value of type int64" or "a string"."""
     if isinstance(value, pa.Array):
         return f"a value of type {value.type}"
-    kinds: dict[type, str] = {Fraction: "a number", str: "a text", bool: "true or false"}
+    kinds: dict[type, str] = {Fraction: "a number", str: "a string", bool: "true or false"}
     kinds[Rounded] = kinds[Fraction]
     kinds |= {date: "a date", Moment: "a timestamp", type(None): "a missing value"}
     return kinds[type(value)]
@@ -459,7 +459,7 @@ def call(function: str, value: Value) -> Value:
             return pc.abs_checked(value.cast(pa.int64()))
         return value if _kind(value) == "null" else pc.abs(value)
     if _kind(value) not in ("text", "null"):
-        msg = f"`{function}` takes texts, got {described(value)}"
+        msg = f"`{function}` takes strings, got {described(value)}"
         raise TypeMismatchError(msg)
     if not isinstance(value, pa.Array):
         if value is None:

@@ -243,6 +243,8 @@ class MetricGate(Gate):
             if measured.interval is not None:
                 ends = format_interval(measured.interval, measured.confidence, limit=limit)
                 interval = f"{ends}, "
+                if (measured.confidence or 0) > self._level:
+                    interval = f"{ends}, corrected for {len(estimates):,} slices, "
             text = f"`{metric.name}`"
             text += "" if self.label is None else f" of {label_text(self.label)}"
             text += f"{slice_clause(group)} "
@@ -265,6 +267,9 @@ class MetricGate(Gate):
             if needed is not None:
                 details = {**measured.details, f"{noun}_needed": needed}
                 measured = replace(measured, details=details)
+            counted = metric.noun
+            if estimate.rows != measured.n:
+                counted = f"effective {metric.noun}"
             insufficient = estimate.insufficient
             if self.decide_by != "estimate" and measured.interval is None:
                 insufficient = insufficient or str(measured.details.get("no_interval", ""))
@@ -279,7 +284,7 @@ class MetricGate(Gate):
                 group=group,
                 insufficient=insufficient,
                 remedy=enough(needed, noun),
-                noun=metric.noun,
+                noun=counted,
                 said=text,
             )
 

@@ -29,6 +29,7 @@ __all__ = [
     "compiled",
     "confidence_of",
     "count_check",
+    "counted_phrase",
     "described_type",
     "distinct_values",
     "dropped_clause",
@@ -74,13 +75,12 @@ def count_check(
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
     share = counted.count / counted.n if counted.n else None
     where = f"`{subject}`{slice_clause(group)}"
-    of = f"0 of 1 {cells}" if counted.n == 1 else f"none of the {counted.n:,} {cells}"
-    text = f"{of} of {where} {verb_phrase}"
-    if counted.count:
-        text = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
-        text += f"({format_value(share, limit, 'share')}) {verb_phrase}"
-        if counted.rows:
-            text += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
+    percent = format_value(share, limit, "share")
+    text = counted_phrase(
+        counted.count, counted.n, cells, verb_phrase, where=f" of {where}", percent=percent
+    )
+    if counted.rows:
+        text += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
     details = {"count": counted.count, "rows": counted.rows}
     measurement = Measurement(share, n=counted.n, method="count", details=details)
     check = Check.judge(
@@ -90,6 +90,46 @@ def count_check(
         return check
     hint, remedy = f" (hint: {hint})" if hint else "", f"; {remedy}" if remedy else ""
     return replace(check, reason=f"{where} has no {cells} to judge{hint}{remedy}")
+
+
+def counted_phrase(
+    count: int, n: int, noun: str, verb_phrase: str, *, where: str = "", percent: str = ""
+) -> str:
+    """Return a clause that says how many of `n` things have a property, with the right verb form.
+
+    Parameters
+    ----------
+    count : int
+        How many of them have the property.
+    n : int
+        Number of things, at least 1.
+    noun : str
+        What they are, in the plural: ``"rows"``.
+    verb_phrase : str
+        The property, with the verb in the plural: ``"are missing"``, ``"repeat an earlier row"``.
+    where : str
+        Words that follow the noun: ``" of `x`"``.
+    percent : str
+        The share as text, which follows in parentheses.
+
+    Examples
+    --------
+    >>> counted_phrase(1, 6, "values", "are infinite", where=" of `x`", percent="16.7 %")
+    '1 of 6 values of `x` (16.7 %) is infinite'
+    >>> counted_phrase(0, 6, "rows", "repeat an earlier row")
+    'none of the 6 rows repeat an earlier row'
+    >>> counted_phrase(1, 1, "cells", "are missing"), counted_phrase(0, 1, "rows", "break `a < b`")
+    ('the only cell is missing', 'the only row does not break `a < b`')
+    """
+    verb, _, rest = verb_phrase.partition(" ")
+    singular = {"are": "is", "have": "has"}.get(verb, f"{verb}s")
+    if n == 1:
+        without = "is not" if verb == "are" else f"does not {verb}"
+        return f"the only {noun.removesuffix('s')}{where} {singular if count else without} {rest}"
+    if not count:
+        return f"none of the {n:,} {noun}{where} {verb_phrase}"
+    percent = f" ({percent})" if percent else ""
+    return f"{count:,} of {n:,} {noun}{where}{percent} {singular if count == 1 else verb} {rest}"
 
 
 def property_check(
@@ -124,13 +164,17 @@ def property_check(
     )
 
 
-def error_check(subject: str, metric: str, error: BaseException, group: str | None = None) -> Check:
+def error_check(
+    subject: str, metric: str, error: BaseException, group: str | None = None, *, what: str = ""
+) -> Check:
     """Return the check with the verdict ERROR for a rule that raised an exception.
 
-    Its reason does not show values of the data.
+    Its reason does not show values of the data. It begins with `what` could not be judged; by
+    default with the names of metric, subject and slice.
     """
     rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
-    reason = f"{rule} could not be judged: {describe(error)}"
+    what = what or f"{rule}{slice_clause(group)}"
+    reason = f"{what} could not be judged: {describe(error)}"
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
@@ -236,7 +280,7 @@ def by_column(
     """
     if not isinstance(given, Mapping | tuple):
         return one(owner, option, given)
-    allowed = "a number, or a mapping of columns to numbers"
+    allowed = "a number, or a non-empty mapping of columns to numbers"
     pairs = options.mapping(owner, option, given, allowed)
     if not pairs or not all(isinstance(name, str) for name in pairs):
         raise options.refuse(owner, option, allowed, given)
@@ -265,7 +309,7 @@ def distinct_values(
     is the smallest number of values.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise options.refuse(owner, option, allowed.partition(", at least")[0], given)
+        raise options.refuse(owner, option, allowed, given)
     values = options.ordered(tuple(options.scalar(owner, option, value) for value in given), given)
     if len(values) < least:
         raise options.refuse(owner, option, allowed, given)

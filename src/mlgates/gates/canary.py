@@ -269,8 +269,8 @@ class Canary(Gate):
             counted = [look for look in looks if look.of(event) is not None]
             gap = ""
             if len(counted) < len(looks):
-                gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} looks "
-                gap += "(periods with one share); add its counts to the others, or leave those out"
+                gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} "
+                gap += "periods; add its counts to the other periods, or leave these out"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
@@ -567,7 +567,7 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         )
     limit, details = Limit(at_most=_SPLIT), {"shares": shares}
     if e_value < _SPLIT:
-        said += f" (e-value against it: {format_number(e_value)})" if n else ""
+        said += f"; the e-value against this share is {format_number(e_value)}" if n else ""
         measured = Measurement(e_value, n=n, method="beta mixture", details=details)
         return Check.judge("split", "e_value", measured, limit, said=said, noun=noun)
     shown = format_number(e_value)

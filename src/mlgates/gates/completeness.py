@@ -15,6 +15,7 @@ from mlgates.gates._shared import (
     by_column,
     check_limited,
     count_check,
+    counted_phrase,
     distinct_values,
     error_check,
     listed,
@@ -116,7 +117,7 @@ class Completeness(Gate):
     >>> gate = Completeness(max_missing=0.05, min_rows=3)
     >>> result = gate.run(data={"bmi": [21.5, None, 30.1], "sex": ["f", "m", "f"]})
     >>> print(result.checks[1].reason)
-    1 of 3 cells of `bmi` (33.3 %) are missing, first at row 1; the limit is at most 5 %
+    1 of 3 cells of `bmi` (33.3 %) is missing, first at row 1; the limit is at most 5 %
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
@@ -156,15 +157,18 @@ class Completeness(Gate):
         self._convert("min_rows", options.count)
         self._convert("max_rows", options.count)
         options.in_order(_OWNER, min_rows=self.min_rows, max_rows=self.max_rows)
-        values = "a sequence of finite numbers, texts, bools, dates or datetimes, at least one"
-        self._convert("missing_values", distinct_values, values, least=0)
+        values = "sequence of finite numbers, strings, bools, dates or datetimes"
+        self._convert("missing_values", distinct_values, f"a {values}", least=0)
         if self.expected is not None:
-            allowed = "a mapping of column names to the values expected"
+            allowed = "a non-empty mapping of column names to expected values"
             pairs = options.mapping(_OWNER, "expected", self.expected, allowed)
             if not pairs or not all(isinstance(name, str) for name in pairs):
                 raise options.refuse(_OWNER, "expected", allowed, self.expected)
             expected = (
-                (name, distinct_values(_OWNER, f"expected[{name!r}]", each, values))
+                (
+                    name,
+                    distinct_values(_OWNER, f"expected[{name!r}]", each, f"a non-empty {values}"),
+                )
                 for name, each in pairs.items()
             )
             self._set("expected", tuple(expected))
@@ -266,11 +270,10 @@ class Completeness(Gate):
             if caught.error is not None:
                 yield error_check(column, "expected", caught.error)
                 continue
-            text = f"{len(values):,} expected values of `{column}`"
-            if absent:
-                text = f"{len(absent):,} of {text} have no rows: {listed(absent)}"
-            else:
-                text = f"each of the {text} has rows"
+            text = counted_phrase(
+                len(absent), len(values), "expected values", "are absent", where=f" of `{column}`"
+            )
+            text += f": {listed(absent)}" if absent else ""
             measured, none = Measurement(len(absent), n=n, method="count"), Limit(at_most=0)
             yield Check.judge(column, "expected", measured, none, min_n=0, said=text)
 
@@ -325,11 +328,11 @@ def _slice_checks(
     with suppress_errors() as caught:  # a condition raised, or a column can't be grouped
         groups = profile[counter].groups
     if caught.error is not None:
-        yield error_check("by", "missing", caught.error, condition)
+        yield error_check("by", "missing", caught.error, condition, what="the slices of `by`")
         return
     if len(groups) > most:
         msg = too_many_groups("`by`", len(groups), most)
-        yield error_check("by", "missing", EvidenceError(msg), condition)
+        yield error_check("by", "missing", EvidenceError(msg), what="the slices of `by`")
         return
     slices = groups or [((), 0, (0,) * len(counter.counted))]
     names: Sequence[str | None] = [condition] * len(slices)
@@ -338,7 +341,9 @@ def _slice_checks(
     for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
-            remedy = "pass rows of the slice, or leave the slice out"
+            remedy = "pass a table with at least one row"
+            if name is not None:
+                remedy = "pass rows of this slice, or leave it out"
             limit = limits.get(column, limits["*"])
             yield count_check(column, "missing", counted, at_most=limit, group=name, remedy=remedy)
 

@@ -20,6 +20,7 @@ from mlgates.gates._shared import (
     Near,
     Part,
     count_check,
+    counted_phrase,
     described_type,
     error_check,
     max_groups_of,
@@ -227,12 +228,15 @@ class Freshness(Gate):
         where = f"`{column}`{slice_clause(group)}"
         yield count_check(column, "missing", missing, group=group)
         skew, n, ahead, hint = seconds(self.clock_skew), times.n, times.future, ""
-        text = f"no timestamp of {where} is more than {format_number(skew, 's')} in the future"
+        most = format_number(skew, "s")
+        text = f"no timestamp of {where} is more than {most} in the future"
         if ahead and times.furthest is not None:
             furthest = Fraction(times.furthest, per_second)
             by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
-            text = f"{ahead:,} of {n:,} timestamps of {where} are more than "
-            text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
+            text = counted_phrase(
+                ahead, n, "timestamps", f"are more than {most} in the future", where=f" of {where}"
+            )
+            text += f", by {by}" if ahead == 1 else f", the furthest by {by}"
             hint = _unit_hint(furthest)
         summary = f"{ahead:,} timestamp{'' if ahead == 1 else 's'} in the future"
         yield property_check(
@@ -241,7 +245,15 @@ class Freshness(Gate):
 
         n, age, hint, summary = n - ahead, math.inf, "", "no timestamp"
         limit = Limit(at_most=seconds(self.max_age))
-        text = f"{where} has no timestamp up to now"
+        ages = f"{where} has no timestamps"
+        if n + ahead:
+            ages = f"the only timestamp of {where} is in the future"
+            ages = (
+                ages
+                if n + ahead == 1
+                else f"all {n + ahead:,} timestamps of {where} are in the future"
+            )
+        text = f"{ages}, so the age counts as infinite"
         if times.newest is not None:
             newest = Fraction(times.newest, per_second)
             age, summary = float(clock - newest), ""
@@ -265,7 +277,10 @@ class Freshness(Gate):
 
         if self.max_gap is not None:
             gap, limit, largest = None, Limit(at_most=seconds(self.max_gap)), times.gap()
-            text = f"{where} has fewer than two timestamps up to now"
+            text = (
+                f"the largest gap between the timestamps of {where} that are not in the future is "
+            )
+            text += "undefined"
             if largest is not None:
                 gap = float(Fraction(largest.length, per_second))
                 shown = format_value(gap, limit, "s")
@@ -276,7 +291,15 @@ class Freshness(Gate):
                     text += f"at most {shown}"
             measured = Measurement(gap, n=n, method="largest difference in order of time")
             yield Check.judge(
-                column, "gap", measured, limit, group=group, min_n=2, unit="s", said=text
+                column,
+                "gap",
+                measured,
+                limit,
+                group=group,
+                min_n=2,
+                unit="s",
+                said=text,
+                noun="timestamps",
             )
 
         if self.min_fresh_share is not None:
@@ -287,14 +310,22 @@ class Freshness(Gate):
                 )
                 raise EvidenceError(msg)
             fresh, rows = times.fresh, part.rows
-            text = f"{fresh:,} of {rows:,} rows{slice_clause(group)} have a timestamp at most "
-            text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
+            oldest = format_number(seconds(self.max_age), "s")
+            text = counted_phrase(
+                fresh,
+                rows,
+                "rows",
+                f"have a timestamp at most {oldest} old",
+                where=slice_clause(group),
+            )
             measured = Measurement(share, n=rows, method="count", details=details)
             limit = Limit(at_least=self.min_fresh_share)
-            yield Check.judge(
+            check = Check.judge(
                 column, "fresh_share", measured, limit, group=group, unit="share", said=text
             )
+            none = f"there are no rows{slice_clause(group)} to judge"
+            yield check if rows else replace(check, reason=none)
 
     def offending(self, evidence: Evidence) -> Positions:
         """Return the numbers of the rows whose timestamp is missing or in the future.
@@ -324,7 +355,7 @@ class Freshness(Gate):
         if field.kind not in ("timestamp", "date", "null"):
             epochs = "convert epoch times, with their unit, to timestamps when the table is loaded"
             how = field.problem or {
-                "string": "texts are never parsed: convert the column when the table is loaded",
+                "string": "strings are not parsed; convert the column when the table is loaded",
                 "int": epochs,
                 "float": epochs,
                 "decimal": epochs,

@@ -36,7 +36,7 @@ _RANDOM = {
 }
 #: What environment variables fix for every process.
 _SETTINGS = {
-    "PYTHONHASHSEED": "the hash order of texts",
+    "PYTHONHASHSEED": "the hash order of strings",
     "OMP_NUM_THREADS": "the number of threads",
 }
 

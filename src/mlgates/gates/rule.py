@@ -13,6 +13,7 @@ from mlgates.gates._shared import (
     Near,
     Part,
     compiled,
+    counted_phrase,
     error_check,
     listed,
     max_groups_of,
@@ -77,7 +78,7 @@ class Rule(Gate):
     >>> table = {"start": [1, 5, 2], "end": [2, 4, None]}
     >>> result = Rule("start <= end").run(data=table)
     >>> print(result.reason)
-    1 of 2 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing value (not
+    1 of 2 rows (50 %) breaks `start <= end`, first at row 1; 1 row has a missing value (not
     counted); the limit is at most 0 %
     """
 
@@ -149,7 +150,13 @@ class Rule(Gate):
                 groups = profile[counter].groups or (RuleGroup((), 0, 0, 0),)
                 named = list(named_groups(part, groups, self.max_groups))
             if caught.error is not None:
-                yield error_check(title, "rule", caught.error, part.name)
+                yield error_check(
+                    title,
+                    "rule",
+                    caught.error,
+                    part.name,
+                    what=f"the rule `{title}`{slice_clause(part.name)}",
+                )
                 continue
             for name, group in named:
                 yield self._check_of(title, group, name)
@@ -165,28 +172,32 @@ class Rule(Gate):
             invalid, n = invalid + group.missing, group.rows
         limit, share = Limit(at_most=self.max_invalid), invalid / n if n else None
         where = slice_clause(label)
-        text = f"none of the {n:,} rows{where} breaks `{title}`"
-        text = f"the only row{where} does not break `{title}`" if n == 1 else text
-        if invalid:
-            rows, breaks = ("row", "breaks") if n == 1 else ("rows", "break")
-            percent = format_value(share, limit, "share")
-            text = f"{invalid:,} of {n:,} {rows}{where} ({percent}) {breaks} `{title}`"
-            if group.first:
-                plural = "s" if len(group.first) > 1 else ""
-                text += f", first at row{plural} {listed(group.first)}"
-        if not n:
-            text = (
-                f"`{title}` is neither true nor false in any row{where}"
-                if group.rows
-                else f"no rows{where}"
-            )
+        percent = format_value(share, limit, "share")
+        text = counted_phrase(invalid, n, "rows", f"break `{title}`", where=where, percent=percent)
+        if group.first:
+            text += f", first at row{'s' if len(group.first) > 1 else ''} {listed(group.first)}"
         if group.missing:
             has = "row has" if group.missing == 1 else "rows have"
             counted = "not counted" if self.missing == "ignore" else "counted as broken"
             text += f"; {group.missing:,} {has} a missing value ({counted})"
         details = {"count": invalid, "missing": group.missing, "rows": group.first}
         measured = Measurement(share, n=n, method="count", details=details)
-        return Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)
+        check = Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)
+        if n:
+            return check
+        remedy = "pass a table with at least one row"
+        if label is not None:
+            remedy = "pass rows of this slice, or leave it out"
+        reason = f"there are no rows{where} to judge; {remedy}"
+        if group.rows:
+            which = counted_phrase(
+                group.rows, group.rows, "rows", "have a missing value", where=where
+            )
+            which = (
+                which if group.rows == 1 else f"all {group.rows:,} rows{where} have a missing value"
+            )
+            reason = f"`{title}` can't be judged: {which}"
+        return replace(check, reason=reason)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, RuleCounter]]:
         """Yield pairs of a part of the table (all rows or a slice) and what to count in it."""

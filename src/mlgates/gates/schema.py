@@ -94,7 +94,7 @@ _SHOWN_PATTERN = 60
 #: What makes a check possible that has nothing to check, by metric.
 _REMEDIES = {
     "missing": "pass a table with at least one row",
-    "infinite": "set `allow_inf=True` if the column may be empty",
+    "infinite": "if the column may be empty, switch this check off by `allow_inf=True`",
 }
 
 _undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
@@ -164,7 +164,7 @@ class Column(options.OptionsByName):
                 self._set(option, self._checked_bound(option, getattr(self, option)))
         options.in_order(_COLUMN, at_least=self.at_least, at_most=self.at_most)
         if self.isin is not None:
-            allowed = "a sequence of at least one value"
+            allowed = "a non-empty sequence of values"
             values = distinct_values(_COLUMN, "isin", self.isin, allowed)
             is_whole = self.dtype.startswith(("int", "uint"))
             types = _MEMBER_TYPES.get("int" if is_whole else self.dtype, (object,))
@@ -357,7 +357,7 @@ class Schema(Gate):
         columns: list[tuple[str, Column]] = []
         for name, given in pairs.items():
             if not isinstance(name, str):
-                raise options.refuse(_SCHEMA, "columns", "a mapping with texts as keys", name)
+                raise options.refuse(_SCHEMA, "columns", "a mapping with strings as keys", name)
             column = Column(given) if isinstance(given, str) else given
             if not isinstance(column, Column):
                 allowed = "a Column or the name of a type"
@@ -524,8 +524,7 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
     if actual.kind == "float" and not column.allow_inf:
         yield _Rule("infinite", counters.Infinite(name), "are infinite", most)
     if column.at_least is not None or column.at_most is not None:
-        dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
-        fits = actual.kind in (_DAYS if dates else _NUMBERS)
+        fits = actual.kind in (_DAYS if _has_dates(column) else _NUMBERS)
         outside = counters.Outside(name, column.at_least, column.at_most)
         yield _Rule("range", outside if fits else None, f"are {column.range}", most)
     if column.isin is not None:
@@ -542,6 +541,11 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
         yield _Rule("unique", repeated, "repeat an earlier value", most)
 
 
+def _has_dates(column: Column) -> bool:
+    """Return whether the bounds of a column are dates or datetimes."""
+    return any(isinstance(end, date) for end in (column.at_least, column.at_most))
+
+
 def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[Check]:
     """Yield the check of a column's type, then one for each rule; an exception becomes ERROR."""
     name = actual.name
@@ -554,7 +558,10 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
                 found, remedy = "no values", "remove the rule if the column may be empty"
             else:
                 found, remedy = described_type(actual), "convert the column or remove the rule"
-            reason = f"`{rule.metric}` does not apply: `{name}` has {found}; {remedy}"
+            fits = {"range": "numbers", "matches": "strings"}.get(rule.metric, "plain values")
+            if rule.metric == "range" and _has_dates(column):
+                fits = "dates and timestamps, because its bounds are"
+            reason = f"`{rule.metric}` applies only to {fits}; `{name}` has {found}; {remedy}"
             most = Limit(at_most=rule.at_most)
             yield _undecided(
                 subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
@@ -599,7 +606,7 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
                 "keep it integer (pandas: 'Int64') or declare 'float'"
             )
     if not hint and actual.kind == "string" and column.dtype in _PARSED:
-        hint = "texts are never parsed: convert the column when the table is loaded"
+        hint = "strings are not parsed; convert the column when the table is loaded"
     text = f"`{name}` has {described_type(actual)}, expected {column.dtype}"
     summary = described_type(actual)
     return property_check(name, "type", text, violations=1, n=n, hint=hint, summary=summary)

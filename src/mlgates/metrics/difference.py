@@ -236,11 +236,11 @@ def difference(
     try:
         there = metric.measure(production, confidence=0)
     except EvidenceError as error:
-        msg = f"in production {error}"
+        msg = f"for the predictions of production, {error}"
         raise EvidenceError(msg) from error
-    sides = {"": here, " in production": there}
+    sides = {"the candidate": here, "production": there}
     undefined = "; ".join(
-        f"undefined{side}: {measured.details.get('undefined', 'for these rows')}"
+        f"undefined for {side}: {measured.details.get('undefined', 'for these rows')}"
         for side, measured in sides.items()
         if measured.value is None
     )

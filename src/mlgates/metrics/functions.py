@@ -14,6 +14,7 @@ from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
+from mlgates.redaction import describe
 from mlgates.stats.arrays import Codes, Counts, Floats, Values
 from mlgates.stats.resampling import RESAMPLES, SEED, THIN, bca_interval, row_indices
 from mlgates.stats.response_surface import resampled_statistic
@@ -206,8 +207,9 @@ class FunctionMetric(Metric):
         label = outcomes.pos_label
         if self.pos_label == "no" and self.scores and label is not None and outcomes.positive == 0:
             msg = (
-                f"`{self.name}` has no parameter `pos_label`, but the scores are those of the "
-                f"smaller label {label!r}: pass `y_true` as 0 and 1, with 1 for {label!r}"
+                f"the scores are those of the label {label!r}, but `{self.name}` has no parameter "
+                f"`pos_label` and expects scores of the other label: pass `y_true` as 0 and 1, "
+                f"with 1 for {label!r}"
             )
             raise EvidenceError(msg)
         if self.pos_label in ("no", "fixed") or (label is None and self.pos_label == "optional"):
@@ -219,7 +221,11 @@ class FunctionMetric(Metric):
 
     def _number(self, arrays: Mapping[str, Values], constants: Mapping[str, object]) -> float:
         """Call the user's function; raise EvidenceError unless the result is a finite number."""
-        answer = self.function(**arrays, **constants)
+        with suppress_errors() as caught:
+            answer = self.function(**arrays, **constants)
+        if caught.error is not None:
+            msg = f"the function `{self.name}` raised {describe(caught.error)}"
+            raise EvidenceError(msg) from caught.error
         item = answer.item() if getattr(answer, "shape", None) == () else answer
         number = options.real(item)
         if number is None or not math.isfinite(number):
@@ -291,8 +297,8 @@ def function_metric(
     names = (getattr(each, "__name__", None) for each in (function, inside))
     name = next((each for each in names if isinstance(each, str)), type(inside).__name__)
     allowed = (
-        "a function of `y_true`, `y_pred` or `y_score`, and optionally `sample_weight` and "
-        "`pos_label`"
+        "a function with the parameter `y_true`, one of `y_pred` and `y_score`, and optionally "
+        "`sample_weight` and `pos_label`"
     )
     try:
         parameters = tuple(inspect.signature(function).parameters.values())

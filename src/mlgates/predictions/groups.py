@@ -172,8 +172,9 @@ def _slice_mask(
         raise EvidenceError(msg)
     for table in tables:
         rows, native = lookup.rows_of_evidence(evidence, table), evidence.read_only(table)
+        known, n = lookup.column_names(evidence, table), None if rows is None else rows.rows
         try:
-            mask = rows_where(name, condition, native, None if rows is None else rows.rows)
+            mask = rows_where(name, condition, native, n, known)
         except EvidenceError as error:
             if error.__cause__ is None or table == tables[-1]:
                 return error

@@ -504,8 +504,8 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
     written = _FRACTION.fullmatch(text(found["sum"], "sum"))
     if written is None:
         msg = (
-            "`sum` must be a text with a whole number or a quotient of two whole numbers, such as "
-            '"7" or "7/4", got another text'
+            "`sum` must be a string with a whole number or a quotient of two whole numbers, such "
+            'as "7" or "7/4", got another string'
         )
         raise EvidenceError(msg)
     total = Fraction(int(written[1]), int(written[2] or 1))

@@ -787,7 +787,7 @@ def _numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     if view.stored == "decimal" and not distinct_as_doubles(view.plain):
         msg = (
             f"column {actual.name!r} ({actual.type}) has distinct values that are equal when "
-            "rounded to doubles; round them to fewer digits, or convert them to texts"
+            "rounded to doubles; round them to fewer digits, or convert them to strings"
         )
         raise EvidenceError(msg)
     return view.values

@@ -1,6 +1,6 @@
 """Count missing values in groups of rows with equal values, or in slices."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -14,6 +14,7 @@ from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.expressions.condition import Condition
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, is_in, require_kind, types_of
+from mlgates.redaction import describe
 from mlgates.tables import encoding
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
@@ -252,7 +253,7 @@ class MissingWhere(Counter):
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
-            inside = rows_where(name, condition, batch.native, batch.rows)
+            inside = rows_where(name, condition, batch.native, batch.rows, tuple(batch.columns))
             missing = tuple(int(np.count_nonzero(inside & mask)) for mask in masks)
             groups.append(((name,), int(np.count_nonzero(inside)), missing))
         return GroupMissing(tuple(groups))
@@ -264,7 +265,7 @@ class MissingWhere(Counter):
         """
         found = np.zeros(batch.rows, np.bool_)
         for name, condition in self.slices:
-            found |= rows_where(name, condition, batch.native, batch.rows)
+            found |= rows_where(name, condition, batch.native, batch.rows, tuple(batch.columns))
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         return np.flatnonzero(found & np.logical_or.reduce([np.zeros_like(found), *masks]))
 
@@ -332,7 +333,7 @@ def condition_answers(
     else:
         names = read or tuple(batch.columns)
         table = pa.table([batch[name].plain for name in names], names=list(names))
-        answer = _row_answers(subject, condition, table, batch.rows)
+        answer = _row_answers(subject, condition, table, batch.rows, names)
     missing = encoding.filled(answer.is_null(), 0)
     return encoding.filled(answer, 0), missing
 
@@ -349,7 +350,11 @@ def _missing_or_in(
 
 
 def rows_where(
-    name: str, condition: Callable[..., Any], native: Any, rows: int | None
+    name: str,
+    condition: Callable[..., Any],
+    native: Any,
+    rows: int | None,
+    columns: Collection[str] = (),
 ) -> npt.NDArray[np.bool_]:
     """Return a mask of the rows for which a function of the user's table is true.
 
@@ -365,6 +370,8 @@ def rows_where(
         The user's table.
     rows : int or None
         Number of rows; None if it is not known.
+    columns : collection of str
+        Names of columns, of which a similar one is suggested for an unknown name.
 
     Raises
     ------
@@ -377,18 +384,22 @@ def rows_where(
     >>> rows_where("old", lambda table: [age > 60 for age in table["age"]], {"age": [61, 5]}, 2)
     array([ True, False])
     """
-    answer = _row_answers(f"the condition of slice {name!r}", condition, native, rows)
+    answer = _row_answers(f"the condition of slice {name!r}", condition, native, rows, columns)
     return encoding.filled(answer, 0)
 
 
 def _row_answers(
-    subject: str, condition: Callable[..., Any], native: Any, rows: int | None
+    subject: str,
+    condition: Callable[..., Any],
+    native: Any,
+    rows: int | None,
+    columns: Collection[str],
 ) -> pa.Array:
     """Call a condition with the user's table, and return one bool per row.
 
     The bool is null where the condition has no answer. `subject` is the name of the condition in
     error messages. `native` is the table, and `rows` is its number of rows, or None if that is not
-    known.
+    known. Of the names in `columns`, a similar one is suggested for an unknown name.
 
     Raises
     ------
@@ -400,8 +411,7 @@ def _row_answers(
         answer = condition(native)
         array = _as_arrow(answer)
     if caught.error is not None:
-        # The message of the exception may contain values of the data.
-        msg = f"{subject} raised {type(caught.error).__name__}"
+        msg = f"{subject} raised {describe(caught.error, columns)}"
         raise EvidenceError(msg) from caught.error
     of_pandas = is_instance_of(answer, "pandas", "Series")
     if of_pandas and is_instance_of(native, "pandas", "DataFrame") and len(answer) == len(native):

@@ -37,7 +37,7 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BLANK = re.compile(r"\s+|#[^\n]*")
-_AROUND = "look-ahead and look-behind are not supported; use a gate function instead"
+_AROUND = "look-ahead and look-behind are not supported; write a function with `@gate` instead"
 _REASONS = {
     **dict.fromkeys(("(?=", "(?!", "(?<=", "(?<!"), _AROUND),
     **dict.fromkeys(
@@ -48,7 +48,7 @@ _REASONS = {
     "(?(": "conditions are not supported; write both cases with `|`",
     "++": "possessive repetitions are not supported; leave out the second `+`",
     "$": r"`$` is supported only at the end; write `\Z` for the end of the text",
-    r"\1": "back-references are not supported; use a gate function instead",
+    r"\1": "back-references are not supported; write a function with `@gate` instead",
     "flag": "only the flags `a`, `i`, `s`, `u` and `x` are supported, and only at the start",
 }
 
@@ -69,7 +69,8 @@ def translate(pattern: str) -> str:
     '\\A(?:[\\x{61}-\\x{63}]+\\x{40}b\\x{2e}de)\\z'
     >>> translate(r"(a)\1")
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: back-references are not supported; use a gate function instead
+    mlgates.errors.EvidenceError: back-references are not supported; write a function with `@gate`
+    instead
     """
     try:
         re.compile(pattern)

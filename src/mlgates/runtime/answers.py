@@ -190,9 +190,8 @@ def response(answer: object) -> object:
     try:
         return plain(answer)
     except NotPlainError as error:
-        msg = (
-            f"{error}; expected numbers, texts, lists and mappings, such as the body of a response"
-        )
+        msg = f"{error}; expected numbers, strings, lists and mappings, such as the body of a "
+        msg += "response"
         raise MalformedError(msg) from None
 
 

@@ -140,10 +140,10 @@ def _instant(value: object, zone: str | None) -> int | None:
         return None
     aware = offset is not None
     if aware is (zone is None):
-        of_value, of_column = ("a", "no") if aware else ("no", "a")
+        has, other, how = ("a", "none", "without one") if aware else ("no", "one", "with one too")
         msg = (
-            f"the value {value!s} has {of_value} time zone and the column has {of_column} time "
-            "zone; both must have one, or neither"
+            f"the given value {value!s} has {has} time zone, but the times of the column have "
+            f"{other}; write the value {how}"
         )
         raise EvidenceError(msg)
     return count

@@ -41,10 +41,9 @@ __all__ = ["Source", "as_source"]
 BATCH_ROWS = 98_304
 BATCH_BYTES = 1 << 25
 _ACCEPTED = (
-    "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
-    "RecordBatch or RecordBatchReader, a DuckDB relation, a Spark DataFrame, a dict of columns, a "
-    "list of dicts, a 2-D numpy array, the path of a Parquet or CSV file or of a folder of Parquet "
-    "files, a list of such paths, or an object with __arrow_c_stream__"
+    "a table is a pandas, polars or Spark DataFrame, a polars LazyFrame, a DuckDB relation, an "
+    "Arrow table, batch or stream, a dict of columns, a list of dicts, a 2-D numpy array, the path "
+    "of a Parquet or CSV file or of a folder of these, or a list of paths"
 )
 _BLOCK_ROWS = 4096
 _ORIGINS: dict[containers.Kind, str] = {
@@ -148,7 +147,7 @@ class Source:
         return f"Source({self.origin}, {rows}, {columns})"
 
 
-def as_source(table: Any) -> Source:
+def as_source(table: Any, title: str = "") -> Source:
     """Return a `Source` that reads a table of any kind that mlgates accepts.
 
     These are DataFrames of pandas, polars and Spark, lazy frames of polars, tables, batches and
@@ -156,9 +155,10 @@ def as_source(table: Any) -> Source:
     dimensions or with named fields, paths of files and folders, and frames that narwhals supports.
     A `Source` is returned unchanged.
 
-    EvidenceError is raised for any other value, and if the column names are not distinct strings. A
-    column that can't be read has the kind ``"unreadable"``. Values are not copied if Arrow has
-    their type.
+    EvidenceError is raised for any other value; if a `title` of the table is given, such as
+    ``"`data`"``, the message names it. EvidenceError is also raised if the column names are not
+    distinct strings. A column that can't be read has the kind ``"unreadable"``. Values are not
+    copied if Arrow has their type.
 
     Examples
     --------
@@ -194,10 +194,9 @@ def as_source(table: Any) -> Source:
         )
         arrow = None if advice else through_narwhals(table)
         if arrow is None:
-            msg = f"got {origin}, which is not a table; {advice or _ACCEPTED}"
-            raise EvidenceError(msg)
+            raise EvidenceError(_no_table(title, origin, advice or _ACCEPTED))
         table = arrow
-    columns = list(_columns_of(kind, table))
+    columns = list(_columns_of(kind, table, title))
     lengths = {field.name: len(array) for array, field in columns}
     if len(set(lengths.values())) > 1:
         listed = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
@@ -237,15 +236,20 @@ def _refuse_rows(columns: object) -> NoReturn:
     raise EvidenceError(msg)
 
 
-def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
+def _no_table(title: str, got: str, advice: str) -> str:
+    """Return the message of the error for a value that is not a table."""
+    start = f"{title} must be a table, got {got}" if title else f"got {got}, which is not a table"
+    return f"{start}; {advice}"
+
+
+def _columns_of(kind: containers.Kind, table: Any, title: str) -> Iterable[ArrowColumn]:
     """Convert each column of a table in memory to Arrow; `kind` is that of its container."""
     remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
         odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
         if odd:
             got = f"a {containers.name_of(table)} of {', '.join(odd)}"
-            msg = f"got {got}, which is not a table; {_ACCEPTED}"
-            raise EvidenceError(msg)
+            raise EvidenceError(_no_table(title, got, _ACCEPTED))
         return _columns_of_records(table, remedy)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""

@@ -367,7 +367,7 @@ def test_the_reference_of_crossed_features():
         ),
         (
             {"by": []},
-            "Fairness: `by` must be at least one name, got []",
+            "Fairness: `by` must be a name or a non-empty sequence of names, got []",
         ),
     ],
 )

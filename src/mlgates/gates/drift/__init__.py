@@ -364,7 +364,9 @@ class Drift(Gate):
         if not columns.judged and not columns.refused:
             none = f"{self.method!r} applies to no column of the reference"
             if METHODS[self.method].kinds == NUMBERS:
-                none += ", because it needs numbers; 'psi' and 'chi2' also apply to texts and bools"
+                none += (
+                    ", because it needs numbers; 'psi' and 'chi2' also apply to strings and bools"
+                )
             raise EvidenceError("; ".join(filter(None, [none, columns.note])))
         for name, problem in columns.refused.items():
             # An excluded column, such as the time of loading, may be in the data only.

@@ -15,7 +15,7 @@ from mlgates.tables.field import Field, is_unsupported
 
 _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",
-    "string": "texts",
+    "string": "strings",
     "date": "dates",
     "time": "times of day",
     "timestamp": "timestamps",
@@ -91,7 +91,7 @@ def candidates(
             # A baseline does not keep the distribution of so many texts.
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
-                not_served = "texts with too many different values"
+                not_served = "strings with too many different values"
             elif not problem and (side is None or profile is None):
                 problem = f"the profile of the reference has no distribution of `{name}`; pass the "
                 problem += "rows of the reference, or a baseline"

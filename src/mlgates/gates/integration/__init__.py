@@ -204,7 +204,7 @@ class Integration(Gate):
         if self.missing == "either" and not rows.names:
             gaps.append("a missing value, because the input is not a table with columns")
         if self.unseen == "either" and not any(map(rows.is_text, range(len(rows.names)))):
-            gaps.append("an unseen category, because there is no text column")
+            gaps.append("an unseen category, because there is no column of strings")
         if self.column_order != "untried" and not (rows.named and len(rows.names) > 1):
             gaps.append("another order of columns, which needs two or more columns with names")
         return f"not tested: {', '.join(gaps)}" if gaps else ""

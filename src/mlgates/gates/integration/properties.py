@@ -303,7 +303,7 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
     try:
         expected = [plain(response) for response in caller.expected]
     except NotPlainError as error:
-        msg = f"`golden_pred` has {error}; expected numbers, texts, lists and mappings"
+        msg = f"`golden_pred` has {error}; expected numbers, strings, lists and mappings"
         raise ContractError(msg) from None
     differences, pairs = Differences(rtol, expected), zip(expected, first, strict=True)
     wrong = np.array([differences.response(a, Reply("answer", b)) for a, b in pairs])

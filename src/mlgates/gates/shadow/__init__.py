@@ -1,5 +1,6 @@
 """Shadow: compare the answers of a candidate with those of production to the same requests."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -265,8 +266,10 @@ class Shadow(Gate):
         known = isinstance(self.metric, str)
         found = find(self.metric, _OWNER) if known else None
         if found is None or found.greater_is_better is None:
-            hint = "; use `Regression` for others" if known else ""
-            allowed = "the name of a metric with a better direction, greater or smaller"
+            hint = "; use `Regression` with `greater_is_better` for others" if known else ""
+            allowed = (
+                "the name of a metric for which it is known whether greater or smaller is better"
+            )
             raise options.refuse(_OWNER, "metric", allowed, self.metric, hint)
         return found
 
@@ -318,7 +321,7 @@ class Shadow(Gate):
         ours, theirs = requests.unmatched
         n, limit = requests.n + ours + theirs, Limit(at_most=self.max_unmatched)
         value = (ours + theirs) / n if n else None
-        said, hint, insufficient = "the logs have no requests", "", ""
+        said, hint, insufficient = "", "", ""
         if value is not None:
             said = f"{ours + theirs:,} of {n:,} requests ({format_value(value, limit, 'share')}) "
             said += f"are in one log only: {ours:,} in that of the candidate, "
@@ -328,12 +331,14 @@ class Shadow(Gate):
             if not requests.n and all(requests.rows):
                 hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
             elif insufficient and theirs > ours:
-                hint = "give the log of the mirrored requests alone as `production_log`, and log "
-                hint += "requests that the candidate did not answer"
+                hint = (
+                    "leave requests that were not sent to the candidate out of `production_log`, "
+                )
+                hint += "and write requests that it did not answer to `candidate_log`, too"
             elif insufficient:
-                hint = "cut both logs at the same times"
+                hint = "give logs of the same period of time"
         details = {"matched": requests.n, "candidate_only": ours, "production_only": theirs}
-        return Check.judge(
+        check = Check.judge(
             self.on,
             "unmatched",
             Measurement(value, n=n, method="count", details=details),
@@ -344,6 +349,7 @@ class Shadow(Gate):
             insufficient=insufficient,
             noun="requests",
         )
+        return check if n else replace(check, reason="both logs are empty; give logs with requests")
 
     def _measures(self, requests: Requests) -> Iterator[Measure]:
         """Yield what to measure: disagreement, and score, errors and latency if they are given."""
@@ -403,8 +409,10 @@ class Shadow(Gate):
                 details=details,
             )
             measured, shown = snapped(measured, limit, scale=1.0), ""
-            if measured.interval is not None:
+            if measured.interval is not None and not math.isinf(measured.interval[0]):
                 shown = f"{format_interval(measured.interval, level, estimate.unit, limit)}, "
+                if level > self.confidence:
+                    shown += f"corrected for {len(estimates):,} slices, "
             value = format_value(measured.value, limit, estimate.unit)
             said = f"{estimate.said[0]}{value}{estimate.said[1]}"
             said += f" ({estimate.basis}{shown}{estimate.sizes})"

@@ -35,8 +35,8 @@ class Estimate(NamedTuple):
     """A measured value for one slice (subset) of the requests, and what its check needs.
 
     The reason of the check is made of the value, its interval and the texts `said`, `basis`,
-    `sizes` and `more`, such as ``the error rate changed by 2 % (3 % against 1 % in production; 95 %
-    interval 0.4 % to 4 %, n = 500); 3 requests are left out``.
+    `sizes` and `more`, such as ``the error rate minus that of production is 2 % (3 % against 1 % in
+    production; 95 % interval 0.4 % to 4 %, n = 500); 3 requests are left out``.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Estimate(NamedTuple):
     n : int
         The number of requests from which the value was computed.
     said : (str, str)
-        The texts before and after the value: ``("the error rate changed by ", "")``.
+        The texts before and after the value: ``("`score` shifted by ", " on average")``.
     sizes : str
         The numbers of requests: ``"n = 500"``.
     method : str
@@ -116,11 +116,10 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
         errors = int(np.count_nonzero(compared & failed))
         value = other / n if n else None
         said = "", f" of the answers in `{name}`{where} differ from those of production"
-        are = "is an error" if errors == 1 else "are errors"
-        more = f"; {errors:,} of them {are} of the candidate" if errors else ""
+        more = f"; in {errors:,} of these requests the candidate has an error" if errors else ""
         dropped = int(np.count_nonzero(rows & unknown))
         if dropped:
-            more += f"; {_left_out(dropped)} without an answer of production"
+            more += f"; {_left_out(dropped)}, because production has no answer"
         error = math.sqrt(value * (1 - value) / n) if value else None
         details = {"count": other, "errors": errors, "rtol": rtol}
         return Estimate(
@@ -159,7 +158,7 @@ def error_increase_of(requests: Requests) -> MeasureSlice:
             lambda level: _floats(tango_interval(gained, lost, n, level)) if n else None,
             lambda limit, ends, level: _requests_needed(value, ends, limit, n, level, error=error),
             n,
-            (f"the error rate{where} changed by ", ""),
+            (f"the error rate{where} minus that of production is ", ""),
             f"n = {n:,}",
             "Tango",
             basis,
@@ -189,13 +188,14 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
         change: Floats = scores[0][kept] - scores[1][kept]
         n = len(change)
         said, more, value, error = (f"`{name}`{where} shifted by ", " on average"), "", None, None
+        sizes = f"n = {n:,}"
         dropped = int(np.count_nonzero(rows & answered)) - n
         details: dict[str, object] = {}
         if n:
             value, size = float(change.mean()), np.sort(np.abs(change))
             error = float(change.std()) / math.sqrt(n)
             largest = quantile(size, _SHARE)
-            more = f"; 95 % of the scores shifted by at most {format_number(largest)}"
+            sizes += f"; 95 % of the scores shifted by at most {format_number(largest)}"
             details = {
                 "candidate": float(scores[0][kept].mean()),
                 "production": float(scores[1][kept].mean()),
@@ -204,7 +204,7 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
             }
 
         if dropped:
-            more += f"; {_left_out(dropped)} without both scores"
+            more += f"; {_left_out(dropped)}, because a score is missing"
 
         def ends(level: float) -> Ends:
             # without an interval, all scores shifted by the same amount
@@ -217,7 +217,7 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
             lambda limit, found, level: rows_needed(value, found, limit, n, level, error=error),
             n,
             said,
-            f"n = {n:,}",
+            sizes,
             "t of the differences",
             more=more,
             dropped=dropped,
@@ -254,6 +254,9 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
         ordered = [np.sort(one) for one in times]
         n, value, insufficient = len(times[0]), None, ""
         basis, more, details = "", "", {}
+        p95 = f"the p95 of `{name}`{where}"
+        said = f"{p95} changed by ", ""
+        unanswered = "more than 5 % of the requests have no answer"
 
         @cache
         def effective(level: float) -> list[int]:
@@ -272,13 +275,18 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
             }
             if math.isfinite(there):
                 value = here / there - 1
+                if math.isinf(here):
+                    said = f"{p95} is ", f", because {unanswered} of the candidate"
+                    basis = f"{theirs} in production; "
             else:
-                insufficient = "too many requests have no answer of production for a comparison"
-            subjects = ("requests", "those of production")
-            for one, calls in zip(subjects, effective(confidence), strict=True):
+                said = f"the change of {p95} is ", ""
+                insufficient = f"{unanswered} of production"
+            for model, calls in zip(
+                ("candidate", "production"), effective(confidence), strict=True
+            ):
                 if calls < n:
-                    more += f"; {one} depend on earlier ones and count as {calls:,} independent "
-                    more += f"requests (a p95 needs {least:,})"
+                    more += f"; latencies of {model} depend on earlier ones, so that the interval "
+                    more += f"is that of {calls:,} independent requests (a p95 needs {least:,})"
             if n < least:
                 insufficient = f"too few requests for a p95: {n:,}, at least {least:,} are needed"
 
@@ -299,7 +307,7 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
             ends,
             lambda limit, found, level: rows_needed(value, found, limit, n, level),
             n,
-            (f"the p95 of `{name}`{where} changed by ", ""),
+            said,
             f"n = {n:,}",
             "order statistics; mirrored requests",
             basis,

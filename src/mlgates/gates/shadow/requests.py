@@ -193,7 +193,7 @@ def _family(field: Field) -> str:
         return "bools" if field.kind == "bool" else "numbers"
     if field.kind in ("date", "timestamp"):
         return "times with a time zone" if field.zone else "times without a time zone"
-    return {"string": "texts"}.get(field.kind, f"values of kind {field.kind}")
+    return {"string": "strings"}.get(field.kind, f"values of kind {field.kind}")
 
 
 def _check_comparable(subject: str, one: Column, other: Column) -> None:
@@ -206,8 +206,8 @@ def _check_comparable(subject: str, one: Column, other: Column) -> None:
         return
     ours, theirs = (f"{family} in `{log}`" for family, log in zip(families, LOGS, strict=True))
     msg = f"{subject} are {ours}, but {theirs}: convert one log to the type of the other"
-    if "texts" in families:
-        msg += ", for example numbers to texts by .astype(str)"
+    if "strings" in families:
+        msg += ", for example numbers to strings by .astype(str)"
     raise EvidenceError(msg)
 
 
@@ -224,8 +224,11 @@ def _errors(column: Column) -> Mask:
         filled = pc.fill_null(pc.utf8_trim_whitespace(column.array), "")
         return encoding.to_numpy(pc.not_equal(filled, "")).astype(np.bool_)
     if column.field.kind != "bool":
-        msg = f"{column.title} has type {column.field.type_name}, expected bools, or texts that "
-        msg += "are missing where there was no error; for status codes write status >= 500"
+        msg = f"{column.title} has type {column.field.type_name}, expected bools, or strings "
+        msg += (
+            "with the error (missing or empty if there was none); convert status codes to bools, "
+        )
+        msg += "for example by status >= 500"
         raise EvidenceError(msg)
     if count := int(np.count_nonzero(missing)):
         are = "is" if count == 1 else "are"
