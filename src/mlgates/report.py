@@ -215,10 +215,11 @@ class GateResult(_Judged):
 
     @property
     def allowed(self) -> tuple[Check, ...]:
-        """The undecided checks that a suite ignores because the gate has ``inconclusive="allow"``.
+        """The INCONCLUSIVE checks that a suite ignores because of ``inconclusive="allow"``.
 
         They are INCONCLUSIVE only because more rows are needed to decide: the interval contains the
-        limit, or the p-value is too large. With ``inconclusive="block"`` there are no such checks.
+        limit, or the p-value is too large. With ``inconclusive="block"``, no check is ignored, and
+        the result is empty.
         """
         if self.inconclusive == "block":
             return ()
@@ -272,7 +273,8 @@ class Report(_Judged):
 
     `GateSuite.run` returns a report, and `load` reads one from a file. From the worst to the best,
     the order of verdicts is ERROR, FAIL, INCONCLUSIVE, PASS. The verdict of the report ignores
-    advisory gates, skipped gates, and undecided checks of gates with ``inconclusive="allow"``.
+    advisory gates and skipped gates. If a gate has ``inconclusive="allow"``, the report also
+    ignores those of its checks that are INCONCLUSIVE only because more rows are needed.
 
     Parameters
     ----------
@@ -312,8 +314,9 @@ class Report(_Judged):
     def verdict(self) -> Verdict:
         """The worst verdict of the gates: ERROR, FAIL, INCONCLUSIVE, PASS, in this order.
 
-        Advisory gates, skipped gates, and undecided checks of gates with ``inconclusive="allow"``
-        are ignored. If nothing remains, the verdict is INCONCLUSIVE.
+        Advisory gates and skipped gates are ignored. If a gate has ``inconclusive="allow"``, those
+        of its checks are also ignored that are INCONCLUSIVE only because more rows are needed. If
+        nothing remains, the verdict is INCONCLUSIVE.
         """
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
@@ -322,8 +325,10 @@ class Report(_Judged):
     def failures(self) -> tuple[GateResult, ...]:
         """The results that block the release, with the worst result first.
 
-        They are the results with the verdict ERROR, FAIL or INCONCLUSIVE. Advisory gates, and gates
-        with ``inconclusive="allow"`` that are only undecided, are not among them.
+        They are the results with the verdict ERROR, FAIL or INCONCLUSIVE, except those of advisory
+        gates. If a gate has ``inconclusive="allow"``, those of its checks are ignored that are
+        INCONCLUSIVE only because more rows are needed. If its other checks passed, it does not
+        block the release.
         """
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]

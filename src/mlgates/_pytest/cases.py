@@ -112,10 +112,10 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     Later calls with this value use the report of that run. The result is returned without the
     INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
 
-    A gate counts if it is not skipped and not advisory, and if any check remains after the allowed
-    ones are left out. If the gate is skipped, its test is skipped. If it did not pass and does not
-    count for another reason, its test is an expected failure (xfail). But if no gate of the suite
-    counts, nothing was verified, so the tests of all gates fail.
+    The test of an advisory gate that did not pass is an expected failure (xfail). So is the test of
+    a gate that has only such allowed checks. The test of any other skipped gate is skipped. Nothing
+    is verified if every gate of a suite is advisory, is skipped or has only allowed checks. If such
+    a suite is run as a whole, the tests of all its gates fail.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):

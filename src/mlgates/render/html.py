@@ -103,14 +103,14 @@ def _gate(result: GateResult, name: str, place: int) -> dict[str, object]:
 
     `name` is the name that is shown for the gate, and `place` its position in the report.
     """
-    shown, undecided, passed = rows.fold(result)
+    shown, unmeasured, passed = rows.fold(result)
     listed = rows.check_rows(result, shown[:_MOST], name)
-    if undecided:
-        listed.append(rows.undecided_row(result, undecided, name))
+    if unmeasured:
+        listed.append(rows.unmeasured_row(result, unmeasured, name))
     first = len(listed) if len(listed) <= _FIRST + _FEW else _FIRST
     folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
-        for rest in ([*shown[first:_MOST], *undecided], [*shown[_MOST:], *passed[_MOST:]])
+        for rest in ([*shown[first:_MOST], *unmeasured], [*shown[_MOST:], *passed[_MOST:]])
     )
     drawn = list(islice(figures(result), _DRAWN + 1))
     pictures = [(figure, draw(figure)) for figure in drawn[:_DRAWN]]

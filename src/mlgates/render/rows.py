@@ -34,8 +34,8 @@ GLYPHS = {
 
 _MOST = 20  # rows of one gate
 _EXPLAINED = 5  # failed checks of one gate that get a sentence below their row
-_UNDECIDED = 4  # from this number on, undecided checks share one row
-_NAMED = 8  # undecided checks that this row lists
+_UNMEASURED = 4  # from this number on, checks that could not be measured share one row
+_NAMED = 8  # checks that this row lists
 _MOVED = 3  # changed bins that are listed
 _NOTE = 160  # characters of a gate's note, such as the list of columns that were not judged
 _REASON = 2_000
@@ -132,13 +132,13 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 
     `gate` is the name that is shown for the gate.
     """
-    shown, undecided, passed = fold(result)
+    shown, unmeasured, passed = fold(result)
     lines = check_rows(result, shown[:_MOST], gate)
     for place, check in enumerate(shown[_EXPLAINED:_MOST], _EXPLAINED):
         if check.verdict is Verdict.FAIL and check.value is not None:
             lines[place] = lines[place]._replace(reason="", note="")
-    if undecided:
-        lines.append(undecided_row(result, undecided, gate))
+    if unmeasured:
+        lines.append(unmeasured_row(result, unmeasured, gate))
     if len(shown) > _MOST:
         more = f"... {len(shown) - _MOST} more"
         lines.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
@@ -191,17 +191,19 @@ def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     passed = [check for check in checks if check.passed and not check.hint]
     if sum(check.passed for check in checks) < 2:
         passed = []
-    undecided = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
-    if len(undecided) < _UNDECIDED:
-        undecided = []
-    folded = {id(check) for check in (*passed, *undecided)}
-    return [check for check in checks if id(check) not in folded], undecided, passed
+    unmeasured = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
+    if len(unmeasured) < _UNMEASURED:
+        unmeasured = []
+    folded = {id(check) for check in (*passed, *unmeasured)}
+    return [check for check in checks if id(check) not in folded], unmeasured, passed
 
 
-def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row:
-    """Return one row for many undecided checks, with the reason of the first and a list of others.
+def unmeasured_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row:
+    """Return one row for all INCONCLUSIVE checks of a result that could not be measured.
 
-    The list has the slice of each check, its subject, or both, so that checks can be distinguished.
+    `checks` are these checks. The row has the reason of the first one, and lists up to eight
+    others. A check is listed by its slice, its subject, or both, so that checks can be
+    distinguished. `gate` is the name that is shown for the gate.
     """
     sliced = [check for check in checks if check.group is not None]
     subjects, metrics = {check.subject for check in sliced}, {check.metric for check in sliced}
@@ -292,8 +294,9 @@ def interval(check: Check) -> str:
 def aside(result: GateResult, check: Check | None = None) -> str:
     """Return why the verdict of a suite ignores a result or a check: "advisory" or "allowed".
 
-    "allowed" means that it is undecided and the gate has ``inconclusive="allow"``. The returned
-    text is "" if the verdict does not ignore it.
+    "advisory" means that the gate is advisory. "allowed" is only returned for a check: the check is
+    INCONCLUSIVE only because more rows are needed to decide, and the gate has
+    ``inconclusive="allow"``. The result is "" if the verdict does not ignore it.
     """
     if result.advisory:
         return "advisory"

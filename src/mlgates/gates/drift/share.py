@@ -20,9 +20,9 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     """Return the check that at most the share `most` of the columns has drifted.
 
     `checks` are the checks of the columns, at least one. A column has drifted if one of its checks
-    is FAIL, and it is undecided if one is INCONCLUSIVE and none is FAIL. The result is INCONCLUSIVE
-    if all columns are undecided, or if the verdict depends on the undecided columns: the share is
-    within the limit if none of them has drifted, and beyond the limit if all of them have.
+    is FAIL, and it is INCONCLUSIVE if one is INCONCLUSIVE and none is FAIL. The result is
+    INCONCLUSIVE in two cases. All columns are INCONCLUSIVE, or the verdict depends on them: the
+    share is within the limit if none of them has drifted, and beyond the limit if all of them have.
     """
     worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
     columns = sorted(worst.values(), key=severity)
