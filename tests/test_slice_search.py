@@ -162,7 +162,7 @@ def test_a_metric_of_some_rows():
 def test_rows_without_a_label_are_left_out():
     X, pred = {"a": CODES, "noise": NOISE}, predicted(CODES == 4)
     true = [None if i % 3 == 0 else int(y) for i, y in enumerate(TRUE)]
-    assert list(mg.weak_slices(X, true, pred, "accuracy")) == ["a == 4"]
+    assert next(iter(mg.weak_slices(X, true, pred, "accuracy"))).startswith("a == 4")
 
 
 def test_the_result_is_an_option_of_gates():

@@ -1,7 +1,8 @@
 """Find slices, which are subsets of the rows, on which a model makes too many errors.
 
-Slices are searched for on one half of the rows, and tested on the other half. Otherwise the
-p-values would be too small, because the largest of many differences is large by chance.
+Slices are searched for on one half of the rows, and tested on the other half, for either half.
+Otherwise the p-values would be too small, because the largest of many differences is large by
+chance.
 """
 
 import math
@@ -24,8 +25,9 @@ from mlgates.predictions import lookup
 from mlgates.profile.column import NUMBERS, ColumnView
 from mlgates.profile.counter import BatchView
 from mlgates.profile.groups import condition_answers
+from mlgates.stats.arrays import Codes, Mask
 from mlgates.stats.multiplicity import holm
-from mlgates.stats.subgroups import excess_p_value, worst_groups
+from mlgates.stats.subgroups import MOST_GROUPS, excess_p_value, overlap, worst_groups
 from mlgates.tables.columns import require_same_rows
 from mlgates.tables.encoding import to_whole_numbers
 
@@ -35,7 +37,7 @@ _OWNER = "weak_slices"
 _SIGNIFICANCE = 0.05
 #: A slice has at least so many rows in the half that is searched; gates need 30 in all rows.
 _LEAST = 15
-#: Most rows that are searched; the others test what was found.
+#: Most rows that are searched at once; the others test what was found.
 _MOST_ROWS = 10_000
 _DEEPEST = 4
 #: Shares of the values at which columns of numbers and times are cut.
@@ -98,20 +100,24 @@ def weak_slices(
 
     Notes
     -----
-    Slices are searched for on a random half of the rows, at most 10,000. A condition compares
+    The rows are divided at random into two halves. Slices are searched for on one half, at most
+    10,000 rows, and tested on the other rows. Then the halves are exchanged. A condition compares
     numbers, dates or times with a quantile of the column, compares texts, bools or whole numbers
-    with one value, or selects the rows in which a value is missing. The search finds up to three
+    with one value, or selects the rows in which a value is missing. Each search finds up to three
     candidates: conditions, or several conditions joined by "and", with the largest log-likelihood
     ratio. The rows of earlier candidates are left out when the next one is searched for, and at
     least 15 of its rows must remain. Two candidates share less than half of the rows of the smaller
     one.
 
-    Each candidate is tested on the other half of the rows, without the rows of earlier candidates.
-    The p-value is that of the hypergeometric distribution: the probability that the slice has at
-    least as many errors if all errors are distributed over the rows at random. A candidate is
-    returned if its p-value is at most 0.05 after Holm's correction [1]_. If errors do not depend on
-    the columns, any slice is returned with a probability of at most 5 %. Rows are assumed to be
-    independent: if a person has several rows, use only one of them.
+    Each candidate is tested on the rows that were not searched, without the rows of earlier
+    candidates. The p-value is that of the hypergeometric distribution: the probability that the
+    slice has at least as many errors if all errors are distributed over the rows at random. A
+    candidate is returned if its p-value is at most 0.05 after Holm's correction [1]_ for the
+    candidates of the same search, and Bonferroni's correction for two searches. If two of them
+    share at least half of the rows of the smaller one, only the one with the smaller p-value is
+    returned. If errors do not depend on the columns, any slice is returned with a probability of at
+    most 5 %. Rows are assumed to be independent: if a person has several rows, use only one of
+    them.
 
     Columns of identifiers or of free texts define no slices, because no value is in enough rows.
     With fewer than 60 rows no slice can be found.
@@ -156,29 +162,50 @@ def weak_slices(
     rows, wrong = given[among], wrong[among]
     order = np.random.default_rng(seed).permutation(len(rows))
     cut = min(len(rows) // 2, _MOST_ROWS)
-    searched, others = np.sort(order[:cut]), np.sort(order[cut:])
     table = _Table(evidence, names)
+    found: dict[str, tuple[float, float]] = {}
+    for start in (0, cut):  # either half is searched, and the other rows test what was found
+        is_searched = np.zeros(len(rows), np.bool_)
+        is_searched[order[start : start + cut]] = True
+        for p, rate, text in _tested(table, rows, wrong, is_searched, max_depth):
+            if 2 * p <= _SIGNIFICANCE and p <= found.get(text, (1.0, 0.0))[0]:
+                found[text] = p, rate
+    chosen: list[tuple[float, str, Mask]] = []
+    for text, (_, rate) in sorted(found.items(), key=lambda pair: pair[1][0]):
+        mask = table.mask(text, rows)
+        if len(chosen) < MOST_GROUPS and not any(overlap(mask, other) for *_, other in chosen):
+            chosen.append((rate, text, mask))
+    return {text: text for _, text, _ in sorted(chosen, key=lambda one: one[:2], reverse=True)}
+
+
+def _tested(
+    table: "_Table", rows: Codes, wrong: Mask, is_searched: Mask, max_depth: int
+) -> Iterator[tuple[float, float, str]]:
+    """Yield the slices found in the rows that are searched, as tested on the other rows.
+
+    A slice is a p-value after Holm's correction, the share of errors, and the condition. `wrong`
+    says whether each of the `rows` is an error.
+    """
+    searched, others = rows[is_searched], rows[~is_searched]
     texts, masks = [], []
     for name in table.names:
-        for text in _conditions(*table.taken(name, rows[searched])):
+        for text in _conditions(*table.taken(name, searched)):
             with suppress(OptionError, EvidenceError):  # it can't be written, or overflows
-                mask = table.mask(text, rows[searched])
+                mask = table.mask(text, searched)
                 if _LEAST <= np.count_nonzero(mask) < len(mask):
                     texts.append(text)
                     masks.append(mask)
-    groups = worst_groups(masks, wrong[searched], max_depth, _LEAST)
+    groups = worst_groups(masks, wrong[is_searched], max_depth, _LEAST)
     found = [" and ".join(texts[i] for i in group) for group in groups]
-    tested, left = wrong[others], np.ones(len(others), np.bool_)
+    tested, left = wrong[~is_searched], np.ones(len(others), np.bool_)
     p_values, shares = [], []
     for text in found:
-        mask = table.mask(text, rows[others])
+        mask = table.mask(text, others)
         counts = (tested & mask & left, mask & left, tested & left, left)
         p_values.append(excess_p_value(*(int(np.count_nonzero(each)) for each in counts)))
         shares.append(float(np.mean(tested[mask])) if mask.any() else 0.0)
         left &= ~mask
-    triples = zip(shares, found, holm(p_values).tolist(), strict=True)
-    worst = sorted((share, text) for share, text, p in triples if p <= _SIGNIFICANCE)
-    return {text: text for _, text in reversed(worst)}
+    yield from zip(holm(p_values).tolist(), shares, found, strict=True)
 
 
 class _Table:

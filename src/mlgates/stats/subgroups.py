@@ -1,16 +1,16 @@
 """Search for groups of rows with many errors, and test whether a group has too many."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import special
 
 from mlgates.stats.arrays import Floats, Mask
 
-__all__ = ["excess_p_value", "worst_groups"]
+__all__ = ["MOST_GROUPS", "excess_p_value", "overlap", "worst_groups"]
 
 #: Largest number of groups that are returned.
-_MOST = 3
+MOST_GROUPS = 3
 #: Number of groups with the same number of conditions that are extended by one more condition.
 _BEAM = 300
 #: Largest number of conditions that are combined with each other.
@@ -63,10 +63,10 @@ def worst_groups(
     every = np.array(masks, np.bool_)
     chosen: list[tuple[tuple[int, ...], Mask]] = []
     left = np.ones(len(wrong), np.bool_)
-    for _ in range(_MOST):
+    for _ in range(MOST_GROUPS):
         for group in _ranked(every[:, left].astype(np.float32), wrong[left], depth, least):
             rows = np.logical_and.reduce(every[list(group)])
-            if not any(_overlap(rows, other) for _, other in chosen):
+            if not any(overlap(rows, other) for _, other in chosen):
                 break
         else:
             break
@@ -75,8 +75,8 @@ def worst_groups(
     return [group for group, _ in chosen]
 
 
-def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[int, ...]]:
-    """Return the groups with a higher error rate than the other rows, the largest excess first.
+def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> Iterator[tuple[int, ...]]:
+    """Yield the groups with a higher error rate than the other rows, the largest excess first.
 
     `worst_groups` describes the search. `every` has one row per condition.
     """
@@ -87,10 +87,9 @@ def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[in
     every, level = every[items], ratios[items]
     groups: list[tuple[int, ...]] = [(i,) for i in range(len(items))]
     found = list(zip(level.tolist(), groups, strict=True))
-    inside = every
     for deeper in range(1, depth):
-        best = np.argsort(-level, kind="stable")[:_BEAM]
-        groups, inside = [groups[i] for i in best], inside[best]
+        groups = [groups[i] for i in np.argsort(-level, kind="stable")[:_BEAM]]
+        inside = np.array([every[list(group)].min(axis=0) for group in groups])
         table = _excess((inside * errors) @ every.T, inside @ every.T, total, n, least)
         pairs: dict[tuple[int, ...], tuple[int, int]] = {}
         for at in np.argsort(-table, axis=None, kind="stable")[: 4 * _BEAM].tolist():
@@ -100,14 +99,15 @@ def _ranked(every: Floats, wrong: Mask, depth: int, least: int) -> list[tuple[in
         if not pairs:
             break
         level = np.array([table[at] for at in pairs.values()])
-        inside = np.array([inside[i] * every[j] for i, j in pairs.values()], np.float32)
         groups = list(pairs)
         found += zip((level - deeper * _COST).tolist(), groups, strict=True)
     found.sort(key=lambda pair: -pair[0])
-    return [tuple(sorted(items[list(group)].tolist())) for ratio, group in found if ratio > 0]
+    for ratio, group in found:
+        if ratio > 0:
+            yield tuple(sorted(items[list(group)].tolist()))
 
 
-def _overlap(one: Mask, other: Mask) -> bool:
+def overlap(one: Mask, other: Mask) -> bool:
     """Return whether two groups share at least half of the rows of the smaller group."""
     sizes = np.count_nonzero(one), np.count_nonzero(other)
     return bool(2 * np.count_nonzero(one & other) >= min(sizes))
