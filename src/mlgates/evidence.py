@@ -523,10 +523,11 @@ class Evidence:
         return profile
 
     def can_judge_parts(self) -> bool:
-        """Return whether the gates of the run can judge each row of `data` without the other rows.
+        """Return whether each row of `data` can be judged without the other rows.
 
-        They can't if a gate compares rows with each other, or calls a function with the whole
-        table.
+        If so, the rows that violate a rule can be found in each part of the table separately. The
+        result is False if a gate of the run compares rows with each other, for example to find
+        duplicates, or calls a function with the whole table.
         """
         counters = [c for _, each in self._requests_by_gate("data") for c in each]
         return not any(counter.needs_all_rows or counter.compares_rows for counter in counters)
@@ -578,8 +579,8 @@ class Evidence:
         """Return facts about each table that was read, for the report, by evidence name.
 
         The facts are the kind of container, the numbers of rows and columns, and a hash of the
-        values (the fingerprint). If a gate uses `X` or the logs of requests, they are read to
-        compute their hashes.
+        values (the fingerprint). If a gate uses `X`, `candidate_log` or `production_log`, the whole
+        table is read to compute its hash.
         """
         for name in ("X", "candidate_log", "production_log"):
             if self.uses(name):
@@ -712,10 +713,10 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names, by, max_groups), make))
 
     def read_only(self, name: str) -> object:
-        """Return an argument of the run as a read-only copy, for a user's function.
+        """Return an argument of the run as a read-only copy; files are read.
 
         A table in memory keeps its type. A file or a stream becomes an Arrow table, and the file of
-        a baseline a `Baseline`. If the value was given as the name of a column, such as
+        a baseline becomes a `Baseline`. If the value was given as the name of a column, such as
         ``y_true="label"``, the values of the column are returned. Predictions and scores that were
         not given are computed by the model.
         """
@@ -730,11 +731,7 @@ class Evidence:
         return read_only(self.in_memory(name) if is_features else given)
 
     def _argument(self, name: str) -> object:
-        """Return a value for an argument of a function gate, as `read_only` does.
-
-        The path of a table is returned as a path, and the file is not read, unless it is a stored
-        baseline.
-        """
+        """Return a value for an argument of a user's function, see `function_arguments`."""
         is_path = name in TABLES and kind_of(self[name]) == "path"
         if is_path and not (name == "reference" and self._stored):
             return read_only(self[name])
@@ -753,9 +750,13 @@ class Evidence:
         """Return the arguments for a user's function, by name, as read-only copies.
 
         `names` are the names of the parameters of the function. Values that were not given and that
-        no model can compute are left out. If a table was given as a path, the function gets the
-        path. EvidenceError is raised if values that must have the same rows have different lengths
-        or pandas indexes.
+        no model can compute are left out. If `data`, `reference`, `candidate_log` or
+        `production_log` was given as a path, the file is not read, and the function gets the path.
+        But if this is the file of a stored baseline, the function gets a `Baseline`. The files of
+        all other arguments are read, as in `read_only`.
+
+        EvidenceError is raised if values that must have the same rows have different lengths or
+        pandas indexes.
         """
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)

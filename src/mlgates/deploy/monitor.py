@@ -82,9 +82,9 @@ class Monitor:
       ``2 A`` is also beyond its limit in this window. Otherwise it is a PASS, and its reason
       mentions the alarm.
 
-    For a comparison with a reference, the reference must have at least 20 times as many rows as the
-    window. The sampling error of a smaller reference would be the same in all windows, and would
-    look like a slow change.
+    If the reference of a check has fewer than 20 times as many rows as the window, this check is
+    not tested for slow changes, and the result "monitor" says so. The sampling error of such a
+    reference is the same in all windows, and would look like a slow change.
 
     Windows must not overlap. If a window has no labels yet, the gates that need `y_true` have the
     verdict SKIP. Run the monitor again with the same `at` when the labels have arrived.
