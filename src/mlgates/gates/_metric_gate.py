@@ -123,8 +123,9 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 class MetricGate(Gate):
     """Base class of gates that compare a metric with a limit, on all rows or in each slice.
 
-    A subclass defines `_limit` and `_estimate`, the fields with the options of the gate, which
-    `Performance` describes, and these class attributes:
+    A slice is a subset of the rows. A subclass implements the property `_limit`, which returns the
+    limit, and the method `_estimate`, which measures one slice. It also has a field for each option
+    of the gate, as `Performance` describes them, and these class attributes:
 
     - `_rules`: the allowed values of the option `decide_by`.
     - `_sides`: one text for each model that is measured, which follows the words "labels predicted"

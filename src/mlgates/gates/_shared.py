@@ -68,8 +68,9 @@ def count_check(
 
     `counted` has the number of violations, and the number of cells or rows among which they were
     counted. `verb_phrase` says in the reason what violations do, as in "are missing" or "repeat an
-    earlier value". If nothing was counted, the check is INCONCLUSIVE, and its reason ends with the
-    `remedy`.
+    earlier value". `group` is the name of the slice (subset of the rows); None means all rows.
+    `hint` names the likely cause, and is added to the reason. If no cell or row was counted, the
+    check is INCONCLUSIVE. Its reason then ends with `remedy`, which says what to do.
     """
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
@@ -145,9 +146,11 @@ def property_check(
 ) -> Check:
     """Return the check of a property that holds or does not hold, such as the type of a column.
 
-    The check passes if the number of `violations` is 0. `text` is the reason. Reports show
-    `summary` in place of the number. `n` is the number of rows. The check can also pass for a table
-    without rows, because such a table has columns and types.
+    The check passes if the number of `violations` is 0. It can also pass for a table without rows,
+    because such a table has columns and types. `text` is the reason, to which `hint`, the likely
+    cause, is added. `summary` is what reports show in place of the number of violations, such as
+    "column not found". `n` is the number of rows. `group` is the name of the slice (subset of the
+    rows); None means all rows.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -209,18 +212,26 @@ _LONGEST_NAME = 200
 class Near:
     """Finds the known name that is most similar to an unknown name, for hints in messages.
 
-    Normally this is the name with the most similar spelling. If there are too many names to compare
-    all pairs, it must be equal to the unknown name except for case, blanks and Unicode form.
+    Normally this is the known name with the most similar spelling. With many names, comparing the
+    spellings of all pairs of an unknown and a known name would take too long. Then only a known
+    name is found that is equal to the unknown one except for case, blanks and Unicode form.
+
+    Parameters
+    ----------
+    unknown : iterable of str
+        The unknown names. Only their number is used.
+    known : iterable of str
+        The known names.
 
     Examples
     --------
-    >>> near = Near(["Age", "incme"], ["age ", "income"])
+    >>> near = Near(unknown=["Age", "incme"], known=["age ", "income"])
     >>> near.hint("Age"), near.hint("incme")
     ("; did you mean 'age '?", "; did you mean 'income'?")
     """
 
-    def __init__(self, unknown: Iterable[str], names: Iterable[str]) -> None:
-        names = list(names)
+    def __init__(self, unknown: Iterable[str], known: Iterable[str]) -> None:
+        names = list(known)
         self._folded = {options.fold(name): name for name in reversed(names)}
         few = len(list(unknown)) * len(names) <= _MOST_PAIRS
         self._compared = [name for name in names if len(name) <= _LONGEST_NAME] if few else []

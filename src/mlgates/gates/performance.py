@@ -75,8 +75,9 @@ class Performance(MetricGate):
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     resamples : int, optional
         Number of bootstrap resamples, for metrics whose interval is computed by resampling. The
-        default is 2,000. If a function must be called for each resample, there are fewer: 500 for
-        10,000 rows or more, and always 200 with `decide_by="estimate"`.
+        default is 2,000. For a metric that is a function of the user or of scikit-learn, it is
+        2,000 below 10,000 rows, 500 from 10,000 rows on, and always 200 with
+        `decide_by="estimate"`.
     name, advisory, inconclusive, after
         As in `Gate`.
 

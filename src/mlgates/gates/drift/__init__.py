@@ -64,9 +64,10 @@ class Drift(Gate):
     method : {"psi", "ks", "jensen_shannon", "wasserstein", "hellinger", "total_variation", "chi2"}
         The distance between two distributions. "psi" is the population stability index, and "ks"
         the Kolmogorov-Smirnov distance. "ks" and "wasserstein" apply to numbers, the others to
-        numbers, texts and bools. "wasserstein" is in units of the spread of the reference; it is
-        infinite if all values of the reference are equal and the data have others. "chi2" is
-        Cramer's V of the chi-square test.
+        numbers, texts and bools. "wasserstein" is divided by a robust standard deviation of the
+        reference: the interquartile range divided by 1.349, or the standard deviation if both
+        quartiles are equal. It is infinite if all values of the reference are equal and the data
+        have others. "chi2" is Cramer's V of the chi-square test.
     at_most : float or mapping of str to float, optional
         Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional

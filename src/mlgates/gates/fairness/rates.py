@@ -161,8 +161,11 @@ class GroupedOutcomes:
     """Labels and predictions by group, in all rows or in one stratum (subset of the rows).
 
     `rows` has the number of rows of each group. `size` has Kish's effective number of rows, which
-    is smaller if weights differ. `dropped` is the number of rows without a label. `stratum` says
-    which cells of the crossing (rows with the same values of all features) belong to the stratum.
+    is smaller if weights differ. `dropped` is the number of rows without a label.
+
+    The rows with the same value of every feature that the gates compare are called a cell.
+    `stratum` has one bool for each cell: whether it belongs to the stratum. It is None for all
+    rows.
     """
 
     def __init__(self, counted: CountedRows, groups: Groups, stratum: Flags | None = None) -> None:

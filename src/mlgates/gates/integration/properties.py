@@ -511,7 +511,8 @@ def changed_types(
 
     The columns that can have the type `target` are converted one after another. The answers are
     compared with those for the same values in the type that the column had. If there is no such
-    column, the result is None, or with `required` the property counts as not tested.
+    column, the result is None. With ``required=True``, NotTestedError is raised instead, so that
+    the check is INCONCLUSIVE.
     """
     if declared == "untried":
         return None

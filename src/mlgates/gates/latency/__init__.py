@@ -46,12 +46,9 @@ class Latency(Gate):
     """Check that a quantile of a model's answer times is within a limit, or close to production's.
 
     If `latencies` are given to `run`, they are judged. Otherwise calls of `model` with rows of `X`
-    are measured. The interval of the quantile is from order statistics, which assumes no
-    distribution, and agrees with Clopper and Pearson's interval of the share of calls beyond the
-    limit. If latencies depend on those of earlier calls, the interval is as long as that of a
-    smaller number of independent calls. If this number is too small, the interval is computed from
-    the quantiles of blocks of calls. With too few calls for the quantile the verdict is
-    INCONCLUSIVE, and the reason says how many are needed.
+    are measured. The ends of the confidence interval are order statistics, so that no distribution
+    is assumed. With too few calls for the quantile the verdict is INCONCLUSIVE, and the reason says
+    how many are needed.
 
     Parameters
     ----------
@@ -86,15 +83,17 @@ class Latency(Gate):
     confidence : float
         Confidence level of the two-sided interval.
     cold_at_most : str, timedelta or float, optional
-        Largest allowed duration of the first call of all. By default it is not checked.
+        Largest allowed duration of the very first call, before the warm-up. By default it is not
+        checked. If `latencies` are given, this duration is not known, and the check is
+        INCONCLUSIVE.
     max_failed : float
         Largest share of the calls that may fail. If any call fails, the report has one more check,
         of the share of failed calls. The latency of a failed call is infinite.
     expected_interval : str, timedelta or float, optional
-        The planned time between two calls. Give it if each call waited for the answer to the call
-        before it: during a slow call, planned calls were then not sent, and their long latencies
-        are missing. These latencies are added, as HdrHistogram does to correct coordinated
-        omission. By default nothing is added.
+        The planned time between two calls, for given or measured latencies. Give it if each call
+        waited for the answer to the call before it: during a slow call, planned calls were then not
+        sent, and their long latencies are missing. These latencies are added, as HdrHistogram does
+        to correct coordinated omission. By default nothing is added.
     seed : int
         Seed of the random generator that draws the rows for the calls.
     disable_gc : bool
@@ -105,6 +104,11 @@ class Latency(Gate):
 
     Notes
     -----
+    If latencies depend on those of earlier calls, the calls count as a smaller number of
+    independent calls, and the interval is longer. If this number is too small, the interval is
+    computed from the quantiles of blocks of calls. For independent calls, the verdict is the same
+    as with Clopper and Pearson's interval of the share of calls that take longer than the limit.
+
     The model is called in this process, one call at a time, without a time limit. If an answer is
     lazy, the call ends when its values have been computed. The state of the process (working
     directory, environment, random states, ...) is restored afterwards. Latencies that are not

@@ -296,12 +296,15 @@ def read_latencies(
     *,
     is_decided: Callable[[dict[str, Latencies]], bool],
 ) -> dict[str, Latencies]:
-    """Return the latencies of each model by its name, as given in the evidence or measured.
+    """Return the latencies of one or two models, as given in the evidence or measured.
 
-    To measure them, the models are called in turns, as `plan` says. If `plan` has no fixed number
-    of calls, the calls end as soon as ``is_decided(latencies)`` returns true. `empty` is an object
-    without latencies; the results have its statistic and confidence. `interval` is the option
-    `expected_interval` in seconds.
+    `names` are the keys of the result: "latencies" for the model that is checked, and
+    "production_latencies" for the model in production. Latencies that are not in the evidence are
+    measured: the models are called in turns, as `plan` says. If `plan` has no fixed number of
+    calls, the calls end as soon as ``is_decided(latencies)`` returns true for the latencies so far.
+
+    `empty` is a `Latencies` object without values. Its statistic and confidence are copied to the
+    results. `interval` is the option `expected_interval` in seconds.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]

@@ -289,7 +289,8 @@ class Shadow(Gate):
     def note(self, evidence: Evidence) -> str:
         """Return the remarks on latencies and on the metric, for the end of the reason.
 
-        The remark on latencies says that they include the load of mirroring.
+        The remark on latencies says that they were measured while each request was sent to both
+        models, which can make them longer.
         """
         notes = []
         if self.latency is not None:

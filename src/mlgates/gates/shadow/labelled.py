@@ -26,10 +26,10 @@ class LabelCounts(NamedTuple):
     """How many requests of one slice have a label, and how many of these lack an answer.
 
     `requests` is the number of requests in both logs. `labelled` is the number of these with a
-    label, and `failed` the number of labelled requests without an answer of at least one model.
-    `wrong` says whether failed requests count as wrong answers; otherwise they are left out. `ages`
-    has the median age of the labelled requests and that of all requests, in seconds before the
-    newest request; it is None if the times are not known.
+    label. `failed` is the number of labelled requests to which one of the two models, or both, gave
+    no answer. `wrong` says whether failed requests count as wrong answers; otherwise they are left
+    out. `ages` has the median age of the labelled requests and that of all requests, in seconds
+    before the newest request; it is None if the times are not known.
     """
 
     requests: int

@@ -28,12 +28,13 @@ LOGS = ("candidate_log", "production_log")
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The answers in one log to the requests that are in both logs.
+    """The answers of one model to the requests that are in the logs of both models.
 
     `columns` maps the name of an option of `Shadow`, such as ``"prediction"``, to the column that
     the option names. `failed` says which requests have no answer, because there was an error or the
-    prediction is missing. The answers are in the order of the candidate's log, as in `Requests`;
-    `order` is the permutation that puts them into the order of this log.
+    prediction is missing. Both are in the order of the candidate's log, as in `Requests`, even if
+    the answers are those of production. `order` is a permutation: ``failed[order]`` is in the order
+    of the log of the model that gave the answers.
     """
 
     columns: Mapping[str, Column]
@@ -41,7 +42,10 @@ class Answers:
     order: Counts
 
     def seconds(self) -> Floats:
-        """Return the latencies in seconds, in the order of this log; infinite without an answer."""
+        """Return the latencies in seconds, in the order of the log of this model.
+
+        A request without an answer has an infinite latency.
+        """
         found = np.full(len(self.failed), np.inf)
         found[~self.failed] = seconds_of(taken(self.columns["latency"], ~self.failed))
         return found[self.order]
