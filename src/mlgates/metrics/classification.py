@@ -240,7 +240,7 @@ class Share(CountMetric):
         return tango_change(b, c, n)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share in linear form: its value, and the influence of each row on it.
+        """Return the share, and the influence of each row on it.
 
         The influence is the derivative of the share with respect to the weight of the row, times
         that weight. Intervals for rows in clusters are computed from the sums of the influences in
@@ -449,9 +449,9 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return a mean of shares over the classes in linear form; None for other metrics.
+        """Return a mean of shares over the classes, and the influence of each row on it.
 
-        The result has the mean and the influence of each row on it: the derivative of the mean with
+        The result is None for other metrics. The influence is the derivative of the mean with
         respect to the weight of the row, times that weight. Intervals for rows in clusters are
         computed from the sums of the influences in each cluster.
         """

@@ -37,9 +37,11 @@ _ONE_CLUSTER = "all counted rows are in one cluster; an interval needs several"
 
 
 class Linear(NamedTuple):
-    """A metric in linear form: its deviation from the true value is nearly a sum over the rows.
+    """A metric, and the influence of each row on it.
 
-    `Metric.linear` returns it. Intervals for rows in clusters are computed from it.
+    `Metric.linear` returns it. Intervals for rows in clusters are computed from it. This is
+    possible because the sampling error of the metric (its deviation from the true value) is nearly
+    a sum over the rows.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def clustered_interval(
 
 
 class LinearChange(NamedTuple):
-    """The difference of a metric between two models, in linear form.
+    """The influence of each row on the difference of a metric between two models.
 
     `moved` has the influence of each row on the difference: the derivative of the difference with
     respect to the weight of the row, times that weight. `variance` is the variance of the
@@ -131,9 +133,9 @@ class LinearChange(NamedTuple):
 
 
 def _linear_change(mine: Linear, theirs: Linear, cluster: Codes) -> LinearChange:
-    """Return the difference of a metric between two models in linear form.
+    """Return the influence of each row on the difference of a metric between two models.
 
-    The result has the influence of each row on the difference, and the variance of the difference.
+    The result also has the variance of the difference.
     """
     moved = mine.slope * mine.influence - theirs.slope * theirs.influence
     weight = np.maximum(mine.weight, theirs.weight)
@@ -159,8 +161,8 @@ def clustered_change(
     name : str
         The name of the metric, for messages.
     mine, theirs : Linear or None
-        The metric of the candidate and of production in linear form; None if it has no such form.
-        The result then has no interval.
+        The results of `Metric.linear` for the candidate and for production. If they are None, the
+        result has no interval.
     candidate : Outcomes
         The labels and predictions of the candidate, with the clusters of the rows.
     widest : float
@@ -220,7 +222,7 @@ def clustered_share_change(
         Three numbers of rows: those in the numerator of the candidate but not of production, those
         in the numerator of production but not of the candidate, and those in the denominator.
     mine, theirs : Linear
-        The share of the candidate and of production in linear form.
+        The results of `Metric.linear` for the candidate and for production.
     cluster : ndarray of int
         The cluster of each row.
     """

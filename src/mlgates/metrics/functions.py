@@ -59,8 +59,8 @@ class FunctionMetric(Metric):
         "required". "fixed" means that the function is a `functools.partial` that already sets the
         positive label, or an average over classes that does not use it.
     on_calls : callable, optional
-        Called with a number of calls of `function` on resampled rows that were made, or that turned
-        out to be unnecessary. The sum of these numbers is `calls`.
+        Called to report progress, with the number of calls of `function` since the last report. If
+        fewer calls than ``calls(n)`` were needed for ``n`` rows, the rest is reported at the end.
     need, binary, low, high, interval
         As in `Metric`.
     """

@@ -70,11 +70,11 @@ class LossMetric(Metric):
         return Estimate(self.of_mean(mean), interval, "t")
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean of the losses, and how much each row contributes to its deviation.
+        """Return the mean of the losses, and the influence of each row on it.
 
-        The contribution of a row is its weight times its loss minus the mean, divided by the sum of
-        the weights. Intervals for rows in clusters are computed from the sums of the contributions
-        in each cluster.
+        The influence of a row is ``weight * (loss - mean) / sum(weights)``. `Metric.linear`
+        explains its use. If the metric is the root of a mean, the result has the mean, and its
+        `to_metric` takes the root.
         """
         losses = self.row(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
@@ -174,10 +174,11 @@ class RowShare(LossMetric):
         return b, c, n
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share of rows, and how much each row contributes to its deviation.
+        """Return the share of rows, and the influence of each row on it.
 
-        It is the same as for a mean of losses, but intervals for rows in clusters are computed with
-        Wilson's method.
+        The influence of a row is ``weight * (x - share) / sum(weights)``, where x is the value of
+        the row, such as 1 for a right answer and 0 for a wrong one. Intervals for rows in clusters
+        are computed with Wilson's method.
         """
         return super().linear(outcomes)._replace(scale="share")
 

@@ -203,12 +203,15 @@ class Metric(ABC):
         """
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return the metric, and how much each row contributes to its deviation.
+        """Return the metric, and the influence of each row on it, for intervals with clusters.
 
-        The deviation of the metric from its true value is nearly the sum of the contributions.
-        Intervals for rows in clusters are computed from their sums in each cluster. The result is
-        None if a metric, such as a median, can't be written in this way. The method is only called
-        if the metric is defined.
+        The influence is the derivative of the metric with respect to the weight of the row, times
+        that weight. The sampling error of the metric (its deviation from the true value) is nearly
+        a sum over the rows. The influences estimate the terms of this sum. So the variance of the
+        metric is computed from the sums of the influences in each cluster.
+
+        The result is None if a metric, such as a median, can't be written in this way. The method
+        is only called if the metric is defined.
         """
         del outcomes
         return None

@@ -95,10 +95,12 @@ class RocAuc(Metric):
         return Change("Hanley", by_size)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the area under the curve, and how much each row contributes to its deviation.
+        """Return the area under the curve, and the influence of each row on it.
 
-        The contributions are DeLong's components. Intervals for rows in clusters are computed from
-        their sums in each cluster.
+        The influence of a row is ``weight * (placement - area) / sum(weights)``, where the sum is
+        over the rows of the same class. The placement of a row is the share of the rows of the
+        other class against which it is ranked correctly (DeLong's component). `Metric.linear`
+        explains the use of the influences.
         """
         true, score, weight = _binary(self.name, outcomes)
         weight = np.ones(outcomes.n) if weight is None else weight
@@ -164,10 +166,10 @@ class RocAucOneVsRest(Metric):
         return normal_change("DeLong", area - other, variance, unseen)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean area, and how much each row contributes to its deviation.
+        """Return the mean area, and the influence of each row on it.
 
-        Intervals for rows in clusters are computed from the sums of the contributions in each
-        cluster.
+        The influence is the derivative of the mean area with respect to the row's weight, times
+        that weight. `Metric.linear` explains its use.
         """
         area, influence = self.influence(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight

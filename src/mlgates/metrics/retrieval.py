@@ -120,10 +120,11 @@ class QueryMetric(Metric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean over the queries, and how much each row contributes to its deviation.
+        """Return the mean over the queries, and the influence of each row on it.
 
-        The first row of a query has the contribution of the whole query, and its other rows have 0.
-        Intervals for rows in clusters are computed from the sums of the contributions.
+        The influence of a query is ``weight * (value - mean) / sum(weights)``, with the values and
+        weights of the queries. It is assigned to the first row of the query; the other rows have 0.
+        `Metric.linear` explains the use of the influences.
         """
         of_queries = _SHARE.linear(self._of_queries(outcomes))
         first = outcomes.queries.order[outcomes.queries.starts[outcomes.judged]]
