@@ -70,8 +70,7 @@ class Outcomes:
         predicted intervals. "relevance": documents with a relevance and a score. "given": labels
         and predictions as they were given, for metrics that the user has written as a function.
     n : int
-        Number of given rows with a label, and length of the arrays. With `counts`, equal rows that
-        were given as one row count once.
+        Number of given rows with a label, and length of the arrays.
     dropped : int
         Number of rows without a label.
     kept : array of bool or None
@@ -87,10 +86,11 @@ class Outcomes:
         Scores of the positive class, shape (n,). For k > 2 classes, one column of scores per class,
         shape (n, k).
     weight : array or None
-        Sample weights, or with `counts` how many equal rows each row represents.
+        Sample weights. If `counts` is True: how many equal rows each given row represents.
     counts : bool
-        Whether each given row represents several equal rows, and `weight` says how many. All
-        numbers of rows but `n`, such as `dropped`, then count these equal rows.
+        Whether each given row represents several equal rows, and `weight` says how many. The field
+        `n` is then the number of given rows. All other numbers of rows, such as `dropped`, count
+        the rows that are represented.
     cluster : array of int or None
         Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
         are independent.
@@ -230,10 +230,11 @@ class Outcomes:
 
     @cached_property
     def counted(self) -> int:
-        """The number of rows with a weight above 0, or with `counts` the sum of these numbers.
+        """The number of rows with a weight above 0.
 
-        For ranked documents it is the number of queries with a relevant document and a weight above
-        0.
+        If `counts` is True, so that a given row represents several equal rows, it is the number of
+        rows that are represented. For ranked documents it is the number of queries with a relevant
+        document and a weight above 0.
         """
         if self.query is not None:
             return int(np.count_nonzero(self.judged))
@@ -828,9 +829,10 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:
-    """Raise EvidenceError unless all arguments of a function that have rows have the same rows.
+    """Raise EvidenceError unless the arguments with one value per row have the same rows.
 
-    `arguments` has the arguments by name.
+    `arguments` has the arguments of a user's function by name. Arguments such as `X` and `y_true`
+    are compared, and those without rows, such as `pos_label`, are ignored.
 
     Raises
     ------
