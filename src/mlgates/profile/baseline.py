@@ -71,9 +71,9 @@ class Baseline:
 
     For a text or bool column, the baseline has the distinct values and their counts only if the
     column is categorical. A column is categorical if none of its texts has more than 200 characters
-    and one of two conditions holds: it has at most 20 distinct values, or it has at most 1,000 that
-    occur on average in two rows or more each. Names, identifiers and free text are therefore not
-    stored, unless their column is categorical by this rule.
+    and one of two conditions holds: it has at most 20 distinct values; or it has at most 1,000
+    distinct values, and at least twice as many rows with a value. Names, identifiers and free text
+    are therefore not stored, unless their column is categorical by this rule.
 
     Parameters
     ----------

@@ -69,13 +69,14 @@ class ColumnView:
     Parameters
     ----------
     array : pyarrow.ChunkedArray or pyarrow.Array
-        The column in plain Arrow types, as `Source.batches` yields it.
+        The column, in one of the few Arrow types to which `mlgates.tables.field` converts columns.
     field : Field
         Name and type of the column.
     sweep : Sweep, optional
         Result of `sweep_together` for a column of floats. By default it is computed.
     shown : int
-        If values break a rule, so many of them are kept with their row numbers. Default 5.
+        If values break a rule, the numbers of the first of their rows are kept, at most this many.
+        Default 5.
 
     Attributes
     ----------

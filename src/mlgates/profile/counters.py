@@ -722,17 +722,16 @@ def current_counter(
     Returns
     -------
     Counter
-        A counter of no more than the comparison needs. Only bins are needed if `edges` are given
-        and `in_bins` is True. The first of these cases that applies decides:
+        A counter of no more than the comparison needs. If `edges` are given, `in_bins` is True and
+        `cuts_together` is False, it is `BinCounts`, which counts the values in each bin. (If
+        `cuts_together` is True, a test needs other bins, which are made from the values of both
+        tables.) Otherwise the counter depends on `reference`:
 
-        - If only bins are needed, and `cuts_together` is False for them: `BinCounts`, the number of
-          values in each of the bins. (`cuts_together` says whether other bins are needed, which are
-          made from the values of both tables.)
-        - If `reference` is a `QuantileSketch`: `AtPoints`, the numbers of values below, and below
-          or equal to, each point of the sketch. A sketch that has all values of the reference
-          is an exception if only bins are needed: it belongs to the next case.
-        - Otherwise: `NumericSample` if `reference` is an `Ecdf`, and else `Distribution`.
-          Both keep all values.
+        - `Ecdf`: `NumericSample`, which keeps all values.
+        - `QuantileSketch`: `AtPoints`, the numbers of values below, and below or equal to, each
+          point of the sketch. But if `edges` are given, `in_bins` is True, and the sketch has all
+          values of the reference: `Distribution`.
+        - `Frequencies` or None: `Distribution`, which keeps all values.
     """
     finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())

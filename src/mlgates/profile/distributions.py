@@ -184,16 +184,21 @@ class Ecdf(State):
         return self._counts[edges]
 
     def snapped(self, edges: Edges) -> "Ecdf":
-        """Return the distribution of the values after `mlgates.stats.counting.snapped`."""
+        """Return the distribution without rounding errors at edges that are bins of their own.
+
+        Each value that differs from such an edge by at most the edge's ``edges.reach`` is replaced
+        by the edge.
+        """
         return Ecdf([counting.snapped(self.values, edges)])
 
     def knots(self, bins: Iterable[int]) -> Knots | None:
         """Return points at which another sample is counted, in order to compare it with this one.
 
-        The counts at these points are enough for the exact KS distance, and for the counts in the
-        cells of `edges` for each number of cells in `bins`. The points are the distinct finite
-        values, and the `ends` of the edges. The result is None if there are more than 65,536
-        distinct values.
+        The counts at these points are enough for the exact KS distance. For each number of bins in
+        `bins`, they are also enough for the counts in the bins between the edges that the method
+        `edges` returns. The points are the distinct finite values, and for each edge the least and
+        the greatest value that count as equal to it. The result is None if there are more than
+        65,536 distinct values.
         """
         key = frozenset(bins)
         if key not in self._knots:

@@ -119,9 +119,9 @@ def by_key(groups: Iterable[G]) -> tuple[G, ...]:
 def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
     """Convert the keys of groups to one sequence of values for each grouping column.
 
-    A key is the tuple of a group's values, one for each grouping column. A result is a tuple if the
-    values are bools, numbers or texts, and an Arrow array for other values, such as times.
-    `unpack_keys` is the inverse.
+    A key is the tuple of a group's values, one for each grouping column. The result has one
+    sequence for each grouping column. This sequence is a tuple if the values are bools, numbers or
+    texts, and an Arrow array for other values, such as times. `unpack_keys` is the inverse.
 
     Examples
     --------

@@ -115,16 +115,20 @@ class QuantileSketch(State):
     def count(self, edges: Edges) -> Counts:
         """Count the values in each cell (bin) between edges, see `stats.buckets.Bucketed.cells`.
 
-        The points of the edges must be points of the sketch, and their `ends` too, unless values
-        that count as equal to an edge were already counted as equal.
+        Each edge must be a point of the sketch. If the edges have a `reach`, values that differ
+        from an edge by at most its reach count as equal to it. Then the edge minus its reach and
+        the edge plus its reach must be points, too, unless the counts of this sketch were made with
+        the same reach.
         """
         first, _, last = self._places(edges)
         return count_stored(self.low[first], self.high[last], self.ends, edges)
 
     def snapped(self, edges: Edges) -> "QuantileSketch":
-        """Return the counts that the values have after `mlgates.stats.counting.snapped`.
+        """Return the counts without rounding errors at edges that are bins of their own.
 
-        The points of the sketch must be as for `count`.
+        Values that differ from such an edge by at most the edge's ``edges.reach`` count as equal to
+        it. The edges, and the edges minus and plus their `reach`, must be points of the sketch, as
+        for `count`.
         """
         low, high = self.low.copy(), self.high.copy()
         for first, at, last in np.stack(self._places(edges), axis=1).tolist():

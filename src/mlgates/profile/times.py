@@ -335,9 +335,10 @@ class Timestamps(ColumnCounter):
     zone : str, optional
         Time zone of timestamps without one, and of dates; by default UTC.
     limits : tuple of float
-        The options of the gate, in seconds: `latest` is the time of the run plus the first, and
-        `oldest` is the time of the run minus the second. Two counters with equal `limits` are equal
-        even if their times differ, so that profiles of different days can be merged.
+        The two durations, in seconds, from which `latest` and `oldest` were computed. `latest` is
+        the time of the run plus the first duration, and `oldest` is the time of the run minus the
+        second one. Two counters with equal `limits` are equal even if their times differ, so that
+        profiles of different days can be merged.
 
     Examples
     --------
