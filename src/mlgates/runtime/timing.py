@@ -240,8 +240,9 @@ class Plan:
     calls : int
         Number of calls of each model. If `fixed` is False, more calls may be made.
     fixed : bool
-        If True, exactly `calls` calls are made. If False, calls are made until the check is decided
-        or `seconds` are over.
+        If True, exactly `calls` calls are made. If False, calls are made until the latencies are
+        enough for a verdict, as the argument `decided` of `measure` says, or until `seconds` are
+        over.
     seconds : float
         Time limit of the measurement in seconds, including the warm-up. It is exceeded if `calls`
         calls take longer.
@@ -297,9 +298,10 @@ def measure(
     `models` has the models by name, and `plan` the number of calls and the rows per call. If there
     are two models, they are called in pairs, and each is the first in every other pair, so that the
     load of the machine affects both in the same way. If the plan's number of calls is not fixed,
-    calls are made until `decided` returns True for the latencies so far, or until the time limit of
-    the plan is over. `step` is called after each call that counts, for example for a progress bar.
-    `clock` measures the times.
+    calls are made until `decided` returns True, or until the time limit of the plan is over.
+    `decided` takes the latencies so far, and returns whether they are enough for a verdict. `step`
+    is called after each call that counts, for example for a progress bar. `clock` measures the
+    times.
 
     EvidenceError is raised if an answer is malformed, if all calls fail, or if the resolution of
     the clock is too low.
@@ -413,10 +415,10 @@ class _Session:
     def counted_calls(
         self, first: list[Timing], decided: Callable[[Sequence[Floats]], bool]
     ) -> list[Timing]:
-        """Time the calls that count, in blocks, until the check is decided or the time is over.
+        """Time the calls that count, in blocks, until `decided` returns True or the time is over.
 
         `first` has the timings of the first calls. `decided` takes the latencies of the models and
-        returns whether they decide the check.
+        returns whether they are enough for a verdict.
         """
         plan, start = self.plan, self.clock.now()
         # Without a warm-up, the first call counts.

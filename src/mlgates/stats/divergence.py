@@ -55,9 +55,10 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
 
     Examples
     --------
-    There are ten points, and no values between them. The quantiles give five cells: the points 1 to
-    3, 4 and 5, 6, 7 and 8, and 9 and 10. The fifth point has 15 % of all values, so it gets a cell
-    of its own, and leaves the fourth point alone in the second cell.
+    There are ten points, numbered from 1 to 10, and no values between them. The quantiles give five
+    cells with the points {1, 2, 3}, {4, 5}, {6}, {7, 8} and {9, 10}. Point 5 has 15 % of all
+    values, so it gets a cell of its own, and leaves point 4 alone in its cell. An array of counts
+    has an element for each point, and elements for the values beside the points, which are 0 here.
 
     >>> reference, current = np.zeros((2, 23), np.int64)
     >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]
@@ -277,14 +278,15 @@ def chi_square_pvalue(
     reference are equal in them.
 
     Merging can hide that values moved between neighbouring cells. Therefore `one_sided_pvalue` is
-    computed from the cells that are merged, before they are merged. If it is less than 0.00001, the
+    computed from the original counts of the cells that are merged. If it is less than 0.00001, the
     smaller of the two p-values is returned.
 
     If an expected count is below 100, Pearson's test rejects too often at low levels. For shares of
     50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000, it rejects 2.1 times as often as the
-    nominal 0.025 % that a correction for 200 columns requires. The p-value is then the larger one
-    of two tests: Pearson's, and Cressie and Read's with a power of 1/3. For two cells it is that of
-    Fisher's exact test.
+    nominal 0.025 % that a correction for 200 columns requires. So it is not used alone if an
+    expected count is below 100. For two cells, the p-value is then that of Fisher's exact test. For
+    more cells, it is the larger one of two p-values: Pearson's, and Cressie and Read's with a power
+    of 1/3 [1]_.
 
     References
     ----------

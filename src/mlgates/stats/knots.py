@@ -38,9 +38,11 @@ class _Table(NamedTuple):
 class Knots:
     """Points at which values are counted: how many are less than each point, and how many up to it.
 
-    A table of buckets is made once for the points. It assigns each value to a bucket. If there is
-    no point or one in the bucket, a comparison of the value with the next point decides. The values
-    in all other buckets are looked up in a table of narrower buckets, and few of them are sorted.
+    A table of buckets (intervals) is made once for the points, and each value is assigned to its
+    bucket. If the bucket contains at most one point, the value is compared with the next point.
+    Values in buckets with several points are looked up in another table with narrower buckets.
+    There are at most three tables. Values that are in a bucket with several points of the last
+    table are sorted.
 
     Two objects with the same points are equal.
 

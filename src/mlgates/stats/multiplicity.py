@@ -49,6 +49,9 @@ def holm_levels(
     until no further claim is proved. The probability that a false claim is proved is then at most
     alpha.
 
+    Before that, each claim is tested at the level `confidence`, to save time. A claim that is not
+    proved at this level can't be proved at the higher levels, and is not tested again.
+
     Parameters
     ----------
     beyond : sequence of callable
@@ -60,9 +63,8 @@ def holm_levels(
     Returns
     -------
     tuple of float
-        For each claim, the last level at which it was tested. A claim that is not proved at the
-        level `confidence` can't be proved at the higher levels. It is not tested there, and its
-        result is `confidence`.
+        For each claim, the last level at which it was tested. This is `confidence` for a claim that
+        is not even proved at this level.
 
     References
     ----------

@@ -163,13 +163,16 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
 
     The variance is that of the difference between two areas under the ROC curve. The placement of a
     row is the share of rows of the other class against which it is ranked correctly. The move of a
-    row is its placement by the first score minus its placement by the second score. If only few
-    rows move, a sample may contain none of them in the smaller class. The variance of the moves is
-    then too small. Therefore two rows are added to each class: one that moves up and one that moves
-    down. Agresti and Min do the same for paired proportions. Each of them moves by the root of
-    ``sum(move**4) / sum(move**2)``, the typical size of a move. The result decreases if more than 4
-    % of the rows of each class move, and is 0 if more than 8 % move. The number of rows that move
-    is computed as ``sum(move**2)**2 / sum(move**4)``.
+    row is its placement by the first score minus its placement by the second score.
+
+    If only few rows of the population move, the sample of a class may contain none of these rows by
+    chance. The variance of its moves is then too small. The result is the variance that two more
+    rows in each class would add: one that moves up and one that moves down. Agresti and Min add
+    such rows for paired proportions [1]_. The square of both moves is ``sum(move**4) /
+    sum(move**2)``, which is typical of the moves of the sample.
+
+    The result decreases if more than 4 % of the rows of each class move, and is 0 if more than 8 %
+    move. The number of rows that move is computed as ``sum(move**2)**2 / sum(move**4)``.
 
     Parameters
     ----------

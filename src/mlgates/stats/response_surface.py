@@ -44,7 +44,8 @@ def resampled_statistic(
     most : int
         If the statistic can't be predicted, it is computed for the first `most` tables.
     parts : int
-        The number of sums of counts that are the same in all tables.
+        Number of parts of the table, such as classes, of which each has the same sum of counts in
+        all tables. By default only the sum of the whole table is the same.
 
     Returns
     -------

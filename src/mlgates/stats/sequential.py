@@ -108,10 +108,11 @@ def ratio_estimate(
     """Return an estimate of the candidate's event rate divided by production's event rate.
 
     A look is a period in which the candidate's share of the traffic is constant. For a given ratio,
-    the expected number of events of the candidate is computed in each look from this share. The
-    result is the ratio for which the sum of these numbers equals the number of events that were
-    counted. It would be wrong to add up the counts of all looks and to divide the two rates,
-    because the share and the event rate can change between looks.
+    this share and the number of events of both models in the look give the expected number of
+    events of the candidate. The result is the ratio for which the sum of these expected numbers
+    over all looks equals the number of events of the candidate that were counted. It would be wrong
+    to add up the counts of all looks and to divide the two rates, because the share and the event
+    rate can change between looks.
 
     Parameters
     ----------
