@@ -93,15 +93,15 @@ def infer_suite(
         The draft. It can contain these gates:
 
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
-        - `Schema` under the name ``values`` with a range for each column of numbers, and with the
-          allowed values for columns of texts that have up to 20 different ones. Whole numbers that
-          differ by at most 31 must be in the range of the reference. Floats that look like shares,
-          because all are from 0 to 1 and the largest is above 0.5, must be from 0 to 1. Any other
-          range is wider than that of the reference by a quarter of its width on each side, and its
-          ends are rounded outwards. It has negative numbers only if the reference has. A small
-          share of the values may break a rule, because the reference may lack rare values: 7
-          divided by the number of values in the column, rounded up to a round number such as 2 % or
-          15 %.
+        - `Schema` under the name ``values`` with a range for each column of numbers that are not
+          all equal, and with the allowed values for columns of texts that have up to 20 different
+          ones. For a column of whole numbers in which the largest value is at most 31 more than the
+          smallest one, the range is that of the reference. Floats that look like shares, because
+          all are from 0 to 1 and the largest is above 0.5, must be from 0 to 1. Any other range is
+          wider than that of the reference by a quarter of its width on each side, and its ends are
+          rounded outwards. It has negative numbers only if the reference has. A small share of the
+          values may break a rule, because the reference may lack rare values: 7 divided by the
+          number of values in the column, rounded up to a round number such as 2 % or 15 %.
         - `Completeness` with limits for the number of rows and for missing cells. At least half the
           number of rows of the reference is required, rounded down. The share of missing cells in a
           column may be at most its share in the reference plus four standard errors, rounded up.

@@ -49,10 +49,11 @@ class Watch:
 
 
 def after_fork() -> None:
-    """Replace the lock in a forked process.
+    """Make `watched` and `restored` usable in a forked process, by replacing their lock.
 
-    Another thread of the parent process may hold the lock, and this thread does not exist in the
-    fork.
+    The lock allows only one block of `watched` or `restored` at a time. If another thread of the
+    parent process held it at the time of the fork, it would never be released, because this thread
+    does not exist in the forked process.
     """
     _LOCK[0] = threading.RLock()
 

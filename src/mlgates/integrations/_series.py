@@ -121,7 +121,8 @@ def accepted_name(
 class Sample(NamedTuple):
     """A number for a monitoring system, such as Prometheus, with its name and its labels.
 
-    The name is a key of `SAMPLES`, which has the names of the labels.
+    `labels` are the values of the labels. Their names are in `SAMPLES`, under the key `name`, in
+    the same order.
     """
 
     name: str
