@@ -70,7 +70,8 @@ def count_check(
     counted. `verb_phrase` says in the reason what violations do, as in "are missing" or "repeat an
     earlier value". `group` is the name of the slice (subset of the rows); None means all rows.
     `hint` names the likely cause, and is added to the reason. If no cell or row was counted, the
-    check is INCONCLUSIVE. Its reason then ends with `remedy`, which says what to do.
+    check is INCONCLUSIVE. Its reason then ends with `remedy`, which says what to do. `subject` and
+    `metric` are as in `Check`.
     """
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
@@ -150,7 +151,7 @@ def property_check(
     because such a table has columns and types. `text` is the reason, to which `hint`, the likely
     cause, is added. `summary` is what reports show in place of the number of violations, such as
     "column not found". `n` is the number of rows. `group` is the name of the slice (subset of the
-    rows); None means all rows.
+    rows); None means all rows. `subject` and `metric` are as in `Check`.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -172,8 +173,9 @@ def error_check(
 ) -> Check:
     """Return the check with the verdict ERROR for a rule that raised an exception.
 
-    Its reason does not show values of the data. It begins with `what` could not be judged; by
-    default with the names of metric, subject and slice.
+    The reason is `what`, followed by "could not be judged" and a description of `error` without
+    values of the data. By default, `what` names the metric, the subject and the slice. `group` is
+    the name of the slice (subset of the rows); None means all rows.
     """
     rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
     what = what or f"{rule}{slice_clause(group)}"

@@ -132,7 +132,7 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
         return math.nan
     if cells == 1:
         return 0.0
-    from scipy import special  # (imported here, since only undecided columns need it)
+    from scipy import special  # (imported here, because few columns need it)
 
     quantile = float(special.chdtri(cells - 1, alpha))
     return quantile * (1 / n + 1 / m)

@@ -23,6 +23,7 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     is FAIL, and it is INCONCLUSIVE if one is INCONCLUSIVE and none is FAIL. The result is
     INCONCLUSIVE in two cases. All columns are INCONCLUSIVE, or the verdict depends on them: the
     share is within the limit if none of them has drifted, and beyond the limit if all of them have.
+    `group` is the name of the slice (subset of the rows); None means all rows.
     """
     worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
     columns = sorted(worst.values(), key=severity)
