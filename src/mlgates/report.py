@@ -273,8 +273,8 @@ class Report(_Judged):
 
     `GateSuite.run` returns a report, and `load` reads one from a file. From the worst to the best,
     the order of verdicts is ERROR, FAIL, INCONCLUSIVE, PASS. The verdict of the report ignores
-    advisory gates and skipped gates. If a gate has ``inconclusive="allow"``, the report also
-    ignores those of its checks that are INCONCLUSIVE only because more rows are needed.
+    advisory gates and skipped gates. It also ignores checks that are INCONCLUSIVE only because more
+    rows are needed, if their gate has ``inconclusive="allow"``.
 
     Parameters
     ----------
@@ -314,9 +314,9 @@ class Report(_Judged):
     def verdict(self) -> Verdict:
         """The worst verdict of the gates: ERROR, FAIL, INCONCLUSIVE, PASS, in this order.
 
-        Advisory gates and skipped gates are ignored. If a gate has ``inconclusive="allow"``, those
-        of its checks are also ignored that are INCONCLUSIVE only because more rows are needed. If
-        nothing remains, the verdict is INCONCLUSIVE.
+        Advisory gates and skipped gates are ignored. So are checks that are INCONCLUSIVE only
+        because more rows are needed, if their gate has ``inconclusive="allow"``. If nothing
+        remains, the verdict is INCONCLUSIVE.
         """
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
@@ -326,9 +326,9 @@ class Report(_Judged):
         """The results that block the release, with the worst result first.
 
         They are the results with the verdict ERROR, FAIL or INCONCLUSIVE, except those of advisory
-        gates. If a gate has ``inconclusive="allow"``, those of its checks are ignored that are
-        INCONCLUSIVE only because more rows are needed. If its other checks passed, it does not
-        block the release.
+        gates. In a gate with ``inconclusive="allow"``, checks that are INCONCLUSIVE only because
+        more rows are needed do not count. If its other checks passed, the gate does not block the
+        release.
         """
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]

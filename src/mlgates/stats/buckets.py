@@ -120,9 +120,9 @@ def grid_of(*samples: Values) -> Grid | None:
 
     A grid divides the numbers into buckets, in which values are counted instead of sorted. The
     result is None if sorting is better: for few values, and for integers that are not exact as
-    float64. For several samples, it is also None in two cases, in which most values would have to
-    be sorted anyway. The samples seem to be equal, so that most buckets could contain the largest
-    difference between them. Or more than a third of the values seem to be in a few crowded buckets,
+    float64. For several samples, it is also None in two cases, in which many values would have to
+    be sorted anyway: the samples seem to be equal, so that most buckets could contain the largest
+    difference between them; or more than a third of the values seem to be in a few crowded buckets,
     as with heavy tails.
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers

@@ -57,8 +57,9 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     --------
     There are ten points, numbered from 1 to 10, and no values between them. The quantiles give five
     cells with the points {1, 2, 3}, {4, 5}, {6}, {7, 8} and {9, 10}. Point 5 has 15 % of all
-    values, so it gets a cell of its own, and leaves point 4 alone in its cell. An array of counts
-    has an element for each point, and elements for the values beside the points, which are 0 here.
+    values, so it gets a cell of its own, and leaves point 4 alone in its cell. The elements 2, 4,
+    ..., 20 of an array of counts are those of the points. The other elements count values beside
+    the points, and are 0.
 
     >>> reference, current = np.zeros((2, 23), np.int64)
     >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]

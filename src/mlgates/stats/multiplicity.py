@@ -44,12 +44,12 @@ def holm_levels(
     """Return the confidence level of the interval of each of several claims, by Holm's method.
 
     A claim is, for example, that the value of a slice is beyond its limit. All ``m`` claims are
-    first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If some claims are
+    tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If some claims are
     proved, the other ``k`` claims are tested again at the level ``1 - alpha / k``. This is repeated
     until no further claim is proved. The probability that a false claim is proved is then at most
     alpha.
 
-    Before that, each claim is tested at the level `confidence`, to save time. A claim that is not
+    To save time, each claim is tested at the level `confidence` beforehand. A claim that is not
     proved at this level can't be proved at the higher levels, and is not tested again.
 
     Parameters

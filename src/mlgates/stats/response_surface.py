@@ -44,8 +44,8 @@ def resampled_statistic(
     most : int
         If the statistic can't be predicted, it is computed for the first `most` tables.
     parts : int
-        Number of parts of the table, such as classes, of which each has the same sum of counts in
-        all tables. By default only the sum of the whole table is the same.
+        If rows are resampled within classes, the number of classes: the sum of the counts of each
+        class is then the same in all tables. By default 1: only the sum of all counts is the same.
 
     Returns
     -------
