@@ -22,8 +22,8 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     `checks` are the checks of the columns, at least one. A column has drifted if one of its checks
     is FAIL, and it is INCONCLUSIVE if one is INCONCLUSIVE and none is FAIL. The result is
     INCONCLUSIVE if all columns are INCONCLUSIVE. Otherwise two shares are compared with the limit:
-    one without the INCONCLUSIVE columns, and one as if all of them had drifted. If only the first
-    share is within the limit, the result is INCONCLUSIVE, too.
+    one as if none of the INCONCLUSIVE columns had drifted, and one as if all of them had. If only
+    the first share is within the limit, the result is INCONCLUSIVE, too.
     `group` is the name of the slice (subset of the rows); None means all rows.
     """
     worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
