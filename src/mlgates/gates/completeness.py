@@ -122,7 +122,7 @@ class Completeness(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="the share of missing cells; the number of rows; that listed values occur",
+        summary="the share of missing cells; the number of rows; whether listed values occur",
         metrics={
             "`missing`": "share of the cells that are missing",
             "`rows`": "number of rows",
