@@ -122,7 +122,7 @@ SHIFTS = {
     "heavy-tailed": "Student's t with 2 degrees of freedom, moved by 0.6",
     "zero-inflated": "80 % zeros become 55 %, the others lognormal",
     "five levels": "40, 30, 15, 10, 5 % become 20, 25, 20, 20, 15 %",
-    "rare texts": "1,000 values, shares as 1/k become as 1/k^0.7",
+    "rare texts": "1,000 values, the share of the k-th is proportional to 1/k, then to 1/k^0.7",
 }
 
 
