@@ -122,7 +122,8 @@ class Completeness(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="the share of missing cells; the number of rows; whether listed values occur",
+        summary="the share of missing cells; the number of rows; values that must occur in a "
+        "column",
         metrics={
             "`missing`": "share of the cells that are missing",
             "`rows`": "number of rows",

@@ -505,8 +505,8 @@ class CalibrationError(RowMetric):
 
     need: Need = "probabilities"
     interval: str = (
-        "basic bootstrap of the rows; the lower end is at most the value minus the error that a "
-        "calibrated model would show by chance"
+        "basic bootstrap of the rows; a calibrated model also shows some error by chance, so the "
+        "lower end is at most the value minus this error"
     )
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:

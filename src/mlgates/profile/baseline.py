@@ -265,7 +265,7 @@ class Baseline:
         ------
         EvidenceError
             If the file does not exist, is larger than 64 MiB, is not strict JSON, is of another
-            version, was changed since it was written, or describes an impossible table. The
+            version, was changed since it was written, or has numbers that no table can have. The
             SHA-256 in the file detects accidental changes. It does not protect from an attacker.
         """
         data = jsonfile.read(path, max_bytes=MAX_BYTES)
