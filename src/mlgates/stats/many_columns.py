@@ -150,9 +150,9 @@ class _Side(NamedTuple):
     starts: Counts
 
     @classmethod
-    def of(cls, samples: Sequence[Values], memory: npt.NDArray[Any]) -> "_Side":
+    def of(cls, samples: Sequence[Values], scratch: Scratch, name: str) -> "_Side":
         lengths = np.array([[len(sample)] for sample in samples])
-        values = np.concatenate(samples, out=memory[: lengths.sum()])
+        values = np.concatenate(samples, out=scratch.array(name, lengths.sum()))
         return cls(values, lengths, np.cumsum(lengths).reshape(-1, 1) - lengths)
 
     def looked_at(self, most: int) -> Floats:
@@ -272,10 +272,9 @@ def compare_group(
     (0.5, [2.0], [0, 2, 2, 0], [0, 0, 4, 0])
     """
     scratch = Scratch() if scratch is None else scratch
-    sizes = [sum(len(pair[number]) for pair in pairs) for number in (0, 1)]
     sides = [
-        _Side.of([pair[i] for pair in pairs], scratch.array(f"values {i}", size))
-        for i, size in enumerate(sizes)
+        _Side.of(samples, scratch, f"values {i}")
+        for i, samples in enumerate(zip(*pairs, strict=True))
     ]
     grids, ties = _Grids.of(*(side for side in sides if len(side.values)))
     shape = len(pairs), grids.size
@@ -285,18 +284,21 @@ def compare_group(
     ]
     # Both are flat arrays; the counts `upto` include those of the columns before.
     held = [np.bincount(at, minlength=shape[0] * shape[1]) for at in places]
-    upto = [np.cumsum(each) for each in held]
+    memory = [scratch.array(f"buckets {i}", len(held[0]), np.int64) for i in range(4)]
+    upto = [np.cumsum(each, out=out) for each, out in zip(held, memory[:2], strict=True)]
     n, m = (side.lengths for side in sides)
     # Distances are whole numbers of the unit 1 / (n * factor).
     factor, of_current = m // np.gcd(n, m), n // np.gcd(n, m)
-    difference = _times(upto[0].reshape(shape), factor)
-    difference = difference - _times(upto[1].reshape(shape), of_current)
+    difference, bound = (each.reshape(shape) for each in memory[2:])
+    f, g = (each.reshape(shape) for each in upto)
+    np.subtract(_times(f, factor), _times(g, of_current), out=difference)
     difference -= sides[0].starts * factor - sides[1].starts * of_current
     best = np.maximum(difference.max(axis=1), -difference.min(axis=1))[:, None]
     # Within a bucket, F - G is at most F at its end minus G at its start, and G - F is at most G at
     # its end minus F at its start. (F and G are the distribution functions of the samples.)
-    is_open = difference + _times(held[1].reshape(shape), of_current) > best
-    is_open |= _times(held[0].reshape(shape), factor) - difference > best
+    f, g = (each.reshape(shape) for each in held)
+    is_open = np.add(difference, _times(g, of_current), out=bound) > best
+    is_open |= np.subtract(_times(f, factor), difference, out=bound) > best
     is_open[:, [0, -1]] = True
     taken = is_open.reshape(-1)
     parts = {number: -(-np.arange(1, number) * n // number) for number in bins}
@@ -309,7 +311,7 @@ def compare_group(
     ties &= many * _OPENED > (n + m)[:, 0]
     entries: list[tuple[Any, ...]] = []
     if ties.any():
-        filled = is_open & (held[0] + held[1] > 0).reshape(shape)
+        filled = is_open & (np.add(f, g, out=bound) > 0)
         at, equal = _equal_values(sides, places, filled, ties.nonzero()[0].tolist())
         entries = [(at, equal, *(each.take(at) for each in held))]
         taken[at] = False
