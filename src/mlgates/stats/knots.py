@@ -1,12 +1,13 @@
 """Count many values at points that are known before the values are read, without sorting them."""
 
 import hashlib
+import math
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlgates.stats.arrays import Counts, Values
+from mlgates.stats.arrays import Counts, Mask, Values
 from mlgates.stats.buckets import Grid
 from mlgates.stats.counting import ranks_of
 
@@ -20,7 +21,7 @@ _MOST_TABLES = 3
 #: No further table is made if at most this share of the points needs one.
 _FEW = 1 / 64
 #: Values per block. All arrays of a block fit into the cache of a processor.
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 #: Doubles represent all integers up to this number.
 _WHOLE = 2**53
 
@@ -69,40 +70,44 @@ class Knots:
         """
         if not (len(self.points) and _are_doubles(self.points) and _are_doubles(values)):
             return ranks_of(np.sort(values), self.points)
-        # A cell for each point, one below it, and one above all of them; the last one is for values
-        # in a bucket with several points.
-        size = 2 * len(self.points) + 3
-        cells, places = np.full(len(values), size - 1), np.arange(len(values))
-        for table in self._tables:
-            rest = values if table is self._tables[0] else values[places]
-            found = self._cells(rest, table)
-            if rest is values:
-                cells = found
-            else:
-                cells[places] = found
-            places = places[(found == size - 1).nonzero()[0]]
-        rest = np.sort(values[places])
-        # In another order, which does not change the counts.
-        cells[places] = sum(
-            self._padded[:-2].searchsorted(rest, side) for side in ("left", "right")
-        )
-        upto = np.bincount(cells, minlength=size).cumsum()
-        return upto[0 : size - 3 : 2], upto[1 : size - 2 : 2]
+        size = len(self.points) + 2
+        first, equal = np.zeros((2, size), np.int64)
+        for table in (*self._tables, None):
+            found, is_equal = (
+                self._search(np.sort(values)) if table is None else self._look_up(values, table)
+            )
+            first += np.bincount(found, minlength=size)
+            equal += np.bincount(found[is_equal.nonzero()[0]], minlength=size)
+            values = values[(found == size - 1).nonzero()[0]]
+            if not len(values):
+                break
+        high = first[:-2].cumsum()
+        return high - equal[:-2], high
 
-    def _cells(self, values: Values, table: _Table) -> Counts:
-        """Return the number of the cell of each value, or of the last cell if it is not known.
+    def _search(self, values: Values) -> tuple[Counts, Mask]:
+        """Return the position of the first point that is not less than each of some sorted values.
 
-        The cell of a value that is equal to point number ``i`` is ``2 * i + 1``. Values between two
-        points are in the cell between theirs.
+        The position is the number of points if there is no such point. The second result is a mask
+        of the values that are equal to their point.
+        """
+        found = self._padded[:-2].searchsorted(values)
+        return found, self._padded[found] == values
+
+    def _look_up(self, values: Values, table: _Table) -> tuple[Counts, Mask]:
+        """Return what `_search` returns, for values in any order.
+
+        The position of a value in a bucket with several points is one more than the number of
+        points.
         """
         (start, scale, size), before = table
-        cells = np.empty(len(values), np.int64)
+        found, equal = np.empty(len(values), np.int64), np.empty(len(values), np.bool_)
         length = min(_BLOCK, len(values))
-        floats, places, beyond = np.empty(length), np.empty(length, np.int64), np.empty(length, "?")
+        floats, numbers, masks = np.empty(length), np.empty(length, np.int64), np.empty(length, "?")
         for first in range(0, len(values), _BLOCK):
-            block = values[first : first + _BLOCK]
+            rows = slice(first, first + _BLOCK)
+            block, position = values[rows], found[rows]
             n = len(block)
-            at, place, greater, cell = floats[:n], places[:n], beyond[:n], cells[first : first + n]
+            at, place, above = floats[:n], numbers[:n], masks[:n]
             with np.errstate(over="ignore", under="ignore"):
                 np.subtract(block, start, out=at, dtype=np.float64)
                 np.multiply(at, scale, out=at)
@@ -110,13 +115,12 @@ class Knots:
             np.minimum(at, size - 1.0, out=at)
             np.copyto(place, at, casting="unsafe")
             # Without the mode "clip", `take` would make a copy.
-            before.take(place, out=cell, mode="clip")
-            self._padded.take(cell, out=at, mode="clip")
-            np.add(cell, cell, out=cell)
-            for beyond_point in (np.greater, np.greater_equal):
-                beyond_point(block, at, out=greater)
-                np.add(cell, greater, out=cell)
-        return cells
+            before.take(place, out=position, mode="clip")
+            self._padded.take(position, out=at, mode="clip")
+            np.equal(block, at, out=equal[rows])
+            np.greater(block, at, out=above)
+            np.add(position, above, out=position)
+        return found, equal
 
     @cached_property
     def _padded(self) -> Values:
@@ -127,7 +131,7 @@ class Knots:
     def _tables(self) -> list[_Table]:
         tables: list[_Table] = []
         points = left = self._padded[:-2]
-        while len(tables) < _MOST_TABLES and len(left) > max(1, _FEW * len(points)):
+        while len(tables) < _MOST_TABLES and len(left) > _FEW * len(points):
             # The buckets are narrow where most of the points are.
             edge = len(left) // 100
             first, last = left[[edge, -edge - 1]].tolist()
@@ -135,9 +139,8 @@ class Knots:
             high = min(left[-1].item(), last + (last - first))
             size = 1 << (_PER_POINT * len(left)).bit_length()
             size = min(_MOST_BUCKETS, max(_LEAST_BUCKETS, size))
-            with np.errstate(over="ignore", divide="ignore"):
-                scale = (np.float64(size - 1) / (np.float64(high) - low)).item()
-            if not 0 < scale < np.inf:
+            scale = (size - 1) / (high - low) if high > low else 1.0
+            if not 0 < scale < math.inf:
                 break
             grid = Grid(low, scale, size)
             places = np.minimum(np.maximum((points - low) * scale, 0.0), size - 1.0).astype(
