@@ -235,6 +235,20 @@ def _value_set(
     return exact.same_values(values, type_, given)
 
 
+@lru_cache(maxsize=32)
+def _numbers_among(
+    values: tuple[object, ...],
+    types: tuple[str, ...],  # noqa: ARG001  (part of the key, as above)
+    given: pa.DataType,
+) -> list[tuple[object, Exact]]:
+    """Return those of some values that a column of numbers or times can have, and their numbers.
+
+    `given` is the type of the column in the user's table. The result is cached for all batches.
+    """
+    numbers = ((value, exact.exact(value, given)) for value in values)
+    return [(value, at) for value, at in numbers if at is not None]
+
+
 def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
     """Return for each value "bool", "float", or "" if it has another type.
 
@@ -464,8 +478,8 @@ class In(_ValuesCounter, _RuleCounter):
             # A value that is less than the column's minimum, or greater than its maximum, does not
             # occur in it.
             low, high = _to_fraction(view.min), _to_fraction(view.max)
-            numbers = ((value, exact.exact(value, view.given_type)) for value in values)
-            values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
+            numbers = _numbers_among(values, self.types, view.given_type)
+            values = tuple(value for value, at in numbers if low <= at <= high)
         if view.field.kind == "nested" or not values or view.valid == 0:
             return Violations(0, view.valid)
         matches = partial(_is_code, values=values, given=view.given_type)
