@@ -74,7 +74,8 @@ class Span(NamedTuple):
 class Point(NamedTuple):
     """A point in the figure `Trend` or `Reliability`: a value, and its horizontal position.
 
-    `label` is the name of the point in the table. `place` is the position. `interval` is the
+    `label` is the name of the point in the table of the same values below the figure, such as a
+    time. `place` is the horizontal position. `interval` is the
     interval of the value, or None if it has none. `limits` are the limits of the value at this
     position. `beyond` is True if the value is marked as bad, for example because it is beyond a
     limit.

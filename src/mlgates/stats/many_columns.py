@@ -258,10 +258,12 @@ def compare_group(
 ) -> list[Compared]:
     """Return the Kolmogorov-Smirnov distance and the counts in bins for several pairs of samples.
 
-    `fits` must be True for each pair. The results are exact, even if values are tied. `bins` has
-    one or more numbers of bins. For each of them, the reference is divided at quantiles into this
-    number of bins of about equal size. `scratch` is working memory; if you compare several groups,
-    pass the same object each time.
+    The samples must be short numbers, so that the function `fits` returns True for each pair. The
+    results are exact, even if values are tied. `bins` has one or more numbers of bins. For each of
+    them, the reference is divided at quantiles into about this number of bins of equal size, as by
+    `Edges.of_bins`. As there, the values below all points and those above them are counted in cells
+    of their own. `scratch` is working memory; if you compare several groups, pass the same object
+    each time.
 
     Examples
     --------

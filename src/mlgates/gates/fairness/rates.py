@@ -163,9 +163,10 @@ class GroupedOutcomes:
     `rows` has the number of rows of each group. `size` has Kish's effective number of rows, which
     is smaller if weights differ. `dropped` is the number of rows without a label.
 
-    The rows with the same value of every feature that the gates compare are called a cell.
-    `stratum` has one bool for each cell: whether it belongs to the stratum. It is None for all
-    rows.
+    A group is defined by one or more sensitive features, such as sex and country. All rows with the
+    same values of all features that any gate of the run uses are called a cell, so a group consists
+    of one or more cells. `stratum` has one bool for each cell: whether it belongs to the stratum.
+    It is None for all rows.
     """
 
     def __init__(self, counted: CountedRows, groups: Groups, stratum: Flags | None = None) -> None:

@@ -149,8 +149,9 @@ class Differences:
 
     `rtol` is the allowed relative difference of numbers. A difference within the rounding error of
     the largest expected number is allowed too. The method `rows` compares all answers of a model at
-    once. The method `response` compares one response of an application; for it, pass the expected
-    responses to all requests as `expected`, from which the largest number is taken.
+    once. The method `response` compares one response of an application with the expected one.
+    Before it is used, the object must be created with the expected responses to all requests as
+    `expected`, because the largest expected number is taken from them.
     """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
