@@ -475,8 +475,8 @@ class Reading:
         self.opened, self.read = [], []
         as_source = evidence_module.as_source
 
-        def opening(table):
-            source = as_source(table)
+        def opening(table, *names):
+            source = as_source(table, *names)
             batches = source.batches
             self.opened.append(source.origin)
 

@@ -25,7 +25,6 @@ from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.plan import Plan
 from mlgates.profile.scan import MANY_ROWS, MANY_VALUES, Profile, each, threads_for
-from mlgates.redaction import describe
 from mlgates.tables.columns import in_memory, is_table, rows_of
 from mlgates.tables.containers import kind_of
 from mlgates.tables.field import Field, TableSchema
@@ -230,12 +229,12 @@ class Evidence:
         with suppress_errors() as caught:
             if isinstance(now, datetime) and now.utcoffset() is not None:
                 return now.astimezone(UTC)
-        if caught.error is not None:
-            msg = f"`now` can't be converted to UTC: {describe(caught.error)}"
-            raise EvidenceError(msg)
         got = type(now).__name__
         with suppress_errors():
             got = shown(now) if isinstance(now, date | float | int | str) else got
+        if caught.error is not None:
+            msg = f"`now` can't be converted to UTC, got {got}"
+            raise EvidenceError(msg)
         msg = (
             "`now` must be a datetime with a time zone, such as datetime.now(timezone.utc), got "
             f"{got}"

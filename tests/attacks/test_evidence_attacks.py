@@ -131,7 +131,8 @@ def test_a_moment_that_does_not_exist_in_utc_is_named():
     last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
     result = mg.Freshness("x", max_age="1h").run(data={"x": [last]}, now=last)
     assert result.reason == (
-        "`now` can't be converted to UTC: OverflowError: date value out of range"
+        "`now` can't be converted to UTC, got datetime.datetime(9999, 12, 31, 23, 59, 59, 999999, "
+        "tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds=82800)))"
     )
 
 

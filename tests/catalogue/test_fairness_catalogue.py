@@ -137,7 +137,7 @@ SIZE = (
     case(
         "effective rows of weights",
         U,
-        "effective number",
+        "effective sample size",
         sample_weight=np.where(B, np.where(np.arange(N) == 150, 1e6, 1.0), 1.0),
     ),
     case(

@@ -122,12 +122,12 @@ CASES = {
     "NaN weight": (ACCURACY, LABELS, {"sample_weight": put(np.ones(N), NAN)}, E, "sample_weight"),
     "one row has all the weight": (
         *(ACCURACY, LABELS, {"sample_weight": put(np.full(N, 1e-9), 1e9)}, U),
-        "too few rows: 1",
+        "too few effective rows: 1",
     ),
     "errors too large to add up": (ERROR, VALUES, {"y_pred": np.full(N, 1.7e308)}, E, "overflows"),
     "errors too large to add up in production": (
         *(ERROR, VALUES, {"production_pred": np.full(N, 1.7e308)}, E),
-        "in production `mean_absolute_error` must be finite",
+        "for the predictions of production, `mean_absolute_error` must be finite",
     ),
 }
 

@@ -191,9 +191,9 @@ def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
                 "datetime.datetime(2021, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)"
             ),
         ),
-        ("string", {"isin": "abc"}, "`isin` must be a sequence of at least one value, got 'abc'"),
-        ("string", {"isin": []}, "`isin` must be a sequence of at least one value, got []"),
-        ("string", {"isin": {"a": 1}}, "`isin` must be a sequence of at least one value"),
+        ("string", {"isin": "abc"}, "`isin` must be a non-empty sequence of values, got 'abc'"),
+        ("string", {"isin": []}, "`isin` must be a non-empty sequence of values, got []"),
+        ("string", {"isin": {"a": 1}}, "`isin` must be a non-empty sequence of values"),
         ("string", {"isin": [1]}, "`isin` must be values of type 'string', got [1]"),
         ("int", {"isin": ["1"]}, "`isin` must be values of type 'int', got ['1']"),
         ("uint8", {"isin": ["1"]}, "`isin` must be values of type 'uint8', got ['1']"),

@@ -117,14 +117,16 @@ def test_columns_that_are_not_judged_are_listed_with_their_kind():
     )
     result = run(odd_columns(), odd_columns(), "psi")
     assert found(result) == {("x", "psi"): P, ("twice", "psi"): P}
-    many = ", ".join(f"`{name}` (texts with too many different values)" for name in ("id", "pair"))
+    many = ", ".join(
+        f"`{name}` (strings with too many different values)" for name in ("id", "pair")
+    )
     assert result.reason.endswith(
         f"; columns not judged: {listed.format(unset='`unset` (no values)')}, {many}"
     )
     result = run(odd_columns(), odd_columns(), "ks")
-    texts = ", ".join(f"`{name}` (texts)" for name in ("id", "twice", "pair"))
+    strings = ", ".join(f"`{name}` (strings)" for name in ("id", "twice", "pair"))
     assert result.reason.endswith(
-        f"; columns not judged: {listed.format(unset='`unset` (texts)')}, {texts}"
+        f"; columns not judged: {listed.format(unset='`unset` (strings)')}, {strings}"
     )
 
 
@@ -141,7 +143,7 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
     assert result.verdict is E
     assert result.reason == (
         "'psi' applies to no column of the reference; "
-        "columns not judged: `day` (dates), `id` (texts with too many different values)"
+        "columns not judged: `day` (dates), `id` (strings with too many different values)"
     )
 
 
@@ -245,12 +247,12 @@ def test_columns_that_only_the_data_have_are_ignored():
 @pytest.mark.parametrize(
     ("reference", "data", "why"),
     [
-        ([1.0, 2.0], ["1", "2"], "`x` holds numbers in the reference, but texts in the data"),
-        (["1", "2"], [1.0, 2.0], "`x` holds texts in the reference, but numbers in the data"),
+        ([1.0, 2.0], ["1", "2"], "`x` holds numbers in the reference, but strings in the data"),
+        (["1", "2"], [1.0, 2.0], "`x` holds strings in the reference, but numbers in the data"),
         ([True, False], [1, 0], "`x` holds bools in the reference, but numbers in the data"),
         ([1, 0], [True, False], "`x` holds numbers in the reference, but bools in the data"),
-        (["True"], [True], "`x` holds texts in the reference, but bools in the data"),
-        ([True], ["true"], "`x` holds bools in the reference, but texts in the data"),
+        (["True"], [True], "`x` holds strings in the reference, but bools in the data"),
+        ([True], ["true"], "`x` holds bools in the reference, but strings in the data"),
         (
             [1, 2],
             pa.array([1, 2], pa.date32()),
@@ -260,7 +262,7 @@ def test_columns_that_only_the_data_have_are_ignored():
         (
             ["a", "b"],
             [1, "b"],
-            "`x` holds texts in the reference; in the data, column 'x' mixes",
+            "`x` holds strings in the reference; in the data, column 'x' mixes",
         ),
     ],
 )

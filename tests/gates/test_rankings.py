@@ -309,8 +309,8 @@ def test_slices_have_whole_queries():
     assert [c.n for c in result.checks] == [40, 40]
     split = gate.run(data={"part": np.arange(960) % 2}, **GIVEN)
     assert split.checks[0].reason == (
-        "`ndcg@3` could not be judged: 80 queries have rows both inside and outside of a slice "
-        "or group; it must have all rows of a query"
+        "`ndcg@3` where part=0 could not be judged: 80 queries have rows both inside and outside "
+        "of a slice or group; it must have all rows of a query"
     )
 
 

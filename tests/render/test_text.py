@@ -532,7 +532,7 @@ def test_a_long_note_is_cut_at_the_end_of_an_item():
     assert re.search(
         r"columns not judged: `column_00` \(dates\), .* `column_05` \(dates\) and 54 more", shown
     )
-    brief = "columns not judged: `day` (dates), `id` (texts with too many different values)"
+    brief = "columns not judged: `day` (dates), `id` (strings with too many different values)"
     assert brief in " ".join(str(report(result(*checks, note=brief))).split())
 
 

@@ -82,8 +82,8 @@ def test_strata_by_conditions_may_overlap_and_fail_alone():
         ("c", "inconclusive", 0),
     ]
     assert reasons(result)[0] == (
-        f"`{PARITY}` could not be judged: the condition of slice 'typo': column 'dpt' was not "
-        "found in `X`; did you mean 'dept'?"
+        f"`{PARITY}` in slice `typo` could not be judged: the condition of slice 'typo': column "
+        "'dpt' was not found in `X`; did you mean 'dept'?"
     )
     assert reasons(result)[3] == (
         f"`{PARITY}` in slice `c` is undefined; no rows to measure (limit: at most 0.15)"
