@@ -818,10 +818,11 @@ def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: boo
     array with one element.
     """
     keys, are_all = round_to(point, values.dtype, up=not above)
-    is_beyond = (values > keys[0] if above else values < keys[0]) | are_all[0]
+    if not are_all[0]:
+        values = values[(values > keys[0] if above else values < keys[0]).nonzero()[0]]
     # If the sum overflows, it is infinite, and is treated as unknown.
     with np.errstate(over="ignore"):
-        return float(distance(values[is_beyond], point[0]).sum())
+        return float(distance(values, point[0]).sum())
 
 
 def _to_fraction(value: float | Decimal) -> Exact:
