@@ -1,9 +1,11 @@
 """Suites: order, composition, `after`, and independence of the gates."""
 
 import copy
+import gc
 import json
 import pickle
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -772,3 +774,20 @@ def test_the_seeds_of_all_gates_are_in_the_provenance():
     assert found["seeds"] == {"multivariate_drift": 3, "performance:expected_calibration_error": 0}
     assert found["seed"] == 3
     assert Report.from_dict(report.to_dict()).provenance == found
+
+
+@pytest.mark.parametrize("gate", [mg.Drift("ks"), mg.Drift("psi", by="shop"), mg.Completeness()])
+def test_tables_are_freed_right_after_the_run(gate):
+    class Frame(pd.DataFrame):
+        """A table that can be watched."""
+
+    table = Frame({"x": np.arange(400.0), "shop": ["a", "b"] * 200})
+    alive = weakref.ref(table)
+    gc.disable()
+    try:
+        report = mg.GateSuite([gate]).run(data=table, reference=table.copy())
+        del table
+        assert alive() is None
+    finally:
+        gc.enable()
+    assert report.passed

@@ -461,6 +461,9 @@ class Evidence:
             if name in self._given and self._counts[name]:
                 with suppress_errors():
                     read()
+        # These functions refer to this object, so without them it is freed right after the run.
+        for requests in self._counts.values():
+            requests.clear()
 
     def _scan(self, name: str) -> Profile:
         source = self.source(name)
