@@ -318,8 +318,7 @@ def compare_together(
         reference in which both are counted. If the sample has no values, only the bins of the
         reference are computed.
     each : callable
-        Calls a function for each item of a list, for example in threads. It is also given the
-        number of all values.
+        Calls a function for each item of a list, for example in threads.
     """
     chosen: dict[frozenset[int], list[tuple[Ecdf, Ecdf]]] = {}
     pairs: dict[frozenset[int], list[Pair]] = {}
@@ -347,9 +346,7 @@ def compare_together(
                 comparison = Comparison(found.ks, math.nan, math.nan, (0, 0))
                 other._compared = reference, comparison  # noqa: SLF001
 
-    groups = [(bins, group) for bins, own in pairs.items() for group in groups_of(own)]
-    values = sum(len(side) for own in pairs.values() for pair in own for side in pair)
-    each(compare, groups, values)
+    each(compare, [(bins, group) for bins, own in pairs.items() for group in groups_of(own)])
 
 
 class Frequencies(State):
