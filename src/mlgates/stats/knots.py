@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mlgates.stats.arrays import Counts, Mask, Values
 from mlgates.stats.buckets import Grid
@@ -16,7 +17,7 @@ __all__ = ["Knots"]
 #: Buckets per point, and the least and the largest number of buckets of a table.
 _PER_POINT = 16
 _LEAST_BUCKETS = 1 << 13
-_MOST_BUCKETS = 1 << 17
+_MOST_BUCKETS = 1 << 16
 _MOST_TABLES = 3
 #: No further table is made if at most this share of the points needs one.
 _FEW = 1 / 64
@@ -33,7 +34,7 @@ class _Table(NamedTuple):
     """
 
     grid: Grid
-    before: Counts
+    before: npt.NDArray[np.int32]
 
 
 class Knots:
@@ -103,6 +104,7 @@ class Knots:
         found, equal = np.empty(len(values), np.int64), np.empty(len(values), np.bool_)
         length = min(_BLOCK, len(values))
         floats, numbers, masks = np.empty(length), np.empty(length, np.int64), np.empty(length, "?")
+        short = np.empty(length, np.int32)
         for first in range(0, len(values), _BLOCK):
             rows = slice(first, first + _BLOCK)
             block, position = values[rows], found[rows]
@@ -115,7 +117,8 @@ class Knots:
             np.minimum(at, size - 1.0, out=at)
             np.copyto(place, at, casting="unsafe")
             # Without the mode "clip", `take` would make a copy.
-            before.take(place, out=position, mode="clip")
+            before.take(place, out=short[:n], mode="clip")
+            np.copyto(position, short[:n])
             self._padded.take(position, out=at, mode="clip")
             np.equal(block, at, out=equal[rows])
             np.greater(block, at, out=above)
@@ -147,7 +150,12 @@ class Knots:
                 np.int64
             )
             held = np.bincount(places, minlength=size)
-            tables.append(_Table(grid, np.where(held > 1, len(points) + 1, np.cumsum(held) - held)))
+            tables.append(
+                _Table(
+                    grid,
+                    np.where(held > 1, len(points) + 1, np.cumsum(held) - held).astype(np.int32),
+                )
+            )
             left = np.intersect1d(points[held[places] > 1], left, assume_unique=True)
         return tables
 
