@@ -111,8 +111,8 @@ def test_a_metric_without_an_interval_is_undecided_and_says_what_helps(metric, d
     assert (check.verdict, check.interval) == (U, None)
     assert check.reason == (
         f"`{metric}` is {check.value:.4g} (n = 1,200 in 60 clusters); `{metric}` has no interval "
-        "for rows in clusters; decide_by='estimate' needs none, and shares such as accuracy, areas "
-        "under the ROC curve and means of losses have one (limit: at least 0.2)"
+        "for rows in clusters; set decide_by='estimate', or use a share such as accuracy, an area "
+        "under the ROC curve or a mean of losses (limit: at least 0.2)"
     )
     assert mg.Performance(metric, at_least=0.2).run(**visits()).verdict is P
 
@@ -303,7 +303,7 @@ def test_a_difference_without_an_interval_is_undecided(decide_by):
     given = compared()
     verdict, reason = why(gate, **given)
     assert verdict is U
-    assert "`f1_macro` has no interval for rows in clusters; decide_by='estimate'" in reason
+    assert "`f1_macro` has no interval for rows in clusters; set decide_by='estimate'" in reason
     one = mg.Regression("accuracy", tolerance=0.0, decide_by=decide_by)
     verdict, reason = why(one, **given | {"clusters": ONE})
     assert verdict is U
@@ -408,8 +408,8 @@ def test_a_gap_without_an_interval_is_undecided_and_says_what_helps(decide_by):
     assert check.verdict is U
     assert check.reason == (
         "`f1_macro_difference` is undefined; no group can be compared: `f1_macro` has no interval "
-        "for rows in clusters; decide_by='estimate' needs none, and shares such as accuracy, areas "
-        "under the ROC curve and means of losses have one (limit: at most 0.9)"
+        "for rows in clusters; set decide_by='estimate', or use a share such as accuracy, an area "
+        "under the ROC curve or a mean of losses (limit: at most 0.9)"
     )
     assert (
         mg.Fairness("f1_macro_difference", at_most=0.9, decide_by="estimate").run(**fair()).passed

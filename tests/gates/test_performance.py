@@ -206,17 +206,6 @@ def test_an_interval_of_weighted_losses_contains_the_value(seed, tail, metric):
     assert check.interval[0] <= check.value <= check.interval[1]
 
 
-def test_an_interval_without_its_value_gives_no_p_value():
-    def kinds(y_true, y_pred):
-        return float(len(np.unique(y_pred)))
-
-    gate = mg.Performance(kinds, at_least=101, decide_by="significance")
-    check = gate.run(y_true=np.arange(100.0), y_pred=np.arange(100.0)).checks[0]
-    assert check.interval[1] < check.value
-    assert check.p_value is None
-    assert check.verdict == "inconclusive"
-
-
 def test_losses_and_both_limits():
     rng = np.random.default_rng(0)
     y_true = rng.normal(size=200)
@@ -1000,3 +989,22 @@ EXAMPLES = (
         others={"y_true": "member", "y_score": "income", "query_id": [i // 4 for i in range(ROWS)]},
     ),
 )
+
+
+def test_function_that_resamples_change_has_no_interval():
+    """The number of distinct values is smaller in each resample than in all rows."""
+
+    def kinds(y_true, y_pred):
+        return float(len(np.unique(y_pred)))
+
+    rows = {"y_true": np.arange(100.0), "y_pred": np.arange(100.0)}
+    by_interval = mg.Performance(
+        kinds, at_least=80, greater_is_better=True, decide_by="interval"
+    ).run(**rows)
+    assert by_interval.verdict is mg.Verdict.INCONCLUSIVE
+    assert by_interval.reason == (
+        "`kinds` is 100 (n = 100); `kinds` can't be resampled: the value of all rows is outside "
+        "the interval of the resamples (57 to 70); set decide_by='estimate' (limit: at least 80)"
+    )
+    by_value = mg.Performance(kinds, at_least=80, greater_is_better=True, decide_by="estimate")
+    assert by_value.run(**rows).reason == "`kinds` is 100 (n = 100); the limit is at least 80"

@@ -84,8 +84,8 @@ def test_metrics_without_a_method_have_no_interval(name):
     found = METRICS[name].measure(made(METRICS[name].need))
     assert (found.interval, found.n, found.details["clusters"]) == (None, N, 30)
     assert found.details["no_interval"] == (
-        f"`{name}` has no interval for rows in clusters; decide_by='estimate' needs none, and "
-        "shares such as accuracy, areas under the ROC curve and means of losses have one"
+        f"`{name}` has no interval for rows in clusters; set decide_by='estimate', or use a "
+        "share such as accuracy, an area under the ROC curve or a mean of losses"
     )
     assert METRICS[name].measure(made(METRICS[name].need), confidence=0).value == found.value
 

@@ -228,9 +228,9 @@ def test_invalid_values_are_refused(true, pred, message):
 
 BIG = 2**53 + 1
 NOT_EXACT = (
-    "1 of 2 values of `{}` is beyond 2**53 and not exact as float64: subtract a constant from "
+    "1 of 2 values of `{}` is beyond 2**53 and not exact as float64: subtract the same constant "
+    "from all labels and predictions, or round them by converting them to float"
 )
-NOT_EXACT += "all values, or convert them to float"
 
 
 @pytest.mark.parametrize(

@@ -453,8 +453,8 @@ class Canary(Gate):
         )
         needed = rounded_up((scale or 0) * max(requests, 1))
         rate = format_number(self.negligible, "share")
-        said += f"; about {needed:,} {noun} of the candidate without the event would show a rate"
-        return f"{said} below {rate}"
+        said += f"; if the event does not happen in about {needed:,} {noun} of the candidate"
+        return f"{said}, its rate is below {rate} (`negligible`), which is a PASS"
 
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
         """Return the rate ratio and its interval after each look, for the picture of the report.

@@ -80,8 +80,8 @@ class Linear(NamedTuple):
 def no_interval(name: str) -> str:
     """Return the reason, in words, why the metric `name` has no interval for rows in clusters."""
     return (
-        f"`{name}` has no interval for rows in clusters; decide_by='estimate' needs none, and "
-        "shares such as accuracy, areas under the ROC curve and means of losses have one"
+        f"`{name}` has no interval for rows in clusters; set decide_by='estimate', or use a "
+        "share such as accuracy, an area under the ROC curve or a mean of losses"
     )
 
 

@@ -18,6 +18,7 @@ from mlgates.redaction import describe
 from mlgates.stats.arrays import Codes, Counts, Floats, Values
 from mlgates.stats.resampling import RESAMPLES, SEED, THIN, bca_interval, row_indices
 from mlgates.stats.response_surface import resampled_statistic
+from mlgates.verdict import format_number
 
 Function = Callable[..., Any]
 #: Fewer resamples give no interval of 95 %.
@@ -99,7 +100,16 @@ class FunctionMetric(Metric):
             self._draws[outcomes] = self._resampled(value, self.of_rows(outcomes), outcomes)
         drawn = self._draws[outcomes]
         found = bca_interval(value, drawn.values, drawn.left_out, confidence, drawn.times)
-        details = {"seed": SEED, "resamples": len(drawn.values)}
+        details: dict[str, object] = {"seed": SEED, "resamples": len(drawn.values)}
+        low, high = found.interval or (value, value)
+        slack = _ROUNDING * max(1.0, abs(value))
+        if not low - slack <= value <= high + slack:
+            ends = f"{format_number(low)} to {format_number(high)}"
+            details["no_interval"] = (
+                f"`{self.name}` can't be resampled: the value of all rows is outside the interval "
+                f"of the resamples ({ends}); set decide_by='estimate'"
+            )
+            return Estimate(value, details=details)
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:

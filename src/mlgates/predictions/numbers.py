@@ -68,7 +68,8 @@ def check_exact(column: columns.Column) -> None:
         verb = "is" if inexact == 1 else "are"
         msg = (
             f"{inexact:,} of {column.rows:,} values of {column.title} {verb} beyond 2**53 and not "
-            "exact as float64: subtract a constant from all values, or convert them to float"
+            "exact as float64: subtract the same constant from all labels and predictions, or "
+            "round them by converting them to float"
         )
         raise EvidenceError(msg)
 
