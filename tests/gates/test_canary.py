@@ -417,8 +417,8 @@ def test_event_that_never_happens_passes_only_as_negligible():
     assert few.reason == (
         "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); a ratio can be "
         "computed only after an event happened; if the event does not happen in about 5,900 "
-        "requests of the candidate, its rate is below 0.1 % (`negligible`), which is a PASS (limit: "
-        "at most 1.5)"
+        "requests of the candidate, its rate is below 0.1 % (`negligible`), which is a PASS "
+        "(limit: at most 1.5)"
     )
     assert (many.verdict, many.metric, many.unit, many.value) == (PASS, "rate", "share", 0)
     assert many.reason == (
