@@ -312,7 +312,7 @@ def test_a_column_that_can_not_be_judged_raises(gate, message):
 
 def test_what_is_no_table_and_unknown_evidence_raise():
     gate = mg.Rule("x < 1")
-    with pytest.raises(mg.EvidenceError, match="which is not a table"):
+    with pytest.raises(mg.EvidenceError, match="`data` must be a table, got int"):
         gate.offending_rows(5)
     with pytest.raises(mg.EvidenceError, match="the gate needs `data`, which was not given"):
         gate.offending_rows(None)
