@@ -49,6 +49,7 @@ def test_counts_at_any_knots_of_any_values(points, values, tables):
         patch.setattr(knots, "_MOST_TABLES", tables)
         patch.setattr(knots, "_LEAST_BUCKETS", 2)
         patch.setattr(knots, "_BLOCK", 7)
+        patch.setattr(knots, "_MANY", 30)
         check_counts(points, values)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.stats.arrays import Counts, Mask, Values
-from mlgates.stats.buckets import Grid
+from mlgates.stats.buckets import Bucketed, Grid, grid_of
 from mlgates.stats.counting import ranks_of
 
 __all__ = ["Knots"]
@@ -23,6 +23,9 @@ _MOST_TABLES = 3
 _FEW = 1 / 64
 #: Values per block. All arrays of a block fit into the cache of a processor.
 _BLOCK = 1 << 14
+#: More values are counted in buckets that are fitted to them, if there are fewer points.
+_MANY = 1 << 18
+_FEW_POINTS = 1 << 10
 #: Doubles represent all integers up to this number.
 _WHOLE = 2**53
 
@@ -71,6 +74,9 @@ class Knots:
         """
         if not (len(self.points) and _are_doubles(self.points) and _are_doubles(values)):
             return ranks_of(np.sort(values), self.points)
+        if len(values) > _MANY and len(self.points) < _FEW_POINTS:
+            # Buckets that are fitted to so many values take less time.
+            return Bucketed(values, grid_of(values)).count(self.points)
         size = len(self.points) + 2
         first, equal = np.zeros((2, size), np.int64)
         for table in (*self._tables, None):
