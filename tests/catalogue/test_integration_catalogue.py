@@ -147,7 +147,7 @@ ANSWERS = [
     (bad.Exits, "output", "predict", ERROR, "exit with code 3"),
     (bad.ThreeColumns, "output", "predict_proba", ERROR, "3 columns for 2 classes"),
     (bad.OtherColumns, "output", "predict_proba", FAIL, "in another order than `classes_`"),
-    (bad.SomeNone, "finite", "predict", ERROR, "1 of 12 rows (first 0)"),
+    (bad.SomeNone, "finite", "predict", ERROR, "1 of 12 rows (row 0)"),
     (bad.SomeNaN, "finite", "predict", ERROR, "missing, NaN or infinite"),
     (bad.SomeInfinite, "finite", "predict", ERROR, "missing, NaN or infinite"),
     (bad.OtherLabels, "output", "labels", FAIL, "a label that is not in `classes_`"),
@@ -161,7 +161,7 @@ ANSWERS = [
     (bad.ByPlace, "row_independent", "order", FAIL, "in another order"),
     (bad.ByFirst, "row_independent", "single_rows", FAIL, "a different answer alone"),
     (bad.ByFirst, "row_independent", "order", FAIL, "in another order"),
-    (bad.Stops, "empty", "behaviour", FAIL, "is refused (StopIteration)"),
+    (bad.Stops, "empty", "behaviour", FAIL, "the model raised an exception (StopIteration)"),
     (bad.UnsafeAtTimes, "thread_safe", "concurrent_calls", FAIL, "at the same time"),
     (bad.Unsafe, "thread_safe", "concurrent_calls", FAIL, "4 threads called at the same time"),
     (bad.OneForNone, "empty", "behaviour", ERROR, "gave 1 answer for 0 rows"),
@@ -178,11 +178,11 @@ ANSWERS = [
     (bad.NaNOfUnseen, "unseen", "behaviour", ERROR, "given an unseen category"),
     (bad.ByPosition, "column_order", "behaviour", FAIL, "without an exception"),
     (bad.KeepsInputs, "pure", "memory", FAIL, "10 more calls of `predict` each left more than"),
-    (bad.Overwrites, "pure", "inputs", FAIL, "(cells)"),
-    (bad.AddsColumn, "pure", "inputs", FAIL, "(columns)"),
-    (bad.DropsIndex, "pure", "inputs", FAIL, "(index)"),
-    (bad.Renames, "pure", "inputs", FAIL, "(columns)"),
-    (bad.Casts, "pure", "inputs", FAIL, "(types)"),
+    (bad.Overwrites, "pure", "inputs", FAIL, "the model changed the cells of its input"),
+    (bad.AddsColumn, "pure", "inputs", FAIL, "the model changed the columns of its input"),
+    (bad.DropsIndex, "pure", "inputs", FAIL, "the model changed the index of its input"),
+    (bad.Renames, "pure", "inputs", FAIL, "the model changed the columns of its input"),
+    (bad.Casts, "pure", "inputs", FAIL, "the model changed the types of its input"),
     (bad.Seeds, "pure", "global_state", FAIL, "numpy random state"),
     (bad.SeedsPython, "pure", "global_state", FAIL, "random state"),
     (bad.Moves, "pure", "global_state", FAIL, "working directory"),
@@ -364,7 +364,8 @@ def test_without_an_answer_the_other_checks_are_inconclusive():
     assert verdicts(result)["deterministic", "repeat"] is INCONCLUSIVE
     text = reason(result, "deterministic", "repeat")
     assert text == (
-        "`repeat` of `deterministic` could not be judged; `predict` gave no answer to compare with"
+        "the test `repeat` of the property `deterministic` could not be run; `predict` gave no "
+        "answer to compare with"
     )
 
 
@@ -503,7 +504,7 @@ def test_golden_rows():
         (golden(values * (1 + 1e-9), model=bad.Values()), PASS, "all 6 golden rows"),
         (golden(values * (1 + 1e-3), model=bad.Values()), FAIL, "6 of 6 rows"),
         (golden(values * (1 + 1e-3), model=bad.Values(), rtol=0.01), PASS, "all 6 golden rows"),
-        (golden(np.where(np.arange(6) == 4, "else", known())), FAIL, "1 of 6 rows (first 4)"),
+        (golden(np.where(np.arange(6) == 4, "else", known())), FAIL, "1 of 6 rows (row 4)"),
         (golden(known(5)), ERROR, "has 5 answers for 6 rows of `golden_X`"),
         (golden(values), ERROR, "gave texts where `golden_pred` has numbers"),
         (golden([*known(5), None]), ERROR, "has an answer that is missing"),
@@ -631,7 +632,13 @@ SERVED = [
     ),
     (Applications.other_text, "golden", "responses", FAIL, "8 of 8 requests"),
     (Applications.other_shape, "golden", "responses", FAIL, "8 of 8 requests"),
-    (Applications.raises, "output", "responses", ERROR, "raised RuntimeError: no, given request 0"),
+    (
+        Applications.raises,
+        "output",
+        "responses",
+        ERROR,
+        "given request 0, the application raised RuntimeError: no",
+    ),
     (Applications.thing, "output", "responses", ERROR, "gave a value of type object"),
     (Applications.not_finite, "finite", "responses", ERROR, "NaN or infinite"),
     (
@@ -665,7 +672,7 @@ def test_a_difference_is_shown_with_its_tolerance():
     result = judge(rounded, ARRAY, **LEAN | {"row_independent": True})
     text = reason(result, "row_independent", "single_rows")
     assert text.startswith(
-        "9 of 12 rows (first 3, 4, 5) got a different answer alone than in a batch"
+        "9 of 12 rows (first at rows 3, 4, 5) got a different answer alone than in a batch"
     )
     assert "; the largest difference is 1.8" in text
     assert text.endswith("(relative 4.1e-06, `rtol` is 1e-06)")
@@ -687,9 +694,8 @@ def test_an_error_among_responses_is_not_another_response():
     result = serve(unavailable)
     text = reason(result, "deterministic", "repeat")
     assert text == (
-        "5 of 8 requests (first 3, 4, 5) got no response or a different one the second time; 5 "
-        "calls "
-        "got no response, the first raised TimeoutError: 503 Service Unavailable"
+        "5 of 8 requests (first at requests 3, 4, 5) got no response or a different one the second "
+        "time; 5 calls got no response, the first raised TimeoutError: 503 Service Unavailable"
     )
     turns = itertools.count(1)
     text = reason(serve(status, golden_pred=known), "deterministic", "repeat")

@@ -83,11 +83,10 @@ def test_what_differs_and_by_how_much():
     )
     assert result.verdict is F
     assert predict.reason == (
-        "1 of 3 rows (first 1) got a different answer from `predict` after the second training"
-        + hint
+        "1 of 3 rows (row 1) got a different answer from `predict` after the second training" + hint
     )
     assert proba.reason == (
-        "1 of 3 rows (first 1) got a different answer from `predict_proba` after the second "
+        "1 of 3 rows (row 1) got a different answer from `predict_proba` after the second "
         "training; "
         "the largest difference is 0.125 (relative 0.25)" + hint
     )
@@ -154,7 +153,8 @@ def test_another_number_of_classes():
     result = run(in_turn(Scored(0.1, 0.9), Wider(0.1, 0.9)), X[:2])
     assert result.verdict is F
     assert result.checks[1].reason.startswith(
-        "2 of 2 rows (first 0, 1) got a different answer from `predict_proba` after the second "
+        "2 of 2 rows (first at rows 0, 1) got a different answer from `predict_proba` after the "
+        "second "
         "training: 3 columns instead of 2 (hint: "
     )
 

@@ -86,7 +86,7 @@ class Reproducibility(Gate):
     ...     return lambda X: X @ weights
     >>> result = Reproducibility().run(fit=fit, X=np.arange(12.0).reshape(6, 2))
     >>> print(result.checks[0].reason)
-    6 of 6 rows (first 0, 1, 2) got a different answer from `predict` after the second training; ...
+    6 of 6 rows (first at rows 0, 1, 2) got a different answer from `predict` after the second ...
     (hint: the training uses the random state of numpy without a seed)
     """
 
@@ -147,7 +147,8 @@ class Reproducibility(Gate):
             text += f", within the tolerance: the largest difference is {largest:.3g}"
             text += f" (relative {relative:.2g})"
         if rows:
-            counted = f"{wrong.sum():,} of {n:,} rows (first {listed(rows[:3])})"
+            at = f"first at rows {listed(rows[:3])}" if len(rows) > 1 else f"row {rows[0]}"
+            counted = f"{wrong.sum():,} of {n:,} rows ({at})"
             text = f"{counted} got a different answer from {who} after the second training"
             if largest:
                 text += f"; the largest difference is {largest:.3g} (relative {relative:.2g})"

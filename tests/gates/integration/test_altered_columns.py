@@ -44,12 +44,13 @@ def check_of(model, subject, declared, X=None):
 @pytest.mark.parametrize(
     ("subject", "what", "more"),
     [
-        ("missing_column", "rows without column `a`", " (and 1 more)"),
+        ("missing_column", "rows without column `a`", " (likewise for 1 other column)"),
         ("extra_column", "rows with one more column", ""),
     ],
 )
 def test_refusals_and_answers(subject, what, more):
-    refused = f"{what} are refused (ValueError: expected the numbers a and b)"
+    refused = f"given {what}, the model raised ValueError: expected the numbers a and b"
+    answered = f"given {what}, the model gave the same answers"
     for declared in ("refuse", "either"):
         check = check_of(strict, subject, declared)
         assert (str(check.verdict), check.reason) == ("pass", f"{refused}{more}")
@@ -58,10 +59,10 @@ def test_refusals_and_answers(subject, what, more):
     assert check.reason == f"{refused}; expected an answer"
     for declared in ("answer", "either"):
         check = check_of(tolerant, subject, declared)
-        assert (str(check.verdict), check.reason) == ("pass", f"{what} changed no answer{more}")
+        assert (str(check.verdict), check.reason) == ("pass", f"{answered}{more}")
     check = check_of(tolerant, subject, "refuse")
     assert (str(check.verdict), check.value) == ("fail", 3)
-    assert check.reason == f"{what} changed no answer{more}; expected a refusal"
+    assert check.reason == f"{answered}{more}; expected an exception with a message"
 
 
 @pytest.mark.parametrize("declared", ["answer", "either", "refuse"])
@@ -76,7 +77,8 @@ def test_another_answer_without_an_exception_fails(subject, what, declared):
     check = check_of(positional, subject, declared)
     assert str(check.verdict) == "fail"
     assert check.reason.startswith(
-        f"3 of 3 rows (first 0, 1, 2) got a different answer with {what}, without an exception"
+        f"3 of 3 rows (first at rows 0, 1, 2) got a different answer with {what}, without an "
+        "exception"
     )
 
 
@@ -87,11 +89,11 @@ def test_some_columns_may_be_refused_and_others_not():
             raise ValueError(msg)
         return X["a"].to_numpy()
 
-    answered = "rows without column `b` changed no answer"
-    refused = "rows without column `a` are refused (ValueError: a is required)"
+    answered = "given rows without column `b`, the model gave the same answers"
+    refused = "given rows without column `a`, the model raised ValueError: a is required"
     for declared, verdict, reason in (
         ("either", "pass", f"{answered}; {refused}"),
-        ("refuse", "fail", f"{answered}; expected a refusal"),
+        ("refuse", "fail", f"{answered}; expected an exception with a message"),
         ("answer", "fail", f"{refused}; expected an answer"),
     ):
         check = check_of(needs_a, "missing_column", declared)
@@ -122,7 +124,7 @@ def test_an_answer_of_one_method_is_no_refusal(declared):
     ((subject, behaviour),) = declared.items()
     check = check_of(Half(), subject, behaviour)
     assert str(check.verdict) == "fail"
-    assert check.reason.endswith("; expected a refusal")
+    assert check.reason.endswith("; expected an exception with a message")
 
 
 def test_a_refusal_needs_a_message():
@@ -134,8 +136,9 @@ def test_a_refusal_needs_a_message():
     check = check_of(silent, "extra_column", "refuse")
     assert str(check.verdict) == "fail"
     assert check.reason == (
-        "rows with one more column are refused (ValueError); a refusal must be an exception with a "
-        "message, other than MemoryError, RecursionError or SystemExit; "
+        "given rows with one more column, the model raised ValueError; if the model does not "
+        "answer, it must raise an exception with a message, other than MemoryError, RecursionError "
+        "or SystemExit; "
         '`extra_column="untried"` skips this test'
     )
 
@@ -148,7 +151,7 @@ def test_what_can_not_be_altered_is_not_tested():
 
     for subject, why in (
         ("missing_column", "rows without one of their columns can't be made from the given rows"),
-        ("changed_dtype", "no column can be given as text"),
+        ("changed_dtype", "no column can be converted to text"),
     ):
         check = check_of(model, subject, "either", X)
         assert str(check.verdict) == "inconclusive"
@@ -201,11 +204,13 @@ def test_each_change_of_a_type_names_its_column_and_both_types(target, column, w
     check = types_of(strict_about_one, {target: "refuse"}, X)[target]
     assert (check.verdict, check.reason) == (
         "pass",
-        f"{what} is refused (TypeError: another type)",
+        f"given {what}, the model raised TypeError: another type",
     )
     check = types_of(strict_about_one, {target: "answer"}, X)[target]
     assert (check.verdict, check.value) == ("fail", 3)
-    assert check.reason == f"{what} is refused (TypeError: another type); expected an answer"
+    assert check.reason == (
+        f"given {what}, the model raised TypeError: another type; expected an answer"
+    )
     for declared in ("answer", "refuse", "either"):
         check = types_of(wrong, {target: declared}, X)[target]
         assert check.verdict == "fail"
@@ -220,7 +225,7 @@ def test_floats_of_32_bits_are_compared_with_the_rounded_floats_of_64_bits():
     check = types_of(is_a_tenth, {"float32": "answer"}, X)["float32"]
     assert (check.verdict, check.reason) == (
         "pass",
-        "column `x` (float64) as float32 changed no answer",
+        "given column `x` (float64) as float32, the model gave the same answers",
     )
 
 
@@ -231,11 +236,17 @@ def test_one_behaviour_is_declared_for_all_types():
     checks = types_of(model, "answer")
     assert list(checks) == ["text", "float", "float32", "int"]
     assert all(check.verdict == "pass" for check in checks.values())
-    assert checks["text"].reason == ("column `age` (int64) as text changed no answer (and 4 more)")
+    assert checks["text"].reason == (
+        "given column `age` (int64) as text, the model gave the same answers (likewise for 4 other "
+        "columns)"
+    )
     check = types_of(model, "refuse")["int"]
     assert (check.verdict, check.reason) == (
         "fail",
-        "column `member` (bool) as int64 changed no answer; expected a refusal",
+        (
+            "given column `member` (bool) as int64, the model gave the same answers; expected an "
+            "exception with a message"
+        ),
     )
     assert types_of(model, {"float": "untried"}) == {}
 
@@ -243,7 +254,7 @@ def test_one_behaviour_is_declared_for_all_types():
 def test_a_declared_type_that_no_column_can_have_is_not_tested():
     check = types_of(lambda X: np.arange(len(X)), {"int": "answer"}, TYPES[["age"]])["int"]
     assert check.verdict == "inconclusive"
-    assert "no column can be given as int" in check.reason
+    assert "no column can be converted to int" in check.reason
 
 
 @pytest.mark.parametrize(
@@ -384,7 +395,7 @@ class Thresholded:
         (
             Thresholded(0.3),
             "fail",
-            "1 of 4 rows (first 1) got a label other than the most probable class",
+            "1 of 4 rows (row 1) got a label other than the most probable class",
         ),
     ],
 )

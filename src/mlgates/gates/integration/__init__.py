@@ -121,8 +121,8 @@ class Integration(Gate):
     >>> for check in result.checks:
     ...     if not check:
     ...         print(check.reason)
-    6 of 6 rows (first 0, 1, 2) got a different answer alone than in a batch of 6; the largest ...
-    the model changed its input (cells) in 31 of 31 calls
+    6 of 6 rows (first at rows 0, 1, 2) got a different answer alone than in a batch of 6; ...
+    the model changed the cells of its input in 31 of 31 calls
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()

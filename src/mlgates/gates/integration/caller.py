@@ -76,7 +76,8 @@ def run_test(
         outcome = test(*args, **options)
     error = caught.error
     if isinstance(error, NotTestedError):
-        text, least, insufficient = f"`{metric}` of `{subject}` could not be judged", 0, str(error)
+        text = f"the test `{metric}` of the property `{subject}` could not be run"
+        least, insufficient = 0, str(error)
         outcome = Outcome(text, 0, 0)
     elif isinstance(error, ContractError | EvidenceError):
         return [Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))]
@@ -108,11 +109,12 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
     Examples
     --------
     >>> count_rows(np.array([False, True, False, True]), np.arange(4))
-    ('2 of 4 rows (first 1, 3)', (1, 3))
+    ('2 of 4 rows (first at rows 1, 3)', (1, 3))
     """
     numbers = at[wrong]
     first = tuple(numbers[:10].tolist())
-    return f"{len(numbers):,} of {len(wrong):,} {noun} (first {listed(first[:3])})", first
+    place = f"first at {noun} {listed(first[:3])}" if len(first) > 1 else f"{noun[:-1]} {first[0]}"
+    return f"{len(numbers):,} of {len(wrong):,} {noun} ({place})", first
 
 
 def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
@@ -268,7 +270,7 @@ class _Caller:
         """Raise NotTestedError unless the sample has at least n rows or requests."""
         if self.n < n:
             few = f"too few {self.noun}: {self.n:,}, at least {n:,} are needed"
-            raise NotTestedError(few if self.n else f"no {self.noun} to measure")
+            raise NotTestedError(few if self.n else f"there are no {self.noun}")
 
     def fail(self, method: Method, reply: Reply, given: str) -> NoReturn:
         """Raise ContractError for a call that got no answer; `given` describes its input."""
@@ -276,7 +278,7 @@ class _Caller:
         if reply.kind == "stopped":
             msg = f"while {who} was given {given}, the {self.kind}'s process {reply.problem}"
         else:
-            msg = f"{who} {reply.problem}, given {given}"
+            msg = f"given {given}, {who} {reply.problem}"
         raise ContractError(msg)
 
     def outcome(
@@ -300,7 +302,9 @@ class _Caller:
             if differences.any_failed:  # an error must not read as another answer
                 bad = bad.replace(f"a different {noun}", f"no {noun} or a different one", 1)
             bad += differences.described(noun)
-        return row_outcome(wrong, at, f"{good} ({len(wrong):,} {self.noun})", bad, self.noun)
+        sampled = f" of {self.n:,}" if len(wrong) < self.n else ""
+        good += f" ({len(wrong):,}{sampled} {self.noun})"
+        return row_outcome(wrong, at, good, bad, self.noun)
 
 
 class ModelCaller(_Caller):

@@ -200,7 +200,7 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         batch = caller.first_answer(method)[at]
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= differences.rows(batch, np.concatenate(alone))
-    good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
+    good = "rows predicted one by one got the same answers as in one batch"
     bad = f"got a different answer alone than in a batch of {caller.n:,}"
     return caller.outcome(wrong, good, bad, at, differences)
 
@@ -417,10 +417,10 @@ def _behaviour(
         elif reply.kind == "raised":
             refusals.append(reply)
         elif reply.kind == "malformed":
-            wrong.append(f"{who} {reply.problem}, given {what}")
+            wrong.append(f"given {what}, {who} {reply.problem}")
         elif answers.undefined(reply.answer).any():
             undefined_ones = True
-            wrong.append(f"{who} gave an answer that is missing, NaN or infinite, given {what}")
+            wrong.append(f"given {what}, {who} gave an answer that is missing, NaN or infinite")
         else:
             answered += 1
     if wrong:
@@ -431,18 +431,24 @@ def _behaviour(
     refused = len(refusals)
     silent = sum(not reply.explained for reply in refusals)
     parts = []
+    kind = "calls" if subject == "empty" else "columns"  # each case is another method or column
     if answered:
-        of = f" in {answered:,} of {len(cases):,} cases" if len(cases) > 1 else ""
+        of = f" in {answered:,} of {len(cases):,} {kind}" if len(cases) > 1 else ""
         parts.append(f"answered{of}")
     if refused:
-        of = f" in {refused:,} of {len(cases):,} cases" if len(cases) > 1 else ""
-        parts.append(f"refused{of} ({_shortened(refusals[0])})")
-    text = f"{what} is {' and '.join(parts)}" if cases else f"no column can hold {what}"
+        of = f" in {refused:,} of {len(cases):,} {kind}" if len(cases) > 1 else ""
+        parts.append(f"raised an exception{of} ({_shortened(refusals[0])})")
+    text = f"no column can hold {what}"
+    if cases:
+        text = f"given {what}, the model {' and '.join(parts)}"
+        text += (
+            "; both are allowed" if len(parts) > 1 and declared == "either" and not silent else ""
+        )
     violations = silent
     if declared == "answer":
         violations, expected = refused, "expected an answer"
     elif declared == "refuse" and not silent:
-        violations, expected = answered, "expected a refusal with a message"
+        violations, expected = answered, "expected an exception with a message"
     else:
         violations += answered if declared == "refuse" else 0
         expected = _unexplained(subject)
@@ -458,7 +464,7 @@ def _skip(subject: str) -> str:
 
 def _unexplained(subject: str) -> str:
     needs = "an exception with a message, other than MemoryError, RecursionError or SystemExit"
-    return f"a refusal must be {needs}; {_skip(subject)}"
+    return f"if the model does not answer, it must raise {needs}; {_skip(subject)}"
 
 
 def _shortened(refusal: Reply) -> str:
@@ -522,7 +528,7 @@ def changed_types(
     columns = sample_positions(len(table.names), _COLUMNS).tolist()
     inputs = [each for i in columns if (each := table.converted(i, target)) is not None]
     if not inputs and required:
-        msg = f"no column can be given as {target}"
+        msg = f"no column can be converted to {target}"
         raise NotTestedError(msg)
     return _altered(caller, "changed_dtype", declared, rtol, inputs) if inputs else None
 
@@ -535,7 +541,7 @@ def _altered(
     inputs: Sequence[_Variant],
 ) -> Outcome:
     """Call the model with altered rows, and require the same answers or refusals as `declared`."""
-    n, be = caller.n, "is" if subject == "changed_dtype" else "are"
+    n = caller.n
     answered, refused = dict[str, None](), list[str]()
     for what, rows, rounded in inputs:
         for method in caller.methods:
@@ -547,7 +553,7 @@ def _altered(
                 expected = before.answer
             reply = caller.call(method, rows)
             if reply.kind == "raised":
-                refused.append(f"{what} {be} refused ({_shortened(reply)})")
+                refused.append(f"given {what}, the model raised {_shortened(reply)}")
                 if declared == "answer" or not reply.explained:
                     why = "expected an answer" if declared == "answer" else _unexplained(subject)
                     return Outcome(f"{refused[-1]}; {why}", n, n)
@@ -561,16 +567,17 @@ def _altered(
                 bad += differences.described("answer")
                 return row_outcome(wrong, caller.positions, "", bad)
             # even if the next method refuses these rows
-            answered[f"{what} changed no answer"] = None
+            answered[f"given {what}, the model gave the same answers"] = None
     text = _first_of(list(answered))
     if answered and declared == "refuse":
-        return Outcome(f"{text}; expected a refusal", n, n)
+        return Outcome(f"{text}; expected an exception with a message", n, n)
     return Outcome("; ".join(filter(None, [text, _first_of(refused)])), 0, n)
 
 
 def _first_of(texts: list[str]) -> str:
-    """Return the first text, and how many more there are; "" if there are none."""
-    more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+    """Return the first text, and the number of other columns with it; "" if there are none."""
+    rest = len(texts) - 1
+    more = f" (likewise for {rest:,} other column{'s' if rest > 1 else ''})" if rest else ""
     return f"{texts[0]}{more}" if texts else ""
 
 
@@ -634,7 +641,8 @@ def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
     if where == "inputs":
         text = f"none of {calls:,} calls changed the input"
         if violations:
-            text = f"{who} changed its input ({' and '.join(names['inputs'])}) {some}"
+            parts = f"the {' and '.join(names['inputs'])} of " if caller.kind == "model" else ""
+            text = f"{who} changed {parts}its input {some}"
     else:
         text = f"none of {calls:,} calls changed the state of the process"
         if violations:
