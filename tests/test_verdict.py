@@ -932,3 +932,22 @@ def test_reasons_in_full(given, options, reason):
 def test_all_orders_of_gates_give_one_worst():
     for verdicts in permutations([PASS, SKIP, INCONCLUSIVE, FAIL]):
         assert Verdict.worst(verdicts) is FAIL
+
+
+@pytest.mark.parametrize(
+    ("interval", "rule", "end"),
+    [
+        (
+            (0.75, 0.96),
+            "estimate",
+            "; the limit is at least 0.8 and is compared with the value alone",
+        ),
+        ((0.75, 0.96), "significance", "; the limit is at least 0.8"),
+        ((0.81, 0.96), "estimate", "; the limit is at least 0.8"),
+        (None, "estimate", "; the limit is at least 0.8"),
+    ],
+)
+def test_reason_says_if_an_interval_is_ignored(interval, rule, end):
+    measured = Measurement(0.9, n=100, interval=interval, p_value=0.001)
+    check = Check.judge("x", "x", measured, Limit(at_least=0.8), rule=rule, said="`x` is 0.9")
+    assert check.reason == f"`x` is 0.9{end}"

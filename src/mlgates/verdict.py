@@ -863,6 +863,10 @@ class Check:
         bound = format_limit(limit, unit, measurement.value)
         if bound:
             reason += f" (limit: {bound})" if because else f"; the limit is {bound}"
+        by_value = bound and not because and options.get("rule", "estimate") == "estimate"
+        ends = measurement.interval if by_value else None
+        if ends is not None and not (limit.excludes(ends) or all(map(limit.holds, ends))):
+            reason += " and is compared with the value alone"
         return cls(
             subject=subject,
             metric=metric,
