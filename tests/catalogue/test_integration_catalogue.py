@@ -733,7 +733,10 @@ def test_model_and_application_have_groups_of_checks():
         ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got int"),
         ({"model": 7, "X": bad.people()}, "must have `predict` or be callable, got int"),
         ({"model": bad.Honest(), "X": "people.csv"}, "there is no file 'people.csv'"),
-        ({"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}}, "from 1 to 2 rows"),
+        (
+            {"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}},
+            "differ in length: 'a' has 1, 'b' has 2",
+        ),
         (
             {"model": bad.Honest(), "X": pd.DataFrame([[1, 2]], columns=["a", "a"])},
             "the rows for the model have two columns named 'a'",

@@ -663,7 +663,7 @@ def test_report_survives_json():
             {"model": dict, "X": X},
             "must be a fitted instance, got the class dict",
         ),
-        (mg.Latency("p99", at_most=1), {"model": len, "X": 7}, "a value of type int has no rows"),
+        (mg.Latency("p99", at_most=1), {"model": len, "X": 7}, "columns, got a value of type int"),
         (
             mg.Latency("p99", at_most=1),
             {"model": len, "X": "a.csv"},

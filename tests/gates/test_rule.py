@@ -42,7 +42,7 @@ def later(table):
     [
         ({"condition": ""}, "`condition` must be a "),
         ({"condition": 3}, "`condition` must be a condition such as 'start <= end', or a function"),
-        ({"condition": "a & b"}, "Rule: `condition`: unexpected '&' at character 3 of 'a & b'"),
+        ({"condition": "a & b"}, "Rule: `condition`: at character 3 of 'a & b': unexpected '&'"),
         ({"condition": later}, "Rule: `name` is required when `condition` is a function"),
         ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),

@@ -264,8 +264,9 @@ def test_an_error_is_a_disagreement_and_an_error():
     assert check.limit == Limit(at_most=0.02)
     assert (check.details["b"], check.details["c"]) == (4, 0)
     assert check.reason == (
-        "the error rate minus that of production is 0.4 % (0.4 % against 0 % in production; 95 % "
-        f"interval {100 * low:.3g} % to {100 * high:.3g} %, n = 1,000); the limit is at most 2 %"
+        "the error rate of the candidate minus that of production is 0.4 % (0.4 % against 0 % in "
+        f"production; 95 % interval {100 * low:.3g} % to {100 * high:.3g} %, n = 1,000); the limit "
+        "is at most 2 %"
     )
 
 

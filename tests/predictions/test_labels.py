@@ -160,8 +160,8 @@ def test_categories_without_rows_are_no_labels():
 
 ALLOWED = "class labels must be integers, booleans or strings"
 SEVERAL = (
-    "has 2 columns, expected one. To check several labels or outputs per row, give one row for "
-    "each pair of a row and a label, with the name of the label in a column `label` of `data`, "
+    "has 2 columns, expected one. For several labels or outputs per row, make a long table, with "
+    "one row per pair of row and label and the name of the label in a column `label` of `data`, "
     "and use by='label'"
 )
 NESTED = (

@@ -219,10 +219,10 @@ def test_outputs_in_any_container(make):
 
 
 SEVERAL = (
-    "the output of `model.predict` has 2 columns, expected one. To check several labels or outputs "
-    "per row, give one row for each pair of a row and a label, with the name of the label in a "
-    "column `label` of "
-    "`data`, and use by='label'; if they are scores of classes, pass them as scores"
+    "the output of `model.predict` has 2 columns, expected one. For several labels or outputs "
+    "per row, make a long table, with one row per pair of row and label and the name of the label "
+    "in a column `label` of `data`, and use by='label'. If the columns are scores of classes, pass "
+    "them as `y_score`"
 )
 
 
@@ -358,11 +358,9 @@ def test_unreadable_classes_are_ignored():
 def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
-        f"column per class, got a list of {outputs} array{'s' * (outputs > 1)}. To check several "
-        "labels or outputs per row, give one row for each pair of a row and a label, with the "
-        "name of the label in a column "
-        "`label` of `data`, "
-        "and use by='label'"
+        f"column per class, got a list of {outputs} array{'s' * (outputs > 1)}. For several "
+        "labels or outputs per row, make a long table, with one row per pair of row and label and "
+        "the name of the label in a column `label` of `data`, and use by='label'"
     )
     model = Model(proba=[np.full((6, 2), 0.5)] * outputs)
     assert refusal("scores", X=X, y_true=Y, model=model) == said

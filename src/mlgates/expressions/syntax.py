@@ -299,7 +299,7 @@ def parse_condition(text: str) -> Node:
     (status != 'paid') or (amount > 0)
     >>> parse_condition("a & b")
     Traceback (most recent call last):
-    mlgates.errors.OptionError: unexpected '&' at character 3 of 'a & b'; write `and`
+    mlgates.errors.OptionError: at character 3 of 'a & b': unexpected '&'; write `and`
     """
     if len(text) > MAX_CHARACTERS:
         msg = f"a condition has at most {MAX_CHARACTERS:,} characters, got {len(text):,}"
@@ -380,8 +380,11 @@ class _Parser:
         shown = self._text[start : start + 60]
         cut = "..." if len(self._text) > start + 60 else ""
         shown = repr(f"{'...' if start else ''}{shown}{cut}")
-        where = f" at character {place + 1:,} of {shown}" if token else f" in {shown}"
-        raise OptionError(problem + where + hint)
+        if token:
+            msg = f"at character {place + 1:,} of {shown}: {problem}{hint}"
+        else:
+            msg = f"{problem} in {shown}{hint}"
+        raise OptionError(msg)
 
     def _unexpected(self, token: _Token, expected: str = "") -> NoReturn:
         """Raise OptionError for an unexpected token; if possible, say what to write instead.

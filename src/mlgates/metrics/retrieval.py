@@ -144,8 +144,8 @@ class QueryMetric(Metric):
             return ""
         number = f"only {varied:,}" if varied else "none"
         return (
-            f"in {number} of {outcomes.counted:,} queries the order of the documents can change "
-            f"{self.name}, {least}"
+            f"`{self.name}` depends on the order of the documents in {number} of "
+            f"{outcomes.counted:,} queries, {least}"
         )
 
     def _empty(self, outcomes: Outcomes) -> dict[str, object]:

@@ -52,8 +52,8 @@ _TABLES = ("X", "data")
 _OF_LABELS = ("y_true", "y_pred", "production_pred")
 #: What to do with several labels or outputs per row.
 _LONG_FORM = (
-    ". To check several labels or outputs per row, give one row for each pair of a row "
-    "and a label, with the name of the label in a column `label` of `data`, and use by='label'"
+    ". For several labels or outputs per row, make a long table, with one row per pair of row and "
+    "label and the name of the label in a column `label` of `data`, and use by='label'"
 )
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99
@@ -87,8 +87,9 @@ def _label_column(title: str, value: Any) -> columns.Column:
     if isinstance(value, list | tuple) and value:
         width = np.size(value[0]) if isinstance(value[0], list | tuple | np.ndarray) else 1
     if width > 1 and columns.rows_of(value) != 1:
-        is_prediction = "y_true" not in title
-        scores = "; if they are scores of classes, pass them as scores" if is_prediction else ""
+        option = "production_score" if "production" in title else "y_score"
+        scores = f". If the columns are scores of classes, pass them as `{option}`"
+        scores = "" if "y_true" in title else scores
         msg = f"{title} has {width} columns, expected one{_LONG_FORM}{scores}"
         raise EvidenceError(msg)
     return columns.as_column(title, value, _LONG_FORM)

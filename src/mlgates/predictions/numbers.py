@@ -249,11 +249,9 @@ def as_scores(name: str, value: Any) -> Scores:
     if is_list and array is not None and array.ndim > 2:
         msg = (
             f"{name} must have one row per row of the data and one column per class, got a list "
-            f"of {len(value)} array{'' if len(value) == 1 else 's'}. To check several labels or "
-            "outputs per row, give one row for "
-            "each pair of a row and a label, with the name of the label in a column `label` of "
-            "`data`, and use "
-            "by='label'"
+            f"of {len(value)} array{'' if len(value) == 1 else 's'}. For several labels or "
+            "outputs per row, make a long table, with one row per pair of row and label and the "
+            "name of the label in a column `label` of `data`, and use by='label'"
         )
         raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:

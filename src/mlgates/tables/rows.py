@@ -318,20 +318,18 @@ def _length(value: Any) -> int:
     """Return the number of rows of a container; raise EvidenceError if it has no rows."""
     kind = kind_of(value)
     if kind == "mapping":
-        sizes = {_length(column) for column in value.values()}
-        if len(sizes) > 1:
-            msg = (
-                "the columns of a dict must have equally many rows, got from "
-                f"{min(sizes):,} to {max(sizes):,} rows"
-            )
+        sizes = {name: _length(column) for name, column in value.items()}
+        if len(set(sizes.values())) > 1:
+            shown = [f"{name!r} has {size:,}" for name, size in list(sizes.items())[:10]]
+            msg = f"the columns of the dict differ in length: {', '.join(shown)}"
             raise EvidenceError(msg)
-        return max(sizes, default=0)
+        return max(sizes.values(), default=0)
     if kind == "sparse" or (kind == "numpy" and value.ndim):
         return int(value.shape[0])
     if kind in _WITH_ROWS and (kind != "pandas column" or hasattr(value, "iloc")):
         return len(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"a value of type {type(value).__name__} has no rows; give {wanted}"
+    msg = f"expected {wanted}, got a value of type {type(value).__name__}"
     raise EvidenceError(msg)
 
 

@@ -363,7 +363,7 @@ def test_the_reference_of_crossed_features():
         ),
         (
             {"by": {"a": "sex = 'm'"}},
-            "Fairness: `by['a']`: unexpected '=' at character 5 of \"sex = 'm'\"; write `==`",
+            "Fairness: `by['a']`: at character 5 of \"sex = 'm'\": unexpected '='; write `==`",
         ),
         (
             {"by": []},

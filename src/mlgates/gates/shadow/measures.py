@@ -35,8 +35,9 @@ class Estimate(NamedTuple):
     """A measured value for one slice (subset) of the requests, and what its check needs.
 
     The reason of the check is made of the value, its interval and the texts `said`, `basis`,
-    `sizes` and `more`, such as ``the error rate minus that of production is 2 % (3 % against 1 % in
-    production; 95 % interval 0.4 % to 4 %, n = 500); 3 requests are left out``.
+    `sizes` and `more`, such as ``the error rate of the candidate minus that of production is 2 %
+    (3 % against 1 % in production; 95 % interval 0.4 % to 4 %, n = 500); 3 requests are left
+    out``.
 
     Parameters
     ----------
@@ -148,6 +149,7 @@ def error_increase_of(requests: Requests) -> MeasureSlice:
         gained = int(np.count_nonzero(ours & ~theirs & rows))
         lost = int(np.count_nonzero(theirs & ~ours & rows))
         value = (gained - lost) / n if n else None
+        before = f"{where.strip()}, " if where else ""
         basis, error = "", None
         if n:
             here, there = (format_number(count / n, "share") for count in counts)
@@ -158,7 +160,7 @@ def error_increase_of(requests: Requests) -> MeasureSlice:
             lambda level: _floats(tango_interval(gained, lost, n, level)) if n else None,
             lambda limit, ends, level: _requests_needed(value, ends, limit, n, level, error=error),
             n,
-            (f"the error rate{where} minus that of production is ", ""),
+            (f"{before}the error rate of the candidate minus that of production is ", ""),
             f"n = {n:,}",
             "Tango",
             basis,
