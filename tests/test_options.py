@@ -387,6 +387,7 @@ def test_did_you_mean():
     assert options.did_you_mean("agee", ["age", "aged", "sex"]) == "; did you mean 'age' or 'aged'?"
     assert options.did_you_mean("weather", known) == ""
     assert options.did_you_mean(5, []) == ""
+    assert options.did_you_mean(np.dtype("int64"), ["int64"]) == "; did you mean 'int64'?"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,12 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def _distinct_from(name: str, word: str) -> str:
-    """Return a name for a message, with escapes if it would look the same as the misspelt word."""
+    """Return a name for a message, with escapes if it would look the same as the misspelt word.
+
+    Both are equal if the word is the text of an object that is not a string.
+    """
+    if name == word:
+        return repr(name)
     hidden = next((c for c in word if unicodedata.category(c) == "Cf" and c not in name), "")
     if hidden:
         return f"{name!r} (without the invisible character {hidden!a})"
