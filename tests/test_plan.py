@@ -307,7 +307,9 @@ def test_checks_that_a_profile_was_not_made_for_say_what_it_lacks():
     plan = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1, 2]})
     report = mg.GateSuite([mg.Completeness(missing_values=[7])]).run(data=plan.count({"x": [1]}))
     assert report.results[0].checks[1].reason == (
-        "`missing` of `x` could not be judged: the profile has no counts of `x` for this gate"
+        "`missing` of `x` could not be judged: the profile has no counts of `x` for this gate, "
+        "because its plan was made for another suite or table; count with a plan of this suite, or "
+        "pass the rows"
     )
     assert report.verdict is mg.Verdict.ERROR
 

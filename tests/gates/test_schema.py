@@ -509,8 +509,9 @@ def test_range_that_does_not_fit_the_type_never_passes(values, bounds):
     assert (result.verdict, check.verdict, check.value) == (INCONCLUSIVE, INCONCLUSIVE, None)
     fits = "numbers"
     if isinstance(next(iter(bounds.values())), dt.date):
-        fits = "dates and timestamps, because its bounds are"
-    assert check.reason.startswith(f"`range` applies only to {fits}; `x` has type ")
+        fits = "dates and timestamps"
+    start = f"`range` applies only to {fits}, because its bounds are; `x` has type "
+    assert check.reason.startswith(start)
 
 
 # Sets

@@ -558,7 +558,9 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
                 found, remedy = "no values", "remove the rule if the column may be empty"
             else:
                 found, remedy = described_type(actual), "convert the column or remove the rule"
-            fits = {"range": "numbers", "matches": "strings"}.get(rule.metric, "plain values")
+            fits = {"range": "numbers, because its bounds are", "matches": "strings"}.get(
+                rule.metric, "plain values"
+            )
             if rule.metric == "range" and _has_dates(column):
                 fits = "dates and timestamps, because its bounds are"
             reason = f"`{rule.metric}` applies only to {fits}; `{name}` has {found}; {remedy}"

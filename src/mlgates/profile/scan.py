@@ -300,7 +300,11 @@ class Profile:
         if state is None:
             if self.is_planned:  # not a mistake of the gate: it was made for another suite or table
                 where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
-                msg = f"the profile has no counts of {where} for this gate"
+                msg = (
+                    f"the profile has no counts of {where} for this gate, because its plan was "
+                    "made for another suite or table; count with a plan of this suite, or pass the "
+                    "rows"
+                )
                 raise EvidenceError(msg)
             raise KeyError(counter)
         if isinstance(state, Failure):

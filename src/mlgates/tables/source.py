@@ -420,7 +420,10 @@ def _engine_errors(name: str) -> Iterator[None]:
     if isinstance(caught.error, EvidenceError):
         raise caught.error
     if caught.error is not None:
-        msg = f"{name} can't run the query: {type(caught.error).__name__}"
+        msg = (
+            f"{name} can't run the query: {type(caught.error).__name__}; run the query alone to "
+            "see the whole message, which may contain data"
+        )
         raise EvidenceError(msg) from caught.error
 
 

@@ -234,8 +234,9 @@ ODDS = {"true_positive_rate": fairlearn.true_positive_rate} | {
                     "are needed (limit: at most 0.3)"
                 ),
                 (
-                    "`true_positive_rate` can't be compared for sex=f: `metric_frame` has no "
-                    "metric `true_positive_rate_count`, the number of positives in `y_true`"
+                    "`true_positive_rate` can't be compared for sex=f: the number of positives "
+                    "in `y_true` is unknown; add it to `metric_frame` as the metric "
+                    "`true_positive_rate_count`"
                 ),
             ],
         ),

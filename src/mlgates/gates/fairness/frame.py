@@ -275,7 +275,8 @@ def _rates_of(
                 msg += f"with weights add the effective number of rows as the metric `{own}`"
                 raise EvidenceError(msg)
         else:
-            lacking = f"`metric_frame` has no metric `{own}`, the number of {rate.counted}"
+            lacking = f"the number of {rate.counted} is unknown; add it to `metric_frame` as "
+            lacking += f"the metric `{own}`"
     elif not is_share and bounded and not lacking:
         lacking = "a MetricFrame has no rows to compute an interval from"
     counted = rate.counted if isinstance(rate, Share) else "rows"
