@@ -1007,8 +1007,8 @@ def test_a_query_in_two_groups_is_an_error():
     result = mg.Fairness("ndcg@5_difference", at_most=1).run(**given)
     assert result.verdict == "error"
     assert result.reason == (
-        "1 query has rows both inside and outside of a slice or group; it must have all rows of a "
-        "query"
+        "1 query has rows both inside and outside of a slice or group; a slice or group must have "
+        "all rows of a query or none"
     )
 
 

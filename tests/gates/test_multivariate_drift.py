@@ -219,7 +219,7 @@ def test_problems_of_columns_are_errors_that_name_them():
     excluded = run(data, reference, exclude=["age", "income", "seen"])
     assert excluded.verdict is ERROR
     assert excluded.reason.startswith(
-        "the reference has no column to compare; columns not judged: `n`"
+        "the reference has no column with values that can be compared; columns not judged: `n`"
     )
     assert "`sen` in `exclude` is not in the reference; did you mean 'seen'?" in str(
         [check.reason for check in run(data, reference, exclude="sen").checks]
@@ -366,8 +366,8 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {},
             (
-                "`clusters` must be the name of a column of both `data` and "
-                "`reference`, got a value of type ndarray, which has no clusters of the reference"
+                "`clusters` must be the name of a column that is in both `data` and `reference`, "
+                "got a value of type ndarray, which can't hold the clusters of both tables"
             ),
         ),
         (
@@ -415,7 +415,7 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {"patient": [None, *range(299)]},
             (
-                "`patient` of the reference has no value in 1 row: leave them out, "
+                "`patient` of the reference has no value in 1 row: leave such rows out, "
                 "or give each a value of its own if it is independent of all other rows"
             ),
         ),

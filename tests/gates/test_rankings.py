@@ -236,9 +236,10 @@ def test_a_query_with_a_missing_relevance_is_dropped():
          "`y_score` must have one score per row for a ranking, got 2 columns"),
         ({"sample_weight": 1 + np.arange(960) % 2},
          ("80 queries have rows with different `sample_weight`; all rows of a query must have the "
-          "same")),
+          "same value")),
         ({"clusters": np.where(np.arange(960) == 5, 1, 0)},
-         "1 query has rows with different `clusters`; all rows of a query must have the same"),
+         ("1 query has rows with different `clusters`; all rows of a query must have the same "
+          "value")),
     ],
 )  # fmt: skip
 def test_invalid_evidence_is_an_error(evidence, message):
@@ -312,7 +313,7 @@ def test_slices_have_whole_queries():
     split = gate.run(data={"part": np.arange(960) % 2}, **GIVEN)
     assert split.checks[0].reason == (
         "`ndcg@3` where part=0 could not be judged: 80 queries have rows both inside and outside "
-        "of a slice or group; it must have all rows of a query"
+        "of a slice or group; a slice or group must have all rows of a query or none"
     )
 
 

@@ -211,8 +211,8 @@ class MultivariateDrift(Gate):
         if is_clustered and not isinstance(evidence["clusters"], str):
             kind = type(evidence["clusters"]).__name__
             msg = (
-                "`clusters` must be the name of a column of both `data` and `reference`, got a "
-                f"value of type {kind}, which has no clusters of the reference"
+                "`clusters` must be the name of a column that is in both `data` and `reference`, "
+                f"got a value of type {kind}, which can't hold the clusters of both tables"
             )
             raise EvidenceError(msg)
         names, problems, note = self._columns(evidence)
@@ -221,7 +221,7 @@ class MultivariateDrift(Gate):
         if problems:
             return
         if not names:
-            msg = "the reference has no column to compare"
+            msg = "the reference has no column with values that can be compared"
             raise EvidenceError("; ".join(filter(None, [msg, note])))
         limit = Limit(at_most=self.at_most)
         sizes = [profile.rows for profile in (evidence.profile(), theirs)]

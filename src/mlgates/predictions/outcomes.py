@@ -180,8 +180,8 @@ class Outcomes:
             if split:
                 some_have = "1 query has" if split == 1 else f"{split:,} queries have"
                 msg = (
-                    f"{some_have} rows both inside and outside of a slice or group; it must have "
-                    "all rows of a query"
+                    f"{some_have} rows both inside and outside of a slice or group; a slice or "
+                    "group must have all rows of a query or none"
                 )
                 raise EvidenceError(msg)
         return replace(
@@ -550,7 +550,9 @@ def _ranked_outcomes(
         differ = len(np.unique(query[of_query[query] != values]))
         if differ:
             verb = "1 query has" if differ == 1 else f"{differ:,} queries have"
-            msg = f"{verb} rows with different `{name}`; all rows of a query must have the same"
+            msg = (
+                f"{verb} rows with different `{name}`; all rows of a query must have the same value"
+            )
             raise EvidenceError(msg)
     if missing is None:
         return replace(every, query=query)
@@ -752,8 +754,8 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
     if missing:
         rows = "1 row" if missing == 1 else f"{missing:,} rows"
         msg = (
-            f"{column.title} has no value in {rows}: leave them out, or give each a value of its "
-            "own if it is independent of all other rows"
+            f"{column.title} has no value in {rows}: leave such rows out, or give each a value "
+            "of its own if it is independent of all other rows"
         )
         raise EvidenceError(msg)
     first, order = np.unique(codes, return_index=True)
