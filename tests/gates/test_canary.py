@@ -191,8 +191,8 @@ def test_details_have_counts_and_rates_of_both_models():
             INCONCLUSIVE,
             (
                 "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); a ratio can "
-                "be computed only after an event happened; set `negligible` to a rate that does "
-                "not matter to allow a PASS (limit: at most 1.5)"
+                "be computed only after an event happened; to allow a PASS without events, set "
+                "`negligible` to a rate that is too small to matter (limit: at most 1.5)"
             ),
         ),
         (

@@ -541,7 +541,7 @@ class _Parser:
         if token.kind == "number":
             exponent = re.search(r"[eE]([+-]?[0-9]+)", token.text)
             if exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT:
-                self._refuse(f"the exponent of {token.text} is beyond 400", token)
+                self._refuse(f"an exponent must be from -400 to 400, got {token.text}", token)
             kind = Fraction if token.text.isdecimal() else Rounded
             return Constant(kind(token.text), "number", token.text)
         if token.kind == "text":

@@ -447,7 +447,10 @@ class Canary(Gate):
         """
         said = "a ratio can be computed only after an event happened"
         if self.negligible is None:
-            return f"{said}; set `negligible` to a rate that does not matter to allow a PASS"
+            said += (
+                "; to allow a PASS without events, set `negligible` to a rate that is too small "
+            )
+            return f"{said}to matter"
         scale = sequential.rate_scale_needed(
             0, max(requests, 1), self.negligible, e_value=1 / self.promote_error
         )
