@@ -40,8 +40,8 @@ class Integration(Gate):
     Parameters
     ----------
     deterministic : bool
-        Whether the same rows must get the same answers again, both immediately and after all other
-        calls of the test.
+        Whether the same rows must get the same answers again, both immediately and after the other
+        tests.
     row_independent : bool
         Whether a row must get the same answer alone, in a batch, and in a batch with another order
         of rows.

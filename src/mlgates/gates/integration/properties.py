@@ -183,11 +183,11 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
 
 
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that the same rows get the same answer as at first, after all other calls."""
+    """Test that the same rows get the same answer as at first, after the other tests."""
     differences = caller.differences(rtol)
-    wrong = caller.different(differences, "the same rows again after all other calls")
-    good = f"{caller.name} gave the same answers after all other calls"
-    bad = "got a different answer after all other calls"
+    wrong = caller.different(differences, "the same rows again after the other tests")
+    good = f"{caller.name} gave the same answers again after the other tests of this gate"
+    bad = "got a different answer after the other tests of this gate"
     return caller.outcome(wrong, good, bad, differences=differences)
 
 
