@@ -267,7 +267,10 @@ def test_only_no_longer_waits_for_what_is_left_out():
         (("drfit:psi",), "s: 'drfit:psi' matches no gate; did you mean 'drift:psi' or 'drift:ks'?"),
         (
             ("weather",),
-            "s: 'weather' matches no gate; there are 'drift:psi', 'drift:ks', 'schema', 'rows'",
+            (
+                "s: 'weather' matches no gate; the gates are: 'drift:psi', 'drift:ks', 'schema', "
+                "'rows'"
+            ),
         ),
         (
             ("schema", "Drift*"),
@@ -364,7 +367,7 @@ def test_a_blocked_gate_is_not_run():
         ),
         (
             [says("a"), says("b", after="b")],
-            "b: `after`: 'b' matches no earlier gate; there are 'a'",
+            "b: `after`: 'b' matches no earlier gate; the earlier gates are: 'a'",
         ),
         (
             [says("schema"), says("b", after="shema")],
@@ -372,11 +375,11 @@ def test_a_blocked_gate_is_not_run():
         ),
         (
             [says("x"), says("b", after="drift*")],
-            "b: `after`: 'drift*' matches no earlier gate; there are 'x'",
+            "b: `after`: 'drift*' matches no earlier gate; the earlier gates are: 'x'",
         ),
         (
             [says("x"), says("b", after="completeness"), mg.Completeness()],
-            "b: `after`: 'completeness' matches no earlier gate; there are 'x'",
+            "b: `after`: 'completeness' matches no earlier gate; the earlier gates are: 'x'",
         ),
     ],
     ids=range(5),

@@ -548,6 +548,10 @@ def _no_match(entries: list[Entry], pattern: str, owner: str, what: str) -> Opti
     `owner` is the method or option that got the pattern, and `what` describes what was searched.
     """
     names = [entry.name for entry in entries]
-    there = f"; there are {', '.join(map(repr, names))}" if names else "; no gate comes before it"
+    there = (
+        f"; the {what}s are: {', '.join(map(repr, names))}"
+        if names
+        else "; no gate comes before it"
+    )
     near = options.did_you_mean(pattern, names) or there
     return OptionError(f"{owner}: {pattern!r} matches no {what}{near}")

@@ -44,7 +44,7 @@ def measured(of, values, **options):
     [
         ({"of": "avg"}, "`of` must be one of 'mean', 'median', 'std', 'sum'"),
         ({"of": "means"}, "did you mean 'mean' or 'median'?"),
-        ({"of": 3}, "`of` must be one of"),
+        ({"of": 3}, "'rate' or a quantile such as 'quantile:0.95', got 3"),
         ({"of": "quantile"}, "`of` must be a quantile such as 'quantile:0.95', got 'quantile'"),
         ({"of": "quantile:95"}, "a share above 0 and below 1, such as 'quantile:0.95'"),
         ({"of": "quantile:1"}, "a share above 0 and below 1"),

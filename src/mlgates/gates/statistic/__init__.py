@@ -565,7 +565,11 @@ def _statistic(owner: str, option: str, given: object) -> str:
         return given
     if given == "quantile":
         raise options.refuse(owner, option, "a quantile such as 'quantile:0.95'", given)
-    return options.choice(owner, option, given, (*_NAMES, "quantile:0.95"))
+    if not isinstance(given, str) or given not in _NAMES:
+        known = (*_NAMES, "quantile:0.95")
+        listed = f"one of {', '.join(map(repr, _NAMES))} or a quantile such as 'quantile:0.95'"
+        raise options.refuse(owner, option, listed, given, options.did_you_mean(given, known))
+    return given
 
 
 def _distance(owner: str, option: str, given: object) -> float:
