@@ -245,7 +245,7 @@ def test_timestamps_in_the_future_are_not_fresh():
         "fresh_share": FAIL,
     }
     assert check_of(result, "future").reason == (
-        "2 of 2 timestamps of `at` are more than 5 min in the future, the furthest by 2 d"
+        "2 of 2 timestamps of `at` are more than 5 min in the future: the furthest is 2 d ahead"
     )
 
 
@@ -356,8 +356,8 @@ def test_dates_are_read_as_midnight(zone):
         ([24 * 3600 + 120], {}, "age", "is 24.03 h old"),
         ([24 * 3600], {}, "age", "is 24 h old"),
         ([0, 7201, 7202], {"max_gap": "2h"}, "gap", "is 2.0003 h, after"),
-        ([0, -301], {}, "future", "is more than 5 min in the future, by 5.017 min"),
-        ([0, -300.001], {}, "future", "in the future, by 5.000017 min"),
+        ([0, -301], {}, "future", "is more than 5 min in the future: it is 5.017 min ahead"),
+        ([0, -300.001], {}, "future", "in the future: it is 5.000017 min ahead"),
     ],
 )
 def test_a_value_is_never_rounded_onto_the_limit_that_it_breaks(ages, options, metric, said):

@@ -187,7 +187,7 @@ def test_failed_calls_are_infinitely_slow_and_a_check_of_their_own():
     seconds[::500] = math.inf
     result = run(mg.Latency("p99", at_most="20ms"), seconds)
     assert [(c.metric, c.verdict) for c in result.checks] == [("p99", P), ("failed", P)]
-    assert "; 20 failed calls count as infinite" in result.checks[0].reason
+    assert "; 20 failed calls count as infinitely slow" in result.checks[0].reason
     assert result.checks[1].reason == "20 of 10,000 calls failed (0.2 %); the limit is at most 1 %"
     assert run(mg.Latency("p99", at_most="20ms", max_failed=0.001), seconds).verdict is F
 
@@ -205,7 +205,7 @@ def test_quantile_among_failed_calls_fails():
     check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
     assert (check.value, check.verdict) == (math.inf, F)
     assert check.reason.startswith("`p99` is infinite (n = 1,000), median 4 ms, p95 8.28 ms; ")
-    assert "; 20 failed calls count as infinite; " in check.reason
+    assert "; 20 failed calls count as infinitely slow; " in check.reason
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,10 @@ def test_quantile_among_failed_calls_fails():
             400,
             "`p99` is infinite (n = 400); all 400 calls failed, so the latency is infinite",
         ),
-        (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
+        (
+            1,
+            "`p99` is infinite (n = 1); 1 failed call counts as infinitely slow; 1 call is too ",
+        ),
     ],
 )
 def test_calls_that_all_failed_are_reported_as_infinite(calls, told):
@@ -615,7 +618,10 @@ def test_latencies_in_milliseconds_get_a_hint():
 def test_busy_machine_is_reported(served, monkeypatch):
     monkeypatch.setattr("mlgates.runtime.timing.machine_load", lambda: (1e6, None))
     check = only(mg.Latency("p99", at_most="20ms").run(model=served.model([0.001]), X=X))
-    assert "(hint: other processes kept the machine busy)" in check.reason
+    assert (
+        "(hint: other processes kept the machine busy; measure again on an idle machine)"
+        in check.reason
+    )
 
 
 def test_reason_has_value_interval_calls_and_limit():

@@ -236,7 +236,7 @@ class Freshness(Gate):
             text = counted_phrase(
                 ahead, n, "timestamps", f"are more than {most} in the future", where=f" of {where}"
             )
-            text += f", by {by}" if ahead == 1 else f", the furthest by {by}"
+            text += f": it is {by} ahead" if ahead == 1 else f": the furthest is {by} ahead"
             hint = _unit_hint(furthest)
         summary = f"{ahead:,} timestamp{'' if ahead == 1 else 's'} in the future"
         yield property_check(

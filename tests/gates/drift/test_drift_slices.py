@@ -91,8 +91,12 @@ def test_each_column_has_its_limit():
     ("name", "options", "reason"),
     [
         ("yy", {}, "is not in the reference; did you mean 'y'?"),
-        ("kind", {"method": "ks"}, "is not judged; remove its limit"),
-        ("x", {"exclude": "x"}, "is not judged; remove its limit"),
+        ("kind", {"method": "ks"}, "can't be judged by 'ks'; remove its limit"),
+        (
+            "x",
+            {"exclude": "x"},
+            "is not judged, because it is in `exclude` or `by`; remove its limit",
+        ),
     ],
 )
 def test_a_limit_of_a_column_that_is_not_judged_is_an_error(name, options, reason):

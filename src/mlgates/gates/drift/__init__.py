@@ -382,8 +382,10 @@ class Drift(Gate):
         unlisted = [n for n in self._limits if n not in ("*", *columns.judged, *columns.refused)]
         near = Near(unlisted, reference.schema)
         for name in unlisted:
-            why = "is not judged; remove its limit"
-            if name not in reference.schema:
+            why = f"can't be judged by {self.method!r}; remove its limit"
+            if name in self.exclude:
+                why = "is not judged, because it is in `exclude` or `by`; remove its limit"
+            elif name not in reference.schema:
                 why = f"is not in the reference{near.hint(name)}"
             yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
         self._compare_together(known, profile, each)

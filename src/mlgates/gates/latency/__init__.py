@@ -310,14 +310,15 @@ class Latency(Gate):
             text += f"; all {series.n:,} calls failed, so the latency is infinite"
         elif series.failed:
             calls = "call counts" if series.failed == 1 else "calls count"
-            text += f"; {series.failed:,} failed {calls} as infinite"
+            text += f"; {series.failed:,} failed {calls} as infinitely slow"
         effective = series.dependence.effective
         if share is not None and series.dependence.inflation > 1 and not decided:
             calls = "call" if effective == 1 else "calls"
             text += "; the calls depend on earlier ones, so they count as only "
             text += f"{effective:,} independent {calls}"
         busy = series.measured is not None and series.measured.busy
-        hints = [hint, "other processes kept the machine busy" if busy else ""]
+        retry = "other processes kept the machine busy; measure again on an idle machine"
+        hints = [hint, retry if busy else ""]
         if production is None:
             hints.append(self._unit_hint(series, limit))
         how = {"mean": f"Student; {series.how}", "max": series.how}
