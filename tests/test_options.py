@@ -348,7 +348,7 @@ def test_scalar(value, plain):
 )
 def test_scalar_refuses_what_is_missing(value):
     with pytest.raises(OptionError) as caught:
-        options.scalar("Column", "isin", value)
+        options.scalar("Column", "isin", value, one_of_several=True)
     assert str(caught.value) == (
         "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
         f"got {value!r}; null and NaN always count as missing"
@@ -372,7 +372,7 @@ def test_scalar_refuses_what_is_missing(value):
 )
 def test_scalar_refuses_what_is_no_value(value):
     with pytest.raises(OptionError) as caught:
-        options.scalar("Column", "isin", value)
+        options.scalar("Column", "isin", value, one_of_several=True)
     assert str(caught.value) == (
         "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
         f"got {value!r}"

@@ -356,8 +356,7 @@ def test_a_function_of_the_whole_table_is_not_called_with_parts():
     report = suite.run(data=suite.plan(data={"x": [1]}).count({"x": [1]}))
     assert report.results[0].reason == (
         "`data` is a profile that this gate can't use: the gate calls a function with the whole "
-        "table, which a profile does not have; make the profile with the `plan` of this suite "
-        "and reference"
+        "table, which a profile does not have; pass the table itself"
     )
 
 

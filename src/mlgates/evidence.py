@@ -507,20 +507,18 @@ class Evidence:
         if "reference" in self._given and profile.reference is not None:
             comparing = {gate for gate, _ in self._counts["reference"]}
         for gate, counters in self._requests_by_gate("data"):
-            problem = ""
+            problem, remedy = "", "make the profile with the `plan` of this suite and reference"
             if any(counter.needs_all_rows for counter in counters):
                 problem = (
                     "the gate calls a function with the whole table, which a profile does not have"
                 )
+                remedy = "pass the table itself"
             elif any(counter not in profile for counter in counters):
                 problem = "the profile was made for another suite, reference or table"
             elif gate in comparing and self.reference().fingerprint != profile.reference:
                 problem = "the profile was made for another reference"
             if problem:
-                msg = (
-                    f"`data` is a profile that this gate can't use: {problem}; make the profile "
-                    "with the `plan` of this suite and reference"
-                )
+                msg = f"`data` is a profile that this gate can't use: {problem}; {remedy}"
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
         return profile
 

@@ -291,10 +291,15 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
     allowed = "a non-empty mapping of slice names to conditions, which are strings such as "
     allowed += "'age > 60' or functions"
     pairs = mapping(owner, option, given, allowed)
-    if not pairs or not all(
-        isinstance(n, str) and (callable(c) or isinstance(c, str)) for n, c in pairs.items()
-    ):
+    if not pairs:
         raise refuse(owner, option, allowed, given)
+    for name, condition in pairs.items():
+        if not isinstance(name, str):
+            msg = f"{owner}: names of slices in `{option}` must be strings, got {shown(name)}"
+            raise OptionError(msg)
+        if not (callable(condition) or isinstance(condition, str)):
+            of_slice = f"{option}[{shown(name)}]"
+            raise refuse(owner, of_slice, "a condition such as 'age > 60' or a function", condition)
     return tuple(pairs.items())
 
 
@@ -328,17 +333,19 @@ def in_order(owner: str, **bounds: Any) -> None:
         raise OptionError(msg)
 
 
-def scalar(owner: str, option: str, value: Any) -> object:
+def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False) -> object:
     """Return an option that must be a finite number, string, bool or date, as a Python object.
 
-    OptionError is raised for any other value.
+    OptionError is raised for any other value. With ``one_of_several=True``, the option is a list of
+    such values.
     """
     item = value.item() if getattr(value, "shape", None) == () else value
     allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
         allowed_type = False  # numpy returns nanoseconds as an integer
     if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
-        raise refuse(owner, option, "made of integers of at most 100 digits", value)
+        allowed = "made of integers" if one_of_several else "an integer"
+        raise refuse(owner, option, f"{allowed} of at most 100 digits", value)
     if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
         finite = item.is_finite()
     else:
@@ -346,8 +353,10 @@ def scalar(owner: str, option: str, value: Any) -> object:
         finite = bool(item == item) and not is_inf  # noqa: PLR0124
     missing = item is None or (allowed_type and not finite)
     if missing or not allowed_type:
-        allowed = "made of finite numbers, strings, bools, dates or datetimes"
-        hint = "; null and NaN always count as missing" if missing else ""
+        allowed, hint = "a finite number, string, bool, date or datetime", ""
+        if one_of_several:
+            allowed = "made of finite numbers, strings, bools, dates or datetimes"
+            hint = "; null and NaN always count as missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
     return item
 

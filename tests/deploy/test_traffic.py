@@ -544,7 +544,10 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
     [
         ({"arm": 7}, "Traffic.from_log: `arm` must be a non-empty string, got 7"),
         ({"candidate": "v1"}, "`candidate` must be another value than `production`, got 'v1'"),
-        ({"candidate": None}, "`candidate` must be made of finite numbers"),
+        (
+            {"candidate": None},
+            "`candidate` must be a finite number, string, bool, date or datetime, got",
+        ),
         ({"events": {}}, "`events` must be a mapping of event names to columns of bools or to"),
         ({"events": {"errors": 7}}, "`events` must be a mapping of event names"),
         ({"events": ["errors"]}, "`events` must be a mapping of event names"),

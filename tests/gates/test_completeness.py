@@ -89,11 +89,11 @@ def verdicts(result):
         ),
         (
             {"by": {"a": 1}},
-            "`by` must be a non-empty mapping of slice names to conditions, which are strings such",
+            "Completeness: `by['a']` must be a condition such as 'age > 60' or a function, got 1",
         ),
         (
             {"by": {1: bool}},
-            "`by` must be a non-empty mapping of slice names to conditions, which are strings such",
+            "Completeness: names of slices in `by` must be strings, got 1",
         ),
         ({"by": len}, "slice names to conditions, got a value of type builtin_function_or_method"),
         (

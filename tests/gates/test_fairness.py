@@ -1029,7 +1029,8 @@ def test_rankings_have_no_metric_frame():
         y_true=[0, 1] * 50, y_pred=[0, 1] * 50, sensitive_features=["a", "b"] * 50
     )
     assert gate.run(metric_frame=frame).reason == (
-        "`ndcg@5_difference` is measured by query, but `metric_frame` counts rows"
+        "`ndcg@5_difference` is measured by query, but `metric_frame` counts rows; pass `y_true`, "
+        "`y_score`, `query_id` and the sensitive features instead"
     )
 
 

@@ -64,7 +64,7 @@ def nothing(y_true, y_pred):
         ({"at_most": 0.9}, "did you mean at_least=0.9?"),
         ({"at_least": 0.9, "at_most": 0.8}, "`at_least` must not be greater than `at_most`"),
         ({"at_least": 0.9, "by": []}, "`by`"),
-        ({"at_least": 0.9, "by": {"a": 1}}, "`by`"),
+        ({"at_least": 0.9, "by": {"a": 1}}, "`by['a']`"),
         ({"at_least": 0.9, "min_samples": 0}, "`min_samples`"),
         ({"at_least": 0.9, "decide_by": "interva"}, "did you mean 'interval'?"),
         ({"at_least": 0.9, "confidence": 95}, "write 0.95"),

@@ -47,7 +47,10 @@ def later(table):
         ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
         ({"by": {"old": "age >"}}, "Rule: `by['old']`: 'age >' is incomplete"),
-        ({"by": {"old": 3}}, "`by` must be a non-empty mapping of slice names to conditions"),
+        (
+            {"by": {"old": 3}},
+            "Rule: `by['old']` must be a condition such as 'age > 60' or a function",
+        ),
     ],
 )
 def test_bad_options_are_refused(options, message):

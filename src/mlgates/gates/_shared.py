@@ -267,10 +267,11 @@ def confidence_of(owner: str, option: str, given: object) -> float:
     OptionError is raised for any other value. For a percentage such as 95, its message suggests
     0.95.
     """
-    level = options.share(owner, option, given)
-    if not 0.5 <= level <= 1 - 1e-9:
-        raise options.refuse(owner, option, "from 0.5 to less than 1", given)
-    return level
+    level = options.real(given)
+    if level is None or not (0.5 <= level <= 1 - 1e-9 or 1 < level <= 100):
+        hint = "; write a number without quotes" if isinstance(given, str) else ""
+        raise options.refuse(owner, option, "from 0.5 to less than 1", given, hint)
+    return options.share(owner, option, given)
 
 
 def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
@@ -323,7 +324,8 @@ def distinct_values(
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(owner, option, allowed, given)
-    values = options.ordered(tuple(options.scalar(owner, option, value) for value in given), given)
+    values = tuple(options.scalar(owner, option, value, one_of_several=True) for value in given)
+    values = options.ordered(values, given)
     if len(values) < least:
         raise options.refuse(owner, option, allowed, given)
     return options.distinct(values)

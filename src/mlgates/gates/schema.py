@@ -203,7 +203,7 @@ class Column(options.OptionsByName):
     def _checked_bound(self, option: str, value: object) -> object:
         """Return a bound as a plain number or date; OptionError if it does not fit the type."""
         if isinstance(value, date):
-            options.scalar(_COLUMN, option, value)  # pandas.NaT is a date too
+            options.scalar(_COLUMN, option, value, one_of_several=True)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is_declared(wanted):
                 hint = f"; this bound fits columns of type {wanted!r}"

@@ -303,7 +303,7 @@ def test_without_counts_nothing_is_decided(gate, functions, reasons):
         (
             parity(by="dept"),
             frame(RATE | COUNT),
-            "`by` names 'dept', but the control features of `metric_frame` are: none",
+            "`by` names 'dept', but `metric_frame` has no control features",
         ),
         (
             parity(by={"a": "dept == 'a'"}),

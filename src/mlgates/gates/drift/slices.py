@@ -123,7 +123,7 @@ def drift_slices(
             groups = [GroupState(key, 0, (ours.get(key), theirs.get(key))) for key in keys]
             named = list(named_groups(part, groups, most))
         if caught.error is not None:
-            yield error_check("by", "drift", caught.error, part.name)
+            yield error_check("by", "drift", caught.error, part.name, what="the slices of `by`")
             continue
         for name, group in named:
             n, m = (0 if side is None else side.rows for side in group.state)

@@ -342,7 +342,8 @@ class Fairness(Gate):
                 yield error_check(name, name, result, stratum)
         measured = [one for _, one in results if isinstance(one, Stratum)]
         if not measured and any(isinstance(result, str) for _, result in results):
-            reason = f"`{name}` can't be checked: all strata are too small and excluded"
+            reason = f"`{name}` can't be checked: all slices of `by` are excluded, because fewer "
+            reason += "than two of their groups have enough rows"
             undecided = Verdict.INCONCLUSIVE
             yield Check(subject=name, metric=name, verdict=undecided, reason=reason)
         m, confidence = len(measured), self.confidence or 0.95
@@ -433,7 +434,10 @@ class Fairness(Gate):
             msg = "`label` can't be applied to `metric_frame`, which has no labels"
             raise EvidenceError(msg)
         if isinstance(self._definition.rates[0], QueryMetric):
-            msg = f"`{self._definition.name}` is measured by query, but `metric_frame` counts rows"
+            msg = (
+                f"`{self._definition.name}` is measured by query, but `metric_frame` counts rows; "
+            )
+            msg += "pass `y_true`, `y_score`, `query_id` and the sensitive features instead"
             raise EvidenceError(msg)
         options_, rates = (
             (tuple(self.sensitive or ()), tuple(self.by or ())),

@@ -191,9 +191,9 @@ def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[s
     listed = ", ".join(known) or "none"
     if unknown:
         near = did_you_mean(unknown[0], known)
-        msg = (
-            f"`{option}` names {unknown[0]!r}, but the {what} of `metric_frame` are: {listed}{near}"
-        )
+        has = f"the {what} of `metric_frame` are: {listed}{near}"
+        has = has if known else f"`metric_frame` has no {what}"
+        msg = f"`{option}` names {unknown[0]!r}, but {has}"
         raise EvidenceError(msg)
     if set(given) != set(known):
         msg = f"`{option}` must name all {what} of `metric_frame` ({listed}), because its groups "

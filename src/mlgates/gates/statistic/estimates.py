@@ -153,7 +153,8 @@ def _finite(state: MomentState) -> Moments:
         are = "is" if state.infinite == 1 else "are"
         n = state.infinite + state.moments.n
         them = "it" if state.infinite == 1 else "them"
-        msg = f"{state.infinite:,} of {n:,} values {are} infinite; correct {them}, or use a median"
+        msg = f"{state.infinite:,} of {n:,} values {are} infinite; correct {them}, or use a "
+        msg += "statistic that allows infinite values, such as the median"
         raise EvidenceError(msg)
     return state.moments
 
