@@ -153,7 +153,7 @@ def test_weights_count_in_clusters():
     weight[given["clusters"] < 10] = 0
     check = mg.Performance("accuracy", at_least=0.3).run(**given, sample_weight=weight).checks[0]
     assert check.details["clusters"] == 50
-    assert " by the weights of 1,000 rows in 50 clusters" in check.reason
+    assert " because of the weights of 1,000 rows in 50 clusters" in check.reason
     kept = weight > 0
     fewer = {name: array[kept] for name, array in given.items()}
     again = mg.Performance("accuracy", at_least=0.3).run(**fewer, sample_weight=weight[kept])

@@ -385,7 +385,7 @@ def test_rows_that_are_enough_are_counted_as_given():
     check = gate.run(**evidence, sample_weight=weight).checks[0]
     worth = weight.sum() ** 2 / (weight**2).sum()
     assert (check.verdict, check.n) == (U, int(worth))
-    assert f"effective n = {check.n} by the weights of 500 rows" in check.reason
+    assert f"effective n = {check.n} because of the weights of 500 rows" in check.reason
     needed = check.details["rows_needed"]
     times = math.ceil(needed / 500)
     many = {name: np.tile(array, times) for name, array in evidence.items()}

@@ -339,8 +339,10 @@ class Monitor:
             beyond = len(failed)
             said = f"slow change found: {_list(failed)}, beyond the limit in this window ({mean})"
             if not failed:
-                said = f"passes in spite of a slow change of {_list(strong)}, because no value is "
-                said += f"beyond its limit in this window ({mean})"
+                said = (
+                    f"slow change found: {_list(strong)}, but no value is beyond its limit in this "
+                )
+                said += f"window ({mean})"
         return Check.judge(
             "slow change",
             "alarms",

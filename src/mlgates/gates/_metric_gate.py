@@ -251,7 +251,7 @@ class MetricGate(Gate):
             text += f"{slice_clause(group)} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
             if estimate.rows != measured.n:
-                n = f"effective n = {measured.n:,} by the weights of {estimate.rows:,} "
+                n = f"effective n = {measured.n:,} because of the weights of {estimate.rows:,} "
                 n += metric.noun
             elif isinstance(metric, QueryMetric):
                 n += " query" if measured.n == 1 else " queries"

@@ -277,10 +277,8 @@ class Freshness(Gate):
 
         if self.max_gap is not None:
             gap, limit, largest = None, Limit(at_most=seconds(self.max_gap)), times.gap()
-            text = (
-                f"the largest gap between the timestamps of {where} that are not in the future is "
-            )
-            text += "undefined"
+            text = f"no gap between timestamps of {where} can be measured"
+            text += " (those in the future are left out)" if ahead else ""
             if largest is not None:
                 gap = float(Fraction(largest.length, per_second))
                 shown = format_value(gap, limit, "s")

@@ -356,7 +356,7 @@ def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bo
         return ""
     count = in_words(n, noun)
     if weighted:
-        count += f" with an effective sample size of {int(size):,}, from their weights"
+        count += f", which count as {int(size):,} because of their weights"
     return (
         f"{count}; at least {least:,} are needed"
         if weighted
