@@ -477,7 +477,8 @@ def test_undecided_wasserstein_reports_its_test():
     ks = stats.ks_2samp(data["x"], NORMAL).statistic
     assert check.verdict is U
     found = (
-        f"; not significant: the test uses `ks`, which is {ks:.4g}, and differences up to 0.1945"
+        f"; not significant: the test uses `ks`, which is {ks:.4g}, and differences of `ks` up to "
+        "0.1945"
     )
     assert found in check.reason
     assert check.reason.count("rows would be enough to decide") == 1
@@ -778,7 +779,8 @@ def test_wasserstein_is_undefined_where_values_are_infinite():
     assert check.reason.startswith(
         "`wasserstein` of `x` is undefined (n = 2,000 against 2,000 in the reference) because of "
         "infinite values, "
-        "7 in the data and 0 in the reference; the method 'ks' allows them; "
+        "7 in the data and 0 in the reference; remove them, or use the method 'ks', which allows "
+        "them; "
     )
 
 

@@ -289,7 +289,8 @@ def column_drift(
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
             f" because of infinite values, {data.infinite:,} in the data and "
-            f"{reference.infinite:,} in the reference; the method 'ks' allows them"
+            f"{reference.infinite:,} in the reference; remove them, or use the method 'ks', which "
+            "allows them"
         )
     described = Later(partial(_described_cells, pair, significance))
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
@@ -512,13 +513,15 @@ def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
     `alpha` is the level of the test of this column. The first clause is "" if the distance is
     larger than it can be by chance. Both are "" if it is within the limit or undefined.
     """
-    value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
+    value, method = drift.statistic.value, METHODS[drift.metric]
+    tested, which = "", "differences"
     if math.isnan(value) or drift.limit.holds(value):
         return "", ""
     target = drift.limit.high
     if drift.statistic.tested >= 0:
         value = target = drift.statistic.tested
         tested = f"the test uses `ks`, which is {format_number(value)}, and "
+        which = "differences of `ks`"
     if method.distance is None:
         level = twosample.ks_chance(drift.n, drift.m, alpha)
         needed = rows_until_significant(level, target, drift.n, drift.m)
@@ -531,7 +534,7 @@ def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
         needed = rows_until_significant(*roots, drift.n, drift.m)
     # A value above the level can still be insignificant, because only the test allows for thin
     # cells and for categories that a small reference lacks.
-    gives = f"{tested}differences up to {format_number(level)}" if value <= level else ""
+    gives = f"{tested}{which} up to {format_number(level)}" if value <= level else ""
     if needed is None and target > 0:
         return gives, "more rows can't decide this, because the reference is too small"
     return gives, enough(needed if needed and needed > drift.n else None)
