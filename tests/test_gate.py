@@ -1117,7 +1117,7 @@ def test_without_a_docstring_the_reason_has_the_name():
     def silent(y_true):
         return True
 
-    assert silent.run(y_true=[1]).reason == "`silent`: returned True"
+    assert silent.run(y_true=[1]).reason == "`silent` returned True"
 
 
 EMPTY = {

@@ -542,14 +542,16 @@ class FunctionGate(Gate):
         """Return the check of a measurement; `key` is its key in the mapping, if there is one."""
         limit, value, summary = self._limit or Limit(at_most=0), measurement.value, ""
         title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        colon, is_ = (":", "") if title else ("", "is ")
         title = title or f"`{self.default_name}`"
         title += "" if key is None else f" of `{key}`"
         if self._limit is None and value is not None and measurement.n:
             summary = f"returned {not value}"
-            said = f"{title}: {summary}"
+            said = f"{title}{colon} {summary}"
         else:
             shown = None if self._limit is None else value
-            said = f"{title}: {format_value(shown, limit, self.unit)} (n = {measurement.n:,})"
+            value_text = format_value(shown, limit, self.unit)
+            said = f"{title}{colon} {is_}{value_text} (n = {measurement.n:,})"
         given = measurement.details.get("rows")
         # row numbers alone: other values may come from the data
         numbers = [row for row in given if type(row) is int] if isinstance(given, Sequence) else []
