@@ -510,7 +510,7 @@ def test_a_failed_request_counts_as_a_wrong_label():
     check = only(result, "accuracy")
     assert check.value == -0.002
     assert check.reason.endswith(
-        "1,000 of 1,000 requests have a label, 2 of them lack an answer of one of the models "
+        "1,000 of 1,000 requests have a label; for 2 of these, one of the models gave no answer "
         "(counted as wrong)"
     )
     values = run(

@@ -343,7 +343,8 @@ def _by_target(owner: str, option: str, given: Any) -> str | tuple[tuple[str, st
     """Return the expected behaviour for all types of columns, or pairs of a type and behaviour."""
     if not isinstance(given, Mapping | tuple):
         return options.choice(owner, option, given, _BEHAVIOURS)
-    allowed = f"a behaviour, or a mapping from types ({', '.join(TARGETS)}) to behaviours"
+    words, types = (", ".join(map(repr, names)) for names in (_BEHAVIOURS, TARGETS))
+    allowed = f"one of {words}, or a mapping of the types {types} to them"
     pairs = options.mapping(owner, option, given, allowed)
     for target in pairs:
         if target not in TARGETS:

@@ -44,8 +44,7 @@ class LabelCounts(NamedTuple):
         text = f"{self.labelled:,} of {self.requests:,} requests have a label"
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"
-            lack = "lacks" if self.failed == 1 else "lack"
-            text += f", {self.failed:,} of them {lack} an answer of one of the models ({counted})"
+            text += f"; for {self.failed:,} of these, one of the models gave no answer ({counted})"
         if self.ages is not None:
             ours, every = (format_number(age, "s") for age in self.ages)
             text += f"; their median age is {ours}, that of all requests {every}"
