@@ -1148,7 +1148,7 @@ def test_a_function_is_not_called_on_0_rows(name, value):
     found = gate.run(**{name: value})
     assert called == []
     assert found.verdict is INCONCLUSIVE
-    assert found.reason == "`<lambda>`: undefined (n = 0); no rows to measure"
+    assert found.reason == "`<lambda>` is undefined (n = 0); no rows to measure"
     assert found.counted is INCONCLUSIVE
 
 
@@ -1159,7 +1159,7 @@ def test_functions_on_0_rows_are_inconclusive():
 
     found = empty.run()
     assert found.verdict is INCONCLUSIVE
-    assert found.reason == "`empty`: undefined (n = 0); no rows to measure"
+    assert found.reason == "`empty` is undefined (n = 0); no rows to measure"
 
 
 def test_n_counts_the_rows_of_the_data_or_of_aligned_values():
