@@ -260,8 +260,8 @@ def test_a_declared_type_that_no_column_can_have_is_not_tested():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"flot": "answer"}, "mapping from types .*; did you mean 'float' or 'float32'?"),
-        ({}, "mapping from types"),
+        ({"flot": "answer"}, "a mapping of the types .*; did you mean 'float' or 'float32'?"),
+        ({}, "a mapping of the types"),
         (
             {"float": "answered"},
             r"`changed_dtype\['float'\]` must be one of .*did you mean 'answer'",
