@@ -127,7 +127,11 @@ class Reproducibility(Gate):
             yield self._compared(method, one, second.answers[method], hint)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a remark that says what can differ in another process."""
+        """Return a remark on settings of Python that can make another process give other answers.
+
+        These are environment variables, such as PYTHONHASHSEED, that are not set. The remark is
+        empty if all of them are set.
+        """
         del evidence
         unset = [f"{_SETTINGS[name]} ({name} is not set)" for name in unset_variables(_SETTINGS)]
         return f"not fixed for another process: {' and '.join(unset)}" if unset else ""

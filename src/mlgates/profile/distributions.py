@@ -273,7 +273,8 @@ class Ecdf(State):
     def finalize(self) -> None:
         """Sort the values now instead of when `values` is first read.
 
-        Values of a `NumericSample` stay unsorted, because they may never have to be sorted.
+        An `Ecdf` of the counter `NumericSample` stays unsorted, because gates that use this counter
+        often do not need sorted values.
         """
         if self._ordered:
             _ = self.values

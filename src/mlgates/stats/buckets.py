@@ -347,9 +347,10 @@ class Bucketed:
         return least
 
     def distinct(self) -> tuple[Values, Counts]:
-        """Return the distinct values in open (sorted) buckets, and a count for each of them.
+        """Return distinct values of the sample, and how many values are at most as large as each.
 
-        The count is the number of values in the whole sample that are less than or equal to it.
+        Only the values in open buckets are returned. These are the buckets that had to be sorted,
+        because a result depends on their values. The counts are of the whole sample.
         """
         values = self._opened
         last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])

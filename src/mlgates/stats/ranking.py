@@ -169,10 +169,11 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
     chance. The variance of its moves is then too small. The result is the variance that two more
     rows in each class would add: one that moves up and one that moves down. Agresti and Min add
     such rows for paired proportions [1]_. The square of both moves is ``sum(move**4) /
-    sum(move**2)``, which is typical of the moves of the sample.
+    sum(move**2)`` over the rows of both classes, which is typical of the moves of the sample.
 
-    The result decreases if more than 4 % of the rows of each class move, and is 0 if more than 8 %
-    move. The number of rows that move is computed as ``sum(move**2)**2 / sum(move**4)``.
+    The number of rows of a class that move is computed as ``sum(move**2)**2 / sum(move**4)``. In
+    the class with the smaller share of such rows, the result decreases from a share of 4 % on, and
+    is 0 from 8 % on.
 
     Parameters
     ----------

@@ -146,11 +146,11 @@ class RankedQueries:
         return self._divided(self._by_query(precision), np.minimum(self.relevant, k))
 
     def precision(self, k: int) -> Floats:
-        """Return the number of relevant documents among the first `k`, divided by `k`."""
+        """Return, for each query, the share of relevant documents among the first `k`."""
         return self._divided(self._found(k), np.where(self.relevant > 0, k, 0))
 
     def recall(self, k: int) -> Floats:
-        """Return the share of a query's relevant documents that are among the first `k`."""
+        """Return, for each query, the share of its relevant documents that are in the first `k`."""
         return self._divided(self._found(k), self.relevant)
 
     def hit(self, k: int) -> Floats:

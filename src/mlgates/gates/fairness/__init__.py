@@ -332,9 +332,12 @@ class Fairness(Gate):
         evidence.register(GroupRequest(tuple(self.sensitive or ()), self.by, self.max_groups))
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield, for each stratum, the check of the worst value and one check for each small group.
+        """Yield one check that compares the groups, and one for each group that is too small.
 
-        Without the option `by`, all rows are one stratum.
+        The first check has the largest difference, the smallest ratio, or the worst value of a
+        group, according to the metric. A group with too few rows can't be compared, so its check is
+        INCONCLUSIVE. With the option `by`, there are such checks for each stratum (subset of the
+        rows).
         """
         name, results = self._definition.name, self._results(evidence)
         for stratum, result in results:
