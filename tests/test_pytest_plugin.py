@@ -139,7 +139,7 @@ def test_each_gate_is_a_subtest_and_the_test_fails_with_the_table(pytester, run)
     )
     lines.fnmatch_lines(
         [
-            "FAIL: `failing`: 7 *limit is at most 5",
+            "FAIL: `failing` is 7 *limit is at most 5",
             "test_loans.py:*: in test_fails",
             "    gates(FAILING)",
             "E * loans: FAIL (*) - 1 of 5 gates blocks release",

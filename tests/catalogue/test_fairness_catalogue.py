@@ -137,7 +137,7 @@ SIZE = (
     case(
         "effective rows of weights",
         U,
-        "effective sample size",
+        "100 rows, which count as 1 because of their weights",
         sample_weight=np.where(B, np.where(np.arange(N) == 150, 1e6, 1.0), 1.0),
     ),
     case(

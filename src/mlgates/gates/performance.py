@@ -116,9 +116,9 @@ class Performance(MetricGate):
 
     Examples
     --------
-    >>> gate = Performance("recall", at_least=0.8)
+    >>> gate = Performance("recall", at_least=0.75)
     >>> print(gate.run(y_true=[1, 0] * 50, y_pred=[1, 0] * 45 + [0, 0] * 5).reason)
-    `recall` is 0.9 (95 % interval 0.7864 to 0.9565, n = 100); the limit is at least 0.8
+    `recall` is 0.9 (95 % interval 0.7864 to 0.9565, n = 100); the limit is at least 0.75
     """
 
     _rules: ClassVar[tuple[Rule, ...]] = ("estimate", "interval", "significance")
