@@ -17,7 +17,7 @@ class Progress:
         """Show that the gate with this name is being run."""
 
     def describe(self, text: str) -> None:
-        """Show what is being done, as the description of a bar."""
+        """Show `text` as the description of the progress bar."""
 
     def step(self, steps: int = 1) -> None:
         """Count one or more steps, such as gates or calls, as done."""

@@ -241,7 +241,7 @@ class _Table:
 
 
 def _conditions(name: str, view: ColumnView) -> Iterator[str]:
-    """Yield conditions on a column, each of which splits its rows."""
+    """Yield conditions on a column: on missing values, frequent values and quantiles."""
     column, kind = column_text(name), view.field.kind
     if column is None:
         return

@@ -27,10 +27,11 @@ _MOST_NAMES = 10  # of the gates that block another
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate in a suite, with its name there, such as ``"inner/schema"``, and what it waits for.
+    """A gate in a suite, and its place there.
 
-    `after` has the full names of the gates that must pass before this one runs. `skipped` is the
-    reason why the gate does not run, and None if it runs.
+    `name` is its full name in the suite, such as ``"inner/schema"``. `after` has the full names of
+    the gates that must pass before this one runs. `skipped` is the reason why the gate does not
+    run, and None if it runs.
     """
 
     name: str

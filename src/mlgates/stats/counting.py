@@ -17,6 +17,7 @@ from mlgates.stats.arrays import Counts, Floats, Mask, Values
 __all__ = [
     "Edges",
     "Ends",
+    "are_doubles",
     "category_cells",
     "count_stored",
     "distance",
@@ -35,6 +36,23 @@ __all__ = [
 _ROUNDING = 1e-9
 #: Integers of 64 bits are split at this number into two parts that are doubles.
 _HIGH = 2.0**32
+#: Doubles represent all integers up to this number.
+_WHOLE = 2**53
+
+
+def are_doubles(values: Values) -> bool:
+    """Return whether a double represents each of some integers or floats exactly.
+
+    Floats have at most 64 bits.
+
+    Examples
+    --------
+    >>> are_doubles(np.array([1, 2])), are_doubles(np.array([2**53 + 1]))
+    (True, False)
+    """
+    if values.dtype.kind == "f" or values.dtype.itemsize < 8 or not len(values):
+        return True
+    return max(-int(values.min()), int(values.max())) <= _WHOLE
 
 
 def in_order(numbers: Values) -> Values:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mlgates.stats.arrays import Counts, Mask, Values
 from mlgates.stats.buckets import Bucketed, Grid, grid_of
-from mlgates.stats.counting import ranks_of
+from mlgates.stats.counting import are_doubles, ranks_of
 
 __all__ = ["Knots"]
 
@@ -26,8 +26,6 @@ _BLOCK = 1 << 14
 #: More values are counted in buckets that are fitted to them, if there are fewer points.
 _MANY = 1 << 18
 _FEW_POINTS = 1 << 10
-#: Doubles represent all integers up to this number.
-_WHOLE = 2**53
 
 
 class _Table(NamedTuple):
@@ -72,7 +70,7 @@ class Knots:
 
         `values` are integers or floats without NaN, in any order.
         """
-        if not (len(self.points) and _are_doubles(self.points) and _are_doubles(values)):
+        if not (len(self.points) and are_doubles(self.points) and are_doubles(values)):
             return ranks_of(np.sort(values), self.points)
         if len(values) > _MANY and len(self.points) < _FEW_POINTS:
             # Buckets that are fitted to so many values take less time.
@@ -176,10 +174,3 @@ class Knots:
 
     def __repr__(self) -> str:
         return f"Knots({len(self.points)} points, SHA-256 {self._digest})"
-
-
-def _are_doubles(values: Values) -> bool:
-    """Return whether each of the values is represented by a double exactly."""
-    if values.dtype.kind == "f" or values.dtype.itemsize < 8 or not len(values):
-        return True
-    return max(-int(values.min()), int(values.max())) <= _WHOLE

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.stats.arrays import Counts, Floats, Mask, Values
-from mlgates.stats.counting import Edges
+from mlgates.stats.counting import Edges, are_doubles
 
 __all__ = ["Compared", "Pair", "compare_group", "fits", "groups_of"]
 
@@ -38,8 +38,6 @@ _LOOKED_AT = 128
 _TIED = 16
 #: Equal values are looked for if more than one in so many values of a column is in open buckets.
 _OPENED = 8
-#: Doubles represent all integers up to this number.
-_WHOLE = 2**53
 #: From this double on, all doubles are integers, and their last bits are this integer.
 _INTEGERS = 2.0**52
 _BITS = int(np.float64(_INTEGERS).view(np.int64))
@@ -89,11 +87,7 @@ def fits(pair: Pair) -> bool:
         return False
     for values in (pair.reference, pair.current):
         kind, width = values.dtype.kind, values.dtype.itemsize
-        if kind not in "iuf" or width > 8:
-            return False
-        if kind == "f" or width < 8 or not len(values):
-            continue
-        if not -_WHOLE <= int(values.min()) <= int(values.max()) <= _WHOLE:
+        if kind not in "iuf" or width > 8 or not are_doubles(values):
             return False
     return True
 
