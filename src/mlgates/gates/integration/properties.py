@@ -378,8 +378,9 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
     `subject` says which of the two is tested. `declared` says what the model must do: answer,
     refuse by an exception, or "either". The value is put into one column after another of a
     row that the model answers. The returned `Outcome` has the number of columns for which the model
-    did something else, and says in words what it did. Returns None if nothing was tested: `declared` is "untried", there are no rows,
-    or no column can hold such a value and `declared` is "either".
+    did something else, and says in words what it did. Returns None if nothing was tested:
+    `declared` is "untried", there are no rows, or no column can hold such a value and `declared` is
+    "either".
     """
     table = caller.table
     if declared == "untried" or not caller.n:
