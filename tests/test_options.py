@@ -3,7 +3,7 @@
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mlgates as mg
 from mlgates import options
-from mlgates.errors import MlgatesError, OptionError
+from mlgates.errors import EvidenceError, MlgatesError, OptionError
+from mlgates.evidence import Evidence
 
 ARRAY = np.array([1.0])
 
@@ -450,3 +452,67 @@ def test_written_with_a_default_of_its_own():
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70))
 def test_finite_numbers_are_kept_exactly(value):
     assert options.number("g", "o", value) == options.real(value) == value
+
+
+# times
+
+
+class BrokenZone(tzinfo):
+    def utcoffset(self, moment):
+        msg = "no offset today"
+        raise ValueError(msg)
+
+    def __repr__(self):
+        return "BrokenZone()"
+
+
+HOUR = timedelta(hours=1)
+OUTSIDE_UTC = {
+    "NaT": pd.NaT,
+    "year 10000": datetime.max.replace(tzinfo=timezone(-HOUR)),
+    "year 0": datetime.min.replace(tzinfo=timezone(HOUR)),
+    "broken zone": datetime(2024, 1, 31, tzinfo=BrokenZone()),
+}
+NO_TIMES = [datetime(2024, 1, 31), "2024-01-31T00:00:00+00:00", 1_706_659_200, date(2024, 1, 31)]
+
+
+def test_times_are_converted_to_utc():
+    moment = datetime(2024, 1, 31, 12, tzinfo=timezone(2 * HOUR))
+    found = options.in_utc("`at`", moment)
+    assert (found, found.tzinfo) == (moment, UTC)
+    assert options.in_utc("`at`", pd.Timestamp("2024-01-31", tz="UTC")).day == 31
+
+
+@pytest.mark.parametrize("value", NO_TIMES, ids=range(4))
+def test_a_time_is_a_datetime_with_a_zone(value):
+    with pytest.raises(EvidenceError) as caught:
+        options.in_utc("Rollout: `now`", value, EvidenceError)
+    assert str(caught.value) == (
+        "Rollout: `now` must be a datetime with a time zone, such as datetime.now(timezone.utc), "
+        f"got {value!r}"
+    )
+
+
+def test_objects_are_not_shown_in_place_of_a_time():
+    with pytest.raises(OptionError, match=r"got DataFrame$"):
+        options.in_utc("`now`", pd.DataFrame({"name": ["Ann"]}))
+
+
+@pytest.mark.parametrize("value", OUTSIDE_UTC.values(), ids=OUTSIDE_UTC)
+def test_a_time_must_exist_in_utc(value, tmp_path):
+    history = mg.History(tmp_path / "reports.jsonl")
+    suite = mg.GateSuite([mg.Canary("errors")])
+    report = suite.run(traffic=mg.Traffic())
+    uses = {
+        "`now`": lambda: Evidence({"now": value}).now,
+        "Rollout: `now`": lambda: mg.Rollout(suite, candidate="2", production="1").start(now=value),
+        "History: `at`": lambda: history.append(report, at=value),
+        "Monitor: `at`": lambda: mg.Monitor(suite, history=history).run(at=value),
+    }
+    for name, use in uses.items():
+        with pytest.raises(MlgatesError) as caught:
+            use()
+        assert str(caught.value) == f"{name} can't be converted to UTC, got {value!r}"
+    with pytest.raises(OptionError, match=r"^History: `at` can't be converted"):
+        history.at(value)
+    assert not history.path.exists()

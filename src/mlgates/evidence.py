@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn, TypedDict, TypeVar, cast
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
-from mlgates.options import did_you_mean, shown
+from mlgates.options import did_you_mean, in_utc
 from mlgates.predictions import Need, Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, Groups, Slice, groups_of, slices_of
 from mlgates.predictions.lookup import offers
@@ -224,22 +224,7 @@ class Evidence:
 
         EvidenceError is raised if ``now`` is not a datetime with a time zone.
         """
-        now = self._given.get("now", self._clock)
-        # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
-        with suppress_errors() as caught:
-            if isinstance(now, datetime) and now.utcoffset() is not None:
-                return now.astimezone(UTC)
-        got = type(now).__name__
-        with suppress_errors():
-            got = shown(now) if isinstance(now, date | float | int | str) else got
-        if caught.error is not None:
-            msg = f"`now` can't be converted to UTC, got {got}"
-            raise EvidenceError(msg)
-        msg = (
-            "`now` must be a datetime with a time zone, such as datetime.now(timezone.utc), got "
-            f"{got}"
-        )
-        raise EvidenceError(msg)
+        return in_utc("`now`", self._given.get("now", self._clock), EvidenceError)
 
     @property
     def known(self) -> frozenset[str]:

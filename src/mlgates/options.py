@@ -15,14 +15,14 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from mlgates.errors import OptionError, suppress_errors
+from mlgates.errors import MlgatesError, OptionError, suppress_errors
 
 __all__ = [
     "OptionsByName",
@@ -35,6 +35,7 @@ __all__ = [
     "flag",
     "fold",
     "in_order",
+    "in_utc",
     "label",
     "mapping",
     "names",
@@ -421,6 +422,42 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
     if length == 0 and not zero:
         raise refuse(owner, option, allowed, value)
     return plain
+
+
+def in_utc(name: str, value: object, error: type[MlgatesError] = OptionError) -> datetime:
+    """Convert a datetime with a time zone to UTC; any other value raises an exception.
+
+    Parameters
+    ----------
+    name : str
+        The name of the value for the message, such as ``"History: `at`"``.
+    value : object
+        The value.
+    error : type
+        The type of the exception.
+
+    Raises
+    ------
+    MlgatesError
+        Of the type `error`, if the value is not a datetime with a time zone, or can't be converted
+        to UTC, such as the first hours of year 1 and the last hours of year 9999 in some zones.
+
+    Examples
+    --------
+    >>> in_utc("`now`", datetime.fromisoformat("2026-03-01T12:00+02:00"))
+    datetime.datetime(2026, 3, 1, 10, 0, tzinfo=datetime.timezone.utc)
+    """
+    got = type(value).__name__
+    with suppress_errors() as caught:  # the class of a value and its tzinfo can raise anything
+        if isinstance(value, date | float | int | str):  # other objects can have a long repr
+            got = shown(value)
+        if isinstance(value, datetime) and value.utcoffset() is not None:
+            return value.astimezone(UTC)
+    problem = "must be a datetime with a time zone, such as datetime.now(timezone.utc)"
+    if caught.error is not None:
+        problem = "can't be converted to UTC"
+    msg = f"{name} {problem}, got {got}"
+    raise error(msg)
 
 
 def written(value: Any, **defaults: object) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -65,12 +65,6 @@ def test_good_candidate_goes_through_all_stages():
     again = plan.step(step.state, traffic=look(traffic, 0.5, 9_000, 90), now=at(90))
     assert (again.action, again.state, again.report) == ("done", step.state, None)
     assert again.reason.startswith("the rollout ended at 2026-03-01T13:00:00+00:00: all traffic")
-
-
-def test_a_time_that_does_not_exist_in_utc_is_refused():
-    last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
-    with pytest.raises(mg.EvidenceError, match="`now` can't be converted to UTC, got"):
-        rollout().start(now=last)
 
 
 @pytest.mark.parametrize("minutes", [0, 5, 60 * 48])
@@ -327,9 +321,8 @@ def test_version_that_was_rolled_back_is_not_the_one_to_go_back_to():
         ({"now": at(-1)}, "Rollout: `now` must not be earlier than the last step at 2026-03-01T12"),
         (
             {"now": datetime(2026, 3, 2)},
-            "Rollout: `now` must be a datetime with a time zone, got datetime.datetime(2026, 3, 2",
+            "Rollout: `now` must be a datetime with a time zone, such as datetime.now(timezone.utc",
         ),
-        ({"now": 7}, "Rollout: `now` must be a datetime with a time zone, got 7"),
         ({"traffic": {}}, "Rollout: `traffic` must be a Traffic, got dict"),
         (
             {"state": {}},

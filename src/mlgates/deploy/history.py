@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, final, overload
 
@@ -110,7 +110,7 @@ class History:
         line = {
             "format": FORMAT,
             "version": VERSION,
-            "at": aware("at", at).isoformat(),
+            "at": options.in_utc(f"{_OWNER}: `at`", at).isoformat(),
             "report": report.to_dict(),
         }
         jsonfile.append_line(self._path, jsonfile.dumps(line, indent=None))
@@ -154,7 +154,7 @@ class History:
     def at(self, at: datetime) -> Report | None:
         """Return the report of the window with exactly this time; None if there is none."""
         self._read()
-        return self._reports.get(aware("at", at))
+        return self._reports.get(options.in_utc(f"{_OWNER}: `at`", at))
 
     def __repr__(self) -> str:
         return f"History({os.fspath(self._path)!r})"
@@ -246,24 +246,10 @@ class History:
         self._reports[at] = report
 
 
-def aware(option: str, value: object) -> datetime:
-    """Convert a time to UTC; raise OptionError if it is not a time with a time zone.
-
-    `option` is the name of the option in the error message.
-    """
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        allowed = "a datetime that can be converted to UTC"
-        raise options.refuse(_OWNER, option, allowed, value) from None
-
-
 def _parsed(data: object) -> tuple[datetime, Report]:
     found = jsonfile.fields(jsonfile.versioned(data, "history", FORMAT, VERSION), _KEYS, "history")
     at = datetime.fromisoformat(jsonfile.text(found["at"], "at"))
-    return aware("at", at), Report.from_dict(found["report"])
+    return options.in_utc(f"{_OWNER}: `at`", at), Report.from_dict(found["report"])
 
 
 def _merged(earlier: Report, later: Report) -> Report:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlgates import options
 from mlgates._gate import Gate, blocked_result, reason_of
-from mlgates.deploy.history import History, aware
+from mlgates.deploy.history import History
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.report import GateResult, Report
 from mlgates.stats.sequential import shiryaev_roberts
@@ -180,7 +180,7 @@ class Monitor:
             If the history can't be written.
         """
         options.by_name_only("Monitor.run", positional)
-        at = aware("at", at)
+        at = options.in_utc(f"{_OWNER}: `at`", at)
         given: dict[str, Any] = {"reference": self.reference, "now": at}
         given.update((name, value) for name, value in evidence.items() if value is not None)
         suite = changed(self.suite, self._strict)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -373,7 +373,7 @@ class Rollout(options.OptionsByName):
         EvidenceError
             If `now` has no time zone.
         """
-        at = _aware(now)
+        at = options.in_utc(f"{_OWNER}: `now`", now, EvidenceError)
         return RolloutState(
             candidate=self.candidate,
             production=self.production,
@@ -458,7 +458,7 @@ class Rollout(options.OptionsByName):
         EvidenceError is raised for a value of a wrong type, a state of another rollout, and a time
         before that of the last step.
         """
-        at = _aware(now)
+        at = options.in_utc(f"{_OWNER}: `now`", now, EvidenceError)
         if not isinstance(state, RolloutState):
             got = type(state).__name__
             msg = (
@@ -553,17 +553,6 @@ def _measured(report: Report) -> list[dict[str, object]]:
     ]
 
 
-def _aware(now: object) -> datetime:
-    if not isinstance(now, datetime) or now.utcoffset() is None:
-        msg = f"{_OWNER}: `now` must be a datetime with a time zone, got {options.shown(now)}"
-        raise EvidenceError(msg)
-    try:
-        return now.astimezone(UTC)
-    except OverflowError:
-        msg = f"{_OWNER}: `now` can't be converted to UTC, got {options.shown(now)}"
-        raise EvidenceError(msg) from None
-
-
 def _entry(value: object) -> Details:
     """Check an entry of `RolloutState.record`, and return it.
 
@@ -590,7 +579,7 @@ def _entry(value: object) -> Details:
 
 def _moment(value: object, name: str) -> datetime:
     try:
-        return _aware(datetime.fromisoformat(text(value, name)))
+        return options.in_utc(f"`{name}`", datetime.fromisoformat(text(value, name)))
     except ValueError:
         msg = f"`{name}` must be a time with a time zone, got {value!r}"
         raise EvidenceError(msg) from None
