@@ -120,12 +120,13 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
     return replace(measured, value=snap(value), interval=ends, details=details)
 
 
+@dataclass(frozen=True, repr=False)
 class MetricGate(Gate):
     """Base class of gates that compare a metric with a limit, on all rows or in each slice.
 
     A slice is a subset of the rows. A subclass implements the property `_limit`, which returns the
-    limit, and the method `_estimate`, which measures one slice. It also has a field for each option
-    of the gate, as `Performance` describes them, and these class attributes:
+    limit, and the method `_estimate`, which measures one slice. It has these class attributes, and
+    its own options in addition to those here, which `Performance` describes:
 
     - `_rules`: the allowed values of the option `decide_by`.
     - `_sides`: one text for each model that is measured, which follows the words "labels predicted"
@@ -135,18 +136,19 @@ class MetricGate(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
     _rules: ClassVar[tuple[Rule, ...]]
     _sides: ClassVar[tuple[str, ...]] = ("",)
+    #: an option only of gates that can judge queries
+    empty_queries = "inconclusive"
     metric: str | Callable[..., object]
-    label: int | str | None
-    by: By | None
-    min_samples: int
-    small_slices: Literal["inconclusive", "exclude"]
-    #: gates without this option judge no queries
-    empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
-    decide_by: Rule
-    confidence: float | None
-    greater_is_better: bool | None
-    max_groups: int
-    resamples: int | None
+    _: KW_ONLY
+    label: int | str | None = None
+    by: By | None = None
+    min_samples: int = 30
+    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
+    decide_by: Rule = "interval"
+    confidence: float | None = 0.95
+    greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
+    resamples: int | None = None
 
     def __post_init__(self) -> None:
         self._convert("decide_by", options.choice, self._rules)
@@ -415,19 +417,9 @@ class ComparisonGate(MetricGate):
 
     _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")
     _sides: ClassVar[tuple[str, ...]] = ("", " in production")
-    metric: str | Callable[..., object]
     _: KW_ONLY
     tolerance: float
-    label: int | str | None = None
-    by: By | None = None
-    min_samples: int = 30
-    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
-    decide_by: Literal["interval", "estimate", "significance"] = "interval"
-    confidence: float | None = 0.95
-    greater_is_better: bool | None = None
-    max_groups: int = MAX_GROUPS
-    resamples: int | None = None
 
     def __post_init__(self) -> None:
         metric = self._require_direction()

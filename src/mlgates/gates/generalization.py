@@ -1,6 +1,6 @@
 """Generalization: check that a model is not much better on its training rows than on others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cache, partial
 from typing import ClassVar, Literal, cast
@@ -12,10 +12,10 @@ from mlgates._gate import GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._metric_gate import MetricGate, SliceEstimate, snapped
-from mlgates.gates._shared import By, bounded
+from mlgates.gates._shared import bounded
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
-from mlgates.predictions.groups import MAX_GROUPS, Slice
+from mlgates.predictions.groups import Slice
 from mlgates.stats.proportions import square_and_add
 from mlgates.verdict import Limit, Measurement, Rule, format_number
 
@@ -141,18 +141,9 @@ class Generalization(MetricGate):
         uses="`pos_label`, `classes`, `data`; `sample_weight` and `clusters`, as names of columns "
         "of `X` and `X_train`",
     )
-    metric: str | Callable[..., object]
     _: KW_ONLY
     max_gap: float
-    label: int | str | None = None
-    by: By | None = None
-    min_samples: int = 30
-    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["interval", "estimate"] = "interval"
-    confidence: float | None = 0.95
-    greater_is_better: bool | None = None
-    max_groups: int = MAX_GROUPS
-    resamples: int | None = None
 
     def __post_init__(self) -> None:
         metric = self._require_direction()

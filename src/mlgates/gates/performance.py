@@ -1,7 +1,6 @@
 """Performance: check a metric of a model against a limit, on all rows or in each slice."""
 
 import math
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
 from typing import ClassVar, Literal
@@ -12,10 +11,9 @@ from mlgates import options
 from mlgates._gate import GateInfo
 from mlgates.errors import OptionError
 from mlgates.gates._metric_gate import MetricGate, SliceEstimate, snapped
-from mlgates.gates._shared import By, bounded
+from mlgates.gates._shared import bounded
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
-from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.stats.clusters import t_quantile
 from mlgates.verdict import Limit, Measurement, Rule
 
@@ -138,20 +136,11 @@ class Performance(MetricGate):
         uses="`sample_weight`, `row_counts`, `clusters`, `pos_label`, `classes`, `query_id`, "
         "`data`",
     )
-    metric: str | Callable[..., object]
     _: KW_ONLY
     at_least: float | None = None
     at_most: float | None = None
-    label: int | str | None = None
-    by: By | None = None
-    min_samples: int = 30
-    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["estimate", "interval", "significance"] = "estimate"
-    confidence: float | None = 0.95
-    greater_is_better: bool | None = None
-    max_groups: int = MAX_GROUPS
-    resamples: int | None = None
 
     def __post_init__(self) -> None:
         metric = self._metric
