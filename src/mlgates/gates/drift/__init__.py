@@ -64,23 +64,25 @@ class Drift(Gate):
     method : {"psi", "ks", "jensen_shannon", "wasserstein", "hellinger", "total_variation", "chi2"}
         The distance between two distributions. "psi" is the population stability index, and "ks"
         the Kolmogorov-Smirnov distance. "ks" and "wasserstein" apply to numbers, the others to
-        numbers, texts and bools. "wasserstein" is divided by a robust standard deviation of the
+        numbers, strings and bools. "wasserstein" is divided by a robust standard deviation of the
         reference: the interquartile range divided by 1.349, or the standard deviation if both
         quartiles are equal. It is infinite if all values of the reference are equal and the data
         have others. "chi2" is Cramer's V of the chi-square test.
     at_most : float or mapping of str to float, optional
-        Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
+        Largest distance allowed. Default 0.2 for "psi" and 0.1 for the other methods. A mapping has
+        a limit for each column, and ``"*"`` means all other columns: ``{"age": 0.3, "*": 0.2}``.
+        Without ``"*"``, the other columns have the default limit.
     columns : str or sequence of str, optional
         Columns to judge. A named column that can't be judged is an ERROR. By default all columns of
         the reference are judged, except those to which the method does not apply (dates, times,
-        nested values), columns without values, columns of texts with more than 1,000 different
-        values, and columns of texts that a stored baseline did not keep. The reason lists these
+        nested values), columns without values, columns of strings with more than 1,000 different
+        values, and columns of strings that a stored baseline did not keep. The reason lists these
         columns.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
-        "significance": a distance beyond the limit is a FAIL only if it is significant. "estimate":
-        the distance alone is compared with the limit, without a test.
+        "significance": a distance beyond the limit is a FAIL if it is significant, otherwise
+        INCONCLUSIVE. "estimate": the distance alone is compared with the limit, without a test.
     significance : float
         Largest probability that the gate FAILs although nothing changed.
     bins : int

@@ -29,10 +29,12 @@ Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """The columns of the reference that are judged, refused and left out, as `candidates` returns.
+    """The columns of a reference that are judged, that are refused, and that are left out.
 
-    `judged` maps each column to judge to its profile and its values. `refused` maps each column
-    that is an ERROR to the reason. `note` is a text that names the columns that are left out.
+    The function `candidates` returns it. `judged` maps each column that `Drift` judges to its
+    profile and its distribution. `refused` maps each refused column, which is an ERROR of the gate,
+    to the reason. `note` names the columns that are left out, with the reasons; it is "" if there
+    are none.
     """
 
     judged: Judged
@@ -45,10 +47,13 @@ def candidates(
 ) -> Candidates:
     """Return which columns of a reference are judged, refused or left out.
 
-    A refused column is an ERROR of the gate. A column without values, or to whose kind of values
-    the method does not apply, is refused if it is named in `columns`, and left out otherwise. A
-    column with an error, such as texts mixed with numbers, is always refused. A name in `exclude`
-    that is not a column of the reference is refused too.
+    A refused column is an ERROR of the gate. The following columns are refused if they are named in
+    `columns`, and left out otherwise: columns without values, columns of strings with too many
+    different values, and columns with a kind of values to which the `method` does not apply.
+
+    A column is always refused if it can't be read, such as one of strings mixed with numbers, or if
+    the reference has no distribution of it. So is a name in `columns` or `exclude` that is not a
+    column of the reference.
     """
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
@@ -88,7 +93,7 @@ def candidates(
                 refused[name] = f"`{name}` of the reference could not be read: {problem}"
                 continue
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
-            # A baseline does not keep the distribution of so many texts.
+            # A baseline does not keep the distribution of so many strings.
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
                 not_served = "strings with too many different values"

@@ -56,10 +56,12 @@ class SliceCounters(NamedTuple):
 def reference_counters(
     by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
 ) -> Iterator[tuple[Part, Grouped]]:
-    """Yield each part of the reference that `by` defines, and what to count in its slices.
+    """Yield pairs: a part of the reference with its slices, and the counter for these slices.
 
-    What is counted in each slice are missing values, extremes and a checksum of the `columns`, and
-    what the `counters` say.
+    `by` is the option of `Drift`. If it names columns, there is one part, with a slice for each
+    combination of their values. Otherwise there is one part for each condition, and it is a single
+    slice. In each slice, the counter computes missing values, extremes and a checksum of each of
+    the `columns` that is in `schema`, and applies the `counters`.
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):
@@ -73,7 +75,7 @@ def slice_counters(
     of_reference: Iterable[tuple[Part, Grouped]],
     data_counter: Callable[[Profile], Several],
 ) -> Iterator[SliceCounters]:
-    """Yield what to count in the reference and in the data, for each condition or set of columns.
+    """Yield what to count in the data and in the reference, for each part that `by` defines.
 
     The reference is counted first, because what to count in the data depends on it: for example,
     the edges of bins are quantiles of the reference.

@@ -1,6 +1,6 @@
 """Compute distances between columns of the reference and of the data, and test them.
 
-In this module, a cell is a bin of numbers or a category of texts, and a side is one of the two
+In this module, a cell is a bin of numbers or a category of strings, and a side is one of the two
 tables: the reference or the data.
 """
 
@@ -49,7 +49,7 @@ _OF_ROWS: dict[str, tuple[str, Unit]] = {
     ABSENT: ("two proportions", "violations"),
 }
 _SHOWN_CELLS = 30
-#: Longer texts are shortened in a report.
+#: Longer names of categories are shortened in a report.
 _LONGEST = 80
 _TIES = 10  # cells whose edges show whether values of a column are frequent
 _LOW_LEVEL = 1e-3
@@ -118,8 +118,8 @@ class ColumnDrift(NamedTuple):
     of the slice. `limit` is the limit of the distance in `statistic`.
 
     A small reference may lack categories that are rare. They occur in the data even without drift,
-    and increase the distance. `floor` is the distance that is expected for this reason alone, for
-    any number of rows of the data. It is 0 for columns of numbers.
+    and increase the distance. `floor` is the distance that is expected for this reason alone if the
+    data have very many rows. It is 0 for columns of numbers.
     """
 
     subject: str
@@ -166,9 +166,10 @@ def binned_pair(
 ) -> BinnedPair:
     """Count the values of the reference and of the data in the same bins or categories.
 
-    The bins and categories are those of the reference. `current` is what was counted in the data,
-    with the result of `current_counter`. `edges` are the edges of `bins` bins of the reference;
-    None for texts. With ``for_test=False``, the counts for the test of significance are left out.
+    The bins and categories are those of the reference. `current` is what the counter returned by
+    `current_counter` counted in the data. `edges` are the edges of `bins` bins of the reference;
+    None for strings and bools. With ``for_test=False``, the counts for the test of significance are
+    left out.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -182,7 +183,7 @@ def binned_pair(
 
 
 def _names_of_bins(edges: counting.Edges) -> Sequence[str]:
-    """Return a text for each bin, with as many digits as are needed to distinguish the edges."""
+    """Return a name for each bin, with as many digits as are needed to distinguish the edges."""
     points: list[Any] = edges.points.tolist()
     for form in [f",.{n}g" for n in range(6, 18)] if edges.points.dtype.kind == "f" else [","]:
         texts = [format(x, form) for x in points]
@@ -442,11 +443,11 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
 def decide_columns(
     drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
 ) -> Iterator[Check]:
-    """Yield the check of each change, with p-values that have Holm's correction.
+    """Yield the check of each item of `drifts`, with p-values that have Holm's correction.
 
     A check is INCONCLUSIVE if one of the tables has fewer than `least` values. By the rule
-    "significance", only a significant change is a FAIL, and the probability of any FAIL without
-    drift is at most `significance`.
+    "significance", a value beyond its limit is a FAIL only if it is significant. If nothing
+    drifted, the probability that there is any FAIL is at most `significance`.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])
