@@ -60,7 +60,7 @@ class Integration(Gate):
         equal.
     empty, missing, unseen, column_order : {"either", "answer", "refuse", "untried"}
         Expected behaviour for a table without rows, for a missing value in each column, for an
-        unseen category in each column of texts, and for columns in another order. "answer": one
+        unseen category in each column of strings, and for columns in another order. "answer": one
         finite answer per row is expected; for columns in another order, the same answer. "refuse":
         an exception with a message is expected. "either": both are allowed. "untried": the test is
         left out.
@@ -71,7 +71,7 @@ class Integration(Gate):
     changed_dtype : {"untried", "either", "answer", "refuse"} or mapping
         Expected behaviour for the same values in another type, column by column (of an array, all
         columns together). ``{"text": "refuse", "float": "answer"}`` declares it for single types:
-        "text" (numbers, bools, times and categories as texts), "float" (whole numbers as floats),
+        "text" (numbers, bools, times and categories as strings), "float" (whole numbers as floats),
         "float32" (floats of 64 bits, rounded, as floats of 32 bits) and "int" (bools as 0 and 1).
         Types that are not in the mapping are left out.
     predict_is_argmax : bool

@@ -147,13 +147,13 @@ def require_same_index(requests: Any, responses: Any) -> None:
 
 
 class Differences:
-    """Compares answers with expected answers, and describes all differences found so far in words.
+    """Compares answers with expected answers, and describes the differences found so far in words.
 
     `rtol` is the allowed relative difference of numbers. A difference within the rounding error of
     the largest expected number is allowed too. The method `rows` compares all answers of a model at
-    once. The method `response` compares one response of an application with the expected one.
-    Before it is used, the object must be created with the expected responses to all requests as
-    `expected`, because the largest expected number is taken from them.
+    once. The method `response` compares one response of an application with the expected one. To
+    use `response`, pass the expected responses to all requests as `expected` when the object is
+    created: the largest expected number is taken from them.
     """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
@@ -183,7 +183,7 @@ class Differences:
         return not same
 
     def failed(self, reply: Reply) -> None:
-        """Record a call that gave no answer, for the description."""
+        """Count a call that gave no answer; `described` names the problem of the first one."""
         self._failed += 1
         self._problem = self._problem or reply.problem
 
@@ -355,7 +355,7 @@ class ModelCaller(_Caller):
     def first_answer(self, method: Method) -> Array:
         """Return the first answer of a method to the whole sample.
 
-        Raises NotTestedError if there was no answer.
+        NotTestedError is raised if there was no answer.
         """
         reply = self.first_reply(method)
         if reply.kind != "answer":
@@ -367,7 +367,8 @@ class ModelCaller(_Caller):
         """Call the model a second time, and return for each row whether its answer changed.
 
         `at` has the order of the rows in the second call, as positions in the sample. By default
-        the order is the same. `given` describes the input in an error.
+        the order is the same. `differences` compares the answers, and keeps what it found. `given`
+        names the input in the message of an error.
         """
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
@@ -396,7 +397,11 @@ class ModelCaller(_Caller):
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return for each row of a reply whether it has no answer, or not the expected one."""
+        """Return a mask of the rows in which the answer is missing or not the expected one.
+
+        `reply` is the reply to a call, and `expected` has the expected answer of each row.
+        `differences` compares the two, and keeps what it found.
+        """
         if reply.kind != "answer":
             differences.failed(reply)
             return np.ones(len(expected), dtype=np.bool_)
@@ -453,7 +458,8 @@ class ApplicationCaller(_Caller):
     def different(self, differences: Differences, given: str) -> Mask:
         """Send all requests a second time, and return for each whether its response changed.
 
-        A request without a response counts as changed. `given` describes the input in an error.
+        A request without a response counts as changed. `differences` compares the responses, and
+        keeps what it found. `given` names the input in the message of an error.
         """
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
@@ -483,7 +489,11 @@ class ApplicationCaller(_Caller):
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return an array with one bool: whether a reply lacks the expected response."""
+        """Return an array with one bool: whether the response is missing or not the expected one.
+
+        `reply` is the reply to one request. `differences` compares its response with `expected`,
+        and keeps what it found.
+        """
         return np.array([differences.response(expected, reply)])
 
 

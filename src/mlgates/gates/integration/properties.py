@@ -375,12 +375,13 @@ def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
 def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
     """Test that the model treats a missing value or an unseen category as `declared`.
 
-    `subject` says which of the two is tested. `declared` says what the model must do: answer,
-    refuse by an exception, or "either". The value is put into one column after another of a
-    row that the model answers. The returned `Outcome` has the number of columns for which the model
-    did something else, and says in words what it did. Returns None if nothing was tested:
-    `declared` is "untried", there are no rows, or no column can hold such a value and `declared` is
-    "either".
+    `subject` is "missing" or "unseen". `declared` says what the model must do: "answer" the row,
+    "refuse" it by an exception, or "either" of them. The value is put into one column after another
+    of a row that the model answers. The returned `Outcome` has the number of columns for which the
+    model did something else, and says in words what it did.
+
+    Returns None in three cases: `declared` is "untried"; there are no rows; or `declared` is
+    "either" and no column can hold such a value.
     """
     table = caller.table
     if declared == "untried" or not caller.n:
@@ -493,7 +494,8 @@ def altered_columns(
     """Test that altered columns change no answer, or are refused, as `declared`.
 
     `subject` is the alteration. "missing_column": one column after another is left out.
-    "extra_column": a column is added.
+    "extra_column": a column is added. Returns None if `declared` is "untried". NotTestedError is
+    raised if the rows can't be altered in this way, for example because the columns have no names.
     """
     if declared == "untried":
         return None
