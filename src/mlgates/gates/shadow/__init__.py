@@ -69,7 +69,7 @@ class Shadow(Gate):
     ----------
     on : str
         Column with the id of the request. The ids 7 and 7.0 are equal. If one log has the number 7
-        and the other the text "7", the verdict is ERROR.
+        and the other the string "7", the verdict is ERROR.
     prediction : str
         Column with the answer. If the candidate's answer is missing, this counts as an error of the
         candidate.
@@ -89,10 +89,10 @@ class Shadow(Gate):
         Column with the score, a number. The option `max_score_shift` is then required, unless
         `metric` needs scores.
     max_score_shift : float, optional
-        Largest allowed mean of the change of the score from production to the candidate, up or
-        down.
+        Largest allowed absolute value of the mean change of the score, which is the candidate's
+        score minus that of production.
     error : str, optional
-        Column that says which requests failed or timed out. It has bools, or texts that are empty
+        Column that says which requests failed or timed out. It has bools, or strings that are empty
         or missing if there was no error. A failed request counts as a request without an answer.
     max_error_increase : float, optional
         Largest allowed value of the candidate's error rate minus that of production.
@@ -123,7 +123,8 @@ class Shadow(Gate):
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
-        interval is beyond. "estimate": the value itself is compared with the limit.
+        interval is beyond, otherwise INCONCLUSIVE. "estimate": the value itself is compared with
+        the limit.
     confidence : float
         Confidence level of the two-sided intervals.
     name, advisory, inconclusive, after

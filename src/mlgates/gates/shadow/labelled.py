@@ -52,7 +52,12 @@ class LabelCounts(NamedTuple):
 
     @property
     def details(self) -> dict[str, object]:
-        """The numbers of requests, the share with a label, and their age, for the report."""
+        """The numbers of requests and their ages, as the details of a check.
+
+        They are the number of requests with a label, the share of these among all requests, and the
+        number of these without an answer. If the times are known, there are also the median age of
+        the requests with a label and that of all requests.
+        """
         share = self.labelled / self.requests if self.requests else None
         found: dict[str, object] = {
             "labelled": self.labelled,
@@ -84,9 +89,7 @@ def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labe
     `pos_label` is the positive label. If the metric compares predicted labels, a missing answer of
     a model is replaced by a label other than the true one, so that it counts as wrong. If the
     metric compares values or scores, or if no other label is known, requests with a missing answer
-    are left out.
-
-    Raises EvidenceError for labels and predictions that can't be compared.
+    are left out. EvidenceError is raised for labels and predictions that can't be compared.
     """
     sides = (requests.candidate, requests.production)
     is_score = need in ("scores", "probabilities")

@@ -34,10 +34,9 @@ _SHARE = Fraction(95, 100)
 class Estimate(NamedTuple):
     """A measured value for one slice (subset) of the requests, and what its check needs.
 
-    The reason of the check is made of the value, its interval and the texts `said`, `basis`,
-    `sizes` and `more`, such as ``the error rate of the candidate minus that of production is 2 %
-    (3 % against 1 % in production; 95 % interval 0.4 % to 4 %, n = 500); 3 requests are left
-    out``.
+    The reason of the check is made of the value, its interval and the strings `said`, `basis`,
+    `sizes` and `more`, such as ``the error rate of the candidate minus that of production is 2 % (3
+    % against 1 % in production; 95 % interval 0.4 % to 4 %, n = 500); 3 requests are left out``.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ class Estimate(NamedTuple):
     n : int
         The number of requests from which the value was computed.
     said : (str, str)
-        The texts before and after the value: ``("`score` shifted by ", " on average")``.
+        The words before and after the value: ``("`score` shifted by ", " on average")``.
     sizes : str
         The numbers of requests: ``"n = 500"``.
     method : str
@@ -140,7 +139,10 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
 
 
 def error_increase_of(requests: Requests) -> MeasureSlice:
-    """Return a function that measures, in a slice, the difference of the two error rates."""
+    """Return a function that measures, in a slice, the difference of the two error rates.
+
+    It is the error rate of the candidate minus that of production.
+    """
     ours, theirs = requests.candidate.failed, requests.production.failed
 
     def measure(rows: Mask, where: str) -> Estimate:
@@ -178,7 +180,10 @@ def error_increase_of(requests: Requests) -> MeasureSlice:
 def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
     """Return a function that measures, in a slice, the mean change of the score.
 
-    Requests for which a model has no answer or no score are left out. Raises EvidenceError for
+    The change is the candidate's score minus that of production. `name` is the name of the column
+    of scores, for messages.
+
+    Requests for which a model has no answer or no score are left out. EvidenceError is raised for
     scores that are infinite or not numbers.
     """
     scores = [_scores(side) for side in (requests.candidate, requests.production)]
@@ -231,7 +236,10 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
 
 
 def _scores(side: Answers) -> Floats:
-    """Return the scores of one model, NaN where there is none; EvidenceError for other values."""
+    """Return the scores of one model; NaN where there is none.
+
+    EvidenceError is raised for scores that are infinite or not numbers.
+    """
     column: Column = side.columns["score"]
     if column.field.kind not in NUMBERS | {"null"}:
         msg = f"{column.title} has type {column.field.type_name}, but scores are numbers"
@@ -244,8 +252,10 @@ def _scores(side: Answers) -> Floats:
 def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlice:
     """Return a function that measures, in a slice, the slowdown of the 95th percentile of latency.
 
-    A request without an answer has an infinite latency. Raises EvidenceError for latencies that are
-    not positive numbers.
+    The slowdown is a share: 0.1 means that the 95th percentile of the candidate is 10 % above that
+    of production. A request without an answer has an infinite latency. `name` is the name of the
+    column of latencies, for messages. `confidence` is the level at which enough requests are
+    needed. EvidenceError is raised for latencies that are not positive numbers.
     """
     sides = (requests.candidate, requests.production)
     seconds = [side.seconds() for side in sides]

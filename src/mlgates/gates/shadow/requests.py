@@ -146,7 +146,7 @@ def _read_by(parts: Iterable[Part], schema: TableSchema) -> Iterator[str]:
 
 
 def _column(evidence: Evidence, log: str, name: str, table: pa.Table) -> Column:
-    """Return a column of a log; EvidenceError if it can't be read."""
+    """Return a column of a log; raise EvidenceError if it can't be read."""
     field: Field = evidence.source(log).schema[name]
     title = f"column {name!r} of `{log}`"
     if field.kind in ("unreadable", "nested"):
@@ -170,7 +170,7 @@ def taken(column: Column, rows: Counts | Mask) -> Column:
 
 
 def _keys(log: str, on: str, ids: Column) -> KeyHashes:
-    """Return the hashes of the ids of a log; EvidenceError if some are missing or repeated."""
+    """Return the hashes of the ids of a log; raise EvidenceError if ids are missing or repeated."""
     keys = KeyCounter((on,)).count(BatchView({on: ColumnView(ids.array, ids.field)}))
     if keys.missing:
         first = int(np.flatnonzero(missing_in(ids))[0])
@@ -218,8 +218,8 @@ def _check_comparable(subject: str, one: Column, other: Column) -> None:
 def _errors(column: Column) -> Mask:
     """Return a mask of the rows with an error.
 
-    These are the rows with true in a column of bools. In a column of texts, they are those with a
-    text that is neither missing nor blank.
+    These are the rows with true in a column of bools. In a column of strings, they are those with a
+    string that is neither missing nor blank.
     """
     missing = missing_in(column)
     if column.field.kind == "null":

@@ -136,12 +136,13 @@ class Statistic(Gate):
     by : str, sequence of str, or mapping of str to condition, optional
         Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
         one slice for each combination of their values. A mapping defines slices by conditions, as
-        in ``{"old": "age > 60"}``. A condition is a text, or a function that gets each batch of
+        in ``{"old": "age > 60"}``. A condition is a string, or a function that gets each batch of
         rows as a `pyarrow.Table` and returns one bool per row.
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
-        interval is beyond. "estimate": the value itself is compared with the limit. For ``"sum"``,
-        ``"min"``, ``"max"``, ``"distinct"`` and ``"rows"``, the value itself is always compared.
+        interval is beyond, otherwise INCONCLUSIVE. "estimate": the value itself is compared with
+        the limit. For ``"sum"``, ``"min"``, ``"max"``, ``"distinct"`` and ``"rows"``, the value
+        itself is always compared.
     confidence : float
         Confidence level of the two-sided interval.
     max_groups : int
@@ -554,7 +555,7 @@ class Statistic(Gate):
 
 
 def _statistic(owner: str, option: str, given: object) -> str:
-    """Return the name of a statistic; OptionError for an unknown one."""
+    """Return the name of a statistic; raise OptionError for an unknown one."""
     if isinstance(given, str) and given.startswith("quantile:"):
         share: object = given.removeprefix("quantile:")
         with suppress_errors():

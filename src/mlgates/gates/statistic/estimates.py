@@ -76,7 +76,7 @@ def kinds_of(of: str) -> frozenset[str]:
 
 
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
-    """Return what to count for a statistic, in a part of a table.
+    """Return the counter that a statistic of a part of a table needs.
 
     `of` is the name of the statistic, and `part` says which rows are counted. `condition` is the
     condition of ``"rate"``. For ``"rows"`` it is a condition that is true in each row, and for
@@ -93,8 +93,8 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 def estimate(of: str, state: Any, rows: int) -> Estimate:
     """Return the value of a statistic of one column, and its confidence interval.
 
-    `of` is the name of the statistic, and `rows` the number of rows. `state` is what was counted
-    with the result of `counter_of`.
+    `of` is the name of the statistic, and `rows` the number of rows. `state` is what the counter
+    returned by `counter_of` counted.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
@@ -148,7 +148,7 @@ def _std(state: MomentState, rows: int) -> Estimate:
 
 
 def _finite(state: MomentState) -> Moments:
-    """Return the moments; EvidenceError if a value is infinite."""
+    """Return the moments; raise EvidenceError if a value is infinite."""
     if state.infinite:
         are = "is" if state.infinite == 1 else "are"
         n = state.infinite + state.moments.n
@@ -301,15 +301,19 @@ def _stored_quantile(of: str, sketch: QuantileSketch, rows: int) -> Estimate:
 def change(
     ours: Estimate, theirs: Estimate, *, relative: bool
 ) -> tuple[Number, Callable[[float], Interval | None]]:
-    """Return the change of a statistic against the reference, and a function for its interval.
+    """Return the change of a statistic from the reference, and a function for its interval.
 
-    The function takes a confidence level. A `relative` change is divided by the absolute value of
-    the reference's statistic.
+    `ours` is the statistic of the data, and `theirs` that of the reference.
+
+    The change is `ours` minus `theirs`. If it is `relative`, it is divided by the absolute value of
+    `theirs`. The function takes a confidence level, and returns the confidence interval of the
+    change, or None if it has none.
 
     Raises
     ------
     EvidenceError
-        For a relative change if the statistic of the reference is 0.
+        If one of the statistics has no value, or if the change is relative and the statistic of the
+        reference is 0.
     """
     value, other = ours.value, theirs.value
     if value is None or other is None:
