@@ -640,11 +640,11 @@ def gate(
         Smallest and largest allowed number; both are inclusive.
     decide_by : {"estimate", "significance", "interval"}
         How the verdict follows from the number. "estimate": the number alone is compared with the
-        limit. "significance": a number beyond the limit is a FAIL only if its p-value is at most
-        0.05. "interval": PASS if the whole confidence interval is within the limit, FAIL if the
-        whole interval is beyond. For "significance" the function returns a `Measurement` with a
-        `p_value`, for "interval" one with an `interval`. If the function returns several p-values,
-        it must correct them for multiple tests itself.
+        limit. "significance": a number beyond the limit is a FAIL if its p-value is at most 0.05,
+        otherwise INCONCLUSIVE. "interval": PASS if the whole confidence interval is within the
+        limit, FAIL if the whole interval is beyond, otherwise INCONCLUSIVE. For "significance" the
+        function returns a `Measurement` with a `p_value`, for "interval" one with an `interval`. If
+        the function returns several p-values, it must correct them for multiple tests itself.
     unit : {"", "share", "s", "rows", "violations"}
         Unit of the number in texts: a "share" is shown in percent, "s" (seconds) as a time.
         "violations" means that the number counts violations, and the limit is not shown.

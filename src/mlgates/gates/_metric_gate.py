@@ -129,8 +129,10 @@ class MetricGate(Gate):
     its own options in addition to those here, which `Performance` describes:
 
     - `_rules`: the allowed values of the option `decide_by`.
-    - `_sides`: one text for each model that is measured, which follows the words "labels predicted"
-      in a note. It is "" for the candidate, and for example " in production" for another model.
+    - `_sides`: one string for each measured model. A note puts it after the words "labels
+      predicted", to say which model predicted them. It is "" for the candidate, and another string
+      for any other model, such as " in production". By default, `_outcomes` reads the predictions
+      of production for any string but "".
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})

@@ -112,7 +112,7 @@ def counted_phrase(
     where : str
         Words that follow the noun: ``" of `x`"``.
     percent : str
-        The share as text, which follows in parentheses.
+        The share in words, which follows in parentheses: ``"16.7 %"``.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def described_type(field: Field) -> str:
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first values as text, and how many more there are.
+    """Return the first values in words, and how many more there are.
 
     `most` is the number of values that are shown.
     """
@@ -250,7 +250,11 @@ class Near:
             raise EvidenceError(msg)
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that differs only in case, blanks or Unicode form, or None."""
+        """Return the known name that `options.fold` makes equal to `name`; None if there is none.
+
+        Such names differ only in case, blanks, invisible characters or Unicode form. If several
+        known names do, the first of them is returned.
+        """
         return self._folded.get(options.fold(name))
 
     def hint(self, name: str) -> str:
@@ -275,7 +279,7 @@ def confidence_of(owner: str, option: str, given: object) -> float:
 
 
 def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
-    """Return an option that is a number from `low` to `high`; OptionError otherwise.
+    """Return an option that is a number from `low` to `high`; raise OptionError otherwise.
 
     If the range is 0 to 1, the message suggests 0.95 for a percentage such as 95.
     """
@@ -487,12 +491,17 @@ class ReadOnlyCondition:
 
 
 def compiled(condition: str | Callable[..., object]) -> RowCondition:
-    """Convert a condition, which is a text or a function, to a function of a batch of rows."""
+    """Convert a condition to a form that counters can evaluate.
+
+    A string becomes a `Condition`. A function becomes a `ReadOnlyCondition`, which calls it with a
+    read-only copy of the table. `profile.groups.condition_answers` evaluates both on a batch of
+    rows. OptionError is raised if the syntax of the string is invalid.
+    """
     return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)
 
 
 def parsed(owner: str, option: str, given: object) -> str:
-    """Return the text of a condition; raise OptionError if its syntax is invalid.
+    """Return a condition that is a string; raise OptionError if its syntax is invalid.
 
     The message names the option.
     """
@@ -509,7 +518,7 @@ def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
     """Return the option `by` in a standard form; raise OptionError if it is invalid.
 
     The result has names of columns, or pairs of the name of a slice and its condition. A condition
-    is a text or a function.
+    is a string or a function.
     """
     found = options.slices(owner, option, given)
     for pair in found:
@@ -584,7 +593,7 @@ _IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
 
 
 def short_name(text: str) -> str:
-    """Return a text in a form that can be a part of a gate's name.
+    """Return a string in a form that can be a part of a gate's name.
 
     The result is printable, short and without the wildcards of patterns.
 

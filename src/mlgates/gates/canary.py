@@ -109,10 +109,12 @@ class Canary(Gate):
         `traffic`.
     max_increase : float
         How much more frequent each event may be with the candidate, as a share: with 0.5, its rate
-        may be at most 1.5 times that of production. It can't be given together with `max_decrease`.
+        may be at most 1.5 times that of production. Default 0.5. It must be left out if
+        `max_decrease` is given.
     max_decrease : float, optional
         For events that are wanted, such as sales: how much rarer each may be with the candidate, as
-        a share. With 0.05, its rate must be at least 0.95 times that of production.
+        a share. It replaces `max_increase`. With 0.05, its rate must be at least 0.95 times that of
+        production.
     min_requests : int
         Number of requests that each of the two models must have for a PASS.
     rollback_error : float
@@ -247,7 +249,11 @@ class Canary(Gate):
         return len(self._names) / self.rollback_error
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check that requests were divided as stated, and one check for each event."""
+        """Yield one check of how the requests were divided, and one check for each event.
+
+        The first check, ``split``, is an ERROR if the numbers of requests of the two models
+        contradict the shares of the traffic that `Traffic` states.
+        """
         traffic = _traffic(evidence)
         looks = [look for look in traffic.looks if look.is_comparison]
         noun = "units" if traffic.unit else REQUESTS
@@ -518,8 +524,8 @@ def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
     """Return the counts of an event since a stage of a rollout began.
 
     `looks` are all looks up to now, and `start` is the traffic before the stage, which is
-    subtracted from them. Looks with the same share of the candidate are added up. Raises
-    EvidenceError if `start` has higher counts than `looks`.
+    subtracted from them. Looks with the same share of the candidate are added up. EvidenceError is
+    raised if `start` has higher counts than `looks`.
     """
     sums: dict[float, list[int]] = {}
     for sign, part in ((1, looks), (-1, [each for each in start.looks if each.is_comparison])):

@@ -90,7 +90,7 @@ class Completeness(Gate):
         required, as a share: with 0.5, `data` must have from 0.5 to 1.5 times as many rows as the
         reference.
     missing_values : sequence
-        Values that mean a missing cell, such as ``"?"`` or ``-999``. The text ``"-999"`` and the
+        Values that mean a missing cell, such as ``"?"`` or ``-999``. The string ``"-999"`` and the
         number ``-999`` are different.
     expected : mapping of str to sequence, optional
         Values of a column that must each occur in at least one row, as in
@@ -99,7 +99,7 @@ class Completeness(Gate):
         Judge each column in each slice (subset of the rows) instead of in all rows. Columns, given
         by name, define one slice for each combination of their values; a missing value counts as a
         value. These columns themselves are judged in all rows. A mapping defines slices by
-        conditions, as in ``{"old": "age > 60"}``. A condition is a text in the language of
+        conditions, as in ``{"old": "age > 60"}``. A condition is a string in the language of
         :doc:`/reference/conditions`, or a function of the table that returns one bool per row.
     max_groups : int
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.

@@ -58,7 +58,7 @@ class Freshness(Gate):
     Parameters
     ----------
     column : str
-        Name of a column of timestamps or dates. Texts and numbers are not converted.
+        Name of a column of timestamps or dates. Strings and numbers are not converted.
     max_age : str, timedelta or float
         Largest age of the newest timestamp, such as "24h". A number means seconds.
     max_gap : str, timedelta or float, optional
@@ -79,8 +79,8 @@ class Freshness(Gate):
         Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
         one slice for each combination of their values that occurs. A mapping defines slices by
         conditions, as in ``{"eu": "region == 'EU'"}``; a slice without rows is then a FAIL. A
-        condition is a text in the language of :doc:`/reference/conditions`, or a function that gets
-        each batch of rows as a `pyarrow.Table` and returns one bool per row.
+        condition is a string in the language of :doc:`/reference/conditions`, or a function that
+        gets each batch of rows as a `pyarrow.Table` and returns one bool per row.
     max_groups : int
         Largest number of slices that the columns of `by` may define; a larger number is an ERROR.
     name, advisory, inconclusive, after
@@ -343,7 +343,7 @@ class Freshness(Gate):
         return violating_rows(source, wanted)
 
     def _checked_field(self, schema: TableSchema) -> Field:
-        """Return the field of the column; EvidenceError unless it has times in a known time zone.
+        """Return the field of the column; raise EvidenceError unless it has times in a known zone.
 
         A column of nulls only is accepted too.
         """
@@ -374,7 +374,7 @@ def _clock(evidence: Evidence) -> Fraction:
 
 
 def _year(moment: Fraction) -> tuple[int, str]:
-    """Return the year of a moment (in seconds since 1970), as a number and as text."""
+    """Return the year of a moment (in seconds since 1970), as a number and as a string."""
     whole = np.datetime64(math.floor(moment), "s")
     year = 1970 + int(whole.astype("datetime64[Y]").astype(np.int64))
     return year, f"{year:,}" if abs(year) >= 10_000 else str(year)

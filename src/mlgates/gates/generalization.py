@@ -61,8 +61,8 @@ class Generalization(MetricGate):
         few training rows is still INCONCLUSIVE.
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole confidence interval of the difference is within the limit,
-        FAIL if the whole interval is beyond. "estimate": the difference itself is compared with the
-        limit.
+        FAIL if the whole interval is beyond, otherwise INCONCLUSIVE. "estimate": the difference
+        itself is compared with the limit.
     confidence : float or None
         Confidence level of the two-sided interval. None means no interval; it is allowed only with
         `decide_by="estimate"`.
@@ -203,7 +203,7 @@ class Generalization(MetricGate):
     def _of_columns(evidence: Evidence) -> list[str]:
         """Return the names of weights and clusters that are columns, so that both sides have them.
 
-        Raises EvidenceError for values, which only the test rows would have.
+        EvidenceError is raised for values, which only the test rows would have.
         """
         given = [name for name in _OF_COLUMNS if name in evidence]
         for name in given:

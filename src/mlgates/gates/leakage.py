@@ -87,7 +87,10 @@ class Leakage(Gate):
         return keys.shared_with(theirs)[0]
 
     def _hashes(self, evidence: Evidence) -> tuple[KeyHashes, KeyHashes]:
-        """Return the hashed rows of both tables; EvidenceError if the reference is a baseline."""
+        """Return the hashes of the rows of both tables.
+
+        EvidenceError is raised if the reference is a baseline.
+        """
         reference = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
             msg = "the reference is a baseline, which has no rows; pass the table itself"
@@ -128,7 +131,7 @@ class Leakage(Gate):
         )
 
     def _counter(self, evidence: Evidence) -> KeyCounter:
-        """Return what to compute: hashes of rows; EvidenceError if the tables share no column."""
+        """Return the counter of row hashes; raise EvidenceError if the tables share no column."""
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
         names = tuple(sorted(name for name in ours if name in theirs))
         if self.columns is not None:

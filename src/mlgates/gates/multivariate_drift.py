@@ -85,7 +85,7 @@ class MultivariateDrift(Gate):
         Largest area under the ROC curve, from 0.5 to 1.
     columns : str or sequence of str, optional
         Columns to compare. By default these are all columns of the reference that have numbers,
-        bools, texts, dates or times. A named column with other values is an ERROR.
+        bools, strings, dates or times. A named column with other values is an ERROR.
     exclude : str or sequence of str
         Columns to leave out, such as ids and times.
     min_samples : int
@@ -116,7 +116,7 @@ class MultivariateDrift(Gate):
     can't PASS (see `min_samples`): what the classifier learns from some of these rows does not help
     it with the others, so it would not find a change.
 
-    A missing cell counts as a separate value. Of a column of texts, the 254 most frequent values
+    A missing cell counts as a separate value. Of a column of strings, the 254 most frequent values
     are compared, and all others count as one value. If the tables differ, the area grows with the
     number of rows, because the classifier learns more. If the values of a column grow with time, as
     an id does, and the data are newer than the reference, the area is near 1; exclude such columns.
@@ -490,9 +490,9 @@ def _numbers(pair: Sequence[Column]) -> Floats:
 
 
 def _categories(pair: Sequence[Column]) -> Floats:
-    """Return the texts of a column of both tables as codes; NaN where missing.
+    """Return the strings of a column of both tables as codes; NaN where missing.
 
-    The most frequent text has the code 0. All rare texts share the largest code. `pair` has the
+    The most frequent string has the code 0. All rare strings share the largest code. `pair` has the
     column of the data and that of the reference.
     """
     text = pa.large_string()

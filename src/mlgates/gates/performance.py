@@ -46,7 +46,7 @@ class Performance(MetricGate):
     by : str, sequence of str, or mapping of str to str or callable, optional
         Check each slice (subset of the rows) instead of all rows. Columns, given by name, define
         one slice for each combination of their values. A mapping defines slices by conditions, as
-        in ``{"old": "age > 60"}``. A condition is a text in the language of
+        in ``{"old": "age > 60"}``. A condition is a string in the language of
         :doc:`/reference/conditions`, or a function of the table that returns one bool per row.
     min_samples : int
         Smallest number of rows, in each slice if there are slices; with fewer, the check is
@@ -61,9 +61,9 @@ class Performance(MetricGate):
         reason says how many.
     decide_by : {"estimate", "interval", "significance"}
         "estimate": the value itself is compared with the limit. "interval": PASS if the whole
-        confidence interval is within the limit, FAIL if the whole interval is beyond.
-        "significance": PASS if the value is within the limit; a value beyond the limit is a FAIL
-        only if it is significant at the level 1 - `confidence`.
+        confidence interval is within the limit, FAIL if the whole interval is beyond, otherwise
+        INCONCLUSIVE. "significance": PASS if the value is within the limit; a value beyond the
+        limit is a FAIL if it is significant at the level 1 - `confidence`, otherwise INCONCLUSIVE.
     confidence : float or None
         Confidence level of the two-sided interval. None means no interval; it is allowed only with
         `decide_by="estimate"`.

@@ -42,9 +42,10 @@ class Regression(ComparisonGate):
         reason says how many.
     decide_by : {"interval", "estimate", "significance"}
         "interval": PASS if the whole confidence interval of the difference is within the tolerance,
-        FAIL if the whole interval is beyond. "estimate": the difference itself is compared with the
-        tolerance. "significance": PASS if the difference is within the tolerance; a difference
-        beyond it is a FAIL only if it is significant at the level 1 - `confidence`.
+        FAIL if the whole interval is beyond, otherwise INCONCLUSIVE. "estimate": the difference
+        itself is compared with the tolerance. "significance": PASS if the difference is within the
+        tolerance; a difference beyond it is a FAIL if it is significant at the level 1 -
+        `confidence`, otherwise INCONCLUSIVE.
     confidence : float or None
         Confidence level of the two-sided interval. None means no interval; it is allowed only with
         `decide_by="estimate"`.

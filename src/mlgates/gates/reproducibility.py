@@ -60,7 +60,7 @@ class Reproducibility(Gate):
     Notes
     -----
     The evidence `fit` is a function without arguments that trains a model and returns it. The gate
-    calls it twice, and compares the answers of the two models to the rows of `X`: those of
+    calls it twice, calls both models with the rows of `X`, and compares their answers: those of
     ``predict`` (or of the model itself, if it is a function) and those of ``predict_proba``, if the
     model has it. Labels and integers must be equal.
 
@@ -69,11 +69,11 @@ class Reproducibility(Gate):
     called a third time, with the random states of the first training. If the answers are then those
     of the first model, the reason names the random state that is not fixed. After each training,
     the gate restores the random states, the environment, the working directory and the other state
-    of the process that `Integration` lists. Texts that the training prints are not shown.
+    of the process that `Integration` lists. What the training prints is not shown.
 
-    In another process, the order of sets of texts and the number of threads can differ, and so can
-    the model. This gate can't test that, because both trainings run in one process. The reason says
-    so, unless the environment variables PYTHONHASHSEED and OMP_NUM_THREADS are set.
+    In another process, the order of sets of strings and the number of threads can differ, and so
+    can the model. This gate can't test that, because both trainings run in one process. The reason
+    says so, unless the environment variables PYTHONHASHSEED and OMP_NUM_THREADS are set.
 
     An exception in `fit` or in a model, and an answer that is missing, NaN or infinite, is an
     ERROR. If `X` has no rows, the gate is INCONCLUSIVE, and nothing is trained.

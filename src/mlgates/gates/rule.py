@@ -164,8 +164,8 @@ class Rule(Gate):
     def _check_of(self, title: str, group: RuleGroup, label: str | None) -> Check:
         """Return the check of all rows, or of one slice.
 
-        `title` is the text of the condition, or the gate's name if the condition is a function.
-        `group` has the counts of rows, and `label` is the name of the slice or None.
+        `title` is the condition if it is a string, and the gate's name if it is a function. `group`
+        has the counts of rows, and `label` is the name of the slice or None.
         """
         invalid, n = group.broken, group.rows - group.missing
         if self.missing == "invalid":
@@ -208,7 +208,7 @@ class Rule(Gate):
 
 
 def _function(owner: str, option: str, given: object) -> Callable[..., object]:
-    """Return the given function; OptionError if it is not callable."""
+    """Return the given function; raise OptionError if it is not callable."""
     if not callable(given):
         raise options.refuse(
             owner, option, "a condition such as 'start <= end', or a function", given

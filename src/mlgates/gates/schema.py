@@ -120,7 +120,7 @@ class Column(options.OptionsByName):
     isin : sequence, optional
         The allowed values. Whether cells may be missing is said by `nullable`, not here.
     matches : str, optional
-        Regular expression in Python's syntax. Each text must match it as a whole. Look-around,
+        Regular expression in Python's syntax. Each string must match it as a whole. Look-around,
         back-references and word boundaries are refused, because they can't be matched in linear
         time.
     unique : bool
@@ -201,7 +201,10 @@ class Column(options.OptionsByName):
         return self.dtype.startswith((*names, "any"))
 
     def _checked_bound(self, option: str, value: object) -> object:
-        """Return a bound as a plain number or date; OptionError if it does not fit the type."""
+        """Return a bound as a plain number or date.
+
+        OptionError is raised if it does not fit the type of the column.
+        """
         if isinstance(value, date):
             options.scalar(_COLUMN, option, value, one_of_several=True)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
@@ -257,7 +260,7 @@ def _arrow_type(dtype: str) -> pa.DataType | None:
 
 
 def _checked_type(dtype: object) -> str:
-    """Return the usual spelling of a declared type; OptionError for an unknown name."""
+    """Return the usual spelling of a declared type; raise OptionError for an unknown name."""
     if isinstance(dtype, pa.DataType):
         dtype = str(dtype)
         # "float" and "string" of Arrow are exact types; the families of these names are wider
@@ -378,9 +381,9 @@ class Schema(Gate):
         """Return a draft of a schema for tables like the given one, for a person to review.
 
         The draft declares the type of each column, and whether cells may be missing and values may
-        be infinite. If a column of texts has at most 20 different values, and at least one of them
-        occurs twice, they are declared as the allowed values. The smallest and the largest value of
-        a column do not become limits, because the next sample would break them.
+        be infinite. If a column of strings has at most 20 different values, and at least one of
+        them occurs twice, they are declared as the allowed values. The smallest and the largest
+        value of a column do not become limits, because the next sample would break them.
 
         Parameters
         ----------

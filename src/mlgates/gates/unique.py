@@ -40,7 +40,7 @@ class Unique(Gate):
 
     Notes
     -----
-    The values 1 and 1.0 are equal. Texts that differ in case or in blanks are different. Keys are
+    The values 1 and 1.0 are equal. Strings that differ in case or in blanks are different. Keys are
     compared by 128-bit hashes. Two different keys have the same hash with a probability of about
     2**-128. The hashes need 16 bytes per row, and about 70 bytes per row while they are compared,
     also for a file that is read in batches. If all keys are missing, the verdict is INCONCLUSIVE.

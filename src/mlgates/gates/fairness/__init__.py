@@ -157,9 +157,10 @@ class Fairness(Gate):
         What happens with rows in which a sensitive feature is missing. "own": they form their own
         group. "error": they are an ERROR.
     decide_by : {"significance", "interval", "estimate"}
-        "significance": a difference beyond the limit is a FAIL only if it is significant.
-        "interval": PASS if the confidence intervals of all pairs are within the limit, FAIL if one
-        is wholly beyond. "estimate": the largest difference itself is compared with the limit.
+        "significance": a difference beyond the limit is a FAIL if it is significant, otherwise
+        INCONCLUSIVE. "interval": PASS if the confidence intervals of all pairs are within the
+        limit, FAIL if one is wholly beyond, otherwise INCONCLUSIVE. "estimate": the largest
+        difference itself is compared with the limit.
     significance : float
         Largest probability of a FAIL, for the gate as a whole, if all groups are equal.
     confidence : float or None
@@ -498,7 +499,8 @@ class Fairness(Gate):
         Returns
         -------
         fairlearn.metrics.MetricFrame
-            The frame. In its index, a missing value of a feature is replaced by the text "missing".
+            The frame. In its index, a missing value of a feature is replaced by the string
+            "missing".
 
         Raises
         ------
@@ -733,8 +735,8 @@ class Fairness(Gate):
         """Return a sentence on what was measured, and a clause on why it can't be decided.
 
         `worst` is the comparison with the worst value; it is None if the metric is undefined.
-        `left_out` is the number of excluded groups. `interval` is the interval as words, or an
-        empty text. The clause is empty if a decision is possible.
+        `left_out` is the number of excluded groups. `interval` is the interval in words, or "". The
+        clause is "" if a decision is possible.
         """
         name, limit = f"`{self._definition.name}`", Limit(self.at_least, self.at_most)
         name += "" if self.label is None else f" of {label_text(self.label)}"

@@ -56,7 +56,7 @@ def metric_frame_of(
 
 
 def _columns(groups: Groups, outcomes: Outcomes) -> dict[str, Any]:
-    """Return the features of rows with a label; a missing value becomes the text "missing"."""
+    """Return the features of rows with a label; a missing value becomes "missing"."""
     codes = groups.codes if outcomes.kept is None else groups.codes[outcomes.kept]
     found = {}
     for name, of_groups in zip(groups.features, zip(*groups.values, strict=True), strict=True):

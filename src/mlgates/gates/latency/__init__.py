@@ -68,8 +68,8 @@ class Latency(Gate):
         most about 8 seconds. The smallest number of calls that the quantile needs for a PASS is
         made even if this takes longer.
     warmup : int
-        Number of calls before the measurement, which are not measured; only the first of them is
-        reported, separately. If `calls` is not given, these calls end after 2 seconds at the
+        Number of calls before the measurement, which do not count. The duration of the first of
+        them is reported separately. If `calls` is not given, these calls end after 2 seconds at the
         latest.
     batch_size : int
         Rows per call.
@@ -79,13 +79,14 @@ class Latency(Gate):
         each call starts after the answer to the call before.
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole confidence interval is within the limit, FAIL if the whole
-        interval is beyond. "estimate": the quantile itself is compared with the limit.
+        interval is beyond, otherwise INCONCLUSIVE. "estimate": the quantile itself is compared with
+        the limit.
     confidence : float
         Confidence level of the two-sided interval.
     cold_at_most : str, timedelta or float, optional
-        Largest allowed duration of the very first call, before the warm-up. By default it is not
-        checked. If `latencies` are given, this duration is not known, and the check is
-        INCONCLUSIVE.
+        Largest allowed duration of the very first call, which is the first call of the warm-up. By
+        default it is not checked. If `latencies` are given, this duration is not known, and the
+        check is INCONCLUSIVE.
     max_failed : float
         Largest share of the calls that may fail. If any call fails, the report has one more check,
         of the share of failed calls. The latency of a failed call is infinite.

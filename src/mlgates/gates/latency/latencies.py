@@ -183,9 +183,10 @@ class Latencies:
 
     @property
     def saturated(self) -> str:
-        """The reason, in words, if the model did not keep up with the rate of calls; "" if it did.
+        """Why the latencies allow no decision, if the model did not keep up with the rate; else "".
 
-        The latencies are then those of a growing queue, and say nothing about the model.
+        If the model answers fewer calls per second than are sent, the latencies are those of a
+        growing queue, and say nothing about the model.
         """
         timing = None if self.measured is None else self.measured.timing
         if timing is None or not timing.saturated:
@@ -254,7 +255,7 @@ def slowdown_of(
 
 
 def format_latency(value: float | None, limit: Limit | None = None) -> str:
-    """Return a time as text, with enough digits to distinguish it from a limit.
+    """Return a time as a string, with enough digits to distinguish it from a limit.
 
     Examples
     --------
@@ -269,7 +270,7 @@ def format_latency(value: float | None, limit: Limit | None = None) -> str:
 def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
     """Return a confidence interval in words, for a report; an infinite end is left out.
 
-    `unit` is the unit of the ends. The text is empty if there is no interval, or if both ends are
+    `unit` is the unit of the ends. The result is "" if there is no interval, or if both ends are
     infinite.
 
     Examples
