@@ -1,7 +1,7 @@
 """Render a report as text, Markdown, HTML, JUnit XML or JSON.
 
 Names, reasons and details in a report can come from the user's data. So `printable.clean` puts
-every text on one line and escapes control characters. Each renderer also escapes the characters
+every string on one line and escapes control characters. Each renderer also escapes the characters
 that have a meaning in its output: by Jinja2's autoescape in `html`, by `escape` in `markdown`, by
 ElementTree in `junit`, and by `printable.without_commands` in `text`.
 """
@@ -16,7 +16,7 @@ FORMS = ("text", "markdown", "html", "junit", "json")
 
 
 def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> str:
-    """Return a report, or the result of one gate, as a text in one of five forms.
+    """Return a report, or the result of one gate, as a string in one of five forms.
 
     Parameters
     ----------

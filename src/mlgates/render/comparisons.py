@@ -12,7 +12,7 @@ from mlgates.verdict import Verdict, format_number
 _MOST = 30  # largest number of changes in one table
 _NAME = 44  # characters of a name
 _VALUE = 32  # characters of a value
-_CONTEXT = 10  # characters shown around the part of a text that differs
+_CONTEXT = 10  # characters shown around the part of a string that differs
 _MOST_PARAMS = 4  # parameters shown if only one model has them
 _HASH = 12
 _HASHES = ("fingerprint", "sha256", "commit")
@@ -107,7 +107,7 @@ def _folded(changes: Sequence[Change]) -> tuple[list[tuple[str, str, str]], list
 
 
 def _values(change: Change) -> tuple[str, str]:
-    """Return the old and the new value of a change as texts."""
+    """Return the old and the new value of a change as strings."""
     old, new = change.old, change.new
     hashed = change.name.rpartition(".")[2] in _HASHES
     if isinstance(old, str) and isinstance(new, str) and len(max(old, new, key=len)) > _VALUE:
@@ -132,7 +132,7 @@ def _value(change: Change, value: object) -> str:
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
-    """Return the parts in which two texts differ, with some characters around them."""
+    """Return the parts in which two strings differ, with some characters around them."""
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
     first = max(0, start - _CONTEXT)
@@ -145,7 +145,7 @@ def _differing(old: str, new: str) -> tuple[str, str]:
 
 
 def _common(one: str, other: str) -> int:
-    """Return the number of characters at the start of two texts that are equal."""
+    """Return the number of equal characters at the start of two strings."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 

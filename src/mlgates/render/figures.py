@@ -74,11 +74,10 @@ class Span(NamedTuple):
 class Point(NamedTuple):
     """A point in the figure `Trend` or `Reliability`: a value, and its horizontal position.
 
-    `label` is the name of the point in the table of the same values below the figure, such as a
-    time. `place` is the horizontal position. `interval` is the
-    interval of the value, or None if it has none. `limits` are the limits of the value at this
-    position. `beyond` is True if the value is marked as bad, for example because it is beyond a
-    limit.
+    `label` is the name of the point, such as a time. The table below the figure shows it with the
+    value. `place` is the horizontal position. `interval` is the interval of the value, or None if
+    it has none. `limits` are the limits of the value at this position. `beyond` is True if the
+    value is marked as bad, for example because it is beyond a limit.
     """
 
     label: str
@@ -365,7 +364,7 @@ def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[st
 
 
 def title(check: Check) -> str:
-    """Return the subject of a check and its group as text, as in ``"age [sex=f]"``."""
+    """Return the subject of a check and its group as a string, as in ``"age [sex=f]"``."""
     return check.subject if check.group is None else f"{check.subject} [{check.group}]"
 
 

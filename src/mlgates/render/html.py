@@ -1,9 +1,9 @@
 """Render a report as HTML: one page without scripts, or only its body for notebooks.
 
-Jinja2's autoescape escapes every text except the style sheet, which is a file of this package. The
-content-security policy of the page allows only this style sheet, by its hash. The styles apply only
-inside of elements of the class "mlgates", so they do not change the rest of a notebook. The text
-has the colour of the surrounding page. Each picture is also described in words, because some
+Jinja2's autoescape escapes every string except the style sheet, which is a file of this package.
+The content-security policy of the page allows only this style sheet, by its hash. The styles apply
+only inside of elements of the class "mlgates", so they do not change the rest of a notebook. The
+text has the colour of the surrounding page. Each picture is also described in words, because some
 notebooks remove styles and pictures.
 """
 
@@ -67,7 +67,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
 
 
 def filled(template: str, **variables: object) -> str:
-    """Fill the template file `template` with variables, escape all texts, and return the HTML."""
+    """Fill the template file `template` with variables, escape all strings, and return the HTML."""
     page = _environment().get_template(template).render(**variables)
     # In the log of a CI server, "##[" and "##vso[" would be commands.
     return re.sub("#(?=#)", "&#35;", page) + "\n"

@@ -1,6 +1,6 @@
 """Render a report as Markdown: a headline, a table, and details that can be unfolded.
 
-`escape` is applied to every text that comes from data. So a name can't end a table cell, become a
+`escape` is applied to every string that comes from data. So a name can't end a table cell, become a
 link or an image, mention a person, or start HTML. `escape` writes HTML entities, because all
 Markdown processors support them. Only some of them support backslashes. Folded details are written
 in HTML, in which Markdown is not interpreted.
@@ -75,7 +75,7 @@ def _code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape a text so that every Markdown processor, and a browser, shows it unchanged.
+    """Escape a string so that every Markdown processor, and a browser, shows it unchanged.
 
     Examples
     --------

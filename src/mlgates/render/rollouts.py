@@ -73,8 +73,8 @@ def _shares(
 ) -> Trend:
     """Return the figure of the candidate's share over time.
 
-    `times` are the times of the steps in `record`, as text. A step that changes the share has two
-    points at its time: the share before it and the share after it.
+    `times` are the times of the steps in `record`, as strings. A step that changes the share has
+    two points at its time: the share before it and the share after it.
     """
     points = []
     for at, entry in zip(times, record, strict=True):

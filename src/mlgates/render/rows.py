@@ -1,6 +1,6 @@
 """Compute what all forms of a report show: the headline, the table, the provenance.
 
-All returned texts are on one line and have no control characters. Each renderer escapes the
+All returned strings are on one line and have no control characters. Each renderer escapes the
 characters that have a meaning in its output.
 """
 
@@ -68,7 +68,7 @@ class Row(NamedTuple):
     aside : {"", "advisory", "allowed"}
         Why the verdict of the report ignores the check; "" if it does not.
     gate, subject, measured, limit : str
-        The texts in the columns of the row.
+        The strings in the columns of the row.
     reason : str
         The sentence below the row; "" if there is none.
     note : str
@@ -167,7 +167,7 @@ def closest(checks: Sequence[Check]) -> Check | None:
 
 
 def value_in_line(row: Row) -> str:
-    """Return the subject, value, interval and limit of a table row in one line of text."""
+    """Return the subject, value, interval and limit of a table row in one line."""
     value = " ".join(
         filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
     )
@@ -283,7 +283,7 @@ def measured(check: Check) -> str:
 
 
 def interval(check: Check) -> str:
-    """Return the interval of a check's value as text, or "" if it has none."""
+    """Return the interval of a check's value in words; "" if it has none."""
     if check.interval is None or check.value is None:
         return ""
     if all(map(math.isinf, check.interval)):
@@ -305,7 +305,7 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:
-    """Shorten a list such as ``"`a` (dates), `b` (texts)"`` to about `most` characters.
+    """Shorten a list such as ``"`a` (dates), `b` (times)"`` to about `most` characters.
 
     Items at the end are left out, and their number is given. If the list has one very long item,
     its middle is left out.
@@ -318,7 +318,7 @@ def shorten_list(listed: str, most: int = _NOTE) -> str:
 
 
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
-    """Return texts about the provenance of a run: the tables, the time, the commit.
+    """Return clauses about the provenance of a run: the tables, the time, the commit.
 
     A report that was loaded from a file can have entries in an unknown form. They are left out.
     """
@@ -346,7 +346,7 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
 
 
 def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
-    """Return the metadata of a run as texts, such as ``"version: 7"``."""
+    """Return the metadata of a run as clauses, such as ``"version: 7"``."""
     clauses = []
     for name, value in metadata.items():
         shown = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)

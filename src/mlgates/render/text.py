@@ -22,7 +22,7 @@ from mlgates.verdict import Verdict
 
 _NARROWEST, _WIDEST = 60, 200
 _PROSE = 120  # characters of a line of prose
-_LEAST = 16  # smallest width of a column whose texts are wrapped
+_LEAST = 16  # smallest width of a column with wrapped lines
 _TRIED = 20  # number of widths tried for the column of gates
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
@@ -156,7 +156,7 @@ def _padded(text: str, size: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return the number of columns that a text needs in a terminal; a wide character needs two."""
+    """Return the number of columns that a string needs in a terminal; wide characters need two."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -76,7 +76,7 @@ def to_html(
 
 
 def written(times: Sequence[datetime]) -> list[str]:
-    """Return the times as texts, without the parts that all of them have in common."""
+    """Return the times as strings, without the parts that all of them have in common."""
     midnight = all((at.hour, at.minute, at.second, at.microsecond) == (0,) * 4 for at in times)
     spec = "%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M"
     shown = [at.strftime(spec) for at in times]
