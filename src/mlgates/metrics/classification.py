@@ -74,7 +74,7 @@ class CountMetric(Metric):
     def positive(self, outcomes: Outcomes) -> int | None:
         """Return the position of the positive class in `classes`.
 
-        It is None if the metric has no positive class. Raises EvidenceError for predicted labels
+        It is None if the metric has no positive class. EvidenceError is raised for predicted labels
         that the metric refuses.
         """
         if self.strict and outcomes.unseen:
@@ -207,9 +207,10 @@ class Share(CountMetric):
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows in the denominator, and the word for these rows.
+        """Return the number of rows in the denominator, and the word for them in messages.
 
-        If rows have weights, the effective number of rows is returned.
+        If rows have weights, the effective number of rows is returned. The word, such as "predicted
+        positives", is "" if the denominator is the number of all rows.
         """
         positive = self.positive(outcomes)
         n = whole = float(self.share(outcomes.cells, positive)[1])
@@ -269,7 +270,7 @@ class Share(CountMetric):
         )
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, for rows in clusters.
+        """Return the interval and test of the difference between two models, for rows in clusters.
 
         `mlgates.metrics.clustered.clustered_share_change` describes them.
         """
@@ -372,8 +373,10 @@ class MarginMetric(CountMetric):
     Parameters
     ----------
     formula : callable
-        A function of three arrays of shape ``(..., k)``: the numbers of correct, true and predicted
-        rows of each class. It returns the values of the metric.
+        A function of three arrays of shape ``(..., k)`` for k classes. They have the numbers of
+        rows of each class that are predicted correctly, that have the class as true label, and that
+        are predicted as the class. It returns the values of the metric, an array of shape
+        ``(...)``.
     support : Support, optional
         Which rows the value of each class is computed from.
     mean_of : {"true", "pred"} or None
@@ -391,16 +394,22 @@ class MarginMetric(CountMetric):
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Return the value of the metric for each of many confusion matrices.
 
-        `formula` computes it from the diagonals (correct rows), the sums over the predicted classes
-        (true rows) and the sums over the true classes (predicted rows) of `cells`, which has the
-        shape ``(..., k, k)`` for k classes. `positive` is not used.
+        `cells` has the shape ``(..., k, k)`` for k classes, and the result the shape ``(...)``.
+        `formula` computes the value from three numbers of rows per class: the rows of the class
+        that are predicted correctly (the diagonal of `cells`), the rows with the class as true
+        label, and the rows predicted as the class. `positive` is not used.
         """
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows of the class that has the fewest, and words for these rows."""
+        """Return the number of rows of the class that has the fewest, and words for these rows.
+
+        `support` counts the rows of each class; classes without a true row are left out. If rows
+        have weights, the effective number of rows is returned. If `support` is None, the result is
+        infinity and "".
+        """
         if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has no value
@@ -507,10 +516,12 @@ class MarginMetric(CountMetric):
 def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
     """Return the confidence interval of a mean of independent values, from their intervals.
 
-    For ``k`` values ``p`` with intervals ``(l, u)`` and mean ``m`` it is ``m - sqrt(sum((p -
-    l)**2)) / k`` to ``m + sqrt(sum((u - p)**2)) / k``. This is the method of variance estimates
-    recovery (MOVER) [1]_. The shares of classes are independent, given the number of rows of each
-    class.
+    `parts` has k values, and `low` and `high` the ends of their intervals. With the mean ``m``, the
+    interval is ``m - sqrt(sum((parts - low)**2)) / k`` to ``m + sqrt(sum((high - parts)**2)) / k``.
+    This is the method of variance estimates recovery (MOVER) [1]_.
+
+    The metrics use it for means of one share per class, such as its recall. These shares are
+    independent, given the number of rows of each class.
 
     References
     ----------

@@ -106,7 +106,9 @@ def resampled_change(
     left_out: Floats | None = None,
     times: npt.ArrayLike = 1.0,
 ) -> Change:
-    """Return a difference with a bootstrap confidence interval and its p-value.
+    """Return the difference of a metric, with its bootstrap confidence interval and its p-value.
+
+    ``ends`` of the result takes the level of the interval.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def resampled_change(
         The difference of the metric on all rows.
     draws : ndarray
         The difference on each resample; NaN where it is undefined. If all are equal, both ends of
-        the interval have this value.
+        the interval are `value`.
     what : str
         Name of the resampling method, for the report.
     left_out : ndarray, optional

@@ -56,9 +56,10 @@ class FunctionMetric(Metric):
         A mapping from each parameter of the function to the array of `Outcomes` that it gets:
         "true", "pred", "score" or "weight".
     pos_label : {"no", "fixed", "optional", "required"}
-        Whether the function has a parameter for the positive label: "no", or "optional" or
-        "required". "fixed" means that the function is a `functools.partial` that already sets the
-        positive label, or an average over classes that does not use it.
+        How the function gets the positive label. "no": it has no parameter for it. "optional" and
+        "required": it has a parameter for it, with or without a default. "fixed": it is a
+        `functools.partial` that already sets the positive label, or that sets an average over
+        classes, which needs no positive label.
     on_calls : callable, optional
         Called to report progress, with the number of calls of `function` since the last report. If
         fewer calls than ``calls(n)`` were needed for ``n`` rows, the rest is reported at the end.
@@ -80,7 +81,12 @@ class FunctionMetric(Metric):
     )
 
     def calls(self, n: int) -> int:
-        """Return how often the function is called at most to compute the interval for `n` rows."""
+        """Return the number of calls of `function` that the resamples of `n` rows need.
+
+        There is one call for each bootstrap resample, and one for each block of rows that is left
+        out to correct the skewness of the interval. If most rows are equal to other rows, fewer
+        calls are made.
+        """
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 
@@ -92,7 +98,7 @@ class FunctionMetric(Metric):
         return RESAMPLES if n < _MANY else _DRAWS_OF_MANY
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value of the function, and a confidence interval from resampled rows."""
+        """Return the value of `function`, and a confidence interval from resampled rows."""
         value = self._number(*self._arguments(outcomes))
         if not confidence:
             return Estimate(value)

@@ -45,7 +45,11 @@ class LibraryMetric(FunctionMetric):
     """A metric of another library, undefined if its value is infinite or NaN."""
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value of the function, and a confidence interval from resampled rows."""
+        """Return the value of `function`, and a confidence interval from resampled rows.
+
+        The metric is undefined if its value is infinite or NaN. If it compares the errors with the
+        spread of the true values, it is also undefined if all true values are equal.
+        """
         arrays, constants = self._arguments(outcomes)
         true = arrays[next(name for name, role in self.roles.items() if role == "true")]
         if self.name.startswith(_RELATIVE) and (true == true[0]).all():

@@ -53,7 +53,12 @@ class LossMetric(Metric):
         return math.sqrt(max(mean, 0.0)) if self.root else float(mean)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean of the losses, or its square root, and the confidence interval."""
+        """Return the value of the metric and its confidence interval.
+
+        The value is the mean of the losses; if `root` is true, it is the square root of this mean,
+        and the ends of the interval are the square roots of the ends for the mean. The metric is
+        undefined if a loss is NaN.
+        """
         losses, weight = self.row(outcomes), outcomes.weight
         if weight is not None:
             losses, weight = losses[weight > 0], weight[weight > 0]
@@ -147,7 +152,7 @@ class RowShare(LossMetric):
         return tango_change(*self.discordant(candidate, production))
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, for rows in clusters.
+        """Return the interval and test of the difference between two models, for rows in clusters.
 
         `mlgates.metrics.clustered.clustered_share_change` describes them.
         """
@@ -159,10 +164,12 @@ class RowShare(LossMetric):
         return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
-        """Return the sums of the increases and of the decreases, and the number of rows.
+        """Return the sum of the increases, the sum of the decreases, and the number of rows.
 
-        An increase is the difference in a row in which the candidate's number is greater than
-        production's, and a decrease is the difference in a row in which it is smaller.
+        Each model has one value per row, such as 1 for a right prediction and 0 for a wrong one. If
+        the value of the candidate is larger than that of production, the difference of the two is
+        an increase of this row. If it is smaller, the difference is a decrease. If rows have
+        weights, the number of rows is the effective one, and the sums are in proportion to it.
         """
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (

@@ -232,7 +232,7 @@ class Metric(ABC):
         return Change("difference")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two models, for rows in clusters.
+        """Return the interval and test of the difference between two models, for rows in clusters.
 
         Rows of the same cluster may depend on each other.
         """

@@ -128,7 +128,7 @@ class RocAucOneVsRest(Metric):
     interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean area under the ROC curve and its confidence interval."""
+        """Return the area under the ROC curve as a mean over the classes, and its interval."""
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
             return undefined("a class is not in `y_true`")
@@ -166,17 +166,20 @@ class RocAucOneVsRest(Metric):
         return normal_change("DeLong", area - other, variance, unseen)
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the mean area, and the influence of each row on it.
+        """Return the area under the ROC curve as a mean over the classes, and each row's influence.
 
-        The influence is the derivative of the mean area with respect to the row's weight, times
-        that weight. `Metric.linear` explains its use.
+        The influence of a row is the derivative of this mean with respect to the weight of the row,
+        times that weight. `Metric.linear` explains its use.
         """
         area, influence = self.influence(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         return Linear(area, influence, weight, outcomes.true, "logit")
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference between two models, for rows in clusters."""
+        """Return the interval and test of the difference between two models, for rows in clusters.
+
+        Rows of the same cluster, such as those of one user, may depend on each other.
+        """
         return _clustered_areas(self, candidate, production)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
@@ -186,10 +189,10 @@ class RocAucOneVsRest(Metric):
         return tuple(_effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes)
 
     def influence(self, outcomes: Outcomes) -> tuple[float, Floats]:
-        """Return the mean area and the influence of each row on it.
+        """Return the area under the ROC curve as a mean over the classes, and each row's influence.
 
-        The influence is the derivative of the mean area with respect to the row's weight, times
-        that weight.
+        The influence of a row is the derivative of this mean with respect to the weight of the row,
+        times that weight.
         """
         score, weight = scores(outcomes), outcomes.weight
         if score.ndim == 1:
@@ -451,7 +454,7 @@ def _inflation(sizes: tuple[float, ...]) -> float:
 def _binary(name: str, outcomes: Outcomes) -> tuple[Mask, Floats, Floats | None]:
     """Return for two classes a mask of the positive rows, the scores and the weights.
 
-    Raises EvidenceError unless there is one score per row. `name` is that of the metric.
+    EvidenceError is raised unless there is one score per row. `name` is that of the metric.
     """
     positive, score = outcomes.binary(name), scores(outcomes)
     if score.ndim != 1:

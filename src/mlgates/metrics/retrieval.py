@@ -1,4 +1,4 @@
-"""Metrics of ranked documents: means over queries of a measure of their first k documents."""
+"""Metrics of ranked documents: means of one value per query, from its first k documents."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,9 @@ _SHARE = RowShare(name="share", row=_values)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QueryMetric(Metric):
-    """The mean over queries of a measure of their first k documents, such as NDCG.
+    """A metric of ranked documents: the mean of one value per query, such as NDCG.
+
+    The value of a query is a measure of its first k documents.
 
     Queries without a relevant document are left out of the mean, because the measure is 0 or
     undefined for every model. If there are such queries, the metric allows no decision, unless
@@ -66,9 +68,10 @@ class QueryMetric(Metric):
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the mean over the queries and its confidence interval.
 
-        The interval is Student's t. If all queries have the same value, it is Wilson's interval
-        instead, which is then rather too long than too short: among all numbers from 0 to 1 with a
-        given mean, zeros and ones have the largest variance.
+        For a share of the queries, the interval is Wilson's. For other means it is Student's t. If
+        all queries have the same value, Wilson's interval is used in place of Student's t. It is
+        then too long rather than too short: among all numbers from 0 to 1 with a given mean, zeros
+        and ones have the largest variance.
         """
         values = self._of_queries(outcomes)
         found = (_SHARE if self.is_share else _MEAN).estimate(values, confidence)
