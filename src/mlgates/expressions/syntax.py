@@ -283,9 +283,9 @@ def parse_condition(text: str) -> Node:
             sum        = product {("+"|"-") product}
             product    = factor {("*"|"/"|"%") factor}
             factor     = ("-"|"+") factor | atom
-            atom       = number | text | "true" | "false" | column | "(" condition ")"
+            atom       = number | string | "true" | "false" | column | "(" condition ")"
                        | ("abs"|"len"|"lower") "(" condition ")"
-                       | ("date"|"timestamp") "(" text ")"
+                       | ("date"|"timestamp") "(" string ")"
 
     Raises
     ------

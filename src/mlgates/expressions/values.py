@@ -444,8 +444,8 @@ def arithmetic(sign: str, left: Value, right: Value) -> Value:
 def call(function: str, value: Value) -> Value:
     """Apply one of the functions of conditions: ``abs``, ``len`` or ``lower``.
 
-    ``abs`` takes a number. ``len`` returns the number of characters of a text, and ``lower`` the
-    text in lower case.
+    ``abs`` takes a number. ``len`` returns the number of characters of a string, and ``lower`` the
+    string in lower case.
     """
     if function == "abs":
         if _kind(value) not in ("number", "null"):

@@ -159,7 +159,7 @@ def _slice_mask(
     """Return a mask of the rows that the condition of a slice selects, or the error it raised.
 
     A function is called with `X`. If it raises an exception, it is called with `data`. The columns
-    of a text are looked up one by one, in `X` and then in `data`.
+    that a string names are looked up one by one, in `X` and then in `data`.
     """
     if isinstance(condition, str):
         try:
@@ -254,7 +254,7 @@ class Division:
     - "feature": the argument of the run that has the feature, such as "sensitive_features".
     - "column" (of `X` or `data`): the option in which the user named the column, for messages; ""
       if messages do not mention it.
-    - "condition": the condition, a text or a function.
+    - "condition": the condition, a string or a function.
 
     `key` is `of` in a form that can be hashed. Two divisions with equal `kind`, `name` and `key`
     are equal.
@@ -468,9 +468,9 @@ def _feature(title: str, column: Any, index: Any) -> columns.Column:
 def are_names(evidence: "Evidence", value: Any) -> bool:
     """Return whether a value is a list of column names, and not an array with a value for each row.
 
-    It is a list of names if it is a list or tuple of at most 20 texts, and at least one of these
-    conditions is true: all texts are names of columns of `X` or `data`, or their number is not the
-    number of rows.
+    It is a list of names if it is a list or tuple of at most 20 strings, and at least one of these
+    conditions is true: all strings are names of columns of `X` or `data`, or their number is not
+    the number of rows.
     """
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):

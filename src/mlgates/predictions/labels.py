@@ -204,8 +204,8 @@ def find_classes(
 def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
     """Convert a boolean `pos_label` to the form of the labels; return other values unchanged.
 
-    The string "true" becomes True if the labels are booleans. True becomes the one label with the
-    text "true" in any case, such as "TRUE".
+    The string "true" becomes True if the labels are booleans. A bool becomes the one label that is
+    written like it, in any case: True becomes the string "TRUE".
     """
     if isinstance(label, bool):
         alike = [each for each in labels if str(each).casefold() == str(label).casefold()]

@@ -38,9 +38,9 @@ __all__ = ["MOST_CATEGORIES", "Baseline", "Reference", "is_identifier"]
 FORMAT = "mlgates.baseline"
 VERSION = 1
 MAX_BYTES = 64 * 2**20
-#: A text column with more distinct values than this is not categorical.
+#: A string column with more distinct values than this is not categorical.
 MOST_CATEGORIES = 1_000
-#: A text column with a longer value than this, in characters, is not categorical.
+#: A string column with a longer value than this, in characters, is not categorical.
 _LONGEST = 200
 _MOST_ROWS = 2**62
 _MOST_CHECKSUM = 2**64 - 1
@@ -69,11 +69,12 @@ class Baseline:
     multiple of the number of bins, a PSI computed from the baseline equals the PSI computed from
     the rows. A KS distance is known to within 1/360.
 
-    For a text or bool column, the baseline has the distinct values and their counts only if the
-    column is categorical. A column is categorical if none of its texts has more than 200 characters
-    and one of two conditions holds: it has at most 20 distinct values; or it has at most 1,000
-    distinct values, and at least twice as many rows with a value. Names, identifiers and free text
-    are therefore not stored, unless their column is categorical by this rule.
+    For a string or bool column, the baseline has the distinct values and their counts only if the
+    column is categorical. A column is categorical if none of its strings has more than 200
+    characters and one of two conditions holds: it has at most 20 distinct values; or it has at most
+    1,000 distinct values, and each of them occurs in two rows or more on average. Names,
+    identifiers and free text are therefore not stored, unless their column is categorical by this
+    rule.
 
     Parameters
     ----------
@@ -374,7 +375,7 @@ def is_identifier(frequencies: Frequencies) -> bool:
 
     Such values are not stored in a baseline. The result is True in three cases: there are more than
     1,000 distinct values; or there are more than 20 distinct values, and each occurs on average in
-    fewer than two rows; or a text has more than 200 characters.
+    fewer than two rows; or a string has more than 200 characters.
 
     `frequencies` has the distinct values of the column and their counts.
 
@@ -488,7 +489,7 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
 def _written_moments(moments: Moments | None) -> dict[str, object] | None:
     """Convert moments to JSON values; None if there are none.
 
-    The exact sum becomes a text. Each element of `powers` that is not finite becomes None.
+    The exact sum becomes a string. Each element of `powers` that is not finite becomes None.
     """
     if moments is None:
         return None
@@ -525,7 +526,7 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
 
 
 def _read_categories(data: object, kind: str) -> Frequencies:
-    """Read how often each value of a text or bool column occurs from JSON values."""
+    """Read how often each value of a string or bool column occurs from JSON values."""
     given = fields(data, frozenset({"values", "counts"}), "categories")
     values, counts = items(given["values"], "values"), items(given["counts"], "counts")
     class_ = bool if kind == "bool" else str

@@ -86,7 +86,7 @@ class ColumnView:
         Number of values that are -inf and inf.
     min, max : int, float, Decimal, bool or None
         Smallest and largest value, including infinities; times are whole numbers, as in `values`.
-        None if there is no value, and for texts and nested values.
+        None if there is no value, and for strings, binary and nested values.
     floats : numpy.ndarray
         All rows of a column of kind "float", NaN where missing.
 
@@ -161,7 +161,7 @@ class ColumnView:
         It is the type of `plain`, except for half floats (float16), which are read as float32.
         """
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
-        type_ = self.array.type  # (decoding texts takes long, if they repeat)
+        type_ = self.array.type  # (decoding strings takes long, if they repeat)
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
         return pa.float16() if is_half else type_
 
@@ -195,7 +195,7 @@ class ColumnView:
 
         Integers keep their width. Dates are numbers of days, and other times are 64-bit numbers of
         their unit. Decimals are rounded to doubles. The array is a copy only if this is necessary.
-        EvidenceError is raised for texts and nested values.
+        EvidenceError is raised for strings, binary and nested values.
         """
         kind = self.stored
         if kind == "float":
@@ -252,9 +252,10 @@ class ColumnView:
         decimals as doubles. The bits of each number are mixed first, so that different numbers with
         the same sum have different checksums.
 
-        The checksum of bools is the number of true values. The checksum of texts depends on the
-        bytes, the length and the last eight bytes of each text. It does not change if bytes before
-        the last eight change places. The checksum is 0 for columns of any other kind.
+        The checksum of bools is the number of true values. The checksum of strings and binary
+        values depends on the bytes, the length and the last eight bytes of each value. It does not
+        change if bytes before the last eight change places. The checksum is 0 for columns of any
+        other kind.
         """
         kind = self.stored
         if kind == "float":
@@ -361,7 +362,7 @@ def _factors(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], ...
 
 
 def _text_sum(texts: pa.ChunkedArray) -> int:
-    """Return the checksum of a column of texts.
+    """Return the checksum of a column of strings or binary values.
 
     It is the sum of the numbers from `_text_weights`, modulo 2**64, over all texts that are not
     null.
@@ -380,11 +381,11 @@ def _text_sum(texts: pa.ChunkedArray) -> int:
 
 
 def _text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return for each text the number that it adds to the checksum of its column.
+    """Return for each string the number that it adds to the checksum of its column.
 
-    The number is a sum of three terms: the sum of the bytes of the text, 2**32 times the number of
-    bytes, and a number that is computed from the last eight bytes by mixing their bits. The order
-    of the bytes before the last eight has no effect.
+    The number is a sum of three terms: the sum of the bytes of the string, 2**32 times the number
+    of bytes, and a number that is computed from the last eight bytes by mixing their bits. The
+    order of the bytes before the last eight has no effect.
 
     Examples
     --------
@@ -399,12 +400,12 @@ def _text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
 def _last_eight_bytes(
     offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint64]:
-    """Return the last eight bytes of each text as an integer; of a shorter text all bytes.
+    """Return the last eight bytes of each string as an integer; of a shorter string all bytes.
 
-    `data` has the bytes of all texts, one text after another. The first byte of text i is at
+    `data` has the bytes of all strings, one string after another. The first byte of string i is at
     position ``offsets[i] - first``.
     """
-    # Copy only the bytes of these texts, and put eight zeros before them.
+    # Copy only the bytes of these strings, and put eight zeros before them.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
     words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
@@ -413,7 +414,7 @@ def _last_eight_bytes(
     last: npt.NDArray[np.uint64] = words[ends]
     if len(sizes) and sizes.min() < 8:
         surplus = 8 * np.maximum(8 - sizes, 0)
-        # For an empty text, all 64 bits are shifted out.
+        # For an empty string, all 64 bits are shifted out.
         last >>= surplus.astype(np.uint64)
     return last
 
@@ -469,7 +470,7 @@ class ColumnProfile:
         They are plain values: name and type of the column, its counts, extremes and checksum.
         """
         field, *counts, low, high, checksum = dataclasses.astuple(self)[:_FIELDS]
-        # A decimal is written as a tuple with its text.
+        # A decimal is written as a tuple with its string.
         ends = [(str(end),) if isinstance(end, Decimal) else end for end in (low, high)]
         return field, *counts, *ends, checksum - (checksum >> 63 << 64)  # as 64 bits with a sign
 

@@ -286,7 +286,7 @@ class Counter:
 
     @property
     def identity(self) -> str:
-        """A text that is equal for two counters if they count the same, in any process.
+        """A string that is equal for two counters if they count the same, in any process.
 
         It consists of the name of the class, the columns, and a SHA-256 of the fields that are used
         to compare counters. Fields that have their default value are left out.

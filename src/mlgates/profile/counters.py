@@ -89,8 +89,8 @@ class Violations(State):
     rows : tuple of int
         Row numbers, from 0, of the first five violations.
     alike : int
-        Number of texts that differ from an allowed text only in case, blanks or Unicode form. Only
-        `NotIn` counts them; otherwise 0.
+        Number of strings that differ from an allowed string only in case, blanks or Unicode form.
+        Only `NotIn` counts them; otherwise 0.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
 
 
 def _is_code(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
-    """Return the mask of `is_in`, faster if no text is as short as the `values`."""
+    """Return the mask of `is_in`, faster if no string is as short as the `values`."""
     if pa.types.is_large_string(array.type) or pa.types.is_string(array.type):
         listed = _value_set(values, types_of(values), array.type, given)
         most = pc.max(pc.binary_length(listed)).as_py()
@@ -438,8 +438,8 @@ class NotIn(_ValuesCounter, _RuleCounter):
     def count(self, batch: BatchView) -> Violations:
         """Count the values of one batch of rows that are not in `values`.
 
-        Texts that differ from an allowed text only in case, blanks or Unicode form are also counted
-        separately, as `Violations.alike`.
+        Strings that differ from an allowed string only in case, blanks or Unicode form are also
+        counted separately, as `Violations.alike`.
         """
         view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
@@ -460,7 +460,7 @@ class NotIn(_ValuesCounter, _RuleCounter):
 class In(_ValuesCounter, _RuleCounter):
     """Count values that are in `values`, such as codes for a missing value.
 
-    Numbers are compared by value. A text or a bool does not equal a number.
+    Numbers are compared by value. A string or a bool does not equal a number.
 
     Examples
     --------
@@ -488,7 +488,7 @@ class In(_ValuesCounter, _RuleCounter):
 
 @dataclass(frozen=True)
 class NotMatching(_RuleCounter):
-    """Count the texts that a regular expression (`pattern`) does not match from start to end.
+    """Count the strings that a regular expression (`pattern`) does not match from start to end.
 
     The expression has the meaning that it has in Python's `re.fullmatch`. See
     `mlgates.profile.patterns.translate` for the expressions that are supported.
@@ -504,7 +504,7 @@ class NotMatching(_RuleCounter):
     pattern: str
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the texts of one batch of rows that do not match."""
+        """Count the strings of one batch of rows that do not match."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
@@ -516,7 +516,7 @@ class NotMatching(_RuleCounter):
 
 @dataclass(frozen=True)
 class Distribution(ColumnCounter):
-    """Determine the distribution of a column: an `Ecdf`, or `Frequencies` for bools and texts.
+    """Determine the distribution of a column: an `Ecdf`, or `Frequencies` for bools and strings.
 
     Times are whole numbers of their unit, and dates are days. Decimals are rounded to doubles.
 
@@ -807,7 +807,7 @@ def _numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
 
 
 def _fold(text: str) -> str:
-    """Return a text without blanks, in a form that is equal for all cases and Unicode variants."""
+    """Return a string without blanks, in the same form for all cases and Unicode variants."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

@@ -447,7 +447,8 @@ class Frequencies(State):
 
     @cached_property
     def _in_order(self) -> tuple[pa.Array, Counts]:
-        # Sorted on demand: millions of texts take a second, and often only their number is needed.
+        # Sorted on demand: millions of strings take a second, and often only their number is
+        # needed.
         values, counts = self._summed()
         order = pc.array_sort_indices(values)
         counts = counts[encoding.filled(order, -1)].astype(np.int64, copy=False)

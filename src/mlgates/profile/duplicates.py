@@ -256,7 +256,7 @@ def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
 
 
 def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
-    """Count the texts or decimals that occurred earlier in the array.
+    """Count the strings or decimals that occurred earlier in the array.
 
     Returns this count, and the positions of the first five such values.
     """
@@ -278,10 +278,11 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 
 
 def _may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return for each text whether another text has the same hash.
+    """Return for each string whether another string has the same hash.
 
-    The result is a bool mask. Equal texts have equal hashes, so where the mask is False, the text
-    occurs only once. Where it is True, the text may be repeated. `texts` must not contain nulls.
+    The result is a bool mask. Equal strings have equal hashes, so where the mask is False, the
+    string occurs only once. Where it is True, the string may be repeated. `texts` must not contain
+    nulls.
 
     Examples
     --------

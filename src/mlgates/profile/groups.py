@@ -106,7 +106,7 @@ def by_key(groups: Iterable[G]) -> tuple[G, ...]:
 
     A key is the tuple of a group's values in the grouping columns. The order is the same in every
     process. Keys can contain None and values of different types, so they are sorted by type and
-    then as text.
+    then as strings.
     """
 
     def rank(group: G) -> list[tuple[str, int, str]]:
@@ -121,7 +121,7 @@ def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
 
     A key is the tuple of a group's values, one for each grouping column. The result has one
     sequence for each grouping column. This sequence is a tuple if the values are bools, numbers or
-    texts, and an Arrow array for other values, such as times. `unpack_keys` is the inverse.
+    strings, and an Arrow array for other values, such as times. `unpack_keys` is the inverse.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-r"""Match texts against a Python regular expression from start to end, in linear time.
+r"""Match strings against a Python regular expression from start to end, in linear time.
 
 Python's regular expressions are not used for matching: for some of them the time grows
-exponentially with the length of a text, and a match cannot be interrupted. Expressions are
+exponentially with the length of a string, and a match cannot be interrupted. Expressions are
 therefore translated to RE2, which is part of Arrow. Expressions that RE2 does not support, or
 interprets differently, are refused.
 
@@ -55,7 +55,7 @@ _REASONS = {
 
 @lru_cache(maxsize=256)
 def translate(pattern: str) -> str:
-    r"""Translate a Python regular expression to an RE2 expression that matches entire texts.
+    r"""Translate a Python regular expression to an RE2 expression that matches entire strings.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def translate(pattern: str) -> str:
         if kind == previous == "repeat":
             if text == "+":
                 raise EvidenceError(_REASONS["++"])
-            # Whether a repetition is lazy or greedy makes no difference if the entire text must
+            # Whether a repetition is lazy or greedy makes no difference if the entire string must
             # match.
             continue
         if kind == "line":
@@ -103,7 +103,7 @@ def translate(pattern: str) -> str:
         previous = kind
         parts.append(_to_re2(kind, text, flags, part["literal"]))
     if not all(_is_last(parts[at + 1 :]) for at in lines):
-        # In Python, `$` also matches before a newline at the end of a text. In `fullmatch` this
+        # In Python, `$` also matches before a newline at the end of a string. In `fullmatch` this
         # makes no difference if nothing follows the `$`.
         raise EvidenceError(_REASONS["$"])
     written = rf"\A(?:{''.join(parts)})\z"
@@ -179,7 +179,7 @@ def _every_character() -> str:
 
 
 def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return for each text whether the expression `pattern` matches it from start to end.
+    """Return for each string whether the expression `pattern` matches it from start to end.
 
     The result is that of Python's ``re.fullmatch``. A null stays null.
 
@@ -203,9 +203,9 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
 
 
 def are_mostly_distinct(view: ColumnView) -> bool:
-    """Return whether more than half of the texts in a sample of a column are distinct.
+    """Return whether more than half of the strings in a sample of a column are distinct.
 
-    If so, it is faster to match each row than to find the distinct texts and match each of them
+    If so, it is faster to match each row than to find the distinct strings and match each of them
     once.
     """
     step = max(view.rows // _SAMPLES, _SAMPLE)

@@ -171,7 +171,7 @@ class Profile:
             Any table that `mlgates.tables.source.as_source` takes.
         counters : iterable of Counter, optional
             What to count. By default the `Distribution` of each of `columns` that has numbers,
-            times, bools or texts. If a counter raises an exception, the other counters are not
+            times, bools or strings. If a counter raises an exception, the other counters are not
             affected. The exception is raised when the result of this counter is read.
         columns : iterable of str, optional
             Columns of which a `ColumnProfile` is computed; by default all. Other columns are read
@@ -377,7 +377,7 @@ class Profile:
         and the largest value, and the checksum of each column. It does not depend on the container,
         the order of the rows, or the widths of numbers. These changes are not detected: a value
         moves to another row of its column; a value inside a list or struct changes; two bytes of a
-        text are swapped, and neither is among the last eight bytes of the text. A change of the
+        string are swapped, and neither is among the last eight bytes of the string. A change of the
         last bit of a float is missed in 1 of 1,600 cases. An exchange of the signs of two floats is
         missed in 1 of 2**31 cases.
         """
@@ -497,8 +497,8 @@ class _Scan:
             for name in names:
                 own.setdefault(name, [])
             (own[names[0]] if len(names) == 1 else self.joint).append(counter)
-        # Start with text columns with many counters, because they take longest. Otherwise the other
-        # threads would wait for them at the end.
+        # Start with string columns with many counters, because they take longest. Otherwise the
+        # other threads would wait for them at the end.
         work = {name: len(own[name]) + 100 * (schema[name].kind == "string") for name in own}
         self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
 
@@ -562,7 +562,7 @@ class _Scan:
     def _count_column(self, batch: pa.Table, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
         view = ColumnView(batch[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
-        # Compute the profile after the counters: if a counter encoded the texts, the checksum is
+        # Compute the profile after the counters: if a counter encoded the strings, the checksum is
         # faster.
         profile = ColumnProfile.of(view) if name in self.profiled else None
         # Keep the column only if a counter of several columns needs it.

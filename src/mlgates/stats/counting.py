@@ -253,7 +253,7 @@ class Edges:
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return a text for each cell (bin) between the edges, such as ``1 < x <= 5``.
 
-        `points` has a text for each edge; by default edges are written as numbers.
+        `points` has a string for each edge; by default edges are written as numbers.
 
         Examples
         --------

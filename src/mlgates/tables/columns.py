@@ -122,7 +122,7 @@ def as_column(title: str, value: object, hint: str = "") -> Column:
     elif containers.is_instance_of(categories, "pandas", "IntervalDtype"):
         values = getattr(values, "cat", values).rename_categories(str)
     elif type(values) is np.ndarray and dtype.kind == "U" and dtype.isnative and values.nbytes:
-        # Encode texts by their bytes, which is eight times as fast as encoding them one by one.
+        # Encode strings by their bytes, which is eight times as fast as encoding them one by one.
         buffer = pa.py_buffer(np.ascontiguousarray(values))
         cells = pa.Array.from_buffers(pa.binary(dtype.itemsize), len(values), [None, buffer])
         encoded = cells.dictionary_encode()

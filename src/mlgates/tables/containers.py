@@ -245,7 +245,7 @@ def matrix_of(frame: Any) -> Any | None:
 def from_polars(name: str, series: Any) -> ArrowColumn:
     """Convert a polars Series to an Arrow column with the name `name`.
 
-    Only texts are copied. A column of Python objects is converted according to the types of its
+    Only strings are copied. A column of Python objects is converted according to the types of its
     values.
     """
     dtype = str(series.dtype)

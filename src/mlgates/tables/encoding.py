@@ -32,7 +32,7 @@ __all__ = [
 #: The sum of so many bytes fits into 32 bits, because 255 * 2**24 < 2**32.
 _BLOCK = 1 << 24
 _LENGTH = 1 << 32
-#: If the mean length of texts is above this, their bytes are added up text by text.
+#: If the mean length of strings is above this, their bytes are added up string by string.
 _LONG = 1 << 12
 #: All whole numbers up to `_WHOLE` are exact as doubles, and so are all powers of ten up to the
 #: next number.
@@ -43,10 +43,11 @@ _DIGITS = 15
 
 
 def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
-    """Raise EvidenceError if a text of a column is not valid UTF-8.
+    """Raise EvidenceError if a string of a column is not valid UTF-8.
 
-    Arrow reads texts without checking their bytes, which could be Latin-1, for example. `title` is
-    the name of the column in messages, and `first_row` is the number of its first row in the table.
+    Arrow reads strings without checking their bytes, which could be Latin-1, for example. `title`
+    is the name of the column in messages, and `first_row` is the number of its first row in the
+    table.
     """
     for chunk in array.chunks:
         try:
@@ -65,7 +66,7 @@ def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> Non
 
 
 def _is_ascii(chunk: pa.Array) -> bool:
-    """Return whether the texts of a chunk are ASCII, with valid offsets; False if it is not known.
+    """Return whether all strings of a chunk are ASCII, with valid offsets; False if not known.
 
     This takes a fifth of the time of Arrow's full validation.
     """
@@ -223,7 +224,7 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return a number that depends on the bytes of all texts of a column, for its checksum.
+    """Return a number that depends on the bytes of all strings of a column, for its checksum.
 
     It is the sum of all bytes plus 2**32 times the number of bytes. Nulls are left out.
     """
@@ -241,10 +242,10 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return for each text the sum of its bytes plus 2**32 times its length, modulo 2**64.
+    """Return for each string the sum of its bytes plus 2**32 times its length, modulo 2**64.
 
-    This is the number that the text adds to `bytes_sum` of its column. `dictionary` has the texts,
-    without nulls.
+    This is the number that the string adds to `bytes_sum` of its column. `dictionary` has the
+    strings, without nulls.
     """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
@@ -266,9 +267,9 @@ def as_bytes(array: pa.Array) -> pa.Array:
 
 
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """Return the offsets of the texts of a chunk, and the bytes of all its texts.
+    """Return the offsets of the strings of a chunk, and the bytes of all its strings.
 
-    There is one offset more than there are texts. The bytes of text i begin at ``offsets[i] -
+    There is one offset more than there are strings. The bytes of string i begin at ``offsets[i] -
     offsets[0]`` and end before ``offsets[i + 1] - offsets[0]``.
     """
     if len(chunk) == 0:

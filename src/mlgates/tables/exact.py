@@ -51,7 +51,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     returned as a float.
 
     The result is None if the value is missing (NaN, NaT), or if no value of this type can equal it,
-    such as a text for a column of integers. EvidenceError is raised if only the value or only the
+    such as a string for a column of integers. EvidenceError is raised if only the value or only the
     type has a time zone.
 
     Examples
@@ -218,7 +218,7 @@ def same_values(
 ) -> pa.Array:
     """Convert values to an Arrow array of a column's type; leave out values that cannot be in it.
 
-    For example, a column of integers cannot contain 2.5 or a text. `stored_values` has the rules,
+    For example, a column of integers cannot contain 2.5 or a string. `stored_values` has the rules,
     and describes the arguments. For a floating type, zero becomes both 0.0 and -0.0.
 
     Examples
@@ -239,9 +239,9 @@ def stored_values(
 
     The first result is an Arrow array of the type `type_`. The second result has, for each element
     of this array, the position in `values` of the value that was converted. Numbers are converted
-    as in `exact`. A bool is not a number, and a text equals only texts. `given` is the type of the
-    column in the user's table, by default `type_`. It differs for float16, which is converted to
-    float32 when the column is read.
+    as in `exact`. A bool is not a number, and a string equals only strings. `given` is the type of
+    the column in the user's table, by default `type_`. It differs for float16, which is converted
+    to float32 when the column is read.
 
     Examples
     --------

@@ -377,5 +377,5 @@ def _plain(array: pa.Array) -> pa.Array:
 
 
 def _type_names(array: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
-    """Return an array that has the text `label` in place of each value; nulls stay null."""
+    """Return an array that has the string `label` in place of each value; nulls stay null."""
     return pc.if_else(array.is_valid(), pa.scalar(label), pa.scalar(None, pa.string()))

@@ -31,10 +31,10 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     paths : path or sequence of paths
         Files, or folders of Parquet files. A file with a name that ends in ``.csv`` or ``.tsv``,
         compressed or not, is read into memory. The types of its columns are inferred from all rows:
-        numbers, true and false, ISO dates and times, else text. Integers with leading zeros, such
-        as postal codes, are text. Empty cells are missing values, and so are ``NA``, ``N/A``,
-        ``NaN`` and ``NULL`` in columns that are not text. Any other file must be Parquet, and is
-        read in batches.
+        numbers, true and false, ISO dates and times, else strings. Integers with leading zeros,
+        such as postal codes, are strings. Empty cells are missing values, and so are ``NA``,
+        ``N/A``, ``NaN`` and ``NULL`` in columns that are not strings. Any other file must be
+        Parquet, and is read in batches.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _read_csv(path: Path, delimiter: str) -> Source:
 
 
 def _keep_leading_zeros(table: pa.Table, path: Path, parse: csv.ParseOptions) -> pa.Table:
-    """Replace columns of integers by texts if integers were written with leading zeros, like 01234.
+    """Replace columns of integers by strings if integers were written with leading zeros (01234).
 
     The file is read again for these columns. Other columns of `table` are unchanged.
     """

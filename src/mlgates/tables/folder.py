@@ -63,8 +63,8 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     If the path of a file contains a folder named ``key=value``, all rows of the file have this
     value in a column ``key``. (This is Hive's form, in which ``%20`` is a space.) The type of the
     column is integer if all values of the key are integers, date if all are ISO dates, and else
-    text. `types` can give other types. If the files also have a column with the name of a key, all
-    values of this column must equal the value in the name of the folder.
+    string. `types` can give other types. If the files also have a column with the name of a key,
+    all values of this column must equal the value in the name of the folder.
 
     Files and folders with names that begin with a dot or an underscore are ignored, except folders
     ``_key=value``. EvidenceError is raised if any other file is not a Parquet file or can't be

@@ -1,4 +1,4 @@
-"""Hashes of texts and of rows: equal rows have equal hashes, even in different tables."""
+"""Hashes of strings and of rows: equal rows have equal hashes, even in different tables."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -28,9 +28,9 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _STEP = 0x9E3779B97F4A7C15
 _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
 _MASK = (1 << 64) - 1
-#: Factors of the two hashes of a text. They are odd numbers.
+#: Factors of the two hashes of a string. They are odd numbers.
 _FACTORS = _STEP, 0xD6E8FEB86659FD93
-#: The first so many bytes of all texts are hashed together.
+#: The first so many bytes of all strings are hashed together.
 _COMMON = 32
 #: Masks that keep 0, 1, ..., 8 bytes of a word of eight bytes.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
@@ -224,7 +224,7 @@ def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
 
 
 def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
-    """Return a hash of 64 bits for each text.
+    """Return a hash of 64 bits for each string.
 
     `side` is 0 or 1, and selects one of two independent hash functions.
 
@@ -252,22 +252,22 @@ def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
 def _hashes_of_block(
     words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], factor: int
 ) -> Words:
-    """Return the hash of each text of a block.
+    """Return the hash of each string of a block.
 
-    A text is divided into words of eight bytes, and its hash is a sum over these words. `words[i]`
-    is the word that begins at byte i of all texts. `starts` has the position of the first byte of
-    each text, and `lengths` has its number of bytes. `factor` is an odd number that selects the
-    hash function.
+    A string is divided into words of eight bytes, and its hash is a sum over these words.
+    `words[i]` is the word that begins at byte i of all strings. `starts` has the position of the
+    first byte of each string, and `lengths` has its number of bytes. `factor` is an odd number that
+    selects the hash function.
     """
     total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)
     for at in range(0, int(lengths.max(initial=0)), 8):
-        if at >= _COMMON:  # only longer texts have more words
+        if at >= _COMMON:  # only longer strings have more words
             rows = np.flatnonzero(lengths > at)
         word = words[np.minimum(starts[rows] + at, len(words) - 1)]
         word &= _KEEP[np.clip(lengths[rows] - at, 0, 8)]
-        # Each position has its own odd factor. Nothing is added after the end of a text, so its
-        # hash does not depend on the lengths of other texts.
+        # Each position has its own odd factor. Nothing is added after the end of a string, so its
+        # hash does not depend on the lengths of other strings.
         word *= np.uint64(factor * (at + 1) & _MASK)
         total[rows] += mixed(word)
     return total

@@ -74,7 +74,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
 
     None, ``pandas.NA``, ``NaT`` and NaN become null. If `keep_nan` is True and all values are
     floats, NaN stays NaN. If the values have types that Arrow can't store in one column (such as
-    numbers and texts), or a type that Arrow lacks, the result is an unreadable column, and its
+    numbers and strings), or a type that Arrow lacks, the result is an unreadable column, and its
     `field` has the reason.
 
     Examples

@@ -237,11 +237,11 @@ class _Plan(NamedTuple):
 class _Layout:
     """The columns to read from a file, and how to read its row groups with bounded memory.
 
-    The size of a column in the file says little about its size in memory. If a long text is
+    The size of a column in the file says little about its size in memory. If a long string is
     repeated a million times, the file stores it once in a dictionary, but in memory it would be
-    stored a million times. Columns of texts are therefore kept dictionary-encoded if they would be
-    many times larger in memory. The number of rows to read at a time is computed from the longest
-    text.
+    stored a million times. Columns of strings are therefore kept dictionary-encoded if they would
+    be many times larger in memory. The number of rows to read at a time is computed from the
+    longest string.
 
     `path` is the path of the file, and `file` the opened file. `leaves` are the columns to read,
     with each part of a nested column on its own, and `schema` has the types of all columns.
@@ -291,10 +291,10 @@ class _Layout:
     def _rows_of_texts(
         self, group: int, leaf: _Leaf, chunk: Any, values_per_row: float
     ) -> tuple[int, bool]:
-        """Return how many rows of a text column to read at a time, and whether to keep it encoded.
+        """Return how many rows of a string column to read at once, and whether to keep it encoded.
 
         `group` is the number of the row group, and `chunk` is the metadata of the column in it.
-        `values_per_row` is the mean number of texts in a row, which is above 1 for lists. The
+        `values_per_row` is the mean number of strings in a row, which is above 1 for lists. The
         second result is True if the column must stay dictionary-encoded.
         """
         size, encodings = chunk.total_uncompressed_size, set(chunk.encodings)
@@ -311,7 +311,7 @@ class _Layout:
         return BATCH_ROWS, False
 
     def _longest(self, group: int, leaf: _Leaf) -> int:
-        """Return the length in bytes of the longest text in a dictionary of one row group."""
+        """Return the length in bytes of the longest string in a dictionary of one row group."""
         with _opened(self.path, metadata=self.file.metadata, read_dictionary=[leaf.path]) as file:
             batch = next(file.iter_batches(1, row_groups=[group], columns=[leaf.path]))
         lengths = [_longest_of(array) for array in batch.columns]
@@ -332,7 +332,7 @@ def _leaves(stored: pq.ParquetSchema, names: list[str]) -> list[_Leaf]:
 
 
 def _longest_of(array: pa.Array) -> int:
-    """Return the length in bytes of the longest text in the dictionaries of an array.
+    """Return the length in bytes of the longest string in the dictionaries of an array.
 
     Dictionaries inside of structs, lists and maps are included.
     """

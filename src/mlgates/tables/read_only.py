@@ -56,7 +56,7 @@ def _read_only_pandas(value: Any) -> Any:
     index = value.index.copy()  # shares the labels, but not the names
 
     def column_of(series: Any) -> Any:
-        # Copy columns of objects, because pandas 2 can't compare texts in a read-only array.
+        # Copy columns of objects, because pandas 2 can't compare strings in a read-only array.
         if not isinstance(series.dtype, np.dtype) or series.dtype == object:
             return series.copy()
         return pandas.Series(

@@ -1,4 +1,4 @@
-"""Convert a column to another type without changing its values: numbers as texts, for example.
+"""Convert a column to another type without changing its values: numbers as strings, for example.
 
 This module uses pandas and polars, but never imports them.
 """
@@ -147,7 +147,7 @@ def _type_name(column: Any, kind: str) -> str:
 
 
 def _as_texts(column: Any, items: list[Any]) -> Any:
-    """Return a column in which each value is its text, such as "0.5"; missing values stay."""
+    """Return a column with each value as a string, such as "0.5"; missing values stay."""
     of = kind_of(column)
     if of == "numpy" and column.dtype.kind != "O":
         return column.astype(str)

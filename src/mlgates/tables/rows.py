@@ -22,7 +22,7 @@ from mlgates.tables.source import Source, as_source, collected
 
 __all__ = ["UNSEEN", "Rows", "rows_like", "run_query", "take_rows"]
 
-#: A text that does not occur as a category in any training data.
+#: A string that does not occur as a category in any training data.
 UNSEEN = "mlgates: a category never seen"
 #: Name of a column that does not occur in any training data.
 EXTRA = "mlgates: an extra column"
@@ -34,7 +34,7 @@ _WITH_ROWS = frozenset(
 class Converted(NamedTuple):
     """Rows of features in which one column was converted to another type, by `Rows.converted`.
 
-    `what` is a text that names the column and the old and the new type. `rows` are the converted
+    `what` is a string that names the column and the old and the new type. `rows` are the converted
     rows. `rounded` is None if no value changed. For a conversion to float32, which rounds the
     values, it has rows with the rounded values in the old type.
     """
@@ -109,7 +109,7 @@ class Rows:
         return _differences(self.value, other)
 
     def is_text(self, i: int) -> bool:
-        """Return whether column number `i` has a text type, or only texts as values."""
+        """Return whether column number `i` has a string type, or only strings as values."""
         if self._kind == "sparse":
             return False
         column = self._column(i)
@@ -145,8 +145,8 @@ class Rows:
     def constant(self, i: int, cell: str | None) -> Any:
         """Return a copy of the rows in which one column has the same value in all rows.
 
-        `i` is the position of the column. `cell` is the value: a text, or None for null. The result
-        is None if the column can't have this value.
+        `i` is the position of the column. `cell` is the value: a string, or None for null. The
+        result is None if the column can't have this value.
         """
         if not self._keys:
             return None
@@ -156,9 +156,9 @@ class Rows:
             if kind == "sequence" or self.named:
                 return self._with_column(i, cells)
             if cells.dtype.kind in "OU" and cells.dtype.kind != value.dtype.kind:
-                return None  # all columns would become texts or objects
-            # Integers become floats, as in an array with a missing value. The type of texts becomes
-            # wider.
+                return None  # all columns would become strings or objects
+            # Integers become floats, as in an array with a missing value. The type of strings
+            # becomes wider.
             rows = value.astype(np.result_type(value.dtype, cells))
             rows = rows.tolil() if kind == "sparse" else rows
             rows[:, [i]] = cells.reshape(-1, 1)

@@ -79,7 +79,7 @@ class Source:
     each column. `read` is a function that takes names of columns and yields batches of these
     columns. `native` is the user's object if the table is in memory, else None.
 
-    `inferred` has the names of the columns with types that were inferred from texts, such as the
+    `inferred` has the names of the columns with types that were inferred from strings, such as the
     names of folders. `retype` is a function that takes other types for these columns, by name, and
     returns the table with these types. It is None if there are no such columns.
 
@@ -105,7 +105,7 @@ class Source:
 
         `columns` are the columns to read, by default all. There is at least one batch; a table in
         memory is one batch. EvidenceError is raised if the table lacks a column or can't be read,
-        or if a text is not valid UTF-8.
+        or if a string is not valid UTF-8.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
@@ -428,7 +428,7 @@ def _engine_errors(name: str) -> Iterator[None]:
 
 
 def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
-    """Yield the batches unchanged; raise EvidenceError if a text in them is not valid UTF-8.
+    """Yield the batches unchanged; raise EvidenceError if a string in them is not valid UTF-8.
 
     `texts` has the names of the columns that are checked.
     """
