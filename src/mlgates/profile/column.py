@@ -38,7 +38,7 @@ _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
 #: Numbers per block. With smaller blocks, threads would wait for each other.
 _BLOCK = 1 << 16
-#: Texts per block. The block fits into the cache of a processor.
+#: Strings per block. The block fits into the cache of a processor.
 _TEXTS_BLOCK = 1 << 14
 
 
@@ -249,8 +249,8 @@ class ColumnView:
 
         The checksum does not depend on the width of numbers, on the order of the values, or on
         chunks. Whole numbers are added as 64-bit integers, times as nanoseconds, floats and
-        decimals as doubles. The bits of each number are mixed first, so that different numbers with
-        the same sum have different checksums.
+        decimals as doubles. The bits of each number are mixed first, because otherwise columns with
+        the same sum would have the same checksum.
 
         The checksum of bools is the number of true values. The checksum of strings and binary
         values depends on the bytes, the length and the last eight bytes of each value. It does not
@@ -344,8 +344,9 @@ def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
 
     Each integer ``i`` is multiplied by `scale`: ``x = scale * i``. Then its bits are mixed: ``y = c
     * (x ^ (x >> 32))``, where ``c`` is an odd constant. The result is the sum of ``y * (y >> 32)``.
-    All operations are modulo 2**64. Different numbers with the same sum therefore have different
-    checksums, and 0 adds 0. With a scale of 10**9, numbers of seconds are added as nanoseconds.
+    All operations are modulo 2**64. Without the mixing, columns with the same sum would have the
+    same checksum. The integer 0 adds 0. With a scale of 10**9, numbers of seconds are added as
+    nanoseconds.
     """
     return int(np.dot(*_factors(bits if scale == 1 else bits * np.uint64(scale))))
 
@@ -364,7 +365,7 @@ def _factors(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], ...
 def _text_sum(texts: pa.ChunkedArray) -> int:
     """Return the checksum of a column of strings or binary values.
 
-    It is the sum of the numbers from `_text_weights`, modulo 2**64, over all texts that are not
+    It is the sum of the numbers from `_text_weights`, modulo 2**64, over all values that are not
     null.
     """
     total = bytes_sum(texts)

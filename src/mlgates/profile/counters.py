@@ -363,8 +363,9 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`, compared without rounding.
 
     The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
-    column of these. A limit of None is not tested. `types` is computed: it distinguishes objects
-    with limits that are equal in Python, such as 1 and True.
+    column of these. A limit of None is not tested. `types` has the types of the limits. It is
+    computed, so that two counters with limits that are equal in Python, such as 1 and True, are not
+    equal.
 
     Examples
     --------
@@ -410,8 +411,8 @@ class Outside(_RuleCounter):
 class _ValuesCounter(ColumnCounter):
     """Base class of objects that compare the values of a column with a list, and count them.
 
-    `values` is this list. `types` has the types of its elements: it distinguishes objects with
-    lists that are equal in Python, such as (1,) and (True,).
+    `values` is this list. `types` has the types of its elements. It is computed, so that two
+    counters with lists that are equal in Python, such as (1,) and (True,), are not equal.
     """
 
     values: tuple[object, ...]
@@ -737,9 +738,9 @@ def current_counter(
     -------
     Counter
         A counter of no more than the comparison needs. If `edges` are given, `in_bins` is True and
-        `cuts_together` is False, it is `BinCounts`, which counts the values in each bin. (If
-        `cuts_together` is True, a test needs other bins, which are made from the values of both
-        tables.) Otherwise the counter depends on `reference`:
+        ``cuts_together(reference, edges)`` is False, it is `BinCounts`, which counts the values in
+        each bin. (If the function returns True, a test needs other bins, which are made from the
+        values of both tables.) Otherwise the counter depends on `reference`:
 
         - `Ecdf`: `NumericSample`, which keeps all values.
         - `QuantileSketch`: `AtPoints`, the numbers of values below, and below or equal to, each

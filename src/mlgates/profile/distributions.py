@@ -43,8 +43,8 @@ def concatenated(parts: Sequence[Values]) -> Values:
     Raises
     ------
     EvidenceError
-        If there is no such type: for integers beyond 2**53 with fractions, or integers from 2**63
-        on with negative ones.
+        If doubles cannot represent some of the integers exactly, and the arrays also have floats,
+        or both unsigned integers of 64 bits and negative integers.
 
     Examples
     --------
@@ -220,8 +220,9 @@ class Ecdf(State):
         """Return the distances of another sample from this reference, and count both in bins.
 
         To compute all results at once takes fewer passes over the values than to compute each of
-        them separately. The counts in bins are stored, and `edges` and `count` return them later.
-        `other` also stores the distances, so that a second call is fast.
+        them separately. The edges of the bins are stored in the reference, and the counts in both
+        objects; `edges` and `count` return them later. The distances are stored in `other`, so that
+        a second call is fast.
 
         Parameters
         ----------
@@ -306,18 +307,19 @@ class Ecdf(State):
 def compare_together(
     samples: Iterable[tuple[Ecdf, Ecdf, Collection[int]]], each: Callable[..., object]
 ) -> None:
-    """Compare many short samples with their references, faster than one after the other.
+    """Compare many short samples with their references at once, which is faster than one by one.
 
     The results are stored in the samples and references. `Ecdf.compare`, `Ecdf.edges` and
-    `Ecdf.count` then return them. Samples that are too long, or that have values that doubles
-    cannot represent, are left out. These three methods compute the results for them as usual.
+    `Ecdf.count` then return them. Pairs that `mlgates.stats.many_columns.fits` refuses are left
+    out, for example if a sample has more than 65,536 values. For these, the three methods compute
+    the results as usual.
 
     Parameters
     ----------
     samples : iterable of (Ecdf, Ecdf, collection of int)
-        A reference, a sample to compare with it, and numbers of bins between quantiles of the
-        reference in which both are counted. If the sample has no values, only the bins of the
-        reference are computed.
+        A reference, a sample to compare with it, and numbers of bins. For each of these numbers,
+        both are counted in so many bins between quantiles of the reference. If the sample has no
+        values, only the bins of the reference are computed.
     each : callable
         Calls a function for each item of a list, for example in threads.
     """

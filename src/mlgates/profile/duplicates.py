@@ -46,7 +46,7 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """Number and first row numbers of the rows that repeat a value of an earlier row.
+    """How many rows repeat a value of an earlier row, and which are the first five of them.
 
     `Duplicated` returns this object. `n` is the number of values that are not missing. All values
     are kept, because a value can be repeated in rows that are merged later. The repetitions are

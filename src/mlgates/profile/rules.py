@@ -34,8 +34,9 @@ class RuleGroup(NamedTuple):
     group is a slice (the rows for which another condition is true), it is a tuple with the name of
     the slice. `rows` is the number of rows of the group, `broken` the number of rows for which the
     condition is false, and `missing` the number of rows for which the condition has no answer
-    because a value is missing. `first` has the row numbers of the first five broken rows. With
-    ``RuleCounter(..., shows_missing=True)``, it also includes rows without an answer.
+    because a value is missing. `first` has the row numbers of the first five rows that break the
+    condition. With ``RuleCounter(..., shows_missing=True)``, rows without an answer are included
+    among them.
     """
 
     key: tuple[object, ...]
@@ -101,8 +102,9 @@ class RuleCounter(Counter):
     The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
     a condition; it consists of the rows for which that condition is true. A condition can be a
     function. It gets each batch as a `pyarrow.Table` of the columns in `read`. It returns one bool
-    per row, or null if it has no answer for the row. With `shows_missing`, the row numbers of the
-    first broken rows include rows without an answer.
+    per row, or null if it has no answer for the row. For each group, the row numbers of the first
+    five rows that break the condition are kept. With `shows_missing`, rows without an answer are
+    included among them.
 
     Examples
     --------
@@ -162,9 +164,10 @@ class RuleCounter(Counter):
     def _broken(
         self, batch: BatchView
     ) -> tuple[Mask, Mask, npt.NDArray[np.int64], list[tuple[object, ...]]]:
-        """Return masks of the broken rows and of those without an answer, group numbers, and keys.
+        """Return masks of the broken and of the missing rows, group numbers, and keys.
 
-        There is one group number per row, and one key per group.
+        `RuleGroup` says which rows are broken and missing. There is one group number per row, and
+        one key per group.
         """
         holds, missing = condition_answers("the rule", self.condition, batch, self.read)
         broken = ~holds & ~missing

@@ -1,6 +1,6 @@
 """Count in a Spark DataFrame on its workers, and merge the results.
 
-What is computed from which column is given as counters, see `mlgates.profile.counter`.
+Counters say what to count in which column, see `mlgates.profile.counter`.
 """
 
 import re
@@ -24,9 +24,9 @@ def profile_of(source: Source, counters: Iterable[Counter], columns: Sequence[st
     """Return the profile of a Spark DataFrame, counted on its workers.
 
     The profile has the results of `counters`, which say what to count, and the number of missing
-    values, the extremes and a checksum of `columns`. No other columns are read than these and those
-    of the counters. Counters that need the whole table as one batch are left out: the profile has
-    no results for them.
+    values, the extremes and a checksum of `columns`. Only `columns` and the columns of the counters
+    are read. Counters that need the whole table as one batch are left out: the profile has no
+    results for them.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Spans(NamedTuple):
     If there are at most 65,536 distinct timestamps, each of them is a span of its own, and `power`
     is 0. Otherwise time is divided into intervals of ``2**power`` ticks, and all timestamps in the
     same interval are one span. `power` is the smallest number for which there are at most 65,536
-    spans. But an interval is never longer than the longest gap that the user allows. If even these
+    spans. But an interval is never longer than the largest gap that the user allows. If even these
     intervals give too many spans, `power` is None. Then two consecutive timestamps are in the same
     span if the gap between them is allowed.
 
@@ -77,7 +77,8 @@ class Spans(NamedTuple):
     def merge(self, other: "Spans", longest: int) -> "Spans":
         """Return the spans of the timestamps of both objects together.
 
-        `longest` is the longest gap allowed, in units of the column.
+        They are joined into longer ones as by `bounded`. `longest` is the largest gap that the user
+        allows, in ticks (units of the column).
         """
         power = None
         if self.power is not None and other.power is not None:
@@ -89,9 +90,11 @@ class Spans(NamedTuple):
         return Spans(first[order], last).coarser(power, longest).bounded(longest)
 
     def bounded(self, longest: int) -> "Spans":
-        """Return the spans, joined into longer ones if there are more than 65,536.
+        """Return the spans; if there are more than 65,536, they are joined into longer ones.
 
-        `longest` is the longest gap allowed, in units of the column.
+        `Spans` describes which spans are joined. Spans that are more than `longest` ticks apart are
+        never joined. `longest` is the largest gap that the user allows; a tick is one unit of the
+        column.
         """
         spans = self
         while len(spans.first) > _MOST_SPANS and spans.power is not None:
@@ -120,8 +123,8 @@ class Spans(NamedTuple):
     def largest(self, longest: int) -> Gap | None:
         """Return the largest gap between timestamps; None if there are no timestamps.
 
-        If several gaps are equally long, the first of them is returned. `longest` is the longest
-        gap allowed, in units of the column.
+        If several gaps are equally long, the first of them is returned. `longest` is the largest
+        gap that the user allows, in ticks (units of the column).
         """
         if not len(self.first):
             return None
@@ -183,7 +186,7 @@ class TimestampState(State):
     furthest : int, optional
         The newest timestamp of all.
     longest : int, optional
-        The longest gap allowed, in ticks. None if gaps are not measured.
+        The largest gap that the user allows, in ticks. None if gaps are not measured.
     latest, oldest : int, optional
         The arguments of `Timestamps` with these names. None if no rows were counted.
     spans : Spans
@@ -205,10 +208,11 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def at(self, latest: int | None, oldest: int | None) -> "TimestampState":
-        """Return the result that `Timestamps` would have with other limits.
+        """Return the result that `Timestamps` would have with other limits, if it is known.
 
-        `latest` and `oldest` are these limits, which may belong to a later time. The timestamps are
-        not read again.
+        `latest` and `oldest` are these limits, in ticks, as in `Timestamps`. If one of them is
+        None, the object is returned unchanged. The timestamps are not read again. In the result,
+        `fresh` is None if it is not known.
 
         Raises
         ------
@@ -237,8 +241,9 @@ class TimestampState(State):
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
         """Return the result for the timestamps of both objects together.
 
-        If they were counted at different times, the result is for the later time. `shift` is not
-        used, because the result has no row numbers.
+        If the objects have different limits `latest` and `oldest`, because they were counted at
+        different times, the later limits are used for both, as by `at`. `shift` is not used,
+        because the result has no row numbers.
         """
         if (self.latest, self.oldest) != (other.latest, other.oldest):
             latest = max((x for x in (self.latest, other.latest) if x is not None), default=None)
@@ -270,7 +275,7 @@ class TimestampState(State):
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` creates the same object: the fields, in order.
 
-        First, the timestamps in `pending` are added to the spans.
+        The timestamps in `pending` are returned as part of the spans.
         """
         counts = self.n, self.future, self.fresh, self.newest, self.furthest
         limits = self.longest, self.latest, self.oldest
