@@ -119,11 +119,12 @@ def grid_of(*samples: Values) -> Grid | None:
     """Return a grid of buckets that fits the values of some samples, or None.
 
     A grid divides the numbers into buckets, in which values are counted instead of sorted. The
-    result is None if sorting is better: for few values, and for integers that are not exact as
-    float64. For several samples, it is also None in two cases, in which many values would have to
-    be sorted anyway: the samples seem to be equal, so that most buckets could contain the largest
-    difference between them; or more than a third of the values seem to be in a few crowded buckets,
-    as with heavy tails.
+    result is None if sorting is better: if no sample has 8,192 values, if nearly all values are
+    equal, or if more than 1 % of the values are above 2**52 or below -2**52. For several samples,
+    it is also None in two cases, in which many values would have to be sorted anyway: the samples
+    seem to be identical, so that the largest difference between their distribution functions could
+    be in almost any bucket; or more than a third of the values seem to be in a few crowded buckets,
+    as with heavy tails, and are not tied.
 
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
     this range and up to W more on each side, but not more than the range of all values.
@@ -255,8 +256,8 @@ class Bucketed:
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
         """Sort the values of some buckets, in addition to those that are open (sorted) already.
 
-        `wanted` has the numbers of these buckets, or is a mask with one element for each bucket.
-        Without a grid, all values are sorted.
+        `wanted` has the numbers of these buckets, or is a mask with one element for each bucket. If
+        there is no grid, all values are in one bucket, and all of them are sorted.
         """
         if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return

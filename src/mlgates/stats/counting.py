@@ -41,9 +41,9 @@ _WHOLE = 2**53
 
 
 def are_doubles(values: Values) -> bool:
-    """Return whether a double represents each of some integers or floats exactly.
+    """Return whether doubles represent all numbers of an array exactly.
 
-    Floats have at most 64 bits.
+    `values` are integers, or floats of at most 64 bits.
 
     Examples
     --------
@@ -217,8 +217,9 @@ class Ends(NamedTuple):
 class Edges:
     """The edges of cells (bins) in which values are counted: finite, sorted, distinct points.
 
-    Below the first edge, between two neighbours, and above the last edge there is one cell each.
-    The values -inf and inf have cells of their own.
+    There is one cell below the first edge, one between each edge and the next, and one above the
+    last edge. There are further cells for the value -inf, for the value inf, and for the values
+    equal to each edge that is an atom.
 
     Attributes
     ----------
@@ -230,8 +231,8 @@ class Edges:
     tied : bool
         Whether some point occurs more than once in the sample that the edges were computed from.
     reach : numpy.ndarray of float64, shape (k,), optional
-        Values that are nearer to an atom than this count as equal to the atom, because they differ
-        from it only by rounding. By default, only equal values count as equal.
+        Values that differ from an atom by at most this count as equal to the atom, because the
+        difference is due to rounding. By default, only equal values count as equal.
     """
 
     points: Values
@@ -251,7 +252,7 @@ class Edges:
         return self.points - self.reach, self.points + self.reach
 
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return a text for each cell (bin) between the edges, such as ``1 < x <= 5``.
+        """Return a label for each cell (bin), such as ``1 < x <= 5``.
 
         `points` has a string for each edge; by default edges are written as numbers.
 

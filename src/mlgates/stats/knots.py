@@ -39,13 +39,13 @@ class _Table(NamedTuple):
 
 
 class Knots:
-    """Points at which values are counted: how many are less than each point, and how many up to it.
+    """Points for which the values less than each, and less than or equal to each, are counted.
 
     A table of buckets (intervals) is made once for the points, and each value is assigned to its
     bucket. If the bucket contains at most one point, the value is compared with the next point.
     Values in buckets with several points are looked up in another table with narrower buckets.
-    There are at most three tables. Values that are in a bucket with several points of the last
-    table are sorted.
+    There are at most three tables. Values that are in a bucket with several points in the last
+    table as well are sorted.
 
     Two objects with the same points are equal.
 

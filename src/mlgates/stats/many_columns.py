@@ -44,7 +44,7 @@ _BITS = int(np.float64(_INTEGERS).view(np.int64))
 
 
 class Pair(NamedTuple):
-    """A sample of the reference, and a sample to compare with it; `compare_group` takes a list.
+    """A sample of the reference, and a sample to compare with it, for `compare_group`.
 
     Both are arrays of integers or floats without NaN, in any order. `current` is empty if only the
     edges of bins in the reference are needed.
@@ -75,7 +75,8 @@ class Compared(NamedTuple):
 def fits(pair: Pair) -> bool:
     """Return whether a pair of samples can be compared by `compare_group`.
 
-    Both samples must be short, and doubles must represent their values exactly.
+    No sample may have more than 65,536 values, the reference must not be empty, and doubles must
+    represent all values exactly.
 
     Examples
     --------
@@ -123,8 +124,8 @@ class Scratch(threading.local):
     def array(self, name: str, size: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
         """Return an array of `size` elements with undefined values.
 
-        `name` says for which purpose. The array uses the same memory as arrays returned earlier for
-        this name, so do not use these any more.
+        `name` is the purpose of the array. Arrays with the same name use the same memory, so an
+        array that was returned earlier for this name must no longer be used.
         """
         known = self._arrays.get(name)
         if known is None or len(known) < size:
@@ -252,12 +253,12 @@ def compare_group(
 ) -> list[Compared]:
     """Return the Kolmogorov-Smirnov distance and the counts in bins for several pairs of samples.
 
-    The samples must be short numbers, so that the function `fits` returns True for each pair. The
-    results are exact, even if values are tied. `bins` has one or more numbers of bins. For each of
-    them, the reference is divided at quantiles into about this number of bins of equal size, as by
-    `Edges.of_bins`. As there, the values below all points and those above them are counted in cells
-    of their own. `scratch` is working memory; if you compare several groups, pass the same object
-    each time.
+    The function `fits` must return True for each pair. The results are exact, even if values are
+    tied. `bins` has one or more numbers of bins. For each of them, the reference is divided at its
+    quantiles into this number of bins of about equal share, as by
+    `mlgates.stats.buckets.Bucketed.edges`. The first and the last count are those of -inf and inf,
+    and are always 0, because there are no counts for samples with infinite values. `scratch` is
+    working memory; if you compare several groups, pass the same object each time.
 
     Examples
     --------

@@ -94,7 +94,11 @@ class Moments(NamedTuple):
 
     @property
     def variance(self) -> float:
-        """The variance with the divisor ``n - 1``; rounded only once if `squares` is not None."""
+        """The variance with the divisor ``n - 1``; NaN for fewer than two values.
+
+        If `squares` is not None, the sum of the squared deviations is computed exactly and then
+        rounded. Otherwise it is the first element of `powers`, which is less precise.
+        """
         return self.without_squares().powers[0] / (self.n - 1) if self.n > 1 else math.nan
 
     @property

@@ -426,12 +426,13 @@ def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
 
 @lru_cache(maxsize=256)
 def range_quantile(significance: float, k: int) -> float:
-    """Return the range that k independent standard normal values exceed with a given probability.
+    """Return the value that the range of k normal values exceeds with a given probability.
 
-    `significance` is this probability. The function is the inverse of `range_sf`; `k` must be at
-    least 2. The range is computed by Newton's method on the logarithm of `range_sf`. The first
-    value is Bonferroni's bound, which is too large. Because the logarithm is concave, each step
-    comes closer to the result, and none goes below it.
+    `significance` is this probability. The normal values are independent and standard, and their
+    range is the largest minus the smallest of them. The function is the inverse of `range_sf`; `k`
+    must be at least 2. The result is computed by Newton's method on the logarithm of `range_sf`.
+    The iteration starts at Bonferroni's bound, which is too large. Because the logarithm is
+    concave, each step comes closer to the result, and none goes below it.
 
     References
     ----------

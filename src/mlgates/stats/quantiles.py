@@ -57,7 +57,7 @@ _LEAST_BEYOND = 3.5
 
 
 def quantile(ordered: Floats, share: Fraction) -> float:
-    """Return the smallest value for which at least a given share of all values are less or equal.
+    """Return the smallest value v such that at least a given share of all values is at most v.
 
     This definition of a quantile is called the inverted distribution function.
 
@@ -112,8 +112,8 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 def least_calls(share: float, confidence: float = 0.95) -> int:
     """Return the smallest number of calls for which the interval of a quantile has two finite ends.
 
-    It is a quantile of the latencies of calls, which are assumed to be independent. `share` is its
-    position: 0.99 for the 99 % quantile.
+    The calls are assumed to be independent. `share` is the position of the quantile of their
+    latencies: 0.99 for the 99 % quantile.
 
     References
     ----------
@@ -164,9 +164,10 @@ class Dependence(NamedTuple):
     the quantile that is measured. `effective` is the number of calls divided by this factor, which
     is the number of independent calls that would give the same variance.
 
-    The factor is estimated from the ranks of the latencies, and from which calls are above the
-    measured quantile and above two more extreme ones. `effective_beyond` is like `effective`, but
-    is computed without the ranks.
+    The factor is the largest of four estimates. The first is computed from the ranks of the
+    latencies. Each other one is computed from which calls are above a certain quantile: the
+    measured one, or one of two that are more extreme. `effective_beyond` is like `effective`, but
+    is computed without the first estimate.
     """
 
     lag_1: float

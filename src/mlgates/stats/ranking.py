@@ -171,9 +171,9 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
     such rows for paired proportions [1]_. The square of both moves is ``sum(move**4) /
     sum(move**2)`` over the rows of both classes, which is typical of the moves of the sample.
 
-    The number of rows of a class that move is computed as ``sum(move**2)**2 / sum(move**4)``. In
-    the class with the smaller share of such rows, the result decreases from a share of 4 % on, and
-    is 0 from 8 % on.
+    The number of rows of a class that move is computed as ``sum(move**2)**2 / sum(move**4)``, and
+    divided by the number of its rows. If this share is more than 4 % in both classes, the result is
+    reduced. It is 0 if the share is at least 8 % in both classes, or if no row moves.
 
     Parameters
     ----------
@@ -491,7 +491,9 @@ class PrecisionCurve(NamedTuple):
 def precision_curve(
     true: npt.ArrayLike, score: npt.ArrayLike, weight: Floats | None = None
 ) -> PrecisionCurve:
-    """Sort rows by descending score, to compute the average precision of them or of resamples.
+    """Sort rows by descending score, and return them as a `PrecisionCurve`.
+
+    The average precision of these rows, and of resamples of them, is computed from it.
 
     Parameters
     ----------

@@ -77,10 +77,10 @@ class RankedQueries:
         self.relevant: Floats = self._by_query(self._is_relevant)
 
     def ranks_like(self, other: "RankedQueries") -> bool:
-        """Return whether another ranking has the documents of each query in the same order.
+        """Return whether another ranking has the same order and the same ties for each query.
 
-        Both rankings are of the same documents. If scores are tied, the result can be False
-        although both rankings are equal.
+        Both rankings must be of the same documents. The order of tied documents is arbitrary, so if
+        there are ties, the result can be False although only tied documents are in another order.
         """
         same_ties = np.array_equal(self.ties, other.ties)
         return same_ties and np.array_equal(self.order, other.order)
@@ -99,8 +99,8 @@ class RankedQueries:
     def found_varies(self, k: int) -> Mask:
         """Return for each query whether its precision and recall at `k` depend on the ranking.
 
-        If the query has at most `k` documents, all of them are among the first `k`, and neither
-        depends on it.
+        If the query has at most `k` documents, all of them are among the first `k` in each ranking,
+        so precision and recall do not depend on the ranking.
         """
         return np.asarray(self._fewest_found(k) < np.minimum(self.relevant, k))
 
@@ -113,10 +113,11 @@ class RankedQueries:
         return np.asarray((self._fewest_found(k) == 0) & (self.relevant > 0))
 
     def ndcg(self, k: int) -> Floats:
-        """Return the normalized discounted cumulative gain of the first `k` documents.
+        """Return, for each query, the normalized discounted cumulative gain at `k`.
 
         The gain of a document at rank ``r`` is ``relevance / log2(r + 1)``; ranks count from 1. The
-        sum of the gains is divided by the largest sum that an order of the documents can give.
+        sum of the gains of the first `k` documents is divided by the largest sum that an order of
+        the documents can give. The result is NaN for a query without a relevant document.
 
         References
         ----------
@@ -128,10 +129,11 @@ class RankedQueries:
         return self._divided(gains, self._by_query(self._ideal * discount))
 
     def average_precision(self, k: int) -> Floats:
-        """Return the average precision of the first `k` documents.
+        """Return, for each query, the average precision of the first `k` documents.
 
         This is the sum of the precisions at the ranks of the relevant documents among the first
-        `k`, divided by the number of relevant documents, or by `k` if there are more than `k`.
+        `k`, divided by the number of relevant documents, or by `k` if there are more than `k`. It
+        is NaN for a query without a relevant document.
         """
         # Each document has place j, from 0, among s documents with its score; r of these are
         # relevant.
@@ -146,18 +148,26 @@ class RankedQueries:
         return self._divided(self._by_query(precision), np.minimum(self.relevant, k))
 
     def precision(self, k: int) -> Floats:
-        """Return, for each query, the share of relevant documents among the first `k`."""
+        """Return, for each query, the share of relevant documents among the first `k`.
+
+        Their number is divided by `k` even if the query has fewer documents. The result is NaN for
+        a query without a relevant document.
+        """
         return self._divided(self._found(k), np.where(self.relevant > 0, k, 0))
 
     def recall(self, k: int) -> Floats:
-        """Return, for each query, the share of its relevant documents that are in the first `k`."""
+        """Return, for each query, the share of its relevant documents that are in the first `k`.
+
+        The result is NaN for a query without a relevant document.
+        """
         return self._divided(self._found(k), self.relevant)
 
     def hit(self, k: int) -> Floats:
         """Return for each query 1 if a relevant document is among the first `k`, and 0 otherwise.
 
         If only some of the documents with the same score can be among the first `k`, the result is
-        the probability of a relevant document over all orders of these documents.
+        the probability of a relevant document over all orders of these documents. It is NaN for a
+        query without a relevant document.
         """
         from scipy import special  # only suites with rankings load it
 
@@ -185,7 +195,7 @@ class RankedQueries:
         return self._gain[_descending(self._query, self._gain)]
 
     def _fewest_found(self, k: int) -> Floats:
-        """Return the number of relevant documents among the first `k` in the worst order."""
+        """Return for each query how few relevant documents can be among the first `k`."""
         return np.maximum(np.minimum(k, self.sizes) - (self.sizes - self.relevant), 0.0)
 
     def _found(self, k: int) -> Floats:

@@ -24,15 +24,15 @@ def worst_groups(
 ) -> list[tuple[int, ...]]:
     """Return up to three groups of rows with the largest excess of errors.
 
-    A group consists of the rows for which all of some conditions are true. It has at most `depth`
-    conditions. Groups are ranked by a log-likelihood ratio. It compares two hypotheses: different
-    error rates inside and outside of the group, and one error rate for all rows. 2 is subtracted
-    for each condition after the first. To find the second and third group, the rows of the groups
-    before are left out. Otherwise a group could rank high only because it overlaps with an earlier
-    one.
+    A group has one or more conditions, at most `depth`, and consists of the rows for which all of
+    them are true. Groups are ranked by a log-likelihood ratio. It compares two hypotheses:
+    different error rates inside and outside of the group, and one error rate for all rows. 2 is
+    subtracted for each condition after the first. When the second and the third group are searched
+    for, the rows of the groups that were found before are left out. Otherwise a group could rank
+    high only because it overlaps with an earlier one.
 
-    Only the best 300 groups with the same number of conditions are extended by one more condition.
-    So with more than 300 conditions, not all combinations are tried.
+    Not all combinations are tried: only the best 1,000 conditions are combined, and only the best
+    300 groups with the same number of conditions are extended by one more condition.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def worst_groups(
     list of tuple of int
         At most three groups. A group is a tuple of the positions of its conditions in `masks`. Two
         groups share less than half of the rows of the smaller one. A group is returned only if its
-        error rate is higher than that of the other rows.
+        error rate is higher than that of the other rows; rows of earlier groups are not counted.
 
     Examples
     --------

@@ -73,19 +73,19 @@ _UNDEFINED = Bounded(math.nan, math.nan, math.nan)
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
-    """Return a p-value for the number of values outside of the range of another sample.
+    """Return a p-value for the numbers of values of a sample below and above all values of another.
 
     If both distributions are equal, the `k` largest of all ``n + m`` values are all from the sample
     of `n` values with probability ``prod (n - i) / (n + m - i)``, a product over ``i`` from 0 to
-    ``k - 1``. The `k` smallest are so with the same probability. The p-value is twice the smaller
-    one of the probabilities for ``k = low`` and for ``k = high``, but not more than 1. It is
-    conservative (too large) if values are tied.
+    ``k - 1``. The `k` smallest are all from this sample with the same probability. The p-value is
+    twice the smaller one of the probabilities for ``k = low`` and for ``k = high``, but not more
+    than 1. It is conservative (too large) if values are tied.
 
     Parameters
     ----------
     low, high : int
         Number of values of the sample of `n` values that are below all values of the other sample,
-        and number of values that are above all of them.
+        and number of its values that are above all of them.
     n, m : int
         Sizes of the two samples.
 
@@ -262,7 +262,7 @@ def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any
 def wasserstein_between(
     points: Values, reference: PointCounts, current: PointCounts, beyond: float = 0.0
 ) -> Bounded:
-    """Return bounds of the Wasserstein distance of two samples that were counted at some points.
+    """Estimate and bound the Wasserstein distance of two samples that were counted at some points.
 
     Both samples must be counted at the same points. The distance is ``integral |F - G|``, where
     ``F`` and ``G`` are the distribution functions of the samples. The estimate assumes that both
@@ -275,9 +275,10 @@ def wasserstein_between(
     reference, current : PointCounts
         Counts of both samples.
     beyond : float
-        Sum of distances: of each value of the current sample below the first point from that point,
-        and of each value above the last point from that point. If it is NaN or infinite, the result
-        is NaN.
+        Sum of the distances of those values of the current sample that are outside of the points:
+        for a value below the first point, its distance from the first point; for a value above the
+        last point, its distance from the last point. If the sum is NaN or infinite, the result is
+        NaN.
 
     Examples
     --------
