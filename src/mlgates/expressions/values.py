@@ -267,11 +267,12 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def nearest_half(value: Value) -> Value:
-    """Return the float16 nearest to a number of a condition that is not a whole number.
+    """Round a number of a condition to float16; integers are not rounded.
 
-    Whole numbers and values of other types are returned unchanged, unless the whole number was
-    written with a decimal point or an exponent, as in ``"x > 1e4"``. The function is used for
-    comparisons with a column that was float16 in the user's table.
+    A number that was written with a decimal point or an exponent, as in ``"x > 1e4"``, does not
+    count as an integer. Values of other types, and numbers that are too large for float16, are
+    returned unchanged. The function is used for comparisons with a column that was float16 in the
+    user's table.
     """
     if not isinstance(value, Rounded) and not (isinstance(value, Fraction) and value % 1):
         return value
@@ -283,8 +284,8 @@ def nearest_half(value: Value) -> Value:
 def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     """Compare floats with a constant.
 
-    A constant that was written as an integer is compared exactly. Any other constant is rounded to
-    the type of the floats first.
+    An integer is compared exactly, unless it was written with a decimal point or an exponent. Any
+    other constant is first rounded to the type of the floats, unless it is too large for this type.
     """
     make = np.float32 if left.type == pa.float32() else np.float64
     largest = Fraction(float(np.finfo(make).max))

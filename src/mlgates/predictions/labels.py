@@ -205,7 +205,7 @@ def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
     """Convert a boolean `pos_label` to the form of the labels; return other values unchanged.
 
     The string "true" becomes True if the labels are booleans. A bool becomes the one label that is
-    written like it, in any case: True becomes the string "TRUE".
+    written like it in upper or lower case: True becomes "TRUE", for example.
     """
     if isinstance(label, bool):
         alike = [each for each in labels if str(each).casefold() == str(label).casefold()]

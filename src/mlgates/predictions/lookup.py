@@ -195,11 +195,11 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
-    """Return the number of rows that groups and slices must have, and the pandas index if any.
+    """Return the number of rows of the model's data, and the pandas index of the rows, if any.
 
-    The first value that was given among `y_true`, `y_pred`, `y_score` and `X` determines the number
-    of rows. The index is the first index of a value with this number of rows. The result is None if
-    none of these values was given.
+    The columns of groups and slices must have this number of rows. It is taken from the first of
+    `y_true`, `y_pred`, `y_score` and `X` that was given. The index is taken from the first of them
+    that has a pandas index and this number of rows. The result is None if none of them was given.
     """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]

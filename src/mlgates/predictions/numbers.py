@@ -167,10 +167,11 @@ def check_intervals(ends: "Scores") -> None:
 
 
 def seconds_of(column: columns.Column) -> Floats:
-    """Return latencies in seconds; the latency of a failed request is infinite.
+    """Return latencies in seconds.
 
-    Numbers are seconds already, and durations are converted to seconds. EvidenceError is raised for
-    values that are not positive.
+    Numbers are seconds already, and durations are converted to seconds. A failed request must be
+    given as infinity, which is returned unchanged. EvidenceError is raised for values that are
+    missing, zero or negative.
 
     Examples
     --------

@@ -244,7 +244,7 @@ class Outcomes:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether rows have sample weights, so that their effective number is below their number.
+        """Whether rows have sample weights, so that `effective` can be less than `counted`.
 
         It is False with `counts`, where `weight` says how many equal rows each row represents.
         """
@@ -254,8 +254,9 @@ class Outcomes:
     def effective(self) -> float:
         """Kish's effective number of rows, ``(sum w)² / sum w²`` for weights w.
 
-        Without weights, and with `counts`, it is the number of rows. For ranked documents it is the
-        effective number of queries with a relevant document.
+        If there are no weights, it is the number of rows. If `counts` is True, it is the number of
+        rows that the given rows represent. For ranked documents it is the effective number of
+        queries with a relevant document.
         """
         if self.weight is None or self.counts:
             return float(self.counted)
@@ -270,7 +271,7 @@ class Outcomes:
     def effective_rows(self) -> int:
         """The effective number of rows (see `effective`), rounded down.
 
-        Without weights it is the number of rows.
+        If there are no weights, or if `counts` is True, it is `counted`.
         """
         if not self.is_weighted:
             return self.counted
@@ -775,7 +776,7 @@ def _check_complete(column: Column) -> None:
 def _plain_values(column: Column) -> npt.NDArray[Any]:
     """Return the values of a column as the array that a metric of the user receives.
 
-    Texts have dtype object. Floats are float64, and integers are int64 if they fit. If a value is
+    Strings have dtype object. Floats are float64, and integers are int64 if they fit. If a value is
     missing, any value can be in its place.
     """
     kind = column.field.kind

@@ -64,7 +64,7 @@ class Column(RowAxis):
 
     `as_column` creates it. `array` has the values in plain types, and `field` describes their type.
     `declares` is True if the type of the input lists its categories (a pandas categorical or a
-    polars Enum). Then categories that do not occur in any row count, too.
+    polars Enum). Such a list can have categories that occur in no row.
     """
 
     array: pa.ChunkedArray

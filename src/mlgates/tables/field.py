@@ -102,7 +102,10 @@ class Field:
 
     @property
     def type_name(self) -> str:
-        """The type of the column in the words of users, followed by Arrow's name if that differs.
+        """The name of the column's type for messages, such as 'int64' or 'float64 (Arrow double)'.
+
+        If Arrow's name of the type is not the usual one, it follows in parentheses, except for
+        categories.
 
         Examples
         --------
@@ -127,8 +130,8 @@ TableSchema = Mapping[str, Field]
 class ArrowColumn(NamedTuple):
     """A column in plain Arrow types (`array`), and its name and type (`field`).
 
-    Functions that convert a column of any container return it, such as `from_arrow`. Plain types
-    are the few Arrow types to which this module converts all others.
+    Functions that convert a column of any container, such as `from_arrow`, return an `ArrowColumn`.
+    Plain types are the few Arrow types to which this module converts all others.
     """
 
     array: pa.ChunkedArray
@@ -282,7 +285,7 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
     Plain types are the few Arrow types that the rest of mlgates handles. Chunks that already have a
     plain type are not copied. If `field` says that the column is unreadable, each value is replaced
-    by the name of the type.
+    by the string ``field.type``.
     """
     if field.kind == "unreadable":
         return _type_names(array, field.type)

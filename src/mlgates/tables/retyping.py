@@ -147,7 +147,10 @@ def _type_name(column: Any, kind: str) -> str:
 
 
 def _as_texts(column: Any, items: list[Any]) -> Any:
-    """Return a column with each value as a string, such as "0.5"; missing values stay."""
+    """Return a column with each value as a string, such as "0.5".
+
+    Missing values stay missing, except in a numpy array of numbers or times: NaN becomes "nan".
+    """
     of = kind_of(column)
     if of == "numpy" and column.dtype.kind != "O":
         return column.astype(str)
