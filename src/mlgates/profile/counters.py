@@ -363,9 +363,8 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`, compared without rounding.
 
     The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
-    column of these. A limit of None is not tested. `types` has the types of the limits. It is
-    computed, so that two counters with limits that are equal in Python, such as 1 and True, are not
-    equal.
+    column of these. A limit of None is not tested. `types` is the result of `types_of`. Because of
+    it, two counters with limits that are equal in Python, such as 1 and True, are not equal.
 
     Examples
     --------
@@ -411,8 +410,8 @@ class Outside(_RuleCounter):
 class _ValuesCounter(ColumnCounter):
     """Base class of objects that compare the values of a column with a list, and count them.
 
-    `values` is this list. `types` has the types of its elements. It is computed, so that two
-    counters with lists that are equal in Python, such as (1,) and (True,), are not equal.
+    `values` is this list. `types` is the result of `types_of`. Because of it, two counters with
+    lists that are equal in Python, such as (1,) and (True,), are not equal.
     """
 
     values: tuple[object, ...]

@@ -318,8 +318,8 @@ def compare_together(
     ----------
     samples : iterable of (Ecdf, Ecdf, collection of int)
         A reference, a sample to compare with it, and numbers of bins. For each of these numbers,
-        both are counted in so many bins between quantiles of the reference. If the sample has no
-        values, only the bins of the reference are computed.
+        both are counted in this number of bins between quantiles of the reference. If the sample
+        has no values, only the bins of the reference are computed.
     each : callable
         Calls a function for each item of a list, for example in threads.
     """

@@ -42,7 +42,7 @@ __all__ = [
 _MOST_BUCKETS = 1 << 16
 #: Values per bucket, on average.
 _PER_BUCKET = 4
-#: Fewer values are sorted together.
+#: If no sample has this many values, they are sorted instead of counted in buckets.
 _FEW = 8_192
 #: Values of a run.
 _RUN = 64
@@ -53,7 +53,7 @@ _BLOCK = 1 << 16
 _COUNTED = 1 << 18
 #: Values looked at to choose a grid.
 _SAMPLE = 2_048
-#: A bucket with so many times the mean number of values has many.
+#: A bucket is crowded if it has more than this many times the mean number of values.
 _CROWDED = 6
 #: Doubles represent all integers up to twice this number.
 _WHOLE = 2.0**52

@@ -223,7 +223,7 @@ class _Grids(NamedTuple):
 def _equal_values(
     sides: Sequence[_Side], places: Sequence[Counts], buckets: Mask, columns: Iterable[int]
 ) -> tuple[Counts, Floats]:
-    """Return the buckets of some columns that have equal values only, and the values of these.
+    """Return those buckets of some columns in which all values are equal, and these values.
 
     `buckets` is a mask of the buckets to look at, none of which is empty. `places` has the bucket
     of each value of a side.

@@ -212,14 +212,14 @@ def _counted_paths(steps: int, small: int, large: int) -> float:
 
 
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
-    """Return bounds of the KS distance of two samples that were only counted at some points.
+    """Estimate and bound the KS distance of two samples that were counted at some points.
 
     ``F`` and ``G`` are the distribution functions of the samples. The lower bound is the largest
     difference between them at a point, just below a point, or at an infinity. It is also the
     estimate. Between two points ``a`` and ``b``, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
     its value just below ``b``. The same is true of ``G``. So the distance between ``a`` and ``b``
     is at most ``max(F(b-) - G(a), G(b-) - F(a))``. The upper bound is the largest of these numbers
-    and of the lower bound. The result is NaN if a sample is empty.
+    and of the lower bound. All results are NaN if a sample is empty.
 
     Examples
     --------
@@ -266,7 +266,8 @@ def wasserstein_between(
 
     Both samples must be counted at the same points. The distance is ``integral |F - G|``, where
     ``F`` and ``G`` are the distribution functions of the samples. The estimate assumes that both
-    functions rise linearly between two points. The bounds need no assumption.
+    functions rise linearly between two points. The bounds need no assumption. All results are NaN
+    if a sample is empty, or if there are no points.
 
     Parameters
     ----------
@@ -277,7 +278,7 @@ def wasserstein_between(
     beyond : float
         Sum of the distances of those values of the current sample that are outside of the points:
         for a value below the first point, its distance from the first point; for a value above the
-        last point, its distance from the last point. If the sum is NaN or infinite, the result is
+        last point, its distance from the last point. If the sum is NaN or infinite, all results are
         NaN.
 
     Examples

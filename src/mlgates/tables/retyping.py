@@ -19,7 +19,7 @@ __all__ = ["TARGETS", "Retyped", "Target", "retyped"]
 #: The types to which a column can be converted.
 Target = Literal["text", "float", "float32", "int"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-#: Larger whole numbers are not all floats.
+#: Not all larger integers are exact as floats.
 _LARGEST_EXACT = 2**53
 #: The target types by the kind of the values.
 _OF_KIND: dict[str, tuple[Target, ...]] = {
