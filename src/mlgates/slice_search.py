@@ -1,8 +1,8 @@
 """Find slices, which are subsets of the rows, on which a model makes too many errors.
 
-Slices are searched for on one half of the rows, and tested on the other half, for either half.
-Otherwise the p-values would be too small, because the largest of many differences is large by
-chance.
+A slice that was found in some rows is tested on the other rows. If it was tested on the rows in
+which it was found, its p-value would be too small, because the largest of many differences is large
+by chance.
 """
 
 import math
@@ -46,7 +46,7 @@ _CUTS = (0.05, *(i / 10 for i in range(1, 10)), 0.95)
 _NEAR = 0.01
 #: A column of whole numbers with at most so many different values is tried value by value too.
 _FEW = 20
-#: Most values of a column of texts that are tried, the most frequent first.
+#: Most values of a column of strings that are tried, the most frequent first.
 _MOST_TEXTS = 50
 _LONGEST_TEXT = 100
 _MOST_DIGITS = 17
@@ -78,7 +78,7 @@ def weak_slices(
     max_depth : int
         Largest number of conditions that are joined by "and", from 1 to 4.
     seed : int
-        Seed of the random division of the rows into two halves.
+        Seed of the random choice of the rows for each search.
     pos_label : object, optional
         The label that counts as positive, for metrics such as recall. By default it is 1 or True;
         for labels without 1 or True it is required.
@@ -86,10 +86,9 @@ def weak_slices(
     Returns
     -------
     dict of str to str
-        At most three slices, the worst first: keys and values are the text of the condition that
-        defines the slice, such as ``"age <= 30"``. Give the dict to a gate as ``by=``. The dict is
-        empty if no slice was found, which does not prove that the model is equally good on all
-        slices.
+        At most three slices, the worst first: keys and values are the condition that defines the
+        slice, such as ``"age <= 30"``. Give the dict to a gate as ``by=``. The dict is empty if no
+        slice was found, which does not prove that the model is equally good on all slices.
 
     Raises
     ------
@@ -100,26 +99,26 @@ def weak_slices(
 
     Notes
     -----
-    The rows are divided at random into two halves. Slices are searched for on one half, at most
-    10,000 rows, and tested on the other rows. Then the halves are exchanged. A condition compares
-    numbers, dates or times with a quantile of the column, compares texts, bools or whole numbers
+    There are two searches. The first one searches for slices in a random half of the rows, but in
+    at most 10,000 rows. The second one searches in as many of the other rows. A condition compares
+    numbers, dates or times with a quantile of the column, compares strings, bools or whole numbers
     with one value, or selects the rows in which a value is missing. Each search finds up to three
     candidates: conditions, or several conditions joined by "and", with the largest log-likelihood
     ratio. The rows of earlier candidates are left out when the next one is searched for, and at
-    least 15 of its rows must remain. Two candidates share less than half of the rows of the smaller
-    one.
+    least 15 of its rows must remain. Two candidates of the same search share less than half of the
+    rows of the smaller one.
 
-    Each candidate is tested on the rows that were not searched, without the rows of earlier
-    candidates. The p-value is that of the hypergeometric distribution: the probability that the
-    slice has at least as many errors if all errors are distributed over the rows at random. A
-    candidate is returned if its p-value is at most 0.05 after Holm's correction [1]_ for the
-    candidates of the same search, and Bonferroni's correction for two searches. If two of them
-    share at least half of the rows of the smaller one, only the one with the smaller p-value is
-    returned. If errors do not depend on the columns, any slice is returned with a probability of at
-    most 5 %. Rows are assumed to be independent: if a person has several rows, use only one of
-    them.
+    Each candidate is tested on all rows that its search did not use, without the rows of earlier
+    candidates of this search. The p-value is that of the hypergeometric distribution: the
+    probability that the slice has at least as many errors if all errors are distributed over the
+    rows at random. A candidate is returned if its p-value is at most 0.05 after Holm's correction
+    [1]_ for the candidates of the same search, and Bonferroni's correction for two searches. If two
+    of the remaining candidates, such as one of each search, share at least half of the rows of the
+    smaller one, only the one with the smaller p-value is returned. If errors do not depend on the
+    columns, any slice is returned with a probability of at most 5 %. Rows are assumed to be
+    independent: if a person has several rows, use only one of them.
 
-    Columns of identifiers or of free texts define no slices, because no value is in enough rows.
+    Columns of identifiers or of free text define no slices, because no value is in enough rows.
     With fewer than 60 rows no slice can be found.
 
     References
