@@ -56,9 +56,9 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Texts that describe a gate in the tables of the documentation, in Markdown.
+    """The description of a gate in the tables of the documentation, as strings in Markdown.
 
-    The command ``nox -s register`` writes the tables. Gates with equal texts share a row of a
+    The command ``nox -s register`` writes the tables. Gates with equal strings share a row of a
     table.
 
     Parameters
@@ -111,8 +111,9 @@ class Gate(options.OptionsByName):
         INCONCLUSIVE only because more rows are needed to decide: the confidence interval contains
         the limit, or the p-value is too large. Other INCONCLUSIVE checks always block.
     after : str or sequence of str
-        Earlier gates in the suite that must pass before this gate runs, by name, kind or pattern
-        (``"drift*"``). If one of them does not pass, this gate does not run and is INCONCLUSIVE.
+        Earlier gates in the suite that must pass before this gate runs, by name, by kind
+        (``"drift"``) or by a name with wildcards (``"drift*"``). If one of them does not pass, this
+        gate does not run and is INCONCLUSIVE.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -214,7 +215,7 @@ class Gate(options.OptionsByName):
     def note(self, evidence: Evidence) -> str:
         """Return a remark about what the gate left out, such as columns that were not compared.
 
-        It is added to the end of the reason of the result. By default it is an empty text.
+        It is added to the end of the reason of the result. By default it is "".
         """
         del evidence
         return ""
@@ -402,7 +403,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         if not isinstance(error, MlgatesError):
             reason = f"the gate raised {reason}"
         result = blocked_result(gate, name, Verdict.ERROR, reason, checks)
-        with suppress_errors():  # an exception whose text or notes raise
+        with suppress_errors():  # an exception whose message or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
     return GateResult(
@@ -646,7 +647,7 @@ def gate(
         function returns a `Measurement` with a `p_value`, for "interval" one with an `interval`. If
         the function returns several p-values, it must correct them for multiple tests itself.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the number in texts: a "share" is shown in percent, "s" (seconds) as a time.
+        Unit of the number in messages: a "share" is shown in percent, "s" (seconds) as a time.
         "violations" means that the number counts violations, and the limit is not shown.
     name, advisory, inconclusive, after
         As in `Gate`.

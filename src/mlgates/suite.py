@@ -42,8 +42,8 @@ class Entry:
     def matches(self, pattern: str) -> bool:
         """Return whether a pattern selects this gate.
 
-        A pattern is the name of the gate, its kind, or a pattern for the name with wildcards as
-        in `fnmatch`.
+        A pattern is the name of the gate, its kind (the name of its class in snake case, such as
+        ``"drift"``), or a name with wildcards as in `fnmatch`.
         """
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
@@ -171,8 +171,9 @@ class GateSuite(options.OptionsByName):
     def only(self, *patterns: str) -> "GateSuite":
         """Return a suite of the gates that match at least one of the given patterns.
 
-        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. If
-        the option `after` of a gate names a gate that is left out, the gate does not wait for it.
+        A pattern is the name of a gate, its kind (``"drift"`` for all gates of the class `Drift`),
+        or a name with wildcards such as ``"drift*"``. If the option `after` of a gate names a gate
+        that is left out, the gate does not wait for it.
 
         Raises
         ------
@@ -184,8 +185,8 @@ class GateSuite(options.OptionsByName):
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
         """Return a suite in which the gates that match a pattern do not run; their verdict is SKIP.
 
-        A pattern is the name of a gate, its kind, or a pattern of names such as ``"drift*"``. The
-        report shows the `reason`.
+        A pattern is the name of a gate, its kind (``"drift"`` for all gates of the class `Drift`),
+        or a name with wildcards such as ``"drift*"``. The report shows the `reason`.
 
         Raises
         ------
@@ -202,10 +203,14 @@ class GateSuite(options.OptionsByName):
     def offending_rows(self, name: str, data: Any, **evidence: object) -> Any:
         """Return all rows of a table that break the rule of one gate of this suite.
 
+        The result has the form that `Gate.offending_rows` describes: normally a table of the same
+        type.
+
         Parameters
         ----------
         name : str
-            The name of a gate, or a kind or pattern that matches one gate.
+            The name of a gate, or its kind or a name with wildcards, as in `only`, if exactly one
+            gate matches.
         data : table
             Anything that ``data=`` takes.
         **evidence
@@ -536,7 +541,7 @@ def changed(suite: GateSuite, change: Callable[[Gate], Gate]) -> GateSuite:
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str) -> list[Entry]:
-    """Return the entries that match a name, kind or pattern; OptionError if there are none."""
+    """Return the entries that match a pattern; raise OptionError if there are none."""
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         raise _no_match(entries, pattern, owner, "gate")

@@ -1,4 +1,4 @@
-"""Read and write suites as TOML text; its keys are the names of gate classes and options."""
+"""Read and write suites in TOML: a gate is a table with the name of its class and its options."""
 
 import dataclasses
 import inspect
@@ -24,10 +24,10 @@ _WIDTH = 100
 
 
 class WrittenGate(NamedTuple):
-    """A gate that was read from, or is to be written to, the TOML text of a suite.
+    """A gate that was read from, or is to be written to, a suite in TOML.
 
-    `suite` is the name of the inner suite, or "" if the gate belongs to none. `skip` is the reason,
-    or None if the gate is not skipped.
+    `suite` is the name of the inner suite, or "" if the gate belongs to none. `skip` is the reason
+    why the gate is skipped, or None if it is not skipped.
     """
 
     gate: Gate
