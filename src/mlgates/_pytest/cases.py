@@ -113,9 +113,9 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
 
     The test of an advisory gate that did not pass is an expected failure (xfail). So is the test of
-    a gate that has only such allowed checks. The test of any other skipped gate is skipped. Nothing
-    is verified if every gate of a suite is advisory, is skipped or has only allowed checks. If such
-    a suite is run as a whole, the tests of all its gates fail.
+    a gate that has only such allowed checks. The test of a skipped gate that is not advisory is
+    skipped. If every gate of a suite is advisory, is skipped or has only allowed checks, the run
+    verifies nothing. Then the tests of all gates fail if the suite is run as a whole.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):

@@ -20,7 +20,7 @@ _MOST_TABLES = 3  # below one assertion
 _WORD = re.compile(r"\w+")
 _ENOUGH = 60  # characters of a repr to look for, because pytest shortens long ones
 
-# pairs of a test's id and the JSON of its report, because xdist transfers texts alone
+# pairs of a test's id and the JSON of its report, because xdist can't transfer objects
 _MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 

@@ -263,7 +263,7 @@ def _names(text: str) -> list[str]:
 def _label(text: str) -> bool | int | str:
     """Convert a label to a value.
 
-    `1` is an integer, `true` is a bool, `yes` and `'1'` are texts.
+    `1` is an integer, `true` is a bool, `yes` and `'1'` are strings.
     """
     if _INTEGER.fullmatch(text):
         return int(text)

@@ -193,7 +193,7 @@ def _write_report(
 
 
 def _print(text: str) -> None:
-    """Write a text to standard output; a closed pipe is ignored, other OSErrors are raised."""
+    """Write a string to standard output; a closed pipe is ignored, other OSErrors are raised."""
     stream: IO[str] | None = sys.stdout
     if stream is None:  # closed before the command started
         return

@@ -41,8 +41,9 @@ class History:
     -----
     Several processes can append to the same file: `append` locks the file, and writes the whole
     line before it returns. On file systems that have no locks, only one process may write to a
-    file. If a process is killed while it writes, its line can be incomplete. Such a line is skipped
-    with a warning, and `skipped` has its number. All other lines are read.
+    file. If a process is killed while it writes, its line can be incomplete. Incomplete lines are
+    skipped, and `skipped` has their line numbers. A warning is given for each of them, except for
+    an incomplete last line, because another process may be writing it. All other lines are read.
 
     Reports that were read are kept in memory. Later, only new lines are read.
 
@@ -181,8 +182,8 @@ class History:
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write an HTML page with the trend of each check: its values, limits and verdicts.
 
-        The page loads no other files and has no scripts. Checks that did not pass in the latest
-        window come first.
+        The page loads no other files and has no scripts. The checks are sorted by their verdict in
+        the latest window, the worst first. Checks that this window does not have come last.
 
         Raises
         ------

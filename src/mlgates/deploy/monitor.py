@@ -140,7 +140,7 @@ class Monitor:
 
     @property
     def alpha(self) -> float:
-        """Allowed probability of a false FAIL of one gate in one window, see the notes."""
+        """Allowed probability of a false FAIL of one gate in one window, as `Monitor` says."""
         covered = sum(_rule(gate) != "estimate" for gate in self.suite)
         return 1 / (2 * self.alarm_every * max(covered, 1))
 
