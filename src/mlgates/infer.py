@@ -41,9 +41,9 @@ _SHARES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, *(i / 20 for
 _UNSEEN = 7
 #: Whole numbers within a span of this size are codes, such as an hour of the day.
 _WIDEST_CODES = 31
-#: The set of texts is closed if there are as many rows for each of them.
+#: The set of strings is closed if there are on average so many rows with each of them.
 _FEWEST_A_VALUE = 10
-#: Texts with more different values are free texts.
+#: A column with more different strings is free text.
 _MOST_TEXTS = 100
 _FEWEST_FOR_DRIFT = 200
 #: With fewer rows, an order or that no row is repeated may be a coincidence.
@@ -92,16 +92,19 @@ def infer_suite(
     GateSuite
         The draft. It can contain these gates:
 
-        - `Schema` under the name ``columns`` with types, and whether cells may be missing.
+        - `Schema` under the name ``columns``, with the type of each column and whether its cells
+          may be missing.
         - `Schema` under the name ``values`` with a range for each column of numbers that are not
-          all equal, and with the allowed values for columns of texts that have up to 20 different
-          ones. For a column of whole numbers in which the largest value is at most 31 more than the
-          smallest one, the range is that of the reference. Floats that look like shares, because
-          all are from 0 to 1 and the largest is above 0.5, must be from 0 to 1. Any other range is
-          wider than that of the reference by a quarter of its width on each side, and its ends are
-          rounded outwards. It has negative numbers only if the reference has. A small share of the
-          values may break a rule, because the reference may lack rare values: 7 divided by the
-          number of values in the column, rounded up to a round number such as 2 % or 15 %.
+          all equal, and with the allowed values for each column of strings that has up to 20
+          different values, each of them at least 10 times on average. For a column of whole numbers
+          in which the largest value is at most 31 more than the smallest one, the range is that of
+          the reference. Floats that look like shares, because all are from 0 to 1 and the largest
+          is above 0.5, must be from 0 to 1. Any other range is wider than that of the reference by
+          a quarter of its width on each side, and its ends are rounded outwards. The range includes
+          negative numbers only if the reference has some, and positive numbers only if the
+          reference has some. A small share of the values may break a rule, because the reference
+          may lack rare values: 7 divided by the number of values in the column, rounded up to a
+          round number such as 2 % or 15 %.
         - `Completeness` with limits for the number of rows and for missing cells. At least half the
           number of rows of the reference is required, rounded down. The share of missing cells in a
           column may be at most its share in the reference plus four standard errors, rounded up.
@@ -110,8 +113,8 @@ def infer_suite(
         - `Rule` for the order of two columns of times or whole numbers, such as ``start <= end``,
           if the order holds in all rows and is unlikely to hold by chance.
         - `Drift` by the population stability index (PSI) with a limit of 0.2, if the reference has
-          at least 200 rows. Identifiers, free texts and columns that grow from row to row are left
-          out.
+          at least 200 rows. Identifiers, columns of free text and columns that grow from row to row
+          are left out.
         - `Performance`, if a model is given. For a classifier the metric is ROC AUC or, if this
           can't be measured, balanced accuracy. For a model that predicts numbers it is the mean
           absolute error. The limit is worse than the worse end of the confidence interval: it is
@@ -217,10 +220,10 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
 
 
 def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> list[_Drafted]:
-    """Return the gate of ranges of numbers and of allowed texts, in a list.
+    """Return the gate of ranges of numbers and of allowed strings, in a list.
 
-    `types` has the type of each column and the texts that occur in it, and `sample` has the
-    first rows. The list is empty if no column has a range or a set of texts.
+    `types` has the type of each column and the strings that occur in it, and `sample` has the first
+    rows. The list is empty if no column has a range or a set of strings.
     """
     columns: dict[str, Column | str] = {}
     notes = [
@@ -409,7 +412,7 @@ def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[st
 def _is_identifier(name: str, field: Field, column: pa.ChunkedArray) -> bool:
     """Return whether a column looks like an identifier in the first rows: no value repeats.
 
-    A text must not contain white space. The span of whole numbers must be less than ten times the
+    A string must not contain white space. The span of whole numbers must be less than ten times the
     number of rows, or the name of the column must say that it is an identifier, as ``user_id``
     does.
     """
@@ -424,7 +427,7 @@ def _is_identifier(name: str, field: Field, column: pa.ChunkedArray) -> bool:
 
 
 def _is_free_text(field: Field, column: pa.ChunkedArray) -> bool:
-    """Return whether a column has too many different texts for a comparison by `Drift`."""
+    """Return whether a column has too many different strings for a comparison by `Drift`."""
     return field.kind == "string" and len(column.unique()) > min(_MOST_TEXTS, len(column) // 5)
 
 

@@ -41,7 +41,9 @@ def load(owner: str, module: str, package: str) -> Any:
 def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
     """Call `write`, and return True; if it raises an exception, give a warning and return False.
 
-    A program must continue and show its verdict even if a tracker can't be reached.
+    `owner` is the name of the called function, such as ``"mlflow.log_report"``, and `report` is the
+    report that `write` records. A program must continue and show its verdict even if a tracker
+    can't be reached.
     """
     with suppress_errors() as caught:
         write()
@@ -57,7 +59,10 @@ def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:
 
 
 def checked(owner: str, report: object) -> Report:
-    """Return the report; raise OptionError if it is not a `Report`."""
+    """Return the report; raise OptionError if it is not a `Report`.
+
+    `owner` is the name of the called function, such as ``"mlflow.log_report"``, for the message.
+    """
     if type(report) is not Report:
         raise options.refuse(owner, "report", "a Report", report)
     return report

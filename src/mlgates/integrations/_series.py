@@ -156,7 +156,11 @@ SAMPLES = {
 
 
 def samples(report: Report) -> Iterator[Sample]:
-    """Yield the samples of a report; a check without a value has no sample for its value."""
+    """Yield the numbers of a report for a monitoring system, as `Sample` objects.
+
+    `SAMPLES` describes them. There is no sample for a value or a limit that a check does not have,
+    and none for the time of the run if the report does not have it.
+    """
 
     def sample(name: str, *labels: str, value: float) -> Sample:
         # Monitoring systems need UTF-8, which can't encode lone surrogates.
