@@ -3,8 +3,8 @@
 The parameters `owner` and `option` of these functions are the names of the class and of the option,
 for the message of the error.
 
-Values are not converted from one type to another. A number that is given as a string, NaN, or a
-bool in place of a number is refused.
+Values are not converted from one type to another. In place of a number, they refuse NaN, bools and
+strings such as ``"5"``.
 """
 
 import dataclasses
@@ -80,9 +80,9 @@ def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -
 
 
 def shown(value: object) -> str:
-    """Return a value as text for a message: its repr, cut after 500 characters.
+    """Return a value as a string for a message: its repr, cut after 500 characters.
 
-    If repr raises an exception, the text names the type of the value.
+    If repr raises an exception, the string names the type of the value.
     """
     with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
@@ -93,8 +93,8 @@ def shown(value: object) -> str:
 def fold(name: str) -> str:
     r"""Return a name in a form that is equal for names that look alike.
 
-    Names that differ only in case, blanks at the ends, invisible characters or Unicode form give
-    the same result.
+    Names give the same result if they differ only in case, in blanks at the ends or repeated
+    blanks, in invisible characters or in Unicode form.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 def _distinct_from(name: str, word: str) -> str:
     """Return a name for a message, with escapes if it would look the same as the misspelt word.
 
-    Both are equal if the word is the text of an object that is not a string.
+    Both are equal if the word was made by `str` from an object that is not a string.
     """
     if name == word:
         return repr(name)
@@ -181,7 +181,7 @@ def number(
 
 
 def share(owner: str, option: str, value: object) -> float:
-    """Return an option that must be a number from 0 to 1; OptionError for any other value.
+    """Return an option that must be a number from 0 to 1; raise OptionError otherwise.
 
     For a percentage such as 95, the message suggests 0.95.
     """
@@ -193,7 +193,7 @@ def share(owner: str, option: str, value: object) -> float:
 
 
 def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
-    """Return an option that must be an integer of at least `at_least`; OptionError otherwise.
+    """Return an option that must be an integer of at least `at_least`; raise OptionError otherwise.
 
     Bools and floats are refused.
     """
@@ -204,14 +204,14 @@ def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
 
 
 def flag(owner: str, option: str, value: object) -> bool:
-    """Return an option that must be True or False; OptionError for 0, 1 and other values."""
+    """Return an option that must be True or False; raise OptionError for 0, 1 and other values."""
     if not isinstance(value, bool):
         raise refuse(owner, option, "True or False", value)
     return value
 
 
 def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> str:
-    """Return an option that must be one of the `allowed` words; OptionError otherwise.
+    """Return an option that must be one of the `allowed` words; raise OptionError otherwise.
 
     The message of the error suggests the most similar word.
     """
@@ -223,7 +223,10 @@ def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> st
 
 
 def text(owner: str, option: str, value: object) -> str:
-    """Return an option that must be a non-empty string; OptionError otherwise."""
+    """Return an option that must be a non-empty string; raise OptionError otherwise.
+
+    A string of white space counts as empty.
+    """
     if not isinstance(value, str) or not value.strip():
         raise refuse(owner, option, "a non-empty string", value)
     return value
@@ -275,7 +278,7 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
     """Return an option that defines slices (subsets of the rows of a table), in a standard form.
 
     The result has names of columns, or pairs of the name of a slice and its condition. A column
-    defines one slice for each of its values. A condition is a text or a function; it defines the
+    defines one slice for each of its values. A condition is a string or a function; it defines the
     slice of the rows for which it is true.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
@@ -338,7 +341,7 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
     """Return an option that must be a finite number, string, bool or date, as a Python object.
 
     OptionError is raised for any other value. With ``one_of_several=True``, the option is a list of
-    such values.
+    such values, and `value` is one of them; only the message of the error differs.
     """
     item = value.item() if getattr(value, "shape", None) == () else value
     allowed_type = isinstance(item, str | int | float | Decimal | date)
@@ -404,7 +407,7 @@ def distinct(values: Iterable[object]) -> tuple[object, ...]:
 
 
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
-    """Return an option that must be a duration, unchanged; OptionError for any other value.
+    """Return an option that must be a duration, unchanged; raise OptionError otherwise.
 
     A duration is a string such as ``"20ms"`` or ``"24h"``, a ``timedelta``, or a number of seconds.
     The units are us, ms, s, min, h, d and w. A duration of 0 is allowed only if `zero` is true.

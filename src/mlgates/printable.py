@@ -1,4 +1,8 @@
-"""Make texts from data safe to print: one line, distinct, and no commands for CI servers."""
+"""Make strings from data safe to print.
+
+`clean` and `visible` return one line without control characters. `distinct` also keeps different
+names different. `without_commands` hides commands from CI servers.
+"""
 
 import re
 import unicodedata
@@ -15,9 +19,9 @@ _LINE_COMMAND = re.compile(r"^(\s*)(?=::|---|\+\+\+|~~~|\^\^\^)(.)")
 
 
 def clean(text: str, most: int = _NAME) -> str:
-    r"""Return a text as one line in which unprintable characters are escaped.
+    r"""Return a string as one line in which unprintable characters are escaped.
 
-    If the text has more than `most` characters, its middle is left out.
+    If the result has more than `most` characters, its middle is left out.
 
     Examples
     --------
@@ -26,7 +30,7 @@ def clean(text: str, most: int = _NAME) -> str:
     >>> clean("fairness:demographic_parity_ratio", 22)
     'fairness:dem...y_ratio'
     """
-    # An escape is at least as long as its character, so only both ends of a long text are needed.
+    # An escape is at least as long as its character, so only both ends of a long string are needed.
     ends = [text] if len(text) <= 2 * most else [text[:most], text[-most:]]
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for end in ends for c in end
@@ -35,7 +39,7 @@ def clean(text: str, most: int = _NAME) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Shorten a text to at most `most` characters by leaving out its middle.
+    """Shorten a string to at most `most` characters by leaving out its middle.
 
     Examples
     --------
@@ -49,15 +53,15 @@ def shorten(text: str, most: int) -> str:
 
 
 def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
-    r"""Return for each name a text to print, so that no two texts look the same.
+    r"""Return for each name a string to print, so that no two strings look the same.
 
     Parameters
     ----------
     names : iterable of str
         Names that are shown together. Repeated names count once.
     most : int
-        Largest number of characters of a text. A longer name is shortened. If names differ only in
-        the part that would be left out, this part is shown. Names that still look the same get a
+        Largest number of characters of a string. A longer name is shortened. If names differ only
+        in the part that would be left out, this part is shown. Names that still look the same get a
         number.
 
     Examples

@@ -107,10 +107,7 @@ class _Judged(ABC):
         return render(self, form)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
-        """Return the JSON form as text.
-
-        The text is strict JSON: it has no NaN and no infinity.
-        """
+        """Return the JSON form as a string of strict JSON, which has no NaN and no infinity."""
         # printed in the log of a CI server, "##[" and "##vso[" would be commands
         return re.sub("#(?=#)", r"\\u0023", jsonfile.dumps(self.to_dict())) + "\n"
 
@@ -355,7 +352,12 @@ class Report(_Judged):
         return len(self.results)
 
     def aside(self) -> str:
-        """Return what the verdict ignores, in words: ``"1 undecided, allowed; 1 advisory"``."""
+        """Return in words how many checks and gates the verdict ignores; "" if there are none.
+
+        For example, ``"1 undecided, allowed; 2 advisory"`` means one INCONCLUSIVE check that the
+        option ``inconclusive="allow"`` of its gate allows, and two advisory gates. Skipped gates
+        are counted too.
+        """
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),

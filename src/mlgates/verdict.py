@@ -150,7 +150,11 @@ def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, flo
 
 
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
-    """Return a number as text with its unit, rounded to at least `digits` significant digits.
+    """Return a number as a string with its unit, rounded to `digits` significant digits.
+
+    A float without a unit gets one digit more. Below 1e15, digits before the point are never
+    rounded away: 12345.6 becomes "12,346". A share that is just below 100 % gets as many digits as
+    are needed to show this. Integers without a unit are not rounded.
 
     With the unit "share", 0.05 becomes "5 %". With the unit "s", a number of seconds becomes a time
     such as "26 h".
@@ -236,7 +240,7 @@ def slice_clause(group: str | None) -> str:
     """Return words that name a slice (subset of the rows), such as ``" where sex=f"``.
 
     They are added to the end of a clause of a message. If `group` is None, the clause is about all
-    rows, and the result is an empty text.
+    rows, and the result is "".
 
     Examples
     --------
@@ -249,7 +253,7 @@ def slice_clause(group: str | None) -> str:
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Return a value as text, with enough digits to show on which side of its limit it is.
+    """Return a value as a string, with enough digits to show on which side of its limit it is.
 
     Examples
     --------
@@ -277,7 +281,7 @@ def format_interval(
     unit: str = "",
     limit: Limit | None = None,
 ) -> str:
-    """Return a confidence interval as text, with its confidence level if it is not None.
+    """Return a confidence interval in words, with its confidence level if it is not None.
 
     If a `limit` is given, the ends get enough digits to show on which side of the limit they are.
 
@@ -291,10 +295,10 @@ def format_interval(
 
 
 def format_ends(interval: tuple[float, float], unit: str = "", limit: Limit | None = None) -> str:
-    """Return the two ends of an interval as text; an infinite end is left out.
+    """Return the two ends of an interval in words; an infinite end is left out.
 
-    If both ends are infinite, the text is "minus infinity to infinity". If a `limit` is given, the
-    ends get enough digits to show on which side of the limit they are.
+    If both ends are infinite, the result is "minus infinity to infinity". If a `limit` is given,
+    the ends get enough digits to show on which side of the limit they are.
 
     Examples
     --------
