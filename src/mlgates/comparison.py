@@ -186,7 +186,7 @@ def compare(
 
 
 def started(report: Report) -> str | None:
-    """Return the time at which the run of a report began, as text; None if not recorded."""
+    """Return the time at which the run of a report began, as a string; None if not recorded."""
     found = report.provenance.get("started")
     return found if isinstance(found, str) else None
 
@@ -347,4 +347,4 @@ def _differences(
 
 
 def _plain(value: object) -> object:
-    return str(value) if isinstance(value, str) else value  # a verdict as text
+    return str(value) if isinstance(value, str) else value  # a verdict as a string

@@ -350,17 +350,21 @@ class Evidence:
 
     @property
     def keeps_data(self) -> bool:
-        """Whether the values of `data` stay in memory, because the table itself is in memory."""
+        """Whether `data` is a table in memory, with all its values, during the whole run.
+
+        It is False for files, queries, profiles and Spark DataFrames, and for a plan, which counts
+        parts of the table. Arrow streams are read into memory, so it is True for them.
+        """
         native = self.source("data").native
         return native is not None and kind_of(native) != "spark" and not self._in_parts
 
     def _open(self, name: str) -> Source:
         """Open a table, and choose the types of columns that come from the names of its folders.
 
-        By default the type of such a column is inferred from these names. If a gate declares a
-        type for the column, it is used instead. Otherwise, if the column has another type in the
-        other table (the reference for the data, for example), both tables must agree: the column
-        becomes text if that type was inferred, too, and gets that type if it was not.
+        By default the type of such a column is inferred from these names. If a gate declares a type
+        for the column, it is used instead. Otherwise, if the column has another type in the other
+        table (the reference for the data, for example), both tables must agree: the column becomes
+        one of strings if that type was inferred, too, and gets that type if it was not.
         """
         if isinstance(self[name], Profile):
             profile = cast("Profile", self[name])
@@ -567,7 +571,7 @@ class Evidence:
         """
         for name in ("X", "candidate_log", "production_log"):
             if self.uses(name):
-                with suppress_errors():  # a sparse matrix, or a list of texts
+                with suppress_errors():  # a sparse matrix, or a list of strings
                     self.cached("profile", name, partial(self._scan_all, name))
         found: dict[str, object] = {}
         for name in (*TABLES, "X"):
@@ -678,9 +682,9 @@ class Evidence:
         """Return the groups of rows that have equal values of the sensitive features.
 
         `features` is the name of the argument of the run that has the features, or a tuple of names
-        of columns of `X` or `data`. All these features are used, unless `names` are given. Then
-        only the features with these names are used. A name that is not among the features is looked
-        up as a column of `X` or `data`.
+        of columns of `X` or `data`. By default all of these features are used. If `names` are
+        given, only the features with these names are used; a name that is not among the features is
+        looked up as a column of `X` or `data`.
 
         `by` divides the rows into strata (subsets that are judged separately); it is the name of a
         column, several names, or a mapping from names of strata to conditions. EvidenceError is
@@ -757,7 +761,7 @@ def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
     """Check that `given` are counters; return for each the one that replaces it, or None.
 
     A counter is replaced by one that counts the same and more, if a gate requests that one, too.
-    Raises EvidenceError for objects that are no counters.
+    EvidenceError is raised for objects that are no counters.
     """
     counters: dict[Counter, Counter | None] = {}
     for counter in given:

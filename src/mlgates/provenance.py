@@ -37,7 +37,7 @@ def provenance(
     evidence : Evidence
         The inputs of the run. Tables that were already scanned are not read again.
     suite : str
-        The suite, as text (its `repr`).
+        The repr of the suite.
     started : datetime
         Start of the run, with a time zone.
     seconds : float

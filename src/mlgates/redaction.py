@@ -61,7 +61,7 @@ _LONGEST = 300
 
 
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
-    """Return an exception's type and a short message without values of the data, as text.
+    """Return an exception's type and a short message without values of the data, as a string.
 
     Values, addresses (URLs and e-mail addresses) and secrets (such as passwords) are replaced by
     placeholders such as ``<text>``. The messages of mlgates itself do not contain values of the

@@ -69,7 +69,7 @@ class Reproducibility(Gate):
     called a third time, with the random states of the first training. If the answers are then those
     of the first model, the reason names the random state that is not fixed. After each training,
     the gate restores the random states, the environment, the working directory and the other state
-    of the process that `Integration` lists. What the training prints is not shown.
+    of the process that `Integration` lists. Output that the training prints is not shown.
 
     In another process, the order of sets of strings and the number of threads can differ, and so
     can the model. This gate can't test that, because both trainings run in one process. The reason

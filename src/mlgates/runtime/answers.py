@@ -334,7 +334,9 @@ def same_answers(
 def difference_of_numbers(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[float, float]:
     """Return the largest absolute and the largest relative difference of two arrays of answers.
 
-    Both are 0 if the arrays contain labels instead of numbers, or have different shapes.
+    A relative difference is the difference of two numbers, divided by the larger of their absolute
+    values. Numbers that are NaN or infinite are left out. Both results are 0 if neither array has
+    floats, as for labels, or if the arrays have different shapes.
 
     Examples
     --------
@@ -406,11 +408,15 @@ def same_value(
 
 
 def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
-    """Return a text with the place of the first difference between two nested values.
+    """Return the place of the first difference between two nested values, for a message.
 
-    If the two values at this place are numbers, the text also has both numbers. Texts are not
-    shown, because they can be personal data. `rtol` is the relative tolerance for numbers, and
-    `place` is the path that leads to the two given values.
+    The two values must differ. The place is a path of keys and positions. If there are two numbers
+    or two bools at this place, they follow it. Strings are not shown, because they can be personal
+    data. The result is "" if the values differ as a whole, such as two strings or two lists of
+    different lengths.
+
+    `rtol` is the relative tolerance for numbers. `place` is the path that leads to the two given
+    values.
 
     Examples
     --------

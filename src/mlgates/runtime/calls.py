@@ -43,7 +43,7 @@ class Job:
       three phases, and the answer is the memory in use after each phase, in bytes.
 
     With `advance_rng`, the global random number generators are advanced before the calls, so that
-    an answer which depends on them changes. In messages of exceptions, texts are hidden, because
+    an answer which depends on them changes. In messages of exceptions, strings are hidden, because
     they could be values of the data; names in `column_names` are not hidden.
     """
 

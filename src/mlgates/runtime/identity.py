@@ -32,7 +32,7 @@ _DEEPEST = 200
 
 _MOST_PARAMS = 200
 _MOST_ITEMS = 50
-_LONGEST = 200  # largest number of characters of a text
+_LONGEST = 200  # largest number of characters of a string
 _LEVELS = 3  # largest number of nested mappings and sequences in a parameter
 
 
@@ -49,8 +49,8 @@ def identify(model: object) -> dict[str, object]:
     dict
         ``class`` is the full name of the class or function. ``params`` has the parameters, or is
         None if the model has no `get_params`. Arrays, objects and functions in the parameters are
-        replaced by a text that describes them, and secrets are hidden. ``sha256`` is the result of
-        `content_hash`.
+        replaced by a string that describes them, and secrets are hidden. ``sha256`` is the result
+        of `content_hash`.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
 
 
 def _param(value: Any, level: int = 0) -> object:
-    """Return a parameter as a plain value, or as a text that describes it."""
+    """Return a parameter as a plain value, or as a string that describes it."""
     item = value.item() if isinstance(value, np.generic) else value
     if item is None or isinstance(item, bool):
         return item

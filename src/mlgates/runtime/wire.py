@@ -19,17 +19,17 @@ _MAX_DEPTH = 50
 
 
 class NotPlainError(TypeError):
-    """A value contains something that is not a number, text, list or mapping.
+    """A value contains something that is not a number, string, list or mapping.
 
     Such a value can't be sent to another process or be compared with another one.
     """
 
 
 def plain(value: Any, depth: int = 0) -> object:
-    """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
+    """Convert a value to None, bools, numbers, strings, bytes, lists and dicts.
 
     Arrays and series become lists. Numpy scalars and enum members become the plain values to which
-    they are equal. Times and decimals become texts. NotPlainError is raised for other values,
+    they are equal. Times and decimals become strings. NotPlainError is raised for other values,
     because they can't be compared or sent to another process. `depth` is the number of containers
     in which the value is nested.
 
