@@ -676,7 +676,7 @@ def decide(
     value, n, dropped = measurement.value, measurement.n, measurement.dropped
     if n < min_n:
         few = f"too few {noun}: {n:,}, at least {min_n:,} are needed"
-        return Decision(Verdict.INCONCLUSIVE, few if n else f"no {noun} to measure")
+        return Decision(Verdict.INCONCLUSIVE, few if n else insufficient or f"no {noun} to measure")
     if value is None:
         return Decision(
             Verdict.INCONCLUSIVE, insufficient or f"no value can be computed from these {noun}"
@@ -686,12 +686,10 @@ def decide(
         return Decision(Verdict.INCONCLUSIVE, insufficient, by_chance)
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
-        allowed = format_number(max_dropped, "share")
         lost = format_value(dropped / (n + dropped), Limit(at_most=max_dropped), "share")
-        because = (
-            f"{dropped:,} of {n + dropped:,} {noun} ({lost}) could not be used, more than the "
-            f"allowed {allowed}"
-        )
+        because = f"{dropped:,} of {n + dropped:,} {noun} ({lost}) could not be used"
+        if max_dropped:
+            because += f", more than the allowed {format_number(max_dropped, 'share')}"
         return Decision(Verdict.INCONCLUSIVE, because)
     holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
     if holds and math.isinf(value):

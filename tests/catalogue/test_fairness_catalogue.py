@@ -151,7 +151,12 @@ SIZE = (
 VALUES = (
     case("infinite prediction", E, "finite", y_pred=np.where(np.arange(N) < 1, INF, RIGHT)),
     case("prediction that is NaN", E, y_pred=np.where(np.arange(N) < 1, NAN, RIGHT)),
-    case("a label is missing", U, "could not be used", y_true=[None, *TRUE[1:].tolist()]),
+    case(
+        "a label is missing",
+        U,
+        "1 row has no value in `y_true`; every row needs one",
+        y_true=[None, *TRUE[1:].tolist()],
+    ),
     case("all labels are missing", U, y_true=[None] * N),
     case("bools are 0 and 1", P, y_true=TRUE.astype(bool)),
     case("floats are 0 and 1", P, y_pred=RIGHT.astype(float)),

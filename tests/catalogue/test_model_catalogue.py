@@ -81,7 +81,7 @@ CASES = {
         "accuracy",
         {"y_true": put(TRUE, 3, NAN), "y_pred": PRED},
         U,
-        "1 of 120 rows (0.833 %) could not be used",
+        "1 row has no value in `y_true`; every row needs one",
     ),
     "all labels missing": ("accuracy", {"y_true": [None] * N, "y_pred": PRED}, U, ""),
     "probabilities beyond 1": (

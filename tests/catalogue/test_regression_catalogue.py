@@ -58,8 +58,8 @@ CASES = {
         "9 positives, at least 10 are needed",
     ),
     "identical models": (ACCURACY, LABELS, {"production_pred": PRED}, P, "did not change"),
-    "all labels missing": (ACCURACY, LABELS, {"y_true": [None] * N}, U, "no rows to measure"),
-    "a missing label": (ACCURACY, LABELS, {"y_true": put(TRUE, None)}, U, "1 of 200 rows"),
+    "all labels missing": (ACCURACY, LABELS, {"y_true": [None] * N}, U, "every row needs one"),
+    "a missing label": (ACCURACY, LABELS, {"y_true": put(TRUE, None)}, U, "1 row has no value"),
     "infinite score": (AREA, SCORES, {"y_score": put(SCORE, INF)}, E, "y_score"),
     "infinite score in production": (
         *(AREA, SCORES, {"production_score": put(OTHER, -INF)}, E),

@@ -131,7 +131,7 @@ def test_missing_labels_and_no_rows():
     true = np.where(np.arange(N) < 3, np.nan, TRUE)
     result = COVERAGE.run(y_true=true, y_interval=ENDS)
     assert result.verdict == mg.Verdict.INCONCLUSIVE
-    assert "3 of 200 rows (1.5 %) could not be used" in result.reason
+    assert "3 rows have no value in `y_true`; every row needs one" in result.reason
     assert COVERAGE.run(y_true=[], y_interval=[]).reason == (
         "`interval_coverage` is undefined (n = 0); no rows to measure (limit: at least 0.5)"
     )

@@ -210,8 +210,8 @@ def test_a_query_with_a_missing_relevance_is_dropped():
     verdict, reason = outcome(NDCG, y_true=true)
     assert verdict == "inconclusive"
     assert reason.endswith(
-        "n = 78 queries); 2 queries have a document without a value in `y_true` (not counted); 2 "
-        "of 80 queries (2.5 %) could not be used, more than the allowed 0 % (limit: at least 0.1)"
+        "n = 78 queries); 2 queries have a document without a value in `y_true`; every "
+        "document needs one (limit: at least 0.1)"
     )
 
 

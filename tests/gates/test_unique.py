@@ -79,9 +79,12 @@ def test_verdict_and_reason(options, verdict, reason):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"id": pa.array([], pa.int64())}, "the table has no rows"),
-        ({"id": [None, None]}, "all 2 rows have a missing value in `id`; no rows to measure"),
-        ({"id": [float("nan")]}, "the only row has a missing value in `id`; no rows to measure"),
+        (
+            {"id": pa.array([], pa.int64())},
+            "`duplicates` of `id` is undefined (n = 0); no rows to measure",
+        ),
+        ({"id": [None, None]}, "(n = 0); all 2 rows have a missing value in `id` (limit"),
+        ({"id": [float("nan")]}, "; the only row has a missing value in `id` (limit: at most 0 %)"),
     ],
 )
 def test_nothing_to_judge_is_inconclusive(data, reason):

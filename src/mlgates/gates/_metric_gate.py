@@ -18,12 +18,12 @@ from mlgates.gates._shared import (
     By,
     bounded,
     confidence_of,
-    dropped_clause,
     enough,
     error_check,
     rows_needed,
     short_name,
     slices_of,
+    unlabelled,
 )
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import difference
@@ -265,7 +265,8 @@ class MetricGate(Gate):
             if estimate.clusters is not None:
                 n += f" in {estimate.clusters:,} cluster{'' if estimate.clusters == 1 else 's'}"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
-            text += dropped_clause(measured.dropped, metric.noun)
+            dropped, need = unlabelled(measured.dropped, metric.noun)
+            text += dropped
             needed, noun = self._rows_needed(estimate, measured), metric.noun
             if estimate.clusters is not None:
                 noun = "clusters"
@@ -275,7 +276,7 @@ class MetricGate(Gate):
             counted = metric.noun
             if estimate.rows != measured.n:
                 counted = f"effective {metric.noun}"
-            insufficient = estimate.insufficient
+            insufficient = estimate.insufficient if measured.n else ""
             if self.decide_by != "estimate" and measured.interval is None:
                 insufficient = insufficient or str(measured.details.get("no_interval", ""))
             yield Check.judge(
@@ -287,7 +288,7 @@ class MetricGate(Gate):
                 min_n=self.min_samples,
                 significance=1 - (self.confidence or 0.95),
                 group=group,
-                insufficient=insufficient,
+                insufficient=insufficient or need,
                 remedy=enough(needed, noun),
                 noun=counted,
                 said=text,

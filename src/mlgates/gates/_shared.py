@@ -32,7 +32,6 @@ __all__ = [
     "counted_phrase",
     "described_type",
     "distinct_values",
-    "dropped_clause",
     "enough",
     "error_check",
     "listed",
@@ -47,6 +46,7 @@ __all__ = [
     "short_name",
     "slice_names",
     "slices_of",
+    "unlabelled",
 ]
 
 #: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
@@ -428,22 +428,23 @@ def enough(needed: int | None, noun: str = "rows") -> str:
     return f"about {needed:,} {noun} would be enough to decide" if needed else ""
 
 
-def dropped_clause(dropped: int, noun: str) -> str:
-    """Return a clause on the rows or queries without a true value; "" if there are none.
+def unlabelled(dropped: int, noun: str) -> tuple[str, str]:
+    """Return a clause on rows or queries without a true value, and why they allow no decision.
 
-    `noun` is "rows" or "queries".
+    Both are "" if there are none. `noun` is "rows" or "queries".
 
     Examples
     --------
-    >>> dropped_clause(2, "rows")
-    '; 2 rows have no value in `y_true` (not counted)'
+    >>> unlabelled(2, "rows")
+    ('; 2 rows have no value in `y_true`', 'every row needs one')
     """
     if not dropped:
-        return ""
-    one = "1 query has" if noun == "queries" else "1 row has"
-    has = one if dropped == 1 else f"{dropped:,} {noun} have"
-    what = "a document without a value" if noun == "queries" else "no value"
-    return f"; {has} {what} in `y_true` (not counted)"
+        return "", ""
+    if noun == "queries":
+        has = "1 query has" if dropped == 1 else f"{dropped:,} queries have"
+        return f"; {has} a document without a value in `y_true`", "every document needs one"
+    has = "1 row has" if dropped == 1 else f"{dropped:,} rows have"
+    return f"; {has} no value in `y_true`", "every row needs one"
 
 
 def rounded_up(rows: float) -> int:

@@ -319,7 +319,11 @@ class Canary(Gate):
         insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
             said = f"`{event.name}` did not happen ({counts.text(event.noun)})"
-            insufficient = event.wrong or self._until_negligible(counts.requests[0], event.noun)
+            insufficient = event.wrong
+            if sum(counts.requests):
+                insufficient = insufficient or self._until_negligible(
+                    counts.requests[0], event.noun
+                )
         else:
             ratio = snap_to_limit(ratio, limit)
             times = f"{format_value(ratio, limit)} times that of production"

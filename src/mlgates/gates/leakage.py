@@ -118,16 +118,16 @@ class Leakage(Gate):
             shown = [f"row {ours:,} (row {other:,} there)" for ours, other in pairs]
             text = f"{count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
             text += f"{have} {same}: {', '.join(shown)}"
+        empty = ""
         if share is None:
-            text = f"the {'reference' if keys.n else 'data'} has no rows with values"
-        if keys.missing:
+            text, empty = "", f"the {'reference' if keys.n else 'data'} has no rows with values"
+        elif keys.missing:
             has = "row has" if keys.missing == 1 else "rows have"
             text += f"; {keys.missing:,} {has} no value (not counted)"
         details = {"count": count, "pairs": pairs, "columns": counter.key}
         measured = Measurement(share, n=keys.n, method="count of hashed rows", details=details)
-        nothing = "there is nothing to compare with" if keys.n and share is None else ""
         yield Check.judge(
-            subject, "leakage", measured, limit, unit="share", said=text, insufficient=nothing
+            subject, "leakage", measured, limit, unit="share", said=text, insufficient=empty
         )
 
     def _counter(self, evidence: Evidence) -> KeyCounter:

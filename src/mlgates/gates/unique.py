@@ -113,19 +113,26 @@ class Unique(Gate):
             text += f"{repeats} {earlier}"
         if keys.rows:  # merged parts have no row numbers
             text += f", first at row{'s' if len(keys.rows) > 1 else ''} {listed(keys.rows)}"
-        if not keys.n:
-            text = "the table has no rows"
+        empty = ""
         if keys.missing and not keys.n:
-            text = "the only row has" if keys.missing == 1 else f"all {keys.missing:,} rows have"
-            text += " no value" if self.missing == "value" else " a missing value"
-            text += "" if self.columns is None else f" in `{'`, `'.join(counter.key)}`"
+            empty = "the only row has" if keys.missing == 1 else f"all {keys.missing:,} rows have"
+            empty += " no value" if self.missing == "value" else " a missing value"
+            empty += "" if self.columns is None else f" in `{'`, `'.join(counter.key)}`"
         elif keys.missing:
             has = "row has" if keys.missing == 1 else "rows have"
             what = "no value" if self.missing == "value" else "a missing value"
             text += f"; {keys.missing:,} {has} {what} (not counted)"
         details = {"count": keys.count, "missing": keys.missing, "rows": keys.rows}
         measured = Measurement(share, n=keys.n, method="count of hashed keys", details=details)
-        yield Check.judge(subject, "duplicates", measured, limit, unit="share", said=text)
+        yield Check.judge(
+            subject,
+            "duplicates",
+            measured,
+            limit,
+            unit="share",
+            said=text if keys.n else "",
+            insufficient=empty,
+        )
 
     def _counter(self, schema: TableSchema) -> KeyCounter:
         key = tuple(sorted(schema) if self.columns is None else map(str, self.columns))

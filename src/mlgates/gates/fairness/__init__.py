@@ -18,12 +18,12 @@ from mlgates.gates._shared import (
     By,
     bounded,
     confidence_of,
-    dropped_clause,
     enough,
     error_check,
     rounded_up,
     short_name,
     slices_of,
+    unlabelled,
 )
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, rows_that_decide
 from mlgates.gates.fairness.frame import metric_frame_of, strata_of_frame
@@ -741,11 +741,14 @@ class Fairness(Gate):
         name, limit = f"`{self._definition.name}`", Limit(self.at_least, self.at_most)
         name += "" if self.label is None else f" of {label_text(self.label)}"
         name += slice_clause(stratum.name)
+        dropped, need = unlabelled(stratum.dropped, stratum.rates[0].noun)
+        if worst is None and not any(rates.rows.any() for rates in stratum.rates):
+            return f"{name} is undefined{dropped}", need
         if worst is None:
             whys = [stratum.insufficient(rates) for rates in stratum.rates]
             most = max(stratum.rates, key=lambda rates: int(rates.comparable.sum()))
             why = "a ratio needs a metric that is above 0 in at least one group and below 0 in none"
-            return f"{name} is undefined", stratum.insufficient(most) if all(whys) else why
+            return f"{name} is undefined{dropped}", stratum.insufficient(most) if all(whys) else why
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
             insufficient = "nothing to compare: no row of any group is predicted positive"
@@ -759,15 +762,14 @@ class Fairness(Gate):
             sizes += f" and {rates.clusters:,} cluster{'' if rates.clusters == 1 else 's'}"
         if left_out:
             sizes += f", {left_out:,} group{'' if left_out == 1 else 's'} excluded as too small"
-        sizes += ")"
-        sizes += dropped_clause(stratum.dropped, rates.noun)
+        sizes += f"){dropped}"
         if len(pair) == 1:
-            return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient
+            return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient or need
         metric = f"{rates.metric} " if len(stratum.rates) > 1 else ""
         one, other = (
             f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
         )
-        return f"{text} between {one} and {other} {sizes}", insufficient
+        return f"{text} between {one} and {other} {sizes}", insufficient or need
 
 
 def _smallest_p_value(every: list[Comparison]) -> float:
