@@ -1,4 +1,8 @@
-"""Functions that several gates use: for checks, misspelt names and numbers of rows needed."""
+"""Functions that several gates use: for checks, misspelt names and numbers of rows needed.
+
+The parameters `owner` and `option` of functions that check an option are the names of the gate and
+of the option, for the message of the error. The parameter `given` is the value of the option.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -208,7 +208,10 @@ class Rule(Gate):
 
 
 def _function(owner: str, option: str, given: object) -> Callable[..., object]:
-    """Return the given function; raise OptionError if it is not callable."""
+    """Return the given function; raise OptionError if it is not callable.
+
+    `owner` and `option` are the names of the gate and of the option, for the message.
+    """
     if not callable(given):
         raise options.refuse(
             owner, option, "a condition such as 'start <= end', or a function", given

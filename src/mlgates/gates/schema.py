@@ -203,7 +203,8 @@ class Column(options.OptionsByName):
     def _checked_bound(self, option: str, value: object) -> object:
         """Return a bound as a plain number or date.
 
-        OptionError is raised if it does not fit the type of the column.
+        OptionError is raised if it does not fit the type of the column. `option` is the name of the
+        bound, for the message.
         """
         if isinstance(value, date):
             options.scalar(_COLUMN, option, value, one_of_several=True)  # pandas.NaT is a date too
@@ -265,7 +266,7 @@ def _checked_type(dtype: object) -> str:
         dtype = str(dtype)
         # "float" and "string" of Arrow are exact types; the families of these names are wider
         return {"float": "float32", "string": "utf8"}.get(dtype, dtype)
-    if isinstance(dtype, str) and dtype != "str":  # (to Arrow "str" is one exact type of text)
+    if isinstance(dtype, str) and dtype != "str":  # (to Arrow "str" is one exact type of strings)
         spaced = re.sub(r"(?<=[0-9]),(?=-?[0-9])", ", ", dtype)  # "decimal128(10,2)"
         if dtype in FAMILIES:
             return dtype

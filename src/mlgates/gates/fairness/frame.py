@@ -177,7 +177,11 @@ def strata_of_frame(
 
 
 def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[str]) -> None:
-    """Raise EvidenceError unless `given` is empty or names all features of the frame."""
+    """Raise EvidenceError unless `given` is empty or names all features of the frame.
+
+    `known` has the names of these features. In the message, `option` is the name of the option, and
+    `what` is the word for the features.
+    """
     if not given:
         return
     conditions = [item[0] for item in given if not isinstance(item, str)]

@@ -340,7 +340,11 @@ def _classes(model: object) -> tuple[object, ...] | None:
 
 
 def _by_target(owner: str, option: str, given: Any) -> str | tuple[tuple[str, str], ...]:
-    """Return the expected behaviour for all types of columns, or pairs of a type and behaviour."""
+    """Return the expected behaviour for all types of columns, or pairs of a type and behaviour.
+
+    OptionError is raised for any other value. `owner` and `option` are the names of the gate and of
+    the option, for the message.
+    """
     if not isinstance(given, Mapping | tuple):
         return options.choice(owner, option, given, _BEHAVIOURS)
     words, types = (", ".join(map(repr, names)) for names in (_BEHAVIOURS, TARGETS))

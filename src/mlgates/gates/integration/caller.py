@@ -104,7 +104,7 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
     """Return the number of wrong rows in words, and the row numbers of the first ten.
 
     `wrong` has one bool per tested row, and `at` has the row numbers of the tested rows. `noun` is
-    the word for them in the text.
+    the word for them.
 
     Examples
     --------

@@ -324,7 +324,7 @@ def round_trip(
     save, load = names
     n, wrong, differences = caller.n, np.zeros(caller.n, dtype=np.bool_), Differences(rtol)
     with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
-        path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
+        path = os.path.join(folder, "model")  # noqa: PTH118  (a string, as `save` expects it)
         function = by_name(save)
         with suppress_errors() as caught, watched():
             function(model, path)
@@ -578,7 +578,7 @@ def _altered(
 
 
 def _first_of(texts: list[str]) -> str:
-    """Return the first text, and the number of other columns with it; "" if there are none."""
+    """Return the first clause, and for how many other columns it holds; "" if there are none."""
     rest = len(texts) - 1
     more = f" (likewise for {rest:,} other column{'s' if rest > 1 else ''})" if rest else ""
     return f"{texts[0]}{more}" if texts else ""

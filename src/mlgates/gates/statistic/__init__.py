@@ -555,7 +555,10 @@ class Statistic(Gate):
 
 
 def _statistic(owner: str, option: str, given: object) -> str:
-    """Return the name of a statistic; raise OptionError for an unknown one."""
+    """Return the name of a statistic; raise OptionError for an unknown one.
+
+    `owner` and `option` are the names of the gate and of the option, for the message.
+    """
     if isinstance(given, str) and given.startswith("quantile:"):
         share: object = given.removeprefix("quantile:")
         with suppress_errors():
@@ -628,7 +631,7 @@ def _no_interval(ours: Estimate, theirs: Estimate | None = None) -> str:
 
 
 def _format_both(before: float, now: float, unit: Unit) -> tuple[str, str]:
-    """Return two values as text, with enough digits to show whether they differ."""
+    """Return two values as strings, with enough digits to show whether they differ."""
     if before == now or not (math.isfinite(before) and math.isfinite(now)):
         return format_number(before, unit), format_number(now, unit)
     first = format_value(before, Limit(at_most=now), unit)
