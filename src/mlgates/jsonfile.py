@@ -117,9 +117,9 @@ def number(value: object, name: str = "") -> float | None:
 
 
 def dumps(value: object, *, indent: int | None = 1) -> str:
-    """Return a value as strict JSON text.
+    """Return a value as a string of strict JSON.
 
-    The text has only ASCII characters, so it is the same in any encoding. With ``indent=None`` it
+    The string has only ASCII characters, so it is the same in any encoding. With ``indent=None`` it
     is one line.
     """
     return json.dumps(plain(value), allow_nan=False, indent=indent)
@@ -146,13 +146,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def loads(text: str) -> object:
-    """Read a value from strict JSON text.
+    """Read a value from a string of strict JSON.
 
     Raises
     ------
     EvidenceError
-        If the text is not valid JSON, or contains NaN or Infinity, a number too large for a float,
-        duplicate keys, or more than 100 nested levels.
+        If the string is not valid JSON, or contains NaN or Infinity, a number too large for a
+        float, duplicate keys, or more than 100 nested levels.
     """
     try:
         value = _parsed(text, float)

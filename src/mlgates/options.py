@@ -506,7 +506,11 @@ def _parameters(function: Any) -> tuple[inspect.Parameter, ...]:
 
 
 def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterable[str]) -> None:
-    """Raise TypeError unless a class can be called with these arguments; suggest other names."""
+    """Raise TypeError unless a class can be called with these arguments; suggest other names.
+
+    `owner` is the class. `positional` has the positional arguments, and `given` the names of the
+    others.
+    """
     parameters = _parameters(owner.__init__)  # type: ignore[misc]
     kinds = {parameter.kind for parameter in parameters}
     named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}

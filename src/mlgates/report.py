@@ -141,7 +141,8 @@ class GateResult(_Judged):
     Parameters
     ----------
     name, kind : str
-        The name of the gate in its suite, and its kind, such as ``"schema"``.
+        The name of the gate in its suite, and its kind: the name of its class in snake case, such
+        as ``"schema"``.
     checks : tuple of Check
         The checks in the order of the gate; at least one.
     reason : str

@@ -243,7 +243,7 @@ class GateSuite(options.OptionsByName):
 
     @classmethod
     def from_toml(cls, text: str) -> "GateSuite":
-        r"""Make a suite from TOML text, such as `to_toml` writes.
+        r"""Make a suite from a string in TOML, such as `to_toml` returns.
 
         Parameters
         ----------
@@ -255,8 +255,8 @@ class GateSuite(options.OptionsByName):
         Raises
         ------
         OptionError
-            For a text that is not TOML, for an unknown key or gate (the message suggests a similar
-            name), and for an invalid value of an option.
+            For a string that is not TOML, for an unknown key or gate (the message suggests a
+            similar name), and for an invalid value of an option.
 
         Examples
         --------
@@ -283,7 +283,7 @@ class GateSuite(options.OptionsByName):
         return cls._of(options.text(_OWNER, "name", name), entries)
 
     def to_toml(self) -> str:
-        """Return the suite as TOML text, from which `from_toml` makes an equal suite.
+        """Return the suite as a string in TOML, from which `from_toml` makes an equal suite.
 
         Raises
         ------
@@ -541,7 +541,10 @@ def changed(suite: GateSuite, change: Callable[[Gate], Gate]) -> GateSuite:
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str) -> list[Entry]:
-    """Return the entries that match a pattern; raise OptionError if there are none."""
+    """Return the entries that match a pattern; raise OptionError if there are none.
+
+    `owner` is the name of the suite or of the method, for the message.
+    """
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         raise _no_match(entries, pattern, owner, "gate")

@@ -36,12 +36,12 @@ class WrittenGate(NamedTuple):
 
 
 def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
-    r"""Read a suite from TOML text, and return the name of the suite and its gates.
+    r"""Read a suite from a string in TOML, and return the name of the suite and its gates.
 
     Raises
     ------
     OptionError
-        For a text that is not TOML, for an unknown key or gate (the message suggests a similar
+        For a string that is not TOML, for an unknown key or gate (the message suggests a similar
         name), and for an invalid value of an option.
 
     Examples
@@ -134,7 +134,7 @@ def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
-    """Return a suite as TOML text; options that have their default value are left out.
+    """Return a suite as a string in TOML; options with their default value are left out.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def _text(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a value as TOML text."""
+    """Return a value as a string in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

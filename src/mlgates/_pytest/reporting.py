@@ -89,7 +89,7 @@ def extend_report(
             # the failing line and the table, instead of the source of the whole test
             report.longrepr = pytest.Item.repr_failure(item, excinfo, "short")
         return
-    add = getattr(report.longrepr, "addsection", None)  # (None if a plugin replaced it by a text)
+    add = getattr(report.longrepr, "addsection", None)  # (None if a plugin replaced it by a string)
     if add is None or not isinstance(excinfo.value, AssertionError):
         return
     message, entry = str(excinfo.value), excinfo.traceback[-1]

@@ -250,7 +250,7 @@ def _add_summary(command: argparse.ArgumentParser, what: str) -> None:
 def _named(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign):
-        # Do not show the text, because it may be a secret.
+        # Do not show the string, because it may be a secret.
         msg = "must be a name and a value, such as version=7"
         raise argparse.ArgumentTypeError(msg)
     return name, value

@@ -15,7 +15,10 @@ _MAX_BYTES = 2**20
 
 
 def load(where: str) -> GateSuite:
-    """Return the suite in a file, such as ``gates.toml``, ``gates.py`` or ``gates.py:NAME``.
+    """Return the suite in a file.
+
+    `where` is the path, such as ``gates.toml`` or ``gates.py``. If a Python file has several
+    suites, the name of one follows the path: ``gates.py:NAME``.
 
     Raises
     ------
