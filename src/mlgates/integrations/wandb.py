@@ -27,11 +27,11 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
 
     The run gets
 
-    - a number in its summary for each check that has a value. Its name has the suite, the gate, the
-      subject, the metric and the group. The metric is left out if the gate's name has it:
-      ``credit/drift/psi/age`` is the check of the column ``age`` by the gate ``drift:psi`` of the
-      suite ``credit``. Characters other than letters, digits, blanks, ``_`` and ``-`` become ``_``,
-      and a name that was changed ends in a hash of the original name.
+    - a number in its summary for each check that has a value. Its name consists of the suite, the
+      gate, and the subject, the metric and the group of the check. The check's metric is left out
+      if the gate's name ends in it: ``credit/drift/psi/age`` is the check of the column ``age`` by
+      the gate ``drift:psi`` of the suite ``credit``. Characters other than letters, digits, blanks,
+      ``_`` and ``-`` become ``_``, and a name that was changed ends in a hash of the original name.
     - in its summary, the verdict of this suite as ``mlgates/verdict/SUITE``, and the worst verdict
       of all suites that were logged to the run as ``mlgates/verdict``.
     - the table ``SUITE/checks``, with a row for each check and the original names.

@@ -478,7 +478,8 @@ def _shortened(refusal: Reply) -> str:
 def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
     """Test that columns in another order change no answer, or are refused, as `declared`.
 
-    Returns None if the columns have no names, or if there is only one column.
+    Returns None if `declared` is "untried", if the columns have no names, or if there are no rows
+    or only one column.
     """
     table = caller.table
     if declared == "untried" or not table.named or len(table.names) < 2 or not caller.n:
@@ -521,8 +522,8 @@ def changed_types(
 
     The columns that can have the type `target` are converted one after another. The answers are
     compared with those for the same values in the type that the column had. If there is no such
-    column, the result is None. With ``required=True``, NotTestedError is raised instead, so that
-    the check is INCONCLUSIVE.
+    column, the result is None; with ``required=True``, NotTestedError is raised instead, so that
+    the check is INCONCLUSIVE. The result is also None if `declared` is "untried".
     """
     if declared == "untried":
         return None
