@@ -62,8 +62,8 @@ class Integration(Gate):
         Expected behaviour for a table without rows, for a missing value in each column, for an
         unseen category in each column of strings, and for columns in another order. "answer": one
         finite answer per row is expected; for columns in another order, the same answer. "refuse":
-        an exception with a message is expected. "either": both are allowed. "untried": the test is
-        left out.
+        an exception with a message is expected, other than `MemoryError`, `RecursionError` or
+        `SystemExit`. "either": both are allowed. "untried": the test is left out.
     missing_column, extra_column : {"untried", "either", "answer", "refuse"}
         Expected behaviour for rows without one of their columns (up to 32 columns are left out, one
         after another), and with an additional column. "answer": the same answers as for the
