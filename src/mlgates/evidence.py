@@ -155,6 +155,9 @@ class Evidence:
         is large, and 1 otherwise.
     progress : bool
         Whether gates that take long show a progress bar.
+    in_parts : bool
+        Whether the evidence is for a plan: `data` is then counted in parts, and is not kept in
+        memory as a whole.
 
     Raises
     ------
@@ -178,6 +181,7 @@ class Evidence:
         also: Iterable[str] = (),
         n_jobs: int | None = None,
         progress: bool = False,
+        in_parts: bool = False,
     ) -> None:
         self._used = frozenset(also)
         known = VOCABULARY | self._used
@@ -192,7 +196,7 @@ class Evidence:
         self._given = {name: value for name, value in given.items() if value is not None}
         #: whether the reference is a baseline, a profile, or the file of a baseline, not a table;
         #: a Spark DataFrame becomes a baseline
-        self._stored = self._in_parts = False
+        self._stored = False
         with suppress_errors():  # methods of a user's class can raise anything
             reference = self._given.get("reference")
             self._stored = isinstance(reference, Baseline | Profile)
@@ -205,6 +209,7 @@ class Evidence:
         self._requests: list[object] = []
         self._cache: dict[tuple[str, Hashable], _Cached] = {}
         self._n_jobs = n_jobs
+        self._in_parts = in_parts
         self.progress = progress
         self._clock = datetime.now(UTC)
 
@@ -530,12 +535,11 @@ class Evidence:
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:
-        """Return what must be counted in each part of `data`, as a `Plan`.
+        """Return what must be counted in each part of `data`, as a `Plan`; needs `in_parts`.
 
         With it, parts can be counted on several machines. EvidenceError is raised if `data` or the
         reference can't be read, or if `now` is invalid.
         """
-        self._in_parts = True
         known = self.reference().fingerprint if "reference" in self._given else None
         counted, names = self._requested("data")
         # a function that needs the whole table can't be called with its parts

@@ -467,7 +467,7 @@ class GateSuite(options.OptionsByName):
         """
         is_schema = type(data).__module__ == "pyarrow.lib" and hasattr(data, "empty_table")
         table = data.empty_table() if is_schema else data  # type: ignore[attr-defined]
-        given = Evidence({"data": table, "reference": reference, "now": now})
+        given = Evidence({"data": table, "reference": reference, "now": now}, in_parts=True)
         for entry in self._entries:
             if entry.skipped is None:
                 given.collect_requests(entry.name, entry.gate.request_counts)
