@@ -29,7 +29,7 @@ _MOST_COLUMNS = 64
 #: A column has at most this many buckets times the square root of its number of values: for
 #: distances, and if only quantiles are needed. Quantiles depend on fewer buckets than distances.
 _BUCKETS = 64
-_BUCKETS_OF_QUANTILES = 4
+_BUCKETS_OF_QUANTILES = 16
 _FEWEST_BUCKETS = 64
 #: Number of values of a sample from which its grid is chosen.
 _LOOKED_AT = 128
