@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["DTYPES", "array_of", "filled", "from_numpy", "scalar"]
+__all__ = ["DTYPES", "array_of", "filled", "from_numpy", "is_malformed", "malformed", "scalar"]
 
 _NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
 #: Numpy dtypes of Arrow's types of numbers. Older versions of Arrow load pandas to find them.
@@ -37,6 +37,52 @@ def from_numpy(values: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = No
 
 def _bits(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     return np.packbits(mask, bitorder="little")
+
+
+_AS_BINARY = {
+    pa.lib.Type_STRING: pa.binary(),
+    pa.lib.Type_LARGE_STRING: pa.large_binary(),
+    pa.lib.Type_STRING_VIEW: pa.binary_view(),
+    **{type_.id: type_ for type_ in (pa.binary(), pa.large_binary(), pa.binary_view())},
+}
+
+
+def is_malformed(array: pa.Array) -> bool:
+    """Return whether offsets, lengths or indices in an array point outside of its values.
+
+    Arrow does not check them, and its functions read from wrong addresses. The bytes of strings can
+    be any.
+
+    Examples
+    --------
+    >>> is_malformed(pa.DictionaryArray.from_arrays(pa.array([0, 9]), ["a", "b"], safe=False))
+    True
+    """
+    if isinstance(array, pa.ExtensionArray):
+        return is_malformed(array.storage)
+    try:
+        if pa.types.is_dictionary(array.type):
+            if is_malformed(array.dictionary):
+                return True
+            pa.DictionaryArray.from_arrays(array.indices, pa.nulls(len(array.dictionary)))
+        elif pa.types.is_run_end_encoded(array.type):
+            if is_malformed(array.values):
+                return True
+            array.validate()
+            return bool((np.diff(array.run_ends.to_numpy(), prepend=0) <= 0).any())
+        elif array.type.id in _AS_BINARY:
+            array.view(_AS_BINARY[array.type.id]).validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowIndexError):
+        return True
+    return False
+
+
+def malformed(title: str) -> str:
+    """Return the message that a column or input is malformed; `title` is its name."""
+    return (
+        f"{title} is a malformed Arrow array: offsets or indices point outside of its values; "
+        "create it again, and check it by its method validate(full=True)"
+    )
 
 
 def array_of(values: Sequence[Any], type_: pa.DataType) -> pa.Array:

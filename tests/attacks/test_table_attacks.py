@@ -210,6 +210,72 @@ def test_text_that_is_not_utf8_as_evidence_of_rows_is_an_error():
     assert "is not valid UTF-8" in result.reason
 
 
+def overwritten(type_, valid, invalid, dtype=np.int32):
+    """Return an array of three strings whose offsets (or views) are overwritten afterwards."""
+    numbers = np.array(valid, dtype)
+    array = pa.Array.from_buffers(
+        type_, 3, [None, pa.py_buffer(numbers), pa.py_buffer(b"abcdefghij")]
+    )
+    numbers[:] = invalid
+    return array
+
+
+OFFSETS = [0, 2, 5, 8]
+VIEWS = [[1, 97, 0, 0]] * 3
+CODES = pa.array([0, 1, 2])
+MALFORMED = {
+    "decreasing offsets": overwritten(pa.string(), OFFSETS, [0, 5, 3, 8]),
+    "decreasing offsets of 64 bits": overwritten(
+        pa.large_string(), OFFSETS, [0, 5, 3, 8], np.int64
+    ),
+    "an offset beyond the end": overwritten(pa.string(), OFFSETS, [0, 800, 6, 8]),
+    "bytes with decreasing offsets": overwritten(pa.binary(), OFFSETS, [0, 5, 3, 8]),
+    "a view beyond the end": overwritten(pa.string_view(), VIEWS, [*VIEWS[:2], [20, 0, 0, 500]]),
+    "a view without a buffer": overwritten(pa.string_view(), VIEWS, [*VIEWS[:2], [20, 0, 7, 0]]),
+    "a negative length": overwritten(pa.string_view(), VIEWS, [*VIEWS[:2], [-5, 0, 0, 0]]),
+    "a code beyond the dictionary": pa.DictionaryArray.from_arrays(CODES, ["a", "b"], safe=False),
+    "a negative code": pa.DictionaryArray.from_arrays([0, -1, 1], ["a", "b"], safe=False),
+    "a code beyond a dictionary of numbers": pa.DictionaryArray.from_arrays(
+        CODES, [1, 2], safe=False
+    ),
+    "a dictionary with decreasing offsets": pa.DictionaryArray.from_arrays(
+        CODES, overwritten(pa.string(), OFFSETS, [0, 5, 3, 8])
+    ),
+}
+
+
+@pytest.mark.parametrize("array", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_arrow_array_is_an_error(array):
+    said = "is a malformed Arrow array: offsets or indices point outside of its values; create it "
+    said += "again, and check it by its method validate(full=True)"
+    gates = [
+        mg.Unique("x"),
+        mg.Schema({"x": mg.Column("any", isin=["a"], max_invalid=1.0)}),
+        mg.Completeness(max_missing=1.0),
+        mg.Rule("x == 'a'", max_invalid=1.0),
+        mg.Drift("psi", at_most=9.0),
+    ]
+    report = mg.GateSuite(gates).run(data=pa.table({"x": array}), reference={"x": ["a", "b"] * 99})
+    for result in report:
+        assert result.verdict is ERROR
+        assert f"column 'x' {said}" in result.reason
+    result = mg.Performance("accuracy", at_least=0.0).run(y_true=array, y_pred=["a", "b", "c"])
+    assert result.verdict is ERROR
+    assert said in result.reason
+
+
+def test_runs_of_repeated_values_must_have_ascending_ends():
+    ends = np.array([1, 2, 3], np.int32)
+    runs = pa.RunEndEncodedArray.from_arrays(
+        pa.Array.from_buffers(pa.int32(), 3, [None, pa.py_buffer(ends)]), pa.array(["a", "b", "c"])
+    )
+    assert mg.Completeness().run(data={"x": runs}).passed
+    ends[:] = [2, 1, 3]
+    result = mg.Completeness().run(data={"x": runs})
+    assert result.verdict is ERROR
+    assert "column 'x' is a malformed Arrow array" in result.reason
+
+
 def test_a_csv_file_that_is_not_utf8_is_an_error(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("x,city\n1,Zürich\n".encode("latin-1"))

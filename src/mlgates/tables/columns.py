@@ -135,8 +135,8 @@ def as_column(title: str, value: object, hint: str = "") -> Column:
     except UNCONVERTIBLE as error:
         msg = f"{title} can't be read: {type(error).__name__}; {_ONE_EACH}"
         raise EvidenceError(msg) from None
-    if field.kind == "string":
-        encoding.check_unicode(title, array)
+    if field.kind in ("string", "binary"):
+        encoding.check_bytes(title, array)
     if field.kind == "nested":
         msg = f"{title} holds lists or dicts; {_ONE_EACH}{hint}"
         raise EvidenceError(msg)

@@ -257,7 +257,7 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
     try:
         # Export the series in a frame, because polars 1.20 exports a single series incorrectly.
         table = pa.table(series.to_frame())
-        return from_arrow(name, table.column(0), table.field(0).metadata)
+        return from_arrow(name, table.column(0), table.field(0).metadata, is_valid=True)
     except UNCONVERTIBLE:
         return _unreadable(name, dtype, dtype, series.is_null().to_numpy())
 

@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlgates.arrow_arrays import DTYPES, filled, scalar
+from mlgates.arrow_arrays import DTYPES, filled, is_malformed, malformed, scalar
 from mlgates.errors import EvidenceError
 
 __all__ = [
     "as_bytes",
     "byte_weights",
     "bytes_sum",
-    "check_unicode",
+    "check_bytes",
     "decode",
     "distinct_as_doubles",
     "encode",
@@ -42,8 +42,8 @@ _POWERS = 22
 _DIGITS = 15
 
 
-def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
-    """Raise EvidenceError if a string of a column is not valid UTF-8.
+def check_bytes(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
+    """Raise EvidenceError if a string of a column is not valid UTF-8, or if its offsets are wrong.
 
     Arrow reads strings without checking their bytes, which could be Latin-1, for example. `title`
     is the name of the column in messages, and `first_row` is the number of its first row in the
@@ -52,7 +52,9 @@ def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> Non
     for chunk in array.chunks:
         try:
             chunk.validate(full=not _is_ascii(chunk))
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
+            if is_malformed(chunk):
+                raise EvidenceError(malformed(title)) from error
             cells = chunk.cast(pa.large_binary()).to_pylist()
             bad = (i for i, cell in enumerate(cells) if cell and not _is_utf8(cell))
             at = next(bad, None)

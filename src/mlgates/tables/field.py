@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.arrow_arrays import is_malformed, malformed
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
 
@@ -263,15 +264,23 @@ def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
 
 
 def from_arrow(
-    name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
+    name: str,
+    array: pa.Array | pa.ChunkedArray,
+    metadata: Mapping[bytes, bytes] | None = None,
+    *,
+    is_valid: bool = False,
 ) -> ArrowColumn:
     """Convert an Arrow array to plain types, and return it with its name and type.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `metadata` is the metadata
-    of the Arrow field, see `field_of`.
+    of the Arrow field, see `field_of`. EvidenceError is raised if the array is malformed and must
+    be converted, unless ``is_valid=True``. Other arrays are checked when the table is read.
     """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    is_converted = not is_valid and _plain_type(array.type) != array.type
+    if is_converted and any(map(is_malformed, chunked.chunks)):
+        raise EvidenceError(malformed(f"column {name!r}"))
     try:
         return ArrowColumn(normalise(chunked, field), field)
     except pa.ArrowInvalid:  # a date64 with a time of day, or out of range

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from mlgates.arrow_arrays import from_numpy
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables import containers
-from mlgates.tables.encoding import check_unicode, decode, filled
+from mlgates.tables.encoding import check_bytes, decode, filled
 from mlgates.tables.field import (
     ArrowColumn,
     Field,
@@ -111,8 +111,8 @@ class Source:
         absent = [name for name in names if name not in self.schema]
         if absent:
             raise no_column(absent, self.schema)
-        texts = [name for name in names if self.schema[name].kind == "string"]
-        return _check_texts(self.read(names), texts) if texts else self.read(names)
+        checked = [name for name in names if self.schema[name].kind in ("string", "binary")]
+        return _check_bytes(self.read(names), checked) if checked else self.read(names)
 
     def whole(self) -> Any:
         """Return the whole table, for a function of the user.
@@ -427,15 +427,15 @@ def _engine_errors(name: str) -> Iterator[None]:
         raise EvidenceError(msg) from caught.error
 
 
-def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
-    """Yield the batches unchanged; raise EvidenceError if a string in them is not valid UTF-8.
+def _check_bytes(batches: Iterator[pa.Table], names: list[str]) -> Iterator[pa.Table]:
+    """Yield the batches unchanged; raise EvidenceError if a string in them is invalid.
 
-    `texts` has the names of the columns that are checked.
+    `names` has the columns that are checked.
     """
     rows = 0
     for batch in batches:
-        for name in texts:
-            check_unicode(f"column {name!r}", batch.column(name), rows)
+        for name in names:
+            check_bytes(f"column {name!r}", batch.column(name), rows)
         rows += len(batch)
         yield batch
         del batch  # free its memory before the next one is read
