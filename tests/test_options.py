@@ -402,6 +402,9 @@ def test_did_you_mean():
         ("first name", "First\u00a0 Name ", "'First\\xa0 Name '"),
         ("stra\u00dfe", "STRASSE", "'STRASSE'"),
         ("\uff41ge", "age", "'age'"),
+        ("ag\u200be", "age", "'age' (without the invisible character '\\u200b')"),
+        ("\ufeffid", "id", "'id' (without the invisible character '\\ufeff')"),
+        ("ag\u200be", "Ag\u200be", "'Ag\\u200be'"),
     ],
 )
 def test_names_that_look_alike_are_equal_when_folded(name, other, shown):

@@ -494,6 +494,23 @@ def test_absent_column_is_an_error_with_a_similar_name():
     assert result.reason == "`event_tmie` is not in the table; did you mean 'event_time'?"
 
 
+@pytest.mark.parametrize(
+    ("named", "column", "hint"),
+    [
+        (
+            "event\u200b_time",
+            "event_time",
+            "'event_time' (without the invisible character '\\u200b')",
+        ),
+        ("event_time", "\ufeffevent_time", "'\\ufeffevent_time'"),
+    ],
+)
+def test_a_hint_shows_invisible_characters_in_the_name_of_a_column(named, column, hint):
+    result = mg.Freshness(named, max_age="1h").run(data={column: [NOW]}, now=NOW)
+    assert result.verdict is ERROR
+    assert result.reason == f"`{named}` is not in the table; did you mean {hint}?"
+
+
 @pytest.mark.parametrize("now", [NOW.replace(tzinfo=None), "2026-03-01", 1.5, NOW.date()], ids=repr)
 def test_clock_without_a_zone_is_an_error(now):
     result = run([NOW], now=now)
