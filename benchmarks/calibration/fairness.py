@@ -7,12 +7,14 @@ with `mlgates.verdict.decide`.
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 import mlgates as mg
+from mlgates.stats.proportions import pair_level
 from mlgates.verdict import Check, Limit, Measurement, Verdict, decide
 
 PARITY = "demographic_parity_difference"
@@ -218,21 +220,70 @@ def of_strata(draws: int) -> None:
             print(f"| {strata} | {k} | {n} | {pairs} | {share_of(fails)} |")
 
 
+def against_tukey_kramer(draws: int) -> None:
+    """Compare Newcombe's intervals of the largest gap with those of the Tukey-Kramer method.
+
+    Both use the same quantile of the studentized range. In the Tukey-Kramer method, the interval of
+    a pair is the difference of its shares plus or minus a multiple of its standard error. The
+    shares are the measured ones, or those at the centres of their Wilson intervals.
+    """
+    print("| sizes | rates | method | contains the gap | contains the measured gap | mean width |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for case in PAIRED:
+        n, k, rng = np.array(case.sizes), len(case.sizes), case.rng(7)
+        z = float(special.ndtri((1 + pair_level(0.95, k)) / 2))
+        share = rng.binomial(n, case.shares, (draws, k)) / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        error, moved = (z * np.sqrt(p * (1 - p) / m) for p, m in ((share, n), (centre, n + z**2)))
+        for method, middle, below, above in (
+            ("Newcombe", share, share - (centre - reach), centre + reach - share),
+            ("Tukey-Kramer", share, error, error),
+            ("Tukey-Kramer, moved shares", centre, moved, moved),
+        ):
+            gaps = middle[:, :, None] - middle[:, None, :]
+            pairs = ~np.eye(k, dtype=bool)
+            lower = (gaps - np.hypot(below[:, :, None], above[:, None, :]))[:, pairs].max(1)
+            upper = (gaps + np.hypot(above[:, :, None], below[:, None, :]))[:, pairs].max(1)
+            contains = [
+                f"{np.mean((lower <= gap + 1e-12) & (gap <= upper + 1e-12)):.3f}"
+                for gap in (case.gap, np.ptp(share, axis=1))
+            ]
+            sizes, rates = (", ".join(map(str, each)) for each in case)
+            width = f"{np.mean(upper - np.maximum(lower, 0)):.3f}"
+            print(f"| {sizes} | {rates} | {method} | {' | '.join(contains)} | {width} |")
+
+
+PAIRED = (
+    equal_groups(10, 10, 0.5),
+    equal_groups(10, 50, 0.5),
+    Case((50, 2_000) * 5, (0.02,) * 10),
+    Case((30, 2_000), (0.02, 0.02)),
+    Case((50, 2_000), (0.05, 0.3)),
+    Case((50, 200), (0.02, 0.98)),
+)
+
+PARTS: dict[str, tuple[str, Callable[[int], None]]] = {
+    "equal": ("Equal groups", at_equality),
+    "odds": ("Equalized odds of equal groups", of_odds),
+    "strata": ("Equal groups within strata", of_strata),
+    "different": ("Groups that differ", where_groups_differ),
+    "advice": ("Whether the reported number of rows is enough", advice),
+    "tukey": ("Newcombe's intervals and the Tukey-Kramer method", against_tukey_kramer),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1_000)
-    draws = parser.parse_args().draws
+    parser.add_argument("--only", choices=PARTS, nargs="*", default=list(PARTS))
+    given = parser.parse_args()
     start = time.perf_counter()
-    print(f"{draws:,} draws each.\n\n## Equal groups\n")
-    at_equality(draws)
-    print("\n## Equalized odds of equal groups\n")
-    of_odds(draws)
-    print("\n## Equal groups within strata\n")
-    of_strata(draws)
-    print("\n## Groups that differ\n")
-    where_groups_differ(draws)
-    print("\n## Whether the reported number of rows is enough\n")
-    advice(max(draws // 5, 1))
+    print(f"{given.draws:,} draws each.")
+    for name in given.only:
+        title, measure = PARTS[name]
+        print(f"\n## {title}\n")
+        measure(max(given.draws // 5, 1) if name == "advice" else given.draws)
     print(f"\n{time.perf_counter() - start:,.0f} s")
 
 
