@@ -129,7 +129,7 @@ def test_few_different_rows_cannot_pass():
     for data, reference in (turned, turned[::-1], ({"a": [True] * 300}, {"a": a[:300]})):
         result = run(data, reference)
         assert result.verdict in (INCONCLUSIVE, FAIL), str(result)
-    assert "only 1 different rows in the data, at least 200 are needed" in result.reason
+    assert "only 1 distinct rows in the data, at least 200 are needed" in result.reason
 
 
 def test_missing_cells_texts_bools_and_times_count():

@@ -90,7 +90,7 @@ class MultivariateDrift(Gate):
         Columns to leave out, such as ids and times.
     min_samples : int
         Smallest number of rows in each table. With fewer, the verdict is INCONCLUSIVE. For a PASS,
-        each table must also have this number of different rows.
+        each table must also have this number of distinct rows (equal rows count once).
     max_rows : int
         Largest number of rows of each table that are used. From a larger table, this number of rows
         is drawn at random.
@@ -400,7 +400,7 @@ class MultivariateDrift(Gate):
         least, kept_from_pass = min(different), ""
         if least < self.min_samples:
             kept_from_pass = (
-                f"only {least:,} different rows in the {_which(different)}, at least "
+                f"only {least:,} distinct rows in the {_which(different)}, at least "
                 f"{self.min_samples:,} are needed; compare columns with few values by `Drift`"
             )
         elif clusters is not None and found.area < 0.5 and found.p_value > _TOO_LOW:
