@@ -129,10 +129,10 @@ class MetricGate(Gate):
     its own options in addition to those here, which `Performance` describes:
 
     - `_rules`: the allowed values of the option `decide_by`.
-    - `_sides`: one string for each measured model. A note puts it after the words "labels
-      predicted", to say which model predicted them. It is "" for the candidate, and another string
-      for any other model, such as " in production". By default, `_outcomes` reads the predictions
-      of production for any string but "".
+    - `_sides`: one string for each measured model: "" for the candidate, and words such as " in
+      production" for another model. `note` puts this string after the words "labels predicted".
+      `_outcomes` reads the predictions of production for each string but "". A subclass that
+      measures another model must override `_outcomes`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})

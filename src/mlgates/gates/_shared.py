@@ -254,10 +254,10 @@ class Near:
             raise EvidenceError(msg)
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that `options.fold` makes equal to `name`; None if there is none.
+        """Return the first known name that `options.fold` makes equal to `name`, or None.
 
-        Such names differ only in case, blanks, invisible characters or Unicode form. If several
-        known names do, the first of them is returned.
+        `options.fold` makes names equal that differ only in case, blanks, invisible characters or
+        Unicode form.
         """
         return self._folded.get(options.fold(name))
 

@@ -144,13 +144,17 @@ class Canary(Gate):
       by an e-value of at least k / `rollback_error`, where k is the number of events.
     - PASS: the hypothesis "worse by more than the limit" is refuted by an e-value of at least 1 /
       `promote_error`, and each model has at least `min_requests` requests. All events must pass.
-    - In a `Rollout`, FAIL uses the mean of the e-values since the start of each stage.
     - ERROR: the check ``split`` refutes the hypothesis "the requests were divided by the stated
       shares", by an e-value of at least 1,000.
-    - INCONCLUSIVE: all other cases. The reason says how many requests would probably be enough to
-      decide. Examples are traffic without requests, an event that happened with neither model, and
-      an event that was not counted in all periods. If an event happened with the candidate but not
-      with production, the ratio is infinite; it can FAIL, but can't PASS.
+    - INCONCLUSIVE: all other cases, for example traffic without requests, or an event that
+      happened with neither model. If more requests can decide, the reason says how many would
+      probably be enough.
+
+    An event that was not counted in all periods can FAIL, but can't PASS. If an event happened with
+    the candidate but not with production, the ratio is infinite. It can FAIL, but can PASS only if
+    its rate is shown to be below `negligible`. In a `Rollout`, FAIL uses the mean of one e-value
+    for each stage. This e-value is computed from the requests since the stage began, and is 1 for
+    stages that have not begun.
 
     The e-values are mixtures of likelihood ratios [1]_ [2]_. The interval contains the ratios that
     they do not refute. Its confidence level, for all runs together, is 1 - `rollback_error` / k -

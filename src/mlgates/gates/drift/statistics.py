@@ -166,10 +166,11 @@ def binned_pair(
 ) -> BinnedPair:
     """Count the values of the reference and of the data in the same bins or categories.
 
-    The bins and categories are those of the reference. `current` is what the counter returned by
-    `current_counter` counted in the data. `edges` are the edges of `bins` bins of the reference;
-    None for strings and bools. With ``for_test=False``, the counts for the test of significance are
-    left out.
+    The bins and categories are those of the reference; see `BinnedPair` for values of the data in
+    other categories. `reference` is the distribution of the column in the reference. For the data,
+    `current_counter` returns a counter, and `current` is the result of this counter. `edges` are
+    the edges of `bins` bins of the reference; None for strings and bools. With ``for_test=False``,
+    the test of significance gets no counts of its own: `test_cells` is `cells`.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]

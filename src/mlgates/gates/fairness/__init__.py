@@ -486,10 +486,14 @@ class Fairness(Gate):
     def metric_frame(self, **evidence: Unpack[EvidenceNames]) -> Any:
         """Return a `MetricFrame` of fairlearn with the rates of this gate in each group.
 
-        It also has the metric `count`, the number of rows of each group. For a rate that is a
-        share, it has the number of rows in the denominator, such as `true_positive_rate_count`. The
-        columns in `by` are its control features. If you give this frame to `run` as
-        ``metric_frame=``, the verdict is the same as that of the rows.
+        The frame has two kinds of counts: the metric `count` is the number of rows of each group,
+        and for each rate that is a share of rows, a metric such as `true_positive_rate_count` is
+        the number of rows in the denominator. The columns in `by` are the control features.
+
+        You can give this frame to `run` as ``metric_frame=`` instead of the labels and predictions.
+        For shares of rows, the verdict is then the same, unless the rows are in `clusters`. Other
+        metrics then have no interval, and are INCONCLUSIVE unless the gate has
+        ``decide_by="estimate"``.
 
         Parameters
         ----------

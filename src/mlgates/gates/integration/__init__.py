@@ -69,11 +69,12 @@ class Integration(Gate):
         after another), and with an additional column. "answer": the same answers as for the
         unchanged rows are expected. The other values are as above.
     changed_dtype : {"untried", "either", "answer", "refuse"} or mapping
-        Expected behaviour for the same values in another type, column by column (of an array, all
-        columns together). ``{"text": "refuse", "float": "answer"}`` declares it for single types:
-        "text" (numbers, bools, times and categories as strings), "float" (whole numbers as floats),
-        "float32" (floats of 64 bits, rounded, as floats of 32 bits) and "int" (bools as 0 and 1).
-        Types that are not in the mapping are left out.
+        Expected behaviour if values are given in another type: "text" (numbers, bools, times and
+        categories as strings), "float" (whole numbers as floats), "float32" (floats of 64 bits,
+        rounded, as floats of 32 bits) or "int" (bools as 0 and 1). In a table, up to 32 columns are
+        converted, one after another. An array is converted as a whole. A mapping, such as
+        ``{"text": "refuse", "float": "answer"}``, has a behaviour for each type. Types that are
+        not in the mapping are not tested. The behaviours mean the same as for `missing_column`.
     predict_is_argmax : bool
         Whether ``predict`` must return the class with the largest probability. Leave it False for a
         model that predicts by its own threshold.

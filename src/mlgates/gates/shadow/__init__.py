@@ -82,9 +82,10 @@ class Shadow(Gate):
         too.
     max_unmatched : float
         Largest share of the requests that may be in only one of the logs. Above it, the check
-        ``unmatched`` is INCONCLUSIVE. The same limit holds for the share of requests without an
-        answer of production in the check ``disagreement``, and without a score in the check
-        ``score_shift``.
+        ``unmatched`` is INCONCLUSIVE. Two other checks use the same limit. ``disagreement`` is
+        INCONCLUSIVE if the share of requests that production did not answer is above it.
+        ``score_shift`` is INCONCLUSIVE if, of the requests that both models answered, the share
+        without a score is above it.
     score : str, optional
         Column with the score, a number. The option `max_score_shift` is then required, unless
         `metric` needs scores.

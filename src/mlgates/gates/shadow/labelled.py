@@ -27,9 +27,10 @@ class LabelCounts(NamedTuple):
 
     `requests` is the number of requests in both logs. `labelled` is the number of these with a
     label. `failed` is the number of labelled requests to which one of the two models, or both, gave
-    no answer. `wrong` says whether failed requests count as wrong answers; otherwise they are left
-    out. `ages` has the median age of the labelled requests and that of all requests, in seconds
-    before the newest request; it is None if the times are not known.
+    no answer, or no score if the metric needs scores. `wrong` says whether failed requests count as
+    wrong answers; otherwise they are left out. `ages` has the median age of the labelled requests
+    and that of all requests, in seconds before the newest request; it is None if the times are not
+    known.
     """
 
     requests: int
@@ -54,9 +55,11 @@ class LabelCounts(NamedTuple):
     def details(self) -> dict[str, object]:
         """The numbers of requests and their ages, as the details of a check.
 
-        They are the number of requests with a label, the share of these among all requests, and the
-        number of these without an answer. If the times are known, there are also the median age of
-        the requests with a label and that of all requests.
+        `labelled` is the number of requests with a label, and `labelled_share` is their share of
+        all requests (None if there are no requests). `unanswered` is the number of requests with a
+        label for which one of the models, or both, gave no answer, or no score if the metric needs
+        scores. If the times are known, `labelled_age` and `requests_age` are the median ages of the
+        requests with a label and of all requests, in seconds before the newest request.
         """
         share = self.labelled / self.requests if self.requests else None
         found: dict[str, object] = {

@@ -254,8 +254,9 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
 
     The slowdown is a share: 0.1 means that the 95th percentile of the candidate is 10 % above that
     of production. A request without an answer has an infinite latency. `name` is the name of the
-    column of latencies, for messages. `confidence` is the level at which enough requests are
-    needed. EvidenceError is raised for latencies that are not positive numbers.
+    column of latencies, for messages. If a slice has too few requests for an interval at the level
+    `confidence`, the field `insufficient` of its `Estimate` says this. EvidenceError is raised for
+    latencies that are not positive numbers.
     """
     sides = (requests.candidate, requests.production)
     seconds = [side.seconds() for side in sides]

@@ -93,8 +93,8 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 def estimate(of: str, state: Any, rows: int) -> Estimate:
     """Return the value of a statistic of one column, and its confidence interval.
 
-    `of` is the name of the statistic, and `rows` the number of rows. `state` is what the counter
-    returned by `counter_of` counted.
+    `of` is the name of the statistic. `counter_of` returns a counter for it; `state` is the result
+    of this counter for some rows, and `rows` is the number of these rows.
     """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
