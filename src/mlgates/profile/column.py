@@ -75,8 +75,8 @@ class ColumnView:
     sweep : Sweep, optional
         Result of `sweep_together` for a column of floats. By default it is computed.
     shown : int
-        If values break a rule, the numbers of the first of their rows are kept, at most this many.
-        Default 5.
+        If values break a rule, this many of their row numbers are kept, at most: those of the first
+        such rows. Default 5.
 
     Attributes
     ----------

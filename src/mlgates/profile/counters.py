@@ -363,8 +363,11 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`, compared without rounding.
 
     The limits are numbers for a column of numbers, and dates, datetimes, times or timedeltas for a
-    column of these. A limit of None is not tested. `types` is the result of `types_of`. Because of
-    it, two counters with limits that are equal in Python, such as 1 and True, are not equal.
+    column of these. A limit of None is not tested.
+
+    `types` is the result of `types_of` for the limits. Counters are equal only if their `types` are
+    equal, too. So a counter with the limit 1 differs from one with the limit True, although ``1 ==
+    True`` in Python.
 
     Examples
     --------
@@ -410,8 +413,9 @@ class Outside(_RuleCounter):
 class _ValuesCounter(ColumnCounter):
     """Base class of objects that compare the values of a column with a list, and count them.
 
-    `values` is this list. `types` is the result of `types_of`. Because of it, two counters with
-    lists that are equal in Python, such as (1,) and (True,), are not equal.
+    `values` is this list. `types` is ``types_of(values)``. Counters are equal only if their `types`
+    are equal, too. So a counter with the value 1 differs from one with the value True, although
+    ``1 == True`` in Python.
     """
 
     values: tuple[object, ...]
@@ -736,16 +740,16 @@ def current_counter(
     Returns
     -------
     Counter
-        A counter of no more than the comparison needs. If `edges` are given, `in_bins` is True and
-        ``cuts_together(reference, edges)`` is False, it is `BinCounts`, which counts the values in
-        each bin. (If the function returns True, a test needs other bins, which are made from the
-        values of both tables.) Otherwise the counter depends on `reference`:
+        The counter that keeps the least that the comparison needs. The counts in the bins between
+        `edges` are enough if `edges` are given, `in_bins` is True and ``cuts_together(reference,
+        edges)`` is False. The counter is then `BinCounts`, which keeps these counts. Otherwise it
+        depends on `reference`:
 
         - `Ecdf`: `NumericSample`, which keeps all values.
-        - `QuantileSketch`: `AtPoints`, the numbers of values below, and below or equal to, each
-          point of the sketch. But if `edges` are given, `in_bins` is True, and the sketch has all
-          values of the reference: `Distribution`.
-        - `Frequencies` or None: `Distribution`, which keeps all values.
+        - `QuantileSketch`: `Distribution`, which keeps all values, if `edges` are given, `in_bins`
+          is True and the sketch has all values of the reference. Otherwise `AtPoints`, which counts
+          the values below, and below or equal to, each point of the sketch.
+        - `Frequencies` or None: `Distribution`.
     """
     finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())

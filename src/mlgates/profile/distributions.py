@@ -43,8 +43,9 @@ def concatenated(parts: Sequence[Values]) -> Values:
     Raises
     ------
     EvidenceError
-        If doubles cannot represent some of the integers exactly, and the arrays also have floats,
-        or both unsigned integers of 64 bits and negative integers.
+        If doubles cannot represent some of the integers exactly, and no type of integers can be
+        used: because some arrays have floats, or because one array has unsigned integers of 64 bits
+        and another one negative integers.
 
     Examples
     --------

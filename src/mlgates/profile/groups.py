@@ -159,9 +159,12 @@ class MissingBy(Counter):
 
     `counted` are these columns. The rows of a group have the same values in the columns `by`. A
     `slice` is a pair of a name and a `Condition`; it consists of the rows for which the condition
-    is true. Values that equal one of `values` count as missing; they are compared as by `In`.
-    `types` is the result of `types_of`. Because of it, two counters with `values` that are equal in
-    Python, such as 1 and True, are not equal.
+    is true. Values that equal one of `values` count as missing; they are compared as by `In`. The
+    result is a `GroupMissing`: for each group its key, its number of rows, and the number of
+    missing values in each of the columns `counted`.
+
+    `types` is ``types_of(values)``. Counters are equal only if their `types` are equal, too. So a
+    counter with the value 1 differs from one with the value True, although ``1 == True`` in Python.
 
     Examples
     --------
@@ -216,10 +219,13 @@ class MissingWhere(Counter):
     `counted` are these columns. Each slice has a name and a condition. The condition is a function
     of the user's table that returns one bool per row, as a list or an array of numpy, pandas, Arrow
     or polars. A row for which it returns null is not in the slice. Values that equal one of
-    `values` count as missing; they are compared as by `In`. `types` is the result of `types_of`.
-    Because of it, two counters with `values` that are equal in Python, such as 1 and True, are not
-    equal. `read` has the names of further columns that the conditions use. If the table is a file
-    or a stream, no other columns are read.
+    `values` count as missing; they are compared as by `In`. `read` has the names of further columns
+    that the conditions use. If the table is a file or a stream, no other columns are read. The
+    result is a `GroupMissing`: for each slice a tuple with its name, its number of rows, and the
+    number of missing values in each of the columns `counted`.
+
+    `types` is ``types_of(values)``. Counters are equal only if their `types` are equal, too. So a
+    counter with the value 1 differs from one with the value True, although ``1 == True`` in Python.
 
     Examples
     --------

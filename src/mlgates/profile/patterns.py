@@ -5,10 +5,13 @@ exponentially with the length of a string, and a match cannot be interrupted. Ex
 therefore translated to RE2, which is part of Arrow. Expressions that RE2 does not support, or
 interprets differently, are refused.
 
-Supported are literals and escapes of characters, ``.``, classes ``[...]``, ``\d \w \s \D \W \S``,
-groups, ``|``, greedy and lazy repetitions, ``^``, ``$`` at the end, ``\A``, ``\Z``, and the flags
-``a i s u x`` at the start. In RE2, a class such as ``\d`` matches only ASCII characters, and the
-version of Unicode differs. The characters of a class are therefore found with Python's `re`.
+These parts of expressions are supported: literals and escapes of characters, ``.``, classes
+``[...]``, ``\d \w \s \D \W \S``, groups, ``|``, greedy and lazy repetitions, ``^``, ``$`` at the
+end, ``\A``, ``\Z``, and the flags ``a i s u x`` at the start.
+
+In RE2, a class such as ``\d`` matches only ASCII characters, and RE2 can use another version of
+Unicode than Python. So the characters of each class are found with Python's `re`, and are listed in
+the translation.
 """
 
 import ast

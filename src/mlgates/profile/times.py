@@ -121,10 +121,12 @@ class Spans(NamedTuple):
         return Spans(self.first[is_start], self.last[ends], power)
 
     def largest(self, longest: int) -> Gap | None:
-        """Return the largest gap between timestamps; None if there are no timestamps.
+        """Return the largest gap between consecutive timestamps; None if there are no timestamps.
 
-        If several gaps are equally long, the first of them is returned. `longest` is the largest
-        gap that the user allows, in ticks (units of the column).
+        If several gaps are equally long, the first of them is returned. If all timestamps are
+        equal, the gap has length 0. `longest` is the largest gap that the user allows, in ticks
+        (units of the column). If `power` is None, no gap within a span is longer than `longest`, so
+        that a long span does not count as a long gap.
         """
         if not len(self.first):
             return None
