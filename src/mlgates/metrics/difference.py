@@ -108,7 +108,7 @@ def resampled_change(
 ) -> Change:
     """Return the difference of a metric, with its bootstrap confidence interval and its p-value.
 
-    ``ends`` of the result takes the level of the interval.
+    `Change` describes the result. Its function `ends` returns the interval at a confidence level.
 
     Parameters
     ----------

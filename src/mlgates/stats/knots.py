@@ -39,7 +39,7 @@ class _Table(NamedTuple):
 
 
 class Knots:
-    """Points for which the values less than each, and less than or equal to each, are counted.
+    """Count, for each of some points, the values less than it, and those less than or equal to it.
 
     A table of buckets (intervals) is made once for the points, and each value is assigned to its
     bucket. If the bucket contains at most one point, the value is compared with the next point.

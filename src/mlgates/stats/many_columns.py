@@ -64,8 +64,10 @@ class Compared(NamedTuple):
     cells : dict of int to (Edges, numpy.ndarray, numpy.ndarray)
         For each number of bins, the edges of the bins, and the counts of the reference and of the
         current sample in them. The counts are in the order of
-        `mlgates.stats.buckets.Bucketed.cells`. A number of bins is left out if a value is
-        infinite, or if a value is so frequent that it would be a bin of its own.
+        `mlgates.stats.buckets.Bucketed.cells`, in which the first and the last are the numbers of
+        values -inf and inf. These are always 0: if a sample has an infinite value, `cells` is
+        empty. A number of bins is also left out if a value is so frequent that it would be a bin of
+        its own.
     """
 
     ks: float
@@ -256,9 +258,9 @@ def compare_group(
     The function `fits` must return True for each pair. The results are exact, even if values are
     tied. `bins` has one or more numbers of bins. For each of them, the reference is divided at its
     quantiles into this number of bins of about equal share, as by
-    `mlgates.stats.buckets.Bucketed.edges`. The first and the last count are those of -inf and inf,
-    and are always 0, because there are no counts for samples with infinite values. `scratch` is
-    working memory; if you compare several groups, pass the same object each time.
+    `mlgates.stats.buckets.Bucketed.edges`. `Compared` describes the counts, and says when there
+    are none. `scratch` is working memory; if you compare several groups, pass the same object each
+    time.
 
     Examples
     --------

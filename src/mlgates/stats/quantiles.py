@@ -165,9 +165,9 @@ class Dependence(NamedTuple):
     is the number of independent calls that would give the same variance.
 
     The factor is the largest of four estimates. The first is computed from the ranks of the
-    latencies. Each other one is computed from which calls are above a certain quantile: the
-    measured one, or one of two that are more extreme. `effective_beyond` is like `effective`, but
-    is computed without the first estimate.
+    latencies. The other three belong to three quantiles: the measured one and two that are more
+    extreme. Each is computed from one bool per call: whether its latency is above the quantile.
+    `effective_beyond` is like `effective`, but is computed without the first estimate.
     """
 
     lag_1: float

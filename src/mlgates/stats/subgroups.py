@@ -25,9 +25,9 @@ def worst_groups(
     """Return up to three groups of rows with the largest excess of errors.
 
     A group has one or more conditions, at most `depth`, and consists of the rows for which all of
-    them are true. Groups are ranked by a log-likelihood ratio. It compares two hypotheses:
-    different error rates inside and outside of the group, and one error rate for all rows. 2 is
-    subtracted for each condition after the first. When the second and the third group are searched
+    them are true. Groups are ranked by a log-likelihood ratio, minus 2 for each condition after the
+    first. The ratio compares two hypotheses: different error rates inside and outside of the group,
+    and one error rate for all rows. When the second and the third group are searched
     for, the rows of the groups that were found before are left out. Otherwise a group could rank
     high only because it overlaps with an earlier one.
 

@@ -73,7 +73,10 @@ _UNDEFINED = Bounded(math.nan, math.nan, math.nan)
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
-    """Return a p-value for the numbers of values of a sample below and above all values of another.
+    """Return the p-value of the hypothesis that two samples come from the same distribution.
+
+    The test uses the numbers of values of one sample that are below, and above, all values of the
+    other sample (`low` and `high`).
 
     If both distributions are equal, the `k` largest of all ``n + m`` values are all from the sample
     of `n` values with probability ``prod (n - i) / (n + m - i)``, a product over ``i`` from 0 to
