@@ -94,17 +94,21 @@ def infer_suite(
 
         - `Schema` under the name ``columns``, with the type of each column and whether its cells
           may be missing.
-        - `Schema` under the name ``values`` with a range for each column of numbers that are not
-          all equal, and with the allowed values for each column of strings that has up to 20
-          different values, each of them at least 10 times on average. For a column of whole numbers
-          in which the largest value is at most 31 more than the smallest one, the range is that of
-          the reference. Floats that look like shares, because all are from 0 to 1 and the largest
-          is above 0.5, must be from 0 to 1. Any other range is wider than that of the reference by
-          a quarter of its width on each side, and its ends are rounded outwards. The range includes
-          negative numbers only if the reference has some, and positive numbers only if the
-          reference has some. A small share of the values may break a rule, because the reference
-          may lack rare values: 7 divided by the number of values in the column, rounded up to a
-          round number such as 2 % or 15 %.
+        - `Schema` under the name ``values``, with a range or a list of allowed values for each of
+          these columns:
+
+          - A column of numbers gets a range, unless it has identifiers or infinities, or all its
+            values are equal. For whole numbers of which the largest is at most 31 more than the
+            smallest, it is the range of the reference. For floats from 0 to 1 of which the largest
+            is above 0.5, it is 0 to 1. Any other range is that of the reference, extended on each
+            side by a quarter of its width and then to the next round number. If the reference has
+            no negative numbers, the range has none, either. The same holds for positive numbers.
+          - A column of strings gets a list of its values, if there are at most 20 distinct ones
+            and, on average, at least 10 rows with each of them.
+
+          The reference may lack rare values, so a small share of the values may break a rule. This
+          share is 7 divided by the number of values in the column, rounded up to a round number
+          such as 2 % or 15 %.
         - `Completeness` with limits for the number of rows and for missing cells. At least half the
           number of rows of the reference is required, rounded down. The share of missing cells in a
           column may be at most its share in the reference plus four standard errors, rounded up.
@@ -117,8 +121,8 @@ def infer_suite(
           are left out.
         - `Performance`, if a model is given. For a classifier the metric is ROC AUC or, if this
           can't be measured, balanced accuracy. For a model that predicts numbers it is the mean
-          absolute error. The limit is worse than the worse end of the confidence interval: it is
-          1.5 times as far from the value as this end, and is then rounded to a worse number.
+          absolute error. The limit lies beyond the worse end of the confidence interval: it is 1.5
+          times as far from the value as this end, and is then rounded away from the value.
 
         Gates that name columns run only if the gate ``columns`` passes, because a column that is
         missing or of another type can't be compared. There is no `Freshness` gate, because an old

@@ -119,6 +119,9 @@ def number(value: object, name: str = "") -> float | None:
 def dumps(value: object, *, indent: int | None = 1) -> str:
     """Return a value as a string of strict JSON.
 
+    Infinities and integers beyond 2**53 are written as strings (see `plain`). TypeError is raised
+    for NaN and for values of types that JSON does not have.
+
     The string has only ASCII characters, so it is the same in any encoding. With ``indent=None`` it
     is one line.
     """

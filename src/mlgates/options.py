@@ -3,8 +3,7 @@
 The parameters `owner` and `option` of these functions are the names of the class and of the option,
 for the message of the error.
 
-Values are not converted from one type to another. In place of a number, they refuse NaN, bools and
-strings such as ``"5"``.
+Functions that expect a number refuse NaN, bools, and strings such as ``"5"``.
 """
 
 import dataclasses

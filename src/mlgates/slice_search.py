@@ -95,7 +95,9 @@ def weak_slices(
     OptionError
         For a metric that is not a share of rows, and for other invalid options.
     EvidenceError
-        If the labels do not have the rows of the table, or if the table has no column names.
+        If `y_true` or `y_pred` does not have one value for each row of `X`, or names a column that
+        `X` lacks. If `X` has no named columns besides these. If the metric needs `pos_label`, and
+        it is not known.
 
     Notes
     -----

@@ -183,7 +183,7 @@ class History:
         """Write an HTML page with the trend of each check: its values, limits and verdicts.
 
         The page loads no other files and has no scripts. The checks are sorted by their verdict in
-        the latest window, the worst first. Checks that this window does not have come last.
+        the latest window, the worst first. Checks that are not in this window are at the end.
 
         Raises
         ------
