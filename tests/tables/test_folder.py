@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import quote
@@ -356,6 +357,13 @@ def test_files_whose_schemas_differ_in_metadata_alone_are_one_table(tmp_path):
         field = pa.field("x", pa.int64(), nullable=i % 2 == 0, metadata={"note": f"{i % 3}"})
         write(tmp_path, f"{i}.parquet", pa.table({"x": [i]}, schema=pa.schema([field])))
     assert read(as_source(tmp_path)) == {"x": list(range(9))}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_a_file_with_a_name_that_is_no_text(tmp_path):
+    write(tmp_path, "a.parquet", {"x": [1]})
+    (tmp_path / "a.parquet").rename(tmp_path / os.fsdecode(b"\xff"))
+    assert read(as_source(tmp_path)) == {"x": [1]}
 
 
 def test_structs_of_other_names_are_not_taken_for_each_other(tmp_path):

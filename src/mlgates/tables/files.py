@@ -86,7 +86,7 @@ def _open_path(path: Path) -> Source:
             return open_folder(path)
         if path.is_file():
             check_format(path)
-            return open_file(path)
+            return open_file(str(path))
     except OSError as error:  # the name is too long, or access is denied
         msg = f"the file {shown} can't be read: {type(error).__name__}"
         raise EvidenceError(msg) from error

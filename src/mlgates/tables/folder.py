@@ -1,11 +1,13 @@
 """Read a folder of Parquet files as one table."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +24,7 @@ from mlgates.tables.objects import is_missing
 from mlgates.tables.parquet import (
     NOT_PARQUET,
     Columns,
+    Selection,
     described,
     in_plain_types,
     problem_of,
@@ -50,7 +53,7 @@ class _Part:
     in the names of its parent folders: ``{"year": "2025"}`` for a folder ``year=2025``.
     """
 
-    path: Path
+    path: str
     shown: str
     columns: Columns
     rows: int
@@ -83,10 +86,12 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     """
     check_format(folder)
     parts: list[_Part] = []
-    columns = None
+    columns = parent = None
     for path, shown in _files(folder):
         columns, rows = described(path, columns)
-        parts.append(_Part(path, shown, columns, rows, _keys_of(shown)))
+        if parent != (parent := shown.rpartition("/")[0]):
+            keys = _keys_of(shown)
+        parts.append(_Part(path, shown, columns, rows, keys))
     if not parts:
         msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
         raise EvidenceError(msg)
@@ -123,27 +128,29 @@ def _is_iceberg(metadata: Path) -> bool:
     return any(file.name.endswith(ends) for file in metadata.iterdir())
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the Parquet files below a folder in the order of their paths.
 
     Each file comes with its path relative to the folder.
     """
-    waiting = [(folder, "", True)]
+    waiting: list[tuple[str, str, os.DirEntry[str] | None]] = [(str(folder), "", None)]
     while waiting:
-        path, shown, is_folder = waiting.pop()
+        path, shown, entry = waiting.pop()
         try:
-            if is_folder:
-                _check_format(path)
-                for entry in sorted(path.iterdir(), reverse=True):
+            if entry is None or entry.is_dir():
+                _check_format(Path(path))
+                with os.scandir(path) as entries:
+                    found = sorted(entries, key=attrgetter("name"), reverse=True)
+                for entry in found:
                     here = f"{shown}/{entry.name}" if shown else entry.name
                     if not _is_hidden(entry, here):
-                        waiting.append((entry, here, entry.is_dir()))
+                        waiting.append((entry.path, here, entry))
                 continue
-            problem = problem_of(path) if path.is_file() else "is not a regular file"
+            problem = problem_of(path) if entry.is_file() else "is not a regular file"
         except OSError as error:
             problem = f"can't be read: {type(error).__name__}"
         if problem:
-            msg = f"{shown or str(path)!r:.200} {problem}"
+            msg = f"{shown or path!r:.200} {problem}"
             if problem == NOT_PARQUET:
                 msg += (
                     "; a folder may have only Parquet files: move this file away, or begin its "
@@ -153,18 +160,18 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         yield path, shown
 
 
-def _is_hidden(path: Path, shown: str) -> bool:
+def _is_hidden(entry: os.DirEntry[str], shown: str) -> bool:
     """Return whether a file or folder is ignored; raise EvidenceError for a link to a folder.
 
     Names that begin with a dot or an underscore are ignored, except those of folders
     ``_key=value``. `shown` is the path below the folder that is read, for messages.
     """
-    is_folder = path.is_dir()
-    if path.name.startswith(".") or (
-        path.name.startswith("_") and not (is_folder and "=" in path.name)
+    is_folder = entry.is_dir()
+    if entry.name.startswith(".") or (
+        entry.name.startswith("_") and not (is_folder and "=" in entry.name)
     ):
         return True
-    if is_folder and path.is_symlink():
+    if is_folder and entry.is_symlink():
         msg = f"{shown!r} is a link to a folder; links are not followed, so give the folder itself"
         raise EvidenceError(msg)
     return False
@@ -229,15 +236,16 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
         own = {name: stored[name] for name in names if name in stored} or dict(
             [*stored.items()][:1]
         )
+        selection = Selection.of(first.columns, list(own))
+        in_both = [name for name in own if name in first.keys]
         origins: list[int] = []  # the file of each table that is not yet joined
         sizes: list[int] = []  # and its number of rows
 
         def pieces() -> Iterator[pa.Table]:
             for position, part in enumerate(parts):
-                for table in read_parts(part.path, part.columns, list(own)):
-                    for name in own:
-                        if name in first.keys:
-                            _check_key(part, name, normalise(table.column(name), own[name]))
+                for table in read_parts(part.path, selection):
+                    for name in in_both:
+                        _check_key(part, name, normalise(table.column(name), own[name]))
                     origins.append(position)
                     sizes.append(len(table))
                     yield table

@@ -1,10 +1,10 @@
 """Read Parquet files in batches with a bounded number of rows and bytes."""
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -35,19 +35,19 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBL
 _DICTIONARY = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 
 
-def open_file(path: Path) -> Source:
+def open_file(path: str) -> Source:
     """Open a Parquet file as a `Source`; raise EvidenceError for other files.
 
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "a.parquet")
+    >>> path = tempfile.mkdtemp() + "/a.parquet"
     >>> pq.write_table(pa.table({"x": [1.5]}), path)
     >>> open_file(path)
     Source(parquet file, 1 rows, x: float)
     """
     if problem := problem_of(path):
-        msg = f"the file {str(path)!r:.200} {problem}"
+        msg = f"the file {path!r:.200} {problem}"
         if problem == NOT_PARQUET:
             msg += "; read the file yourself and give the table"
         raise EvidenceError(msg)
@@ -60,16 +60,14 @@ def open_file(path: Path) -> Source:
 NOT_PARQUET = "is not a Parquet file"
 
 
-def problem_of(path: Path) -> str:
+def problem_of(path: str) -> str:
     """Return why a file can't be read as Parquet, as the end of a sentence about the file.
 
     The result is "" if the file can be read. OSError is raised if it can't be opened.
     """
-    with path.open("rb") as stream:
-        head = stream.read(4)
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - 4))
-        tail = stream.read(4)
+    with pa.OSFile(os.fsencode(path)) as file:
+        size = file.size()
+        head, tail = file.read_at(4, 0), file.read_at(4, max(0, size - 4))
     if head == b"PARE":
         return "is an encrypted Parquet file, which can't be read"
     if head != _MAGIC:
@@ -99,14 +97,15 @@ class Columns:
 
     `schema` is the Arrow schema. `fields` has the `Field` (name and type) of each column. `leaves`
     are the physical columns of the file: a nested column, such as a struct, has several. `stored`
-    is the schema in Parquet's own form, and `written` is the metadata that the writer of the file
-    added.
+    is the schema in Parquet's own form, `printed` is the same schema as text, and `written` is the
+    metadata that the writer of the file added.
     """
 
     schema: pa.Schema
     fields: dict[str, Field]
     leaves: list[_Leaf]
     stored: pq.ParquetSchema
+    printed: str
     written: dict[bytes, bytes] | None
 
     @classmethod
@@ -118,26 +117,55 @@ class Columns:
         schemas.
         """
         stored, written = file.schema, file.metadata.metadata
-        if like is not None and like._is_of(stored, written):  # noqa: SLF001
+        # The first line is the address of the object.
+        printed = str(stored).partition("\n")[2]
+        # The comparison of `stored` does not cover what contains a leaf, such as a struct. The
+        # metadata of whole schemas can differ: pandas writes the number of rows there.
+        is_stored_like = like and stored.equals(like.stored) and printed == like.printed
+        if like and is_stored_like and written == like.written:
             return like
-        schema: pa.Schema = file.schema_arrow
+        schema: pa.Schema = file.schema_arrow.remove_metadata()
+        if like and is_stored_like and schema.equals(like.schema, check_metadata=True):
+            return like
         names = schema.names
         if len(set(names)) < len(names):
             check_names(names)
         fields = {f.name: field_of(f.name, f.type, f.metadata) for f in schema}
-        return cls(schema, fields, _leaves(stored, names), stored, written)
-
-    def _is_of(self, stored: pq.ParquetSchema, written: dict[bytes, bytes] | None) -> bool:
-        if not stored.equals(self.stored) or written != self.written:
-            return False
-        # The comparison of schemas does not cover what contains a leaf, such as a struct.
-        return all(
-            leaf.is_flat and "." not in leaf.path and leaf.path == stored.column(i).path
-            for i, leaf in enumerate(self.leaves)
-        )
+        return cls(schema, fields, _leaves(stored, names), stored, printed, written)
 
 
-def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
+class Selection(NamedTuple):
+    """Some columns of a file, which are to be read.
+
+    `columns` are all columns of the file, and `names` those to read. `fixed` is the number of bytes
+    per row of the leaves of these columns that have a fixed width and are not nested, and `varying`
+    are their other leaves.
+    """
+
+    columns: Columns
+    names: list[str]
+    fixed: int
+    varying: list[_Leaf]
+
+    @classmethod
+    def of(cls, columns: Columns, names: list[str]) -> "Selection":
+        """Select columns by their names; without names, the first column.
+
+        Without any column, the rows of a file would not be returned.
+        """
+        names = names or columns.schema.names[:1]
+        chosen, prefixes = set(names), tuple(f"{name}." for name in names)
+        fixed, varying = 0, []
+        for leaf in columns.leaves:
+            if leaf.path in chosen or leaf.path.startswith(prefixes):
+                if leaf.width is not None and leaf.is_flat:
+                    fixed += leaf.width
+                else:
+                    varying.append(leaf)
+        return cls(columns, names, fixed, varying)
+
+
+def described(path: str, like: Columns | None = None) -> tuple[Columns, int]:
     """Return the columns of a Parquet file and its number of rows, which are read from its footer.
 
     `like` are the columns of another file. If this file has equal columns, `like` is returned as
@@ -147,7 +175,7 @@ def described(path: Path, like: Columns | None = None) -> tuple[Columns, int]:
         return Columns.of(file, like), file.metadata.num_rows
 
 
-def _read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
+def _read_file(path: str, known: Columns, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in plain types.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `names` are the columns to
@@ -155,31 +183,27 @@ def _read_file(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Tabl
     most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
     wanted = {name: known.fields[name] for name in names}
-    tables = at_least_one(joined(read_parts(path, known, names)), known.schema.empty_table)
+    parts = read_parts(path, Selection.of(known, names))
+    tables = at_least_one(joined(parts), known.schema.empty_table)
     return map(partial(in_plain_types, wanted), tables)
 
 
-def read_parts(path: Path, known: Columns, names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, as tables with the column types of the file.
+def read_parts(path: str, selection: Selection) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file in order, in batches with the column types of the file.
 
-    Pass the tables to `in_plain_types` to convert their columns to plain types. `names` are the
-    columns to read, and `known` are all columns of the file. Small row groups are read together.
-    For a file without rows, nothing is yielded.
+    `selection` says which columns to read. `joined` makes tables of the batches, and
+    `in_plain_types` converts the columns of these to plain types. Small row groups are read
+    together. For a file without rows, nothing is yielded.
     """
     with _opened(path) as file:
+        known, names = selection.columns, selection.names
         present = Columns.of(file, known)
-        if present is not known and any(
-            present.fields.get(name) != known.fields[name] for name in names
-        ):
-            msg = f"the columns of {str(path)!r} changed while it was in use; read the file again"
-            raise EvidenceError(msg)
-        # Read at least one column, because otherwise no rows would be returned.
-        columns = names or present.schema.names[:1]
-        chosen, prefixes = set(columns), tuple(f"{name}." for name in columns)
-        leaves = [
-            leaf for leaf in present.leaves if leaf.path in chosen or leaf.path.startswith(prefixes)
-        ]
-        yield from _pieces(_Layout(path, file, leaves, present.schema), columns)
+        if present is not known:
+            if any(present.fields.get(name) != known.fields[name] for name in names):
+                msg = f"the columns of {path!r} changed while it was in use; read the file again"
+                raise EvidenceError(msg)
+            selection = Selection.of(present, names)
+        yield from _pieces(_Layout(path, file, selection))
 
 
 def in_plain_types(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
@@ -196,24 +220,27 @@ def in_plain_types(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
+def _opened(path: str, **options: Any) -> Iterator[pq.ParquetFile]:
     """Open a file for reading with little memory; raise errors of the reader as EvidenceError."""
     try:
-        # Read INT96 timestamps in microseconds, because those after 2262 would overflow in
-        # nanoseconds.
-        with pq.ParquetFile(
-            path,
-            pre_buffer=False,
-            buffer_size=_BUFFER_BYTES,
-            coerce_int96_timestamp_unit="us",
-            page_checksum_verification=True,
-            **options,
-        ) as file:
-            yield file
+        with pa.OSFile(os.fsencode(path)) as stored:
+            # Read a small file at once, because each read takes some time of its own.
+            is_small = stored.size() <= _BUFFER_BYTES
+            # Read INT96 timestamps in microseconds, because those after 2262 would overflow in
+            # nanoseconds.
+            with pq.ParquetFile(
+                pa.BufferReader(stored.read_buffer()) if is_small else stored,
+                pre_buffer=False,
+                buffer_size=0 if is_small else _BUFFER_BYTES,
+                coerce_int96_timestamp_unit="us",
+                page_checksum_verification=True,
+                **options,
+            ) as file:
+                yield file
     except EvidenceError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        msg = f"the Parquet file {str(path)!r} can't be read: {type(error).__name__}"
+        msg = f"the Parquet file {path!r} can't be read: {type(error).__name__}"
         if "CRC" in str(error):
             msg += " (a page does not match its checksum: the file is damaged)"
         raise EvidenceError(msg) from error
@@ -243,25 +270,21 @@ class _Layout:
     be many times larger in memory. The number of rows to read at a time is computed from the
     longest string.
 
-    `path` is the path of the file, and `file` the opened file. `leaves` are the columns to read,
-    with each part of a nested column on its own, and `schema` has the types of all columns.
+    `path` is the path of the file, and `file` the opened file. `selection` says which columns to
+    read.
     """
 
-    path: Path
+    path: str
     file: pq.ParquetFile
-    leaves: list[_Leaf]
-    schema: pa.Schema
+    selection: Selection
 
     def plan(self, group: int) -> _Plan:
         """Return the plan for reading a row group; `group` is its number."""
         row_group = self.file.metadata.row_group(group)
         rows = row_group.num_rows
-        most, packed, row_bytes, largest = BATCH_ROWS, set(), 0.0, 0.0
-        for leaf in self.leaves if rows else ():
-            if leaf.width is not None and leaf.is_flat:
-                row_bytes += leaf.width
-                largest += leaf.width * rows
-                continue
+        most, packed, row_bytes = BATCH_ROWS, set(), float(self.selection.fixed)
+        largest = row_bytes * rows
+        for leaf in self.selection.varying if rows else ():
             chunk = row_group.column(leaf.position)
             values_per_row = max(1.0, chunk.num_values / rows)
             if leaf.width is not None:
@@ -281,7 +304,7 @@ class _Layout:
                 most = min(most, _FEW_ROWS)  # a single row may have most of the bytes
         if row_bytes > _MOST_ROW_BYTES:
             msg = (
-                f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
+                f"rows of the Parquet file {self.path!r} take {row_bytes / 2**30:,.1f} GiB "
                 "of memory each; only rows of at most 1 GiB can be read"
             )
             raise EvidenceError(msg)
@@ -347,8 +370,8 @@ def _longest_of(array: pa.Array) -> int:
     return 0
 
 
-def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, in tables of about `BATCH_BYTES` bytes.
+def _pieces(layout: _Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file in order, in batches of about `BATCH_BYTES` bytes.
 
     Small row groups are read together.
     """
@@ -358,65 +381,62 @@ def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
     for group in range(metadata.num_row_groups):
         plan = layout.plan(group)
         if rows + plan.rows > BATCH_ROWS or size + plan.largest > BATCH_BYTES:
-            yield from _read(layout, columns, small, BATCH_ROWS, frozenset())
+            yield from _read(layout, small, BATCH_ROWS, frozenset())
             small, rows, size = [], 0, 0.0
         if plan.rows > BATCH_ROWS or plan.largest > BATCH_BYTES:
-            for table in _read(layout, columns, [group], plan.at_a_time, plan.packed):
-                yield from _unpacked(table, plan.packed, layout.schema)
-                del table  # free its memory before the next one is read
+            for batch in _read(layout, [group], plan.at_a_time, plan.packed):
+                yield from _unpacked(batch, plan.packed, layout.selection.columns.schema)
+                del batch  # free its memory before the next one is read
         else:
             small.append(group)
             rows, size = rows + plan.rows, size + plan.largest
-    yield from _read(layout, columns, small, BATCH_ROWS, frozenset())
+    yield from _read(layout, small, BATCH_ROWS, frozenset())
 
 
 def _read(
-    layout: _Layout, columns: list[str], groups: list[int], rows: int, packed: frozenset[str]
-) -> Iterator[pa.Table]:
-    """Yield the rows of some row groups, in tables of at most `rows` rows.
+    layout: _Layout, groups: list[int], rows: int, packed: frozenset[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some row groups, in batches of at most `rows` rows.
 
     Columns in `packed` stay dictionary-encoded.
     """
     if not groups:
         return
-    with ExitStack() as stack:
-        file = layout.file
-        if packed:
-            options = {"metadata": file.metadata, "read_dictionary": sorted(packed)}
-            file = stack.enter_context(_opened(layout.path, **options))
+    file, names = layout.file, layout.selection.names
+    options = {"metadata": file.metadata, "read_dictionary": sorted(packed)}
+    with _opened(layout.path, **options) if packed else nullcontext(file) as file:
         # For a small file, starting threads takes longer than reading it.
-        threads = file.metadata.num_rows * len(layout.leaves) > _FEW_CELLS
-        batches = file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=threads)
-        yield from (pa.Table.from_batches([batch]) for batch in batches)
+        threads = file.metadata.num_rows * len(names) > _FEW_CELLS
+        yield from file.iter_batches(rows, row_groups=groups, columns=names, use_threads=threads)
 
 
-def _unpacked(table: pa.Table, packed: frozenset[str], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Decode the columns in `packed`, and yield the table in parts of about `BATCH_BYTES` bytes.
+def _unpacked(
+    batch: pa.RecordBatch, packed: frozenset[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Decode the columns in `packed`, and yield the batch in parts of about `BATCH_BYTES` bytes.
 
     A column that takes more than `BATCH_BYTES` bytes when decoded stays encoded. The parts are then
     larger. `schema` has the types of the columns.
     """
-    sizes = {name: row_bytes(table.column(name)) for name in packed}
+    sizes = {name: row_bytes(batch.column(name)) for name in packed}
     decoded = {name: float(size.sum()) for name, size in sizes.items()}
     small = [name for name in packed if decoded[name] <= BATCH_BYTES]
-    total = sum(decoded.values()) + table.nbytes
-    ends = [table.num_rows]
+    total = sum(decoded.values()) + batch.nbytes
+    ends, names = [batch.num_rows], batch.schema.names
     if total > 2 * BATCH_BYTES:
-        each = np.zeros(table.num_rows)
-        for name in table.column_names:
-            each += sizes[name] if name in sizes else row_bytes(table.column(name))
+        each = np.zeros(batch.num_rows)
+        for name in names:
+            each += sizes[name] if name in sizes else row_bytes(batch.column(name))
         is_packed = len(small) < len(packed)
         ends = _cuts(each, BATCH_BYTES * (4 if is_packed else 1))
     start = 0
     for end in ends:
-        part = table.slice(start, end - start)
+        part = batch.slice(start, end - start)
         for name in small:
             type_ = schema.field(name).type
             if not pa.types.is_dictionary(type_):
-                array = part.column(name)
-                chunks = [chunk.dictionary_decode().cast(type_) for chunk in array.chunks]
-                column = pa.chunked_array(chunks, type_)
-                part = part.set_column(part.column_names.index(name), name, column)
+                array = part.column(name).dictionary_decode().cast(type_)
+                part = part.set_column(names.index(name), name, array)
         yield part
         start = end
 

@@ -350,7 +350,7 @@ def _open_relation(relation: Any) -> Source:
             quoted = ('"' + name.replace('"', '""') + '"' for name in names)
             rows = _rows_at_a_time(fields[name] for name in names)
             reader = _reader_of(relation.project(", ".join(quoted)), rows)
-            for table in joined(_as_tables(reader, reader.schema)):
+            for table in at_least_one(joined(reader), reader.schema.empty_table):
                 arrays = [normalise(table.column(name), fields[name]) for name in names]
                 yield pa.table(arrays, names=names)
 
@@ -441,27 +441,32 @@ def _check_bytes(batches: Iterator[pa.Table], names: list[str]) -> Iterator[pa.T
         del batch  # free its memory before the next one is read
 
 
-def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def joined(parts: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
     """Join small tables, such as those of many files, into tables of about the size of a batch.
 
-    Fewer batches are read faster, because each batch takes some time of its own.
+    Fewer batches are read faster, because each batch takes some time of its own. Record batches
+    take less memory and time than tables until they are joined.
     """
-    held: list[pa.Table] = []
-    rows, size = 0, 0.0
-    for table in tables:
-        more: float = table.get_total_buffer_size()  # at least its size, and quick to compute
+    held: list[pa.Table | pa.RecordBatch] = []
+    rows, size, encoded = 0, 0.0, []
+    for part in parts:
+        more: float = part.get_total_buffer_size()  # at least its size, and quick to compute
         if size + more > BATCH_BYTES:
-            more = table.nbytes
-        for i, type_ in enumerate(table.schema.types):
-            if pa.types.is_dictionary(type_):
-                more += float(row_bytes(table.column(i)).sum())
-        is_full = rows + len(table) > BATCH_ROWS or size + more > BATCH_BYTES
-        if held and (is_full or table.schema != held[0].schema):
+            more = part.nbytes
+        if not held or part.schema != held[0].schema:
+            if held:
+                yield _concatenated(held)
+                held, rows, size = [], 0, 0.0
+            types = part.schema.types
+            encoded = [i for i, type_ in enumerate(types) if pa.types.is_dictionary(type_)]
+        for i in encoded:
+            more += float(row_bytes(part.column(i)).sum())
+        if held and (rows + len(part) > BATCH_ROWS or size + more > BATCH_BYTES):
             yield _concatenated(held)
             held, rows, size = [], 0, 0.0
-        held.append(table)
-        rows, size = rows + len(table), size + more
-        del table  # free its memory before the next one is read
+        held.append(part)
+        rows, size = rows + len(part), size + more
+        del part  # free its memory before the next one is read
         if rows >= BATCH_ROWS or size >= BATCH_BYTES:  # nothing could be joined to it
             yield _concatenated(held)
             held, rows, size = [], 0, 0.0
@@ -469,11 +474,11 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield _concatenated(held)
 
 
-def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+def row_bytes(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
     """Return the number of bytes that each row of a column takes without dictionary encoding."""
     type_ = column.type
     parts = []
-    for chunk in column.chunks:
+    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         if pa.types.is_dictionary(type_) and _has_lengths(type_.value_type):
             lengths = filled(pc.binary_length(chunk.dictionary), 0)
             codes = filled(chunk.indices, -1)
@@ -495,17 +500,17 @@ def _has_lengths(type_: pa.DataType) -> bool:
     )
 
 
-def _concatenated(tables: list[pa.Table]) -> pa.Table:
-    if len(tables) == 1:
-        return tables.pop()
-    with suppress(pa.ArrowNotImplementedError):  # not possible for unions
-        return pa.concat_tables(tables).combine_chunks()
-    return pa.concat_tables(tables)
-
-
-def _as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield each batch as a table; if there are no batches, yield one empty table."""
-    return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
+def _concatenated(parts: list[pa.Table | pa.RecordBatch]) -> pa.Table:
+    if len(parts) == 1 and isinstance(parts[0], pa.Table):
+        return parts.pop()
+    batches: list[pa.RecordBatch] = []
+    for part in parts:
+        batches += [part] if isinstance(part, pa.RecordBatch) else part.to_batches()
+    table = pa.Table.from_batches(batches, parts[0].schema)
+    if len(batches) > 1:
+        with suppress(pa.ArrowNotImplementedError):  # not possible for unions
+            return table.combine_chunks()
+    return table
 
 
 def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
