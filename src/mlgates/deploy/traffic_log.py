@@ -283,7 +283,7 @@ def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Co
     result is a list of arrays of shape (looks, 2): the numbers of units by look and model, and then
     the numbers of each event. The second result is the number of rows that were left out in each
     look. These are rows with another model than the first row of the unit, and rows with an event
-    after the share had changed.
+    at another share than that of the first row.
     """
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
     counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]
