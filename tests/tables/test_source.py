@@ -273,8 +273,9 @@ def test_long_matrix_is_the_same_in_either_order():
 def test_fortran_matrix_shares_memory():
     array = np.asfortranarray(np.arange(6.0).reshape(3, 2))
     (batch,) = as_source(array).batches()
-    buffer = batch.column("x1").chunk(0).buffers()[1]
-    assert buffer.address == array[:, 1].ctypes.data
+    column = batch.column("x1").chunk(0)
+    where = column.buffers()[1].address + 8 * column.offset
+    assert where == array[:, 1].ctypes.data
 
 
 @pytest.mark.parametrize("cut", [slice(None), slice(1, 3), slice(1, None)])

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mlgates import arrow_arrays
 from mlgates.errors import EvidenceError
-from mlgates.tables.field import ArrowColumn, from_arrow, no_plain_form, unreadable
+from mlgates.tables.field import ArrowColumn, Field, from_arrow, no_plain_form, unreadable
 from mlgates.tables.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 
 __all__ = ["is_instance_of", "kind_of"]
@@ -100,7 +100,9 @@ def names_of_columns(table: Any) -> list[Any] | None:
     kind = kind_of(table)
     if kind == "mapping":
         return list(table)
-    if kind in ("pandas", "polars"):
+    if kind == "pandas":
+        return list(table.columns.tolist())
+    if kind == "polars":
         return list(table.columns)
     if kind == "arrow":
         return list(table.schema.names)
@@ -207,6 +209,26 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
         return _unreadable(name, str(dtype), dtype.type.__name__, missing)
 
 
+def from_matrix(names: Sequence[str], columns: Any) -> Iterable[ArrowColumn]:
+    """Convert each row of a numpy matrix to an Arrow column; `names` are their names.
+
+    Rows that follow each other in memory are parts of one Arrow array, because to create an array
+    for each column takes longer.
+
+    Examples
+    --------
+    >>> [column.array.to_pylist() for column in from_matrix("xy", np.array([[1, 2], [3, 4]]))]
+    [[1, 2], [3, 4]]
+    """
+    if columns.dtype not in _PLAIN or not columns.flags.c_contiguous or np.ma.isMA(columns):
+        yield from map(from_numpy, names, columns)
+        return
+    rows = columns.shape[1]
+    array, field = from_numpy("", columns.reshape(-1))
+    for i, name in enumerate(names):
+        yield ArrowColumn(array.slice(i * rows, rows), Field(name, field.kind, field.type))
+
+
 def from_pandas(name: str, series: Any) -> ArrowColumn:
     """Convert a pandas Series of any dtype to an Arrow column with the name `name`.
 
@@ -238,7 +260,7 @@ def matrix_of(frame: Any) -> Any | None:
     types = set(frame.dtypes)
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
         return None
-    first, last = (frame.iloc[:, i].to_numpy() for i in (0, -1))
+    first, last = (frame[frame.columns[i]].to_numpy() for i in (0, -1))
     return frame.to_numpy() if first.base is not None and first.base is last.base else None
 
 

@@ -278,7 +278,7 @@ def _columns_of(kind: containers.Kind, table: Any, title: str) -> Iterable[Arrow
         by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
-    return (containers.from_numpy(str(name), by_column[i]) for i, name in enumerate(names))
+    return containers.from_matrix(list(map(str, names)), by_column)
 
 
 def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> Iterable[ArrowColumn]:
