@@ -9,7 +9,7 @@ from samples import FLOATS, SHAPES, TIED, samples
 
 from mlgates.profile.distributions import Ecdf, compare_together
 from mlgates.stats.buckets import Bucketed
-from mlgates.stats.many_columns import Pair, Scratch, compare_group, fits, groups_of
+from mlgates.stats.many_columns import Pair, compare_group, fits, groups_of
 
 EXACT = [name for name in SHAPES if name != "beyond 2**53"]
 BINS = (2, 4, 10, 20)
@@ -69,10 +69,9 @@ def test_columns_of_any_shape(sizes):
     pairs = [Pair(*(SHAPES[name](rng, size) for size in sizes)) for name in EXACT]
     pairs += [Pair(pair.reference[:77], pair.current) for pair in pairs[:5]]
     assert all(map(fits, pairs))
-    scratch = Scratch()
     for group in groups_of(pairs):
         members = [pairs[position] for position in group]
-        for pair, found in zip(members, compare_group(members, BINS, scratch), strict=True):
+        for pair, found in zip(members, compare_group(members, BINS), strict=True):
             assert_as_alone(pair, found)
 
 

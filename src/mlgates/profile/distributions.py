@@ -18,7 +18,7 @@ from mlgates.stats import buckets, counting, twosample
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import Edges
 from mlgates.stats.knots import Knots
-from mlgates.stats.many_columns import Pair, Scratch, compare_group, fits, groups_of
+from mlgates.stats.many_columns import Pair, compare_group, fits, groups_of
 from mlgates.tables import encoding
 from mlgates.tables.exact import same_values
 
@@ -336,11 +336,9 @@ def compare_together(
             chosen.setdefault(frozenset(bins), []).append((reference, other))
             pairs.setdefault(frozenset(bins), []).append(pair)
 
-    scratch = Scratch()
-
     def compare(work: tuple[frozenset[int], list[int]]) -> None:
         bins, group = work
-        compared = compare_group([pairs[bins][position] for position in group], bins, scratch)
+        compared = compare_group([pairs[bins][position] for position in group], bins)
         for position, found in zip(group, compared, strict=True):
             reference, other = chosen[bins][position]
             for number, (edges, counts, others) in found.cells.items():

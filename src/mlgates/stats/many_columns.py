@@ -41,6 +41,8 @@ _OPENED = 8
 #: From this double on, all doubles are integers, and their last bits are this integer.
 _INTEGERS = 2.0**52
 _BITS = int(np.float64(_INTEGERS).view(np.int64))
+#: Arrays of each thread for intermediate results, kept from one group to the next.
+_MEMORY = threading.local()
 
 
 class Pair(NamedTuple):
@@ -114,25 +116,18 @@ def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
         yield group
 
 
-class Scratch(threading.local):
-    """Working memory of a thread for `compare_group`, which is used for one group after another.
+def _memory(name: str, size: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
+    """Return an array of `size` elements with undefined values, for intermediate results.
 
-    This saves time, because to allocate new memory takes longer than most operations on it.
+    `name` is the purpose of the array. Arrays with the same name use the same memory, so an array
+    that was returned earlier for this name in this thread must no longer be used. This saves time,
+    because to allocate new memory takes longer than most operations on it.
     """
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
-
-    def array(self, name: str, size: int, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
-        """Return an array of `size` elements with undefined values.
-
-        `name` is the purpose of the array. Arrays with the same name use the same memory, so an
-        array that was returned earlier for this name must no longer be used.
-        """
-        known = self._arrays.get(name)
-        if known is None or len(known) < size:
-            known = self._arrays[name] = np.empty(size, dtype)
-        return known[:size]
+    known = getattr(_MEMORY, name, None)
+    if known is None or len(known) < size:
+        known = np.empty(size, dtype)
+        setattr(_MEMORY, name, known)
+    return np.asarray(known[:size])
 
 
 class _Side(NamedTuple):
@@ -147,9 +142,9 @@ class _Side(NamedTuple):
     starts: Counts
 
     @classmethod
-    def of(cls, samples: Sequence[Values], scratch: Scratch, name: str) -> "_Side":
+    def of(cls, samples: Sequence[Values], name: str) -> "_Side":
         lengths = np.array([[len(sample)] for sample in samples])
-        values = np.concatenate(samples, out=scratch.array(name, lengths.sum()))
+        values = np.concatenate(samples, out=_memory(name, lengths.sum()))
         return cls(values, lengths, np.cumsum(lengths).reshape(-1, 1) - lengths)
 
     def looked_at(self, most: int) -> Floats:
@@ -250,17 +245,14 @@ def _times(counts: Counts, factor: Counts) -> Counts:
     return counts if (factor == 1).all() else counts * factor
 
 
-def compare_group(
-    pairs: Sequence[Pair], bins: Iterable[int], scratch: Scratch | None = None
-) -> list[Compared]:
+def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
     """Return the Kolmogorov-Smirnov distance and the counts in bins for several pairs of samples.
 
     The function `fits` must return True for each pair. The results are exact, even if values are
     tied. `bins` has one or more numbers of bins. For each of them, the reference is divided at its
     quantiles into this number of bins of about equal share, as by
     `mlgates.stats.buckets.Bucketed.edges`. `Compared` describes the counts, and says when there
-    are none. `scratch` is working memory; if you compare several groups, pass the same object each
-    time.
+    are none.
 
     Examples
     --------
@@ -270,20 +262,18 @@ def compare_group(
     >>> compared.ks, edges.points.tolist(), before.tolist(), now.tolist()
     (0.5, [2.0], [0, 2, 2, 0], [0, 0, 4, 0])
     """
-    scratch = Scratch() if scratch is None else scratch
     sides = [
-        _Side.of(samples, scratch, f"values {i}")
-        for i, samples in enumerate(zip(*pairs, strict=True))
+        _Side.of(samples, f"values {i}") for i, samples in enumerate(zip(*pairs, strict=True))
     ]
     grids, ties = _Grids.of(*(side for side in sides if len(side.values)))
     shape = len(pairs), grids.size
     places = [
-        grids.places(side, scratch.array(f"at {i}", len(side.values)))
+        grids.places(side, _memory(f"at {i}", len(side.values)))
         for i, side in enumerate(sides)
     ]
     # Both are flat arrays; the counts `upto` include those of the columns before.
     held = [np.bincount(at, minlength=shape[0] * shape[1]) for at in places]
-    memory = [scratch.array(f"buckets {i}", len(held[0]), np.int64) for i in range(4)]
+    memory = [_memory(f"buckets {i}", len(held[0]), np.int64) for i in range(4)]
     upto = [np.cumsum(each, out=out) for each, out in zip(held, memory[:2], strict=True)]
     n, m = (side.lengths for side in sides)
     # Distances are whole numbers of the unit 1 / (n * factor).
@@ -315,7 +305,7 @@ def compare_group(
         entries = [(at, equal, *(each.take(at) for each in held))]
         taken[at] = False
     for number, (side, at) in enumerate(zip(sides, places, strict=True)):
-        chosen = taken.take(at, out=scratch.array("bool", len(at), np.bool_), mode="clip")
+        chosen = taken.take(at, out=_memory("bool", len(at), np.bool_), mode="clip")
         found = chosen.nonzero()[0]
         own = np.zeros((2, len(found)), np.int64)
         own[number] = 1
