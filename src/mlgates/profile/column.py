@@ -325,16 +325,15 @@ def _mixed(
     return np.bitwise_xor(bits, out, out=out)
 
 
-def float_sums(
-    rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
-) -> npt.NDArray[np.uint64]:
+def float_sums(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.uint64]:
     """Return one checksum for each row of a matrix of floats.
 
     Each row of the matrix has the values of one column of a table. Its checksum is the one that
     `ColumnView.checksum` computes for this column. If a row contains NaN, its checksum is
-    meaningless. `rows` is overwritten. `scratch` is working memory of the same shape.
+    meaningless.
     """
-    mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
+    bits, mixed = np.empty((2, *rows.shape), np.uint64)
+    _mixed(rows, bits, mixed)
     np.multiply(mixed, mixed, out=mixed)
     return np.asarray(np.add.reduce(mixed, axis=1))
 

@@ -628,8 +628,8 @@ def sweep_together(
     NaN, with several chunks, or with many rows; `ColumnView` processes these columns one by one.
 
     Each call of a numpy function takes a microsecond or more even for little data, and threads that
-    make many short calls wait for each other. The columns are therefore copied into a matrix, one
-    row for each column, so that one call processes all of them.
+    make many short calls wait for each other. The columns are therefore read as a matrix, one row
+    for each column, so that one call processes all of them.
 
     Examples
     --------
@@ -662,12 +662,12 @@ def sweep_together(
 def _sweep_group(columns: Mapping[str, pa.ChunkedArray], names: list[str]) -> dict[str, Sweep]:
     """Compute the extremes and checksums of the named columns of floats as one matrix."""
     swept = {}
-    floats = [encoding.to_floats(columns[name]) for name in names]
+    floats = encoding.rows_of_floats([columns[name].chunk(0) for name in names])
     # NaNs are detected below. Without this, operations on signalling NaNs would warn before.
     with np.errstate(invalid="ignore"):
-        scratch = np.stack(floats, dtype=np.float64)
-        low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-        sums = float_sums(scratch, np.empty_like(scratch)).tolist()
+        matrix = floats if isinstance(floats, np.ndarray) else np.stack(floats, dtype=np.float64)
+        low, high = np.minimum.reduce(matrix, axis=1), np.maximum.reduce(matrix, axis=1)
+        sums = float_sums(matrix).tolist()
         # Adding 0 turns -0.0 into 0.0.
         ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
     for name, column, (least, greatest), total in zip(names, floats, ends, sums, strict=True):

@@ -262,14 +262,11 @@ def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
     >>> compared.ks, edges.points.tolist(), before.tolist(), now.tolist()
     (0.5, [2.0], [0, 2, 2, 0], [0, 0, 4, 0])
     """
-    sides = [
-        _Side.of(samples, f"values {i}") for i, samples in enumerate(zip(*pairs, strict=True))
-    ]
+    sides = [_Side.of(samples, f"values {i}") for i, samples in enumerate(zip(*pairs, strict=True))]
     grids, ties = _Grids.of(*(side for side in sides if len(side.values)))
     shape = len(pairs), grids.size
     places = [
-        grids.places(side, _memory(f"at {i}", len(side.values)))
-        for i, side in enumerate(sides)
+        grids.places(side, _memory(f"at {i}", len(side.values))) for i, side in enumerate(sides)
     ]
     # Both are flat arrays; the counts `upto` include those of the columns before.
     held = [np.bincount(at, minlength=shape[0] * shape[1]) for at in places]

@@ -1,5 +1,6 @@
 """Convert Arrow columns to numpy arrays or to dictionary encoding, and add up their bytes."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "filled",
     "null_mask",
     "offsets_and_bytes",
+    "rows_of_floats",
     "to_doubles",
     "to_floats",
     "to_numpy",
@@ -156,6 +158,30 @@ def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
     """Convert a column of floats to a numpy array with one value per row; nulls become NaN."""
     return filled(array, np.nan)
+
+
+def rows_of_floats(chunks: Sequence[pa.Array]) -> npt.NDArray[Any] | list[npt.NDArray[Any]]:
+    """Convert columns of floats to numpy arrays; the columns have equal lengths and no nulls.
+
+    If the columns follow each other in one buffer, as those of a pandas frame do, the result is a
+    matrix with a row for each column.
+
+    Examples
+    --------
+    >>> both = pa.array([1.0, 2.0, 3.0, 4.0])
+    >>> rows_of_floats([both.slice(0, 2), both.slice(2, 2)])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    first, rows = chunks[0], len(chunks[0])
+    data = first.buffers()[1]
+    for i, chunk in enumerate(chunks):
+        follows = chunk.type == first.type and chunk.offset == first.offset + i * rows
+        if not follows or chunk.buffers()[1].address != data.address:
+            return [filled(each, np.nan) for each in chunks]
+    size = rows * len(chunks)
+    whole = pa.Array.from_buffers(first.type, size, [None, data], 0, first.offset)
+    return filled(whole, np.nan).reshape(-1, rows)
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
