@@ -122,7 +122,7 @@ def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _S
 def _urgency(series: _Series, windows: int) -> tuple[object, ...]:
     """Return a sort key for checks: those that are worst in the latest window come first.
 
-    Checks that the latest window does not contain come last.
+    Checks that are not in the latest window are at the end.
     """
     latest = max(series.checks)
     if latest < windows - 1:
