@@ -167,7 +167,7 @@ def canary(value=1.31, **details):
     return GateResult(name="canary:errors", kind="canary", checks=(check,), seconds=0.1)
 
 
-CELLS = [
+BINS = [
     ("x <= 27", 0.1, 0.031, True),
     ("27 < x <= 40", 0.4, 0.41, False),
     ("40 < x <= 52", 0.4, 0.313, True),
@@ -175,21 +175,21 @@ CELLS = [
 ]
 
 
-def drift_check(subject="age", value=0.31, cells=CELLS, **given):
-    names = ("cell", "reference", "current", "moved")
+def drift_check(subject="age", value=0.31, bins=BINS, **given):
+    names = ("bin", "reference", "current", "moved")
     measured = Measurement(
         value,
         n=4_012,
         p_value=1e-9,
         method="psi",
-        details={"cells": [dict(zip(names, cell, strict=True)) for cell in cells]},
+        details={"bins": [dict(zip(names, each, strict=True)) for each in bins]},
     )
     said = f"`psi` of `{subject}` is {value} (n = 4,012 against 30,162)"
     return Check.judge(subject, "psi", measured, Limit(at_most=0.2), said=said, **given)
 
 
 def drift():
-    steady = [(name, share, share, False) for name, share, *_ in CELLS]
+    steady = [(name, share, share, False) for name, share, *_ in BINS]
     checks = (drift_check(), drift_check("hours", 0.01, steady), drift_check("sex", 0.02, steady))
     reason = "`psi` of `age` is 0.31; columns not judged: `day` (dates)"
     return GateResult(
@@ -260,14 +260,14 @@ def every_kind():
 def report_with_text(text):
     """Return a report with the same text in every place that takes a text."""
     name = text if text.strip() else "unnamed"
-    cells = [(text, 0.1, 0.4, True), (text, 0.9, 0.6, False)]
+    bins = [(text, 0.1, 0.4, True), (text, 0.9, 0.6, False)]
     groups = [(text, 0.31, 0.02, 90), (text, 0.24, 0.05, 80)]
     gap = fairness(groups, 0.07).checks[0]
     alike = [
         Check(subject=text, metric=text, verdict="inconclusive", reason=text) for _ in range(5)
     ]
     checks = {
-        "drift": [drift_check(text, 0.31, cells, group=text), *alike],
+        "drift": [drift_check(text, 0.31, bins, group=text), *alike],
         "fairness": [gap, *(interval_check(text, 0.7, 0.1, said=text) for _ in range(2))],
         "completeness": [missing(text, 0.3), missing(text, 0.01), missing(text, 0.02)],
         "latency": [latency().checks[0]],

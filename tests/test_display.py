@@ -144,10 +144,10 @@ def test_a_whole_report_is_refused():
 
 
 def test_dollar_signs_are_escaped():
-    from report_examples import CELLS
+    from report_examples import BINS
 
-    cells = [(r"$\frac{", *cell[1:]) for cell in CELLS]
-    result = GateResult(name="d", kind="drift", checks=(drift_check("$x^{", cells=cells),))
+    bins = [(r"$\frac{", *each[1:]) for each in BINS]
+    result = GateResult(name="d", kind="drift", checks=(drift_check("$x^{", bins=bins),))
     figure = DriftDisplay.from_result(result).plot().figure_
     figure.canvas.draw()
     drawn = [text.get_text() for text in figure.findobj(lambda part: hasattr(part, "get_text"))]
@@ -173,11 +173,11 @@ def test_the_error_without_matplotlib_names_the_extra(monkeypatch):
 def many(count):
     """Return results with many categories, slices and columns."""
     names = [f"category {i:03} of many" for i in range(count)]
-    cells = [(name, 1 / count, 1 / count, False) for name in names]
+    bins = [(name, 1 / count, 1 / count, False) for name in names]
     slices = [interval_check(name, 0.9, 0.01) for name in names]
     columns = [missing(name, 0.5) for name in names]
     return [
-        DriftDisplay.from_result(result(drift_check(cells=cells), kind="drift")),
+        DriftDisplay.from_result(result(drift_check(bins=bins), kind="drift")),
         PerformanceDisplay.from_result(result(*slices, kind="performance")),
         CompletenessDisplay.from_result(result(*columns, kind="completeness")),
     ]

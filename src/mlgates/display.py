@@ -10,7 +10,7 @@ from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.printable import distinct
 from mlgates.render.figures import (
-    Cells,
+    Bins,
     Figure,
     Histogram,
     Levels,
@@ -150,7 +150,7 @@ class DriftDisplay(_Display):
 
     Attributes
     ----------
-    figure : Cells
+    figure : Bins
         The title and the numbers that `plot` draws, not a figure of matplotlib.
     ax_ : matplotlib Axes
         The axes on which `plot` drew. They are set by `plot`, not before.
@@ -164,31 +164,31 @@ class DriftDisplay(_Display):
     >>> data = {"city": ["Bonn"] * 95 + ["Lyon"] * 5}
     >>> result = mg.Drift("psi").run(data=data, reference=reference)
     >>> display = DriftDisplay.from_result(result)
-    >>> [cell.label for cell in display.figure.cells]
+    >>> [each.label for each in display.figure.bins]
     ['Bonn', 'Lyon']
     """
 
-    figure: Cells
-    _kind = Cells
+    figure: Bins
+    _kind = Bins
 
     def _draw(self, ax: "Axes") -> None:
-        cells = self.figure.cells
-        places = range(len(cells))
-        ax.barh(places, [c.reference for c in cells], 0.8, color=_REFERENCE, label="reference")
+        bins = self.figure.bins
+        places = range(len(bins))
+        ax.barh(places, [c.reference for c in bins], 0.8, color=_REFERENCE, label="reference")
         for moved, colour, label in ((False, _DATA, "data"), (True, _MOVED, "significant change")):
-            own = {place: cell.current for place, cell in enumerate(cells) if cell.moved is moved}
+            own = {place: each.current for place, each in enumerate(bins) if each.moved is moved}
             if own:
                 ax.barh([*own], [*own.values()], 0.4, color=colour, label=label)
-        for place, cell in enumerate(cells):
-            if cell.moved:
-                sign = "▲" if cell.current > cell.reference else "▼"
-                end = (max(cell.reference, cell.current), place)
+        for place, each in enumerate(bins):
+            if each.moved:
+                sign = "▲" if each.current > each.reference else "▼"
+                end = (max(each.reference, each.current), place)
                 ax.annotate(sign, end, xytext=(4, 0), textcoords="offset points", va="center")
         self._name_rows(ax)
         _share_axis(ax)
 
     def _rows(self) -> list[str]:
-        return [cell.label for cell in self.figure.cells]
+        return [each.label for each in self.figure.bins]
 
 
 class _SpansDisplay(_Display):

@@ -148,7 +148,7 @@ def test_many_categories_in_the_data_are_one_cell():
     result = run(many, WORDS)
     assert result.verdict is F
     (check,) = result.checks
-    assert len(check.details["cells"]) == 4
+    assert len(check.details["bins"]) == 4
 
 
 def test_bad_columns_do_not_affect_the_others():
@@ -278,7 +278,7 @@ def test_evidently_constant_column_moves_by_a_thousand():
 
 def test_evidently_bins_depend_on_the_data_judged():
     (a,), (b,) = (run(data, NORMAL).checks for data in (SAME, SAME * 50))
-    edges = [[cell["cell"] for cell in check.details["cells"]] for check in (a, b)]
+    edges = [[each["bin"] for each in check.details["bins"]] for check in (a, b)]
     assert edges[0] == edges[1]
 
 
@@ -328,7 +328,7 @@ def test_pointblank_underflow_goes_to_the_top_bin():
     check = run(data, reference).checks[0]
     assert check.verdict is F
     assert check.value > 0.8
-    assert check.details["cells"][-1]["current"] == 0
+    assert check.details["bins"][-1]["current"] == 0
 
 
 def test_pointblank_loaded_baseline_loses_drift(tmp_path):
@@ -345,7 +345,7 @@ def test_pointblank_zero_inflated_is_dropped(method):
     check = run(data, reference, method).checks[0]
     assert check.verdict is F
     if method in BINNED:
-        zero = next(cell for cell in check.details["cells"] if cell["cell"] == "x = 0")
+        zero = next(each for each in check.details["bins"] if each["bin"] == "x = 0")
         assert (zero["reference"], zero["current"]) == pytest.approx((0.95, 0.5), abs=0.02)
 
 
@@ -417,7 +417,7 @@ def test_naive_psi_loses_what_lies_beyond_the_reference():
     data = np.where(np.arange(N) % 10 < 4, 99.0, SAME)
     check = run(data, NORMAL).checks[0]
     assert check.verdict is F
-    assert check.details["cells"][-1]["current"] > 0.4
+    assert check.details["bins"][-1]["current"] > 0.4
 
 
 def test_scipy_ks_casts_integers_to_doubles():

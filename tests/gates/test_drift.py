@@ -300,7 +300,7 @@ def test_texts_are_texts_however_they_are_encoded():
     ):
         for data, reference in (({"c": same}, plain), (plain, {"c": same})):
             check = only(run(data, reference, "psi"))
-            assert (check.value, len(check.details["cells"])) == (0, 3)
+            assert (check.value, len(check.details["bins"])) == (0, 3)
 
 
 def test_integers_beyond_doubles_are_distinguished():
@@ -492,14 +492,14 @@ def test_chance_level_below_the_value_is_not_shown():
         check = only(run({"t": data}, {"t": reference}, "psi"))
         assert (check.verdict, check.by_chance) == (U, True)
         assert "; not significant at this sample size; more rows can't decide" in check.reason
-        unseen = [x for x in check.details["cells"] if x["cell"] == "(not in the reference)"]
-        assert [cell["moved"] for cell in unseen] == [False]
+        unseen = [x for x in check.details["bins"] if x["bin"] == "(not in the reference)"]
+        assert [each["moved"] for each in unseen] == [False]
 
 
 def test_a_category_that_is_new_has_moved():
     known, data = {"t": ["a", "b", "c"] * 60}, {"t": ["a", "b", "c", "d"] * 50}
-    cells = only(run(data, known, "psi")).details["cells"]
-    assert [cell["cell"] for cell in cells if cell["moved"]] == ["(not in the reference)"]
+    bins = only(run(data, known, "psi")).details["bins"]
+    assert [each["bin"] for each in bins if each["moved"]] == ["(not in the reference)"]
 
 
 def test_bounds_across_the_limit_are_undecided_by_chance_after_holm():
@@ -716,8 +716,8 @@ def test_psi_against_a_plain_computation(reference, data, bins):
     check = only(run({"x": data}, {"x": reference}, "psi", bins=bins, min_samples=1, at_most=99))
     counts = cells_of(reference, data, bins)
     assert check.value == pytest.approx(psi_of(counts), rel=1e-9, abs=1e-12)
-    assert len(check.details["cells"]) == min(len(counts), 30)
-    shown = sum(cell["current"] for cell in check.details["cells"])
+    assert len(check.details["bins"]) == min(len(counts), 30)
+    shown = sum(each["current"] for each in check.details["bins"])
     assert shown == pytest.approx(1) or len(counts) > 30
 
 
@@ -755,7 +755,7 @@ def test_wasserstein_is_in_units_of_the_references_spread():
 @pytest.mark.parametrize("bins", [2, 4, 5, 20])
 def test_bins_are_of_equal_size_in_the_reference(bins):
     check = only(run({"x": NORMAL}, {"x": NORMAL}, "psi", bins=bins))
-    shares = [cell["reference"] for cell in check.details["cells"]]
+    shares = [each["reference"] for each in check.details["bins"]]
     assert shares == pytest.approx([1 / bins] * bins)
 
 
@@ -768,8 +768,8 @@ def test_infinities_have_their_own_cells():
         assert run(reference, reference, method).verdict is P
         assert run({"x": NORMAL}, reference, method).verdict is F
         assert run({"x": -reference["x"]}, reference, method).verdict is F
-    cells = only(run(reference, reference, "psi")).details["cells"]
-    assert cells[-1] == {"cell": "x = inf", "reference": 0.25, "current": 0.25, "moved": False}
+    bins = only(run(reference, reference, "psi")).details["bins"]
+    assert bins[-1] == {"bin": "x = inf", "reference": 0.25, "current": 0.25, "moved": False}
 
 
 def test_wasserstein_is_undefined_where_values_are_infinite():
@@ -885,11 +885,11 @@ def test_details_list_the_cells_that_moved():
     check = only(run(data, reference, "psi"))
     assert check.verdict is F
     assert (check.n, check.details["n_reference"], check.method) == (1_000, 1_000, "psi")
-    assert check.details["cells"] == (
-        {"cell": "a", "reference": 0.5, "current": 0.5, "moved": False},
-        {"cell": "b", "reference": 0.3, "current": 0.1, "moved": True},
-        {"cell": "c", "reference": 0.2, "current": 0.201, "moved": False},
-        {"cell": "(not in the reference)", "reference": 0.0, "current": 0.199, "moved": True},
+    assert check.details["bins"] == (
+        {"bin": "a", "reference": 0.5, "current": 0.5, "moved": False},
+        {"bin": "b", "reference": 0.3, "current": 0.1, "moved": True},
+        {"bin": "c", "reference": 0.2, "current": 0.201, "moved": False},
+        {"bin": "(not in the reference)", "reference": 0.0, "current": 0.199, "moved": True},
     )
     assert check.details["p_value_alone"] == check.p_value < 1e-20
 
@@ -897,20 +897,20 @@ def test_details_list_the_cells_that_moved():
 def test_details_show_the_largest_changes_of_many_cells_and_sum_up_the_others():
     reference = {"c": [f"c{i:03}" for i in range(100)] * 10}
     data = {"c": ["c050"] * 500 + [f"c{i:03}" for i in range(100)] * 5}
-    *cells, other = only(run(data, reference, "psi")).details["cells"]
-    assert len(cells) == 30
-    assert [cell["cell"] for cell in cells if cell["moved"]] == ["c050"]
-    assert [cell["cell"] for cell in cells] == sorted(cell["cell"] for cell in cells)
-    assert other["cell"] == "(other)"
+    *bins, other = only(run(data, reference, "psi")).details["bins"]
+    assert len(bins) == 30
+    assert [each["bin"] for each in bins if each["moved"]] == ["c050"]
+    assert [each["bin"] for each in bins] == sorted(each["bin"] for each in bins)
+    assert other["bin"] == "(other)"
     for side in ("reference", "current"):
-        assert sum(cell[side] for cell in (*cells, other)) == pytest.approx(1)
+        assert sum(each[side] for each in (*bins, other)) == pytest.approx(1)
 
 
 def test_cells_that_print_alike_get_more_digits():
     stamps = 1.7e9 + np.arange(100) / 8
-    cells = only(run({"x": stamps}, {"x": stamps}, "psi")).details["cells"]
-    assert len({cell["cell"] for cell in cells}) == 10
-    assert cells[0]["cell"] == "x <= 1,700,000,001"
+    bins = only(run({"x": stamps}, {"x": stamps}, "psi")).details["bins"]
+    assert len({each["bin"] for each in bins}) == 10
+    assert bins[0]["bin"] == "x <= 1,700,000,001"
 
 
 def test_only_categories_of_the_reference_are_shown_and_shortened():

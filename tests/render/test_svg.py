@@ -10,7 +10,7 @@ from example_counts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from report_examples import (
-    CELLS,
+    BINS,
     GROUPS,
     calibration,
     canary,
@@ -28,13 +28,13 @@ from report_examples import (
 )
 
 from mlgates.render.figures import (
-    Cells,
+    Bins,
     Histogram,
     Levels,
     Reliability,
     Spans,
     Trend,
-    cells,
+    bins,
     figures,
     number,
 )
@@ -69,8 +69,8 @@ def test_drift_has_a_figure_per_column_worst_first():
     found = list(figures(drift()))
     assert [figure.title for figure in found] == ["age", "sex", "hours"]
     age = found[0]
-    assert type(age) is Cells
-    assert [tuple(cell) for cell in age.cells] == CELLS
+    assert type(age) is Bins
+    assert [tuple(each) for each in age.bins] == BINS
     assert age.description == (
         "Shares of 4 bins or categories in the reference and in the data; "
         "3 changed significantly: x <= 27, 40 < x <= 52, 52 < x."
@@ -89,8 +89,8 @@ def test_long_names_keep_their_ends_and_only_bins_get_a_sign():
         "0 <= <200 DM",
         *(f"sex=female, foreign-permit={x}yes" for x in "yn"),
     ]
-    details = [{"cell": x, "reference": 0.25, "current": 0.25, "moved": False} for x in names]
-    figure = only(with_details(drift().checks[0], cells=details))
+    details = [{"bin": x, "reference": 0.25, "current": 0.25, "moved": False} for x in names]
+    figure = only(with_details(drift().checks[0], bins=details))
     shown = [shape.text for shape in draw(figure).shapes if shape.tag == "text"]
     assert {"27.1 < x ≤ 31.5", "0 <= <200 DM"} <= set(shown)
     assert {"sex=female, forei...rmit=yyes", "sex=female, forei...rmit=nyes"} <= set(shown)
@@ -342,17 +342,25 @@ def test_ticks_are_round_and_within(least, size):
 # details of any sort
 
 
-def test_malformed_cells_are_left_out():
+def test_bins_in_reports_of_earlier_versions_are_drawn():
+    entry = {"reference": 0.5, "current": 0.25, "moved": True}
+    earlier = replace(drift_check(), details={"cells": [{"cell": "a", **entry}]})
+    assert bins(earlier) == bins(replace(earlier, details={"bins": [{"bin": "a", **entry}]}))
+    result = GateResult(name="drift", kind="drift", checks=(earlier,))
+    assert [type(figure) for figure in figures(result)] == [Bins]
+
+
+def test_malformed_bins_are_left_out():
     odd = [
         5,
         {},
-        {"cell": "a", "reference": "x", "current": 0.5},
-        {"cell": "a", "reference": 0.5, "current": 1.5},
-        {"cell": "a", "reference": -0.5, "current": 0.5},
-        {"cell": None, "reference": 0.5, "current": 0.5, "moved": 1},
+        {"bin": "a", "reference": "x", "current": 0.5},
+        {"bin": "a", "reference": 0.5, "current": 1.5},
+        {"bin": "a", "reference": -0.5, "current": 0.5},
+        {"bin": None, "reference": 0.5, "current": 0.5, "moved": 1},
     ]
-    found = cells(replace(drift_check(), details={"cells": odd}))
-    assert [(cell.label, cell.moved) for cell in found] == [("?", False)]
+    found = bins(replace(drift_check(), details={"bins": odd}))
+    assert [(each.label, each.moved) for each in found] == [("?", False)]
 
 
 @pytest.mark.parametrize(
@@ -399,7 +407,7 @@ SCALARS = st.one_of(
     st.floats(allow_nan=False),
     st.text(max_size=5),
 )
-KEYS = ["cell", "reference", "current", "moved", "group", "value", "low", "high", "n", "note"]
+KEYS = ["bin", "reference", "current", "moved", "group", "value", "low", "high", "n", "note"]
 KEYS += ["edges", "counts", "bin", "probability", "share"]
 ANYTHING = st.recursive(
     SCALARS,
@@ -409,6 +417,7 @@ ANYTHING = st.recursive(
     max_leaves=30,
 )
 DETAILS = [
+    "bins",
     "cells",
     "groups",
     "histogram",

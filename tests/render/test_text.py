@@ -508,15 +508,15 @@ def test_colours_begin_and_end_on_a_line():
 
 def test_cells_that_changed_are_listed_largest_first():
     shares = [("a", 0.1, 0.2), ("b", 0.2, 0.5), ("c", 0.3, 0.1), ("d", 0.3, 0.15), ("e", 0.1, 0.05)]
-    cells = [
-        {"cell": cell, "reference": before, "current": now, "moved": cell != "e"}
-        for cell, before, now in shares
+    bins = [
+        {"bin": each, "reference": before, "current": now, "moved": each != "e"}
+        for each, before, now in shares
     ]
-    found = " ".join(str(result(psi("fail", value=0.9, details={"cells": cells}))).split())
+    found = " ".join(str(result(psi("fail", value=0.9, details={"bins": bins}))).split())
     assert found.endswith(
         "moved: `b` from 20 % to 50 %, `c` from 30 % to 10 %, `d` from 30 % to 15 %, 1 more"
     )
-    assert "moved" not in str(result(psi("pass", details={"cells": cells})))
+    assert "moved" not in str(result(psi("pass", details={"bins": bins})))
 
 
 def test_a_share_stays_on_a_line():

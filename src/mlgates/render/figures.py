@@ -15,7 +15,7 @@ from mlgates.report import GateResult, severity
 from mlgates.verdict import Check, Limit, format_ends, format_limit, format_number
 
 __all__ = [
-    "Cells",
+    "Bins",
     "Figure",
     "Histogram",
     "Point",
@@ -36,8 +36,8 @@ _CLOSE = 1e-9
 _LARGEST, _TINIEST = 1e15, 1e-100
 
 
-class Cell(NamedTuple):
-    """One bin or category in the figure `Cells`.
+class Bin(NamedTuple):
+    """One bin or category in the figure `Bins`.
 
     `label` is its name. `reference` and `current` are its share of the values in the reference and
     in the data. `moved` is True if the two shares differ significantly.
@@ -104,13 +104,13 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells(Figure):
+class Bins(Figure):
     """A figure of two distributions over the same bins or categories: reference and data.
 
-    `cells` are the bins or categories.
+    `bins` are the bins or categories.
     """
 
-    cells: tuple[Cell, ...]
+    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +247,9 @@ def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
     """
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
-        own = any(check.details.get(detail) for detail in _OF_DETAIL if detail != "reliability")
+        found = [check.details.get(detail) for detail in _OF_DETAIL if detail != "reliability"]
+        # the detail "bins" of a calibration error is their number
+        own = any(detail for detail in found if not isinstance(detail, int))
         if check.limit is not None and number(check.value) is not None and not own:
             alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
     for (metric, unit, limit), same in alike.items():
@@ -301,23 +303,23 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
     )
 
 
-def _distributions(check: Check) -> Cells | None:
-    shown = cells(check)
+def _distributions(check: Check) -> Bins | None:
+    shown = bins(check)
     if not shown:
         return None
     if len(shown) > _MOST_ROWS:  # (`Drift` itself stores fewer)
         order = sorted(enumerate(shown), key=lambda at: -abs(at[1].current - at[1].reference))
-        kept, others = order[: _MOST_ROWS - 1], [cell for _, cell in order[_MOST_ROWS - 1 :]]
-        before = min(1.0, sum(cell.reference for cell in others))
-        now = min(1.0, sum(cell.current for cell in others))
-        shown = (*(cell for _, cell in sorted(kept)), Cell(_OTHER, before, now, moved=False))
-    moved = [cell.label for cell in shown if cell.moved]
+        kept, others = order[: _MOST_ROWS - 1], [each for _, each in order[_MOST_ROWS - 1 :]]
+        before = min(1.0, sum(each.reference for each in others))
+        now = min(1.0, sum(each.current for each in others))
+        shown = (*(each for _, each in sorted(kept)), Bin(_OTHER, before, now, moved=False))
+    moved = [each.label for each in shown if each.moved]
     changes = (
         f"{len(moved)} changed significantly: {', '.join(moved)}"
         if moved
         else "none changed significantly"
     )
-    return Cells(
+    return Bins(
         title=visible(title(check)),
         description=(
             f"Shares of {len(shown)} bins or categories in the reference and in the data; "
@@ -328,22 +330,25 @@ def _distributions(check: Check) -> Cells | None:
             (label, *(format_number(share, "share") for share in shares), "moved" * moved)
             for label, *shares, moved in shown
         ],
-        cells=shown,
+        bins=shown,
     )
 
 
-def cells(check: Check) -> tuple[Cell, ...]:
+def bins(check: Check) -> tuple[Bin, ...]:
     """Return the bins or categories in a check's details, in their order.
 
     The result is empty if the details have none.
     """
     found = []
-    for label, item in _entries(check, "cells", "cell"):
+    listed = _entries(check, "bins", "bin")
+    # in reports of earlier versions
+    listed = listed or _entries(check, "cells", "cell")
+    for label, item in listed:
         reference, current = number(item.get("reference")), number(item.get("current"))
         if reference is None or current is None:
             continue
         if 0 <= reference <= 1 and 0 <= current <= 1:
-            found.append(Cell(label, reference, current, item.get("moved") is True))
+            found.append(Bin(label, reference, current, item.get("moved") is True))
     return tuple(found)
 
 
@@ -595,7 +600,8 @@ def _round_times(least: float, most: float) -> tuple[float, ...]:
 
 #: The functions that return the figure of a check, by the name of the detail that they need.
 _OF_DETAIL = {
-    "cells": _distributions,
+    "bins": _distributions,
+    "cells": _distributions,  # in reports of earlier versions
     "columns": _columns,
     "groups": _groups,
     "histogram": _histogram,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mlgates.jsonfile import plain
 from mlgates.printable import clean, distinct
-from mlgates.render.figures import cells, title
+from mlgates.render.figures import bins, title
 from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import (
     Check,
@@ -247,8 +247,8 @@ def _row(result: GateResult, check: Check, gate: str, subject: str) -> Row:
     reason = note = ""
     if not check.passed or check.hint:
         reason = clean(check.reason, _REASON)
-        moved = [cell for cell in cells(check) if cell.moved]
-        moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
+        moved = [each for each in bins(check) if each.moved]
+        moved.sort(key=lambda each: -abs(each.current - each.reference))
         clauses = [
             f"`{label}` from {format_number(before, 'share')} to {format_number(now, 'share')}"
             for label, before, now, _ in moved[:_MOVED]

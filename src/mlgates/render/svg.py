@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mlgates.printable import distinct
 from mlgates.render.figures import (
-    Cells,
+    Bins,
     Figure,
     Histogram,
     Levels,
@@ -34,7 +34,7 @@ _AXIS = 20
 _BEGIN, _END = 14, WIDTH - 14  # horizontal range of a histogram
 _HEAD, _TALL = 2 * _LABEL, 112
 _SQUARE = _RIGHT - _LEFT  # side of a reliability curve
-_INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a cell of numbers
+_INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # the name of a bin of numbers
 
 
 class Shape(NamedTuple):
@@ -61,10 +61,10 @@ class Picture(NamedTuple):
 def draw(figure: Figure) -> Picture:
     """Return a figure as SVG elements: bars, points, lines and texts, and a legend."""
     match figure:
-        case Cells(cells=cells):
+        case Bins(bins=bins):
             legend = [("reference", "reference"), ("current", "data")]
-            legend += [("moved", "significant change")] * any(cell.moved for cell in cells)
-            return Picture(_TOP + _ROW * len(cells), [*_cells(figure)], legend)
+            legend += [("moved", "significant change")] * any(each.moved for each in bins)
+            return Picture(_TOP + _ROW * len(bins), [*_bins(figure)], legend)
         case Spans(spans=spans, lines=lines):
             top = _TOP + _LABEL * len(lines)
             return Picture(top + _ROW * len(spans) + _AXIS, [*_spans(figure, top)], [])
@@ -86,25 +86,25 @@ def draw(figure: Figure) -> Picture:
     raise TypeError(figure)
 
 
-def _cells(figure: Cells) -> Iterator[Shape]:
-    scale = (_RIGHT - _LEFT) / (max(max(c.reference, c.current) for c in figure.cells) or 1)
-    names = _short(cell.label for cell in figure.cells)
-    for i, cell in enumerate(figure.cells):
+def _bins(figure: Bins) -> Iterator[Shape]:
+    scale = (_RIGHT - _LEFT) / (max(max(c.reference, c.current) for c in figure.bins) or 1)
+    names = _short(each.label for each in figure.bins)
+    for i, each in enumerate(figure.bins):
         y = _TOP + _ROW * i
-        before, now = format_number(cell.reference, "share"), format_number(cell.current, "share")
-        hint = f"{cell.label}: {before} in the reference, {now} in the data"
-        wide, name = scale * cell.reference, "moved" if cell.moved else "current"
-        yield _name(y + 11, cell.label, names)
+        before, now = format_number(each.reference, "share"), format_number(each.current, "share")
+        hint = f"{each.label}: {before} in the reference, {now} in the data"
+        wide, name = scale * each.reference, "moved" if each.moved else "current"
+        yield _name(y + 11, each.label, names)
         yield _shape("rect", "reference", "", hint, x=_LEFT, y=y + 1, width=wide, height=_ROW - 5)
-        wide = scale * cell.current
+        wide = scale * each.current
         yield _shape("rect", name, "", hint, x=_LEFT, y=y + 4.5, width=wide, height=_ROW - 12)
-        if cell.moved:
-            sign = "▲" if cell.current > cell.reference else "▼"
+        if each.moved:
+            sign = "▲" if each.current > each.reference else "▼"
             yield _shape("text", "sign", sign, x=_NUMBERS, y=y + 11, text_anchor="start")
-        for x, share in ((WIDTH - 62, cell.reference), (WIDTH, cell.current)):
+        for x, share in ((WIDTH - 62, each.reference), (WIDTH, each.current)):
             yield _shape("text", "", f"{100 * share:.1f} %", x=x, y=y + 11, text_anchor="end")
         yield _shape("text", "label", "→", x=WIDTH - 53, y=y + 11, text_anchor="middle")
-    bottom = _TOP + _ROW * len(figure.cells)
+    bottom = _TOP + _ROW * len(figure.bins)
     yield _shape("line", "axis", x1=_LEFT, x2=_LEFT, y1=_TOP - 2, y2=bottom)
 
 

@@ -48,7 +48,7 @@ _OF_ROWS: dict[str, tuple[str, Unit]] = {
     MISSING: ("two proportions", "share"),
     ABSENT: ("two proportions", "violations"),
 }
-_SHOWN_CELLS = 30
+_SHOWN_BINS = 30
 #: Longer names of categories are shortened in a report.
 _LONGEST = 80
 _TIES = 10  # cells whose edges show whether values of a column are frequent
@@ -294,8 +294,8 @@ def column_drift(
             f"{reference.infinite:,} in the reference; remove them, or use the method 'ks', which "
             "allows them"
         )
-    described = Later(partial(_described_cells, pair, significance))
-    details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
+    described = Later(partial(_described_bins, pair, significance))
+    details = {"n_reference": m, "p_value_alone": statistic.p_value, "bins": described}
     details |= before_rounding(exact, value, limit)
     if low < high:
         details["bounds"] = (low, high)
@@ -357,11 +357,11 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
     return DriftStatistic(value, p_value, low, high, p_least, tested=ks.value)
 
 
-def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
-    """Return for each cell the shares of both tables, and whether they differ significantly.
+def _described_bins(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
+    """Return for each bin the shares of both tables, and whether they differ significantly.
 
-    The level `significance` has Bonferroni's correction over all cells. Of more than 30 cells, the
-    30 with the largest changes are returned, and a last cell "(other)" has the sum of the rest.
+    The level `significance` has Bonferroni's correction over all bins. Of more than 30 bins, the 30
+    with the largest changes are returned, and a last bin "(other)" has the sum of the rest.
     """
     a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
@@ -370,9 +370,9 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
         # Good and Turing estimate the share of unseen categories by those that occur once.
         expected = np.where(a == 0, np.count_nonzero(a == 1) / m, expected)
     labels, tests = list(pair.labels), len(p)
-    if tests > _SHOWN_CELLS:
+    if tests > _SHOWN_BINS:
         order = np.argsort(-np.abs(q - p), kind="stable")
-        kept, others = np.sort(order[:_SHOWN_CELLS]), order[_SHOWN_CELLS:]
+        kept, others = np.sort(order[:_SHOWN_BINS]), order[_SHOWN_BINS:]
         labels = [*(labels[i] for i in kept.tolist()), "(other)"]
         p, q, expected = (np.append(side[kept], side[others].sum()) for side in (p, q, expected))
     pooled = np.minimum((m * expected + n * q) / (m + n), 1.0)
@@ -382,7 +382,7 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
         > NormalDist().inv_cdf(min(1 - significance / (2 * tests), _BELOW_ONE)) * deviation
     )
     return [
-        {"cell": label, "reference": before, "current": now, "moved": has_moved}
+        {"bin": label, "reference": before, "current": now, "moved": has_moved}
         for label, before, now, has_moved in zip(
             labels, p.tolist(), q.tolist(), moved.tolist(), strict=True
         )
