@@ -473,11 +473,11 @@ def test_only_implausible_years_get_a_hint(stamp, odd):
         ([True], "`at` has type bool, expected timestamps or dates"),
         (
             [NOW, "x"],
-            "`at` has type mixed (datetime, str), expected timestamps or dates; column 'at'",
+            "expected timestamps or dates, but column 'at' mixes values of the types datetime, ",
         ),
         (
             [NOW, NOW.replace(tzinfo=None)],
-            "`at` has type mixed (naive datetime, aware datetime), expected timestamps or dates",
+            "expected timestamps or dates, but column 'at' mixes timestamps with and without a ",
         ),
     ],
     ids=["text", "epoch", "float", "time", "bool", "mixed", "naive and aware"],

@@ -100,8 +100,8 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {"missing": "invalid"},
             FAIL,
             (
-                "2 of 4 rows (50 %) break `start <= end`, first at rows 1, 2; 1 row has a missing "
-                "value (counted as broken); the limit is at most 0 %"
+                "2 of 4 rows (50 %) break `start <= end`, first at rows 1, 2; 1 of them has a "
+                "missing value, which counts as breaking the rule; the limit is at most 0 %"
             ),
         ),
         ("start <= end", {"max_invalid": 0.34}, PASS, None),

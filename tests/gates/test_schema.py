@@ -310,7 +310,10 @@ def test_mixed_column_fails_with_a_remedy_and_others_are_judged():
     result = mg.Schema({"x": mg.Column("int", at_least=0), "y": "int"}).run(data=table)
     check = check_of(result, "x", "type")
     assert check.verdict is FAIL
-    assert check.reason.startswith("`x` has type mixed (int, str), expected int (hint: column 'x' ")
+    assert check.reason == (
+        "expected int, but column 'x' mixes values of the types int, str; convert them to one type "
+        "first"
+    )
     assert check_of(result, "x", "missing").details == {"count": 1, "rows": (2,)}
     assert check_of(result, "x", "range").verdict is INCONCLUSIVE
     assert check_of(result, "y", "type").verdict is PASS
@@ -507,10 +510,10 @@ def test_range_that_does_not_fit_the_type_never_passes(values, bounds):
     result = mg.Schema({"x": mg.Column("any", **bounds)}).run(data={"x": values})
     check = check_of(result, "x", "range")
     assert (result.verdict, check.verdict, check.value) == (INCONCLUSIVE, INCONCLUSIVE, None)
-    fits = "numbers"
+    kind = "numbers"
     if isinstance(next(iter(bounds.values())), dt.date):
-        fits = "dates and timestamps"
-    start = f"`range` applies only to {fits}, because its bounds are; `x` has type "
+        kind = "dates or timestamps"
+    start = f"the bounds of `range` are {kind}, but `x` has type "
     assert check.reason.startswith(start)
 
 
@@ -600,7 +603,7 @@ def test_failing_pattern_is_shown_and_shortened_if_long():
         "the limit is at most 0 %"
     )
     long = only(mg.Column("string", matches="a" * 500), ["b"], "matches")
-    assert f"violates the pattern '{'a' * 60}'..., first at row 0" in long.reason
+    assert f"(row 0) violates the pattern '{'a' * 60}'...;" in long.reason
 
 
 def test_pattern_with_nested_repetition_is_matched_in_linear_time():

@@ -287,7 +287,8 @@ def test_values_that_arrow_refuses_are_unreadable():
     column = from_objects("x", [[1], ["a"], None])
     assert (column.field.kind, column.field.type) == ("unreadable", "list")
     assert column.field.problem == (
-        "column 'x' holds values of type list that Arrow can't represent; convert them first"
+        "column 'x' holds values of type list that Arrow can't represent; convert them to another "
+        "type first"
     )
     assert cells_of(column) == ["list", "list", None]
 

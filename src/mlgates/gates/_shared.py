@@ -83,10 +83,14 @@ def count_check(
     where = f"`{subject}`{slice_clause(group)}"
     percent = format_value(share, limit, "share")
     text = counted_phrase(
-        counted.count, counted.n, cells, verb_phrase, where=f" of {where}", percent=percent
+        counted.count,
+        counted.n,
+        cells,
+        verb_phrase,
+        where=f" of {where}",
+        percent=percent,
+        rows=counted.rows,
     )
-    if counted.rows:
-        text += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
     details = {"count": counted.count, "rows": counted.rows}
     measurement = Measurement(share, n=counted.n, method="count", details=details)
     check = Check.judge(
@@ -99,7 +103,14 @@ def count_check(
 
 
 def counted_phrase(
-    count: int, n: int, noun: str, verb_phrase: str, *, where: str = "", percent: str = ""
+    count: int,
+    n: int,
+    noun: str,
+    verb_phrase: str,
+    *,
+    where: str = "",
+    percent: str = "",
+    rows: tuple[int, ...] = (),
 ) -> str:
     """Return a clause that says how many of `n` things have a property, with the right verb form.
 
@@ -117,25 +128,36 @@ def counted_phrase(
         Words that follow the noun: ``" of `x`"``.
     percent : str
         The share in words, which follows in parentheses: ``"16.7 %"``.
+    rows : tuple of int
+        Row numbers of the first things that have the property. They are left out if they are not
+        known.
 
     Examples
     --------
-    >>> counted_phrase(1, 6, "values", "are infinite", where=" of `x`", percent="16.7 %")
-    '1 of 6 values of `x` (16.7 %) is infinite'
+    >>> counted_phrase(1, 6, "values", "are infinite", where=" of `x`", percent="16.7 %", rows=(3,))
+    '1 of 6 values of `x` (16.7 %) is infinite, first at row 3'
     >>> counted_phrase(0, 6, "rows", "repeat an earlier row")
     'none of the 6 rows repeat an earlier row'
-    >>> counted_phrase(1, 1, "cells", "are missing"), counted_phrase(0, 1, "rows", "break `a < b`")
-    ('the only cell is missing', 'the only row does not break `a < b`')
+    >>> counted_phrase(1, 1, "cells", "are missing", rows=(0,))
+    'the only cell (row 0) is missing'
+    >>> counted_phrase(0, 1, "rows", "break `a < b`")
+    'no row breaks `a < b` (n = 1)'
     """
     verb, _, rest = verb_phrase.partition(" ")
     singular = {"are": "is", "have": "has"}.get(verb, f"{verb}s")
     if n == 1:
-        without = "is not" if verb == "are" else f"does not {verb}"
-        return f"the only {noun.removesuffix('s')}{where} {singular if count else without} {rest}"
+        one = f"{noun.removesuffix('s')}{where}"
+        if not count:
+            return f"no {one} {singular} {rest} (n = 1)"
+        at = f" (row {rows[0]:,})" if rows else ""
+        return f"the only {one}{at} {singular} {rest}"
     if not count:
         return f"none of the {n:,} {noun}{where} {verb_phrase}"
     percent = f" ({percent})" if percent else ""
-    return f"{count:,} of {n:,} {noun}{where}{percent} {singular if count == 1 else verb} {rest}"
+    text = f"{count:,} of {n:,} {noun}{where}{percent} {singular if count == 1 else verb} {rest}"
+    if rows:
+        text += f", first at row{'s' if len(rows) > 1 else ''} {listed(rows)}"
+    return text
 
 
 def property_check(

@@ -352,14 +352,17 @@ class Freshness(Gate):
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):
             epochs = "convert epoch times, with their unit, to timestamps when the table is loaded"
-            how = field.problem or {
+            if field.problem is not None:
+                msg = f"expected timestamps or dates, but {field.problem}"
+                raise EvidenceError(msg)
+            how = {
                 "string": "strings are not parsed; convert the column when the table is loaded",
                 "int": epochs,
                 "float": epochs,
                 "decimal": epochs,
             }.get(field.kind, "name another column")
-            msg = f"`{column}` has {described_type(field)}, expected timestamps or dates"
-            raise EvidenceError(f"{msg}; {how}" if how else msg)
+            msg = f"`{column}` has {described_type(field)}, expected timestamps or dates; {how}"
+            raise EvidenceError(msg)
         if field.kind != "null" and field.zone is None and self.assume_timezone is None:
             msg = f"the timestamps of `{column}` have no time zone"
             msg += "; set `assume_timezone`, for example to 'UTC'"

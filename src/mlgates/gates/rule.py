@@ -15,7 +15,6 @@ from mlgates.gates._shared import (
     compiled,
     counted_phrase,
     error_check,
-    listed,
     max_groups_of,
     named_groups,
     parsed,
@@ -172,14 +171,23 @@ class Rule(Gate):
             invalid, n = invalid + group.missing, group.rows
         limit, share = Limit(at_most=self.max_invalid), invalid / n if n else None
         where = slice_clause(label)
-        percent = format_value(share, limit, "share")
-        text = counted_phrase(invalid, n, "rows", f"break `{title}`", where=where, percent=percent)
-        if group.first:
-            text += f", first at row{'s' if len(group.first) > 1 else ''} {listed(group.first)}"
-        if group.missing:
+        is_left_out = group.missing > 0 and self.missing == "ignore"
+        text = counted_phrase(
+            invalid,
+            n,
+            "rows",
+            f"break `{title}`",
+            where=f" without a missing value{where}" if is_left_out and n == 1 else where,
+            percent=format_value(share, limit, "share"),
+            rows=group.first,
+        )
+        if is_left_out:
             has = "row has" if group.missing == 1 else "rows have"
-            counted = "not counted" if self.missing == "ignore" else "counted as broken"
-            text += f"; {group.missing:,} {has} a missing value ({counted})"
+            text += f"; {group.missing:,} {has} a missing value (not counted)"
+        elif group.missing:
+            who = "it has" if invalid == 1 else f"{group.missing:,} of them have"
+            who = "1 of them has" if group.missing == 1 < invalid else who
+            text += f"; {who} a missing value, which counts as breaking the rule"
         details = {"count": invalid, "missing": group.missing, "rows": group.first}
         measured = Measurement(share, n=n, method="count", details=details)
         check = Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)

@@ -562,12 +562,12 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
                 found, remedy = "no values", "remove the rule if the column may be empty"
             else:
                 found, remedy = described_type(actual), "convert the column or remove the rule"
-            fits = {"range": "numbers, because its bounds are", "matches": "strings"}.get(
-                rule.metric, "plain values"
-            )
-            if rule.metric == "range" and _has_dates(column):
-                fits = "dates and timestamps, because its bounds are"
-            reason = f"`{rule.metric}` applies only to {fits}; `{name}` has {found}; {remedy}"
+            if rule.metric == "range":
+                bounds = "dates or timestamps" if _has_dates(column) else "numbers"
+                reason = f"the bounds of `range` are {bounds}, but `{name}` has {found}; {remedy}"
+            else:
+                fits = "strings" if rule.metric == "matches" else "plain values"
+                reason = f"`{rule.metric}` applies only to {fits}; `{name}` has {found}; {remedy}"
             most = Limit(at_most=rule.at_most)
             yield _undecided(
                 subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
@@ -578,15 +578,18 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
         if caught.error is not None:
             yield error_check(name, rule.metric, caught.error)
             continue
-        differs = "differs" if counted.alike == 1 else "differ"
-        alike = f"of them {differs} from an allowed value only in case, blanks or Unicode form"
+        alike = "it differs" if counted.count == 1 else f"{counted.alike:,} of them differ"
+        alike = (
+            f"{counted.alike:,} of them differs" if counted.alike == 1 < counted.count else alike
+        )
+        alike += " from an allowed value only in case, blanks or Unicode form"
         yield count_check(
             name,
             rule.metric,
             counted,
             rule.verb_phrase,
             at_most=rule.at_most,
-            hint=f"{counted.alike:,} {alike}" if counted.alike else "",
+            hint=alike if counted.alike else "",
             remedy=_REMEDIES.get(rule.metric, "remove the rule if the column may be empty"),
         )
 
@@ -602,8 +605,8 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
         reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}; "
         reason += "declare 'any' if the column may be empty"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
-    hint = actual.problem or ""
-    if not hint and _turned_float(actual, column):
+    hint = ""
+    if _turned_float(actual, column):
         fractional: counters.Violations = profile[counters.Fractional(name)]
         counted = profile.columns.get(name)
         if fractional.n and not fractional.count and counted is not None and counted.missing:
@@ -614,6 +617,8 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
     if not hint and actual.kind == "string" and column.dtype in _PARSED:
         hint = "strings are not parsed; convert the column when the table is loaded"
     text = f"`{name}` has {described_type(actual)}, expected {column.dtype}"
+    if actual.problem is not None:  # it names the type of the column, or of its values
+        text = f"expected {column.dtype}, but {actual.problem}"
     summary = described_type(actual)
     return property_check(name, "type", text, violations=1, n=n, hint=hint, summary=summary)
 

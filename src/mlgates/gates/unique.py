@@ -106,7 +106,13 @@ class Unique(Gate):
             of = f"the values of `{'`, `'.join(counter.key)}`"
             earlier = f"{of} in an earlier row"
         text = f"none of the {keys.n:,} rows repeats {of}"
-        text = f"there is only 1 row, which can't repeat {of}" if keys.n == 1 else text
+        if keys.n == 1:
+            only = "there is only 1 row"
+            if keys.missing:
+                only = (
+                    f"only 1 row has {'a value' if self.missing == 'value' else 'no missing value'}"
+                )
+            text = f"{only}, so it can't repeat {of}"
         if keys.count:
             repeats = "repeats" if keys.count == 1 else "repeat"
             text = f"{keys.count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "

@@ -109,7 +109,8 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
             label = "str with lone surrogates"
             problem = "holds text that is not valid Unicode (lone surrogates); clean it first"
         except UNCONVERTIBLE:
-            problem = f"holds values of type {label} that Arrow can't represent; convert them first"
+            problem = f"holds values of type {label} that Arrow can't represent; "
+            problem += "convert them to another type first"
         else:  # (a Decimal stays a decimal even if it is a whole number)
             return ArrowColumn(array, replace(field, kind=family) if family == "decimal" else field)
     elif len(names) == 1:
