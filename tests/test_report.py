@@ -667,8 +667,8 @@ CHECK = (*RESULT, "checks", 1)
         ),
         ((*CHECK, "subject"), None, "result 'g0': `subject` must be a string, got None"),
         ((*CHECK, "group"), 5, "result 'g0': `group` must be a string, got 5"),
-        ((*CHECK, "value"), "0.3", "result 'g0': expected a number, got '0.3'"),
-        ((*CHECK, "value"), True, "result 'g0': expected a number, got True"),
+        ((*CHECK, "value"), "0.3", "result 'g0': `value` must be a number, got '0.3'"),
+        ((*CHECK, "value"), True, "result 'g0': `value` must be a number, got True"),
         (
             (*CHECK, "n"),
             None,
@@ -847,7 +847,7 @@ def test_save_that_fails_raises(tmp_path):
         ),
         (
             json.dumps(WHOLE).replace("0.3", "NaN"),
-            "not strict JSON: the token NaN",
+            "not strict JSON: numbers must be finite, got NaN",
         ),
     ],
     ids=range(6),

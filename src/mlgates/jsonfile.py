@@ -92,7 +92,7 @@ def unquoted(value: Any) -> Any:
         return [unquoted(item) for item in value]
     if not isinstance(value, str) or not _is_numeral(value.lstrip("'")):
         return value
-    return value[1:] if value.startswith("'") else number(value)
+    return value[1:] if value.startswith("'") else _read_numeral(value)
 
 
 def _is_numeral(text: str) -> bool:
@@ -102,17 +102,21 @@ def _is_numeral(text: str) -> bool:
     return text in ("Infinity", "-Infinity")
 
 
-def number(value: object, name: str = "") -> float | None:
+def _read_numeral(text: str) -> float:
+    """Return the number for which `plain` writes this string."""
+    return float(text) if text.endswith("Infinity") else int(text)
+
+
+def number(value: object, what: str) -> float | None:
     """Return the number that `plain` converted to a JSON value; None for null.
 
-    `name` is the name of the value in the message of the error.
+    `what` is the key of the value, for the message of the error.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and _is_numeral(value):
-        return float(value) if value.endswith("Infinity") else int(value)
-    msg = f"`{name}` must be a number" if name else "expected a number"
-    msg += f", got {value!r}"
+        return _read_numeral(value)
+    msg = f"`{what}` must be a number, got {value!r}"
     raise EvidenceError(msg)
 
 
@@ -129,13 +133,16 @@ def dumps(value: object, *, indent: int | None = 1) -> str:
 
 
 def _refuse_constant(token: str) -> NoReturn:
-    msg = f"not strict JSON: the token {token[:40]}"
+    msg = f"not strict JSON: numbers must be finite, got {token}"
     raise EvidenceError(msg)
 
 
 def _finite(token: str) -> float:
     value = float(token)
-    return value if math.isfinite(value) else _refuse_constant(token)
+    if math.isfinite(value):
+        return value
+    msg = f"not strict JSON: the number {token[:40]} is too large for a float"
+    raise EvidenceError(msg)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -209,8 +216,11 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 text"
         raise EvidenceError(msg) from error
-    except ValueError as error:  # an EvidenceError, or an invalid path
+    except EvidenceError as error:
         msg = f"{path}: {error}"
+        raise EvidenceError(msg) from error
+    except ValueError as error:  # such as a null byte in the path
+        msg = f"the path {str(path)!r} is invalid: {error}"
         raise EvidenceError(msg) from error
 
 
@@ -226,17 +236,21 @@ def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """
     # Without O_NONBLOCK, opening a pipe would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            msg = f"not a file but {_kind_of(found.st_mode)}"
-            raise EvidenceError(msg)
-        # The size of the file is not reliable: it is 0 for files in /proc, and a file can grow.
-        content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            size = max(found.st_size, len(content))
-            msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
-            raise EvidenceError(msg)
+    try:
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                msg = f"not a file but {_kind_of(found.st_mode)}"
+                raise EvidenceError(msg)
+            # The size of the file is not reliable: it is 0 for files in /proc, and a file can grow.
+            content = file.read(max_bytes + 1)
+            if len(content) > max_bytes:
+                size = max(found.st_size, len(content))
+                msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
+                raise EvidenceError(msg)
+    except IsADirectoryError:
+        msg = "not a file but a folder"
+        raise EvidenceError(msg) from None
     return content
 
 
@@ -408,7 +422,7 @@ def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, 
         got = found.get("version")
         msg = f"`version` must be {version}, got {got!r}"
         if type(got) is int and got > version:
-            msg += "; upgrade mlgates, because a newer one wrote it"
+            msg += ", which a newer mlgates wrote; upgrade mlgates"
         raise EvidenceError(msg)
     return found
 
@@ -461,8 +475,9 @@ def whole(value: object, what: str) -> int:
 
     `what` is the key of the value, for the message.
     """
-    found: object = number(value)
-    if not isinstance(found, int) or found < 0:
+    is_numeral = isinstance(value, str) and _is_numeral(value)
+    found: object = number(value, what) if is_numeral else value
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         msg = f"`{what}` must be a whole number of at least 0, got {value!r}"
         raise EvidenceError(msg)
     return found

@@ -587,7 +587,7 @@ def _check_from_dict(data: object) -> Check:
     group, interval, limit = found["group"], found["interval"], found["limit"]
     given: dict[str, Any] = {
         **{key: text(found[key], key) for key in _CHECK_TEXTS},
-        **{key: number(found[key]) for key in _CHECK_NUMBERS},
+        **{key: number(found[key], key) for key in _CHECK_NUMBERS},
         "group": None if group is None else text(group, "group"),
         "by_chance": found["by_chance"],
         "details": unquoted(mapping(found["details"], "details")),
@@ -595,11 +595,11 @@ def _check_from_dict(data: object) -> Check:
         "summary": text(found.get("summary", ""), "summary"),
     }
     if interval is not None:
-        given["interval"] = tuple(number(end) for end in items(interval, "interval"))
+        given["interval"] = tuple(number(end, "interval") for end in items(interval, "interval"))
     try:
         if limit is not None:
             ends = fields(limit, frozenset({"at_least", "at_most"}), "limit")
-            given["limit"] = Limit(number(ends["at_least"]), number(ends["at_most"]))
+            given["limit"] = Limit(**{key: number(end, key) for key, end in ends.items()})
         return Check(**given)
     except (TypeError, ValueError) as error:
         msg = f"check of {given['subject']!r}: {error}"
@@ -612,7 +612,7 @@ def _result_from_dict(data: object) -> GateResult:
     given: dict[str, Any] = {key: found[key] for key in _RESULT_KEYS - {"verdict"}}
     try:
         given["checks"] = tuple(map(_check_from_dict, items(found["checks"], "checks")))
-        given["seconds"] = number(found["seconds"])
+        given["seconds"] = number(found["seconds"], "seconds")
         given["note"] = text(found.get("note", ""), "note")
         given["metadata"] = unquoted(mapping(found.get("metadata", {}), "metadata"))
         result = GateResult(**given)

@@ -148,7 +148,7 @@ def other_verdict(line):
     [
         (
             other_version,
-            "line 2: `version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+            "line 2: `version` must be 1, got 2, which a newer mlgates wrote; upgrade mlgates",
         ),
         (other_format, "line 2: `format` must be 'mlgates.history', got 'mlgates.report'"),
         (without_time, "line 2: history: the key `at` is missing"),

@@ -462,7 +462,7 @@ def test_record_says_what_happened():
         ),
         (
             {"version": 2},
-            "`version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+            "`version` must be 1, got 2, which a newer mlgates wrote; upgrade mlgates",
         ),
         ({"more": 1}, "rollout: the key 'more' is unknown"),
         (

@@ -272,14 +272,14 @@ def test_short_form_of_a_look_can_be_read():
         (lambda d: d | {"format": "mlgates.report"}, "`format` must be 'mlgates.traffic', got"),
         (
             lambda d: d | {"version": 2},
-            "`version` must be 1, got 2; upgrade mlgates, because a newer one wrote it",
+            "`version` must be 1, got 2, which a newer mlgates wrote; upgrade mlgates",
         ),
         (lambda d: d | {"version": True}, "`version` must be 1, got True"),
         (lambda d: d | {"more": 1}, "traffic: the key 'more' is unknown"),
         (lambda d: d | {"unit": 7}, "`unit` must be a string, got 7"),
         (lambda d: d | {"looks": {}}, "`looks` must be a list, got dict"),
-        (lambda d: d | {"looks": [7]}, "`look` must be a JSON object, got int"),
-        (lambda d: d | {"looks": [{}]}, "look: the key `candidate` is missing"),
+        (lambda d: d | {"looks": [7]}, "`looks[0]` must be a JSON object, got int"),
+        (lambda d: d | {"looks": [{}]}, "looks[0]: the key `candidate` is missing"),
         (
             lambda d: changed(d, candidate={"requests": "many"}),
             "`candidate['requests']` must be a number, got 'many'",

@@ -133,8 +133,8 @@ def test_dict_round_trip():
         ({"points": [2.0, 1.0, 4.0]}, "`points` must be finite and increasing"),
         ({"points": [1.0, None, 4.0]}, "`points` must be finite and increasing"),
         ({"points": [1.0, 2.0, "Infinity"]}, "`points` must be finite and increasing"),
-        ({"points": ["a", 2.0, 4.0]}, "expected a number, got 'a'"),
-        ({"points": [True, 2.0, 4.0]}, "expected a number, got True"),
+        ({"points": ["a", 2.0, 4.0]}, "`points` must be a number, got 'a'"),
+        ({"points": [True, 2.0, 4.0]}, "`points` must be a number, got True"),
         ({"points": 7}, "`points` must be a list, got int"),
         ({"points": [1, 2, 10**30]}, "`points` must be numbers of at most 64 bits, got a larger"),
         ({"points": [1, 2]}, "`low` must have one count per point (2), got 3"),
@@ -142,19 +142,19 @@ def test_dict_round_trip():
         ({"low": [0, 1, -1]}, "`low` must be a whole number of at least 0, got -1"),
         ({"low": [0, 1, 0.5]}, "`low` must be a whole number of at least 0, got 0.5"),
         ({"high": [1, 3, 2**70]}, "`high` must be counts of rows, got a number beyond 64 bits"),
-        ({"low": [0, 1, 4]}, "`low` and `high` must increase"),  # a point that no value is at
+        ({"low": [0, 1, 4]}, "`low` and `high` must be cumulative"),  # a point that no value is at
         (
             {"low": [0, 0, 3]},
-            "`low` and `high` must increase",
+            "`low` and `high` must be cumulative",
         ),  # fewer below than up to the one before
-        ({"low": [1, 1, 3]}, "`low` and `high` must increase"),  # a value below the least
-        ({"n": 6}, "`low` and `high` must increase"),  # a value above the greatest
-        ({"n": 4}, "`low` and `high` must increase"),
-        ({"neg_inf": 1}, "`low` and `high` must increase"),
-        ({"pos_inf": 2**65}, "`low` and `high` must increase"),
+        ({"low": [1, 1, 3]}, "`low` and `high` must be cumulative"),  # a value below the least
+        ({"n": 6}, "`low` and `high` must be cumulative"),  # a value above the greatest
+        ({"n": 4}, "`low` and `high` must be cumulative"),
+        ({"neg_inf": 1}, "`low` and `high` must be cumulative"),
+        ({"pos_inf": 2**65}, "`low` and `high` must be cumulative"),
         ({"spread": -1.5}, "`spread` must be finite and at least 0, got -1.5"),
         ({"spread": "Infinity"}, "`spread` must be finite and at least 0, got inf"),
-        ({"spread": "wide"}, "expected a number, got 'wide'"),
+        ({"spread": "wide"}, "`spread` must be a number, got 'wide'"),
         ({"more": 1}, "knots: the key 'more' is unknown"),
     ],
 )
@@ -224,7 +224,7 @@ def test_columns_without_numbers():
 def test_counts_at_other_points_are_not_added():
     a = Profile.of({"x": [1.0]}, [AtPoints("x", (1.0,))])[AtPoints("x", (1.0,))]
     b = Profile.of({"x": [1.0]}, [AtPoints("x", (2.0,))])[AtPoints("x", (2.0,))]
-    with pytest.raises(EvidenceError, match="counts can be added for the same points only"):
+    with pytest.raises(EvidenceError, match="only if they were made at the same points"):
         a.merge(b)
     assert a != b
     assert a != "knots"

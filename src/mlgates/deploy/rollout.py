@@ -587,6 +587,6 @@ def _moment(value: object, name: str) -> datetime:
 
 def _share(value: object) -> float:
     try:
-        return options.share("rollout", "stages", jsonfile.number(value))
+        return options.share("rollout", "stages", jsonfile.number(value, "share"))
     except OptionError as error:
         raise EvidenceError(str(error)) from None

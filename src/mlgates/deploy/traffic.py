@@ -326,21 +326,14 @@ class Traffic:
         unit = given.get("unit")
         unit = None if unit is None else jsonfile.text(unit, "unit")
         looks = []
-        for item in items(given["looks"], "looks"):
-            row = fields(
-                item, _LOOK - {"look", "left_out"}, "look", frozenset({"look", "left_out"})
-            )
-            arms = [
-                {
-                    name: jsonfile.number(count, f"{arm}[{name!r}]")
-                    for name, count in mapping(row[arm], arm).items()
-                }
-                for arm in _ARMS
-            ]
-            share, identity = jsonfile.number(row["share"]), row.get("look")
-            look = _look(arms[0], arms[1], share, identity, summed=unit is not None)
-            left_out = jsonfile.whole(row.get("left_out", 0), "left_out")
-            looks.append(replace(look, left_out=left_out))
+        for index, item in enumerate(items(given["looks"], "looks")):
+            place, optional = f"looks[{index}]", frozenset({"look", "left_out"})
+            row = fields(item, _LOOK - optional, place, optional)
+            try:
+                looks.append(_read_look(row, summed=unit is not None))
+            except EvidenceError as error:
+                msg = f"{place}: {error}"
+                raise EvidenceError(msg) from None
         if unit is not None:
             _check_sums(looks)
         return cls(_joined((), looks), unit)
@@ -387,6 +380,20 @@ class Traffic:
         noun = "units" if self.unit else REQUESTS
         shown = f"{looks}, {noun}: {first:,} of {whole:,}, events: {', '.join(self.events)}"
         return f"Traffic({shown if self.looks else 'no looks'})"
+
+
+def _read_look(row: Mapping[str, object], *, summed: bool) -> Look:
+    """Read a `Look` from JSON values; `summed` is as in `_look`."""
+    arms = [
+        {
+            name: jsonfile.number(count, f"{arm}[{name!r}]")
+            for name, count in mapping(row[arm], arm).items()
+        }
+        for arm in _ARMS
+    ]
+    share, identity = jsonfile.number(row["share"], "share"), row.get("look")
+    left_out = jsonfile.whole(row.get("left_out", 0), "left_out")
+    return replace(_look(arms[0], arms[1], share, identity, summed=summed), left_out=left_out)
 
 
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:

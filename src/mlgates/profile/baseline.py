@@ -318,8 +318,8 @@ class Baseline:
             raise EvidenceError(msg)
         names: list[str] = []
         columns, kept, moments = {}, {}, {}
-        for item in items(given["columns"], "columns"):
-            column, distribution, of_column = _read_column(item)
+        for index, item in enumerate(items(given["columns"], "columns")):
+            column, distribution, of_column = _read_column(item, f"columns[{index}]")
             name = column.field.name
             names.append(name)
             columns[name] = column
@@ -426,23 +426,14 @@ def _to_json_number(value: Any) -> object:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None, Moments | None]:
+def _read_column(data: object, place: str) -> tuple[ColumnProfile, _Kept | None, Moments | None]:
     """Read the profile, the distribution and the moments of a column from JSON values.
 
-    The distribution and the moments are None if they are not stored.
+    The distribution and the moments are None if they are not stored. `place` is the place of the
+    column in the file, such as "columns[3]", for messages.
     """
-    given = fields(data, _COLUMN, "column", optional=frozenset({"moments"}))
-    described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
-    texts = {
-        key: None if described[key] is None else text(described[key], key)
-        for key in described
-        if key != "encoded"
-    }
-    named = texts["name"] is not None and texts["type"] is not None
-    if not named or texts["kind"] not in _KINDS or not isinstance(described["encoded"], bool):
-        msg = f"`field` must have a name, a type and a kind, got {dict(described)!r}"
-        raise EvidenceError(msg)
-    field = Field(**texts, encoded=described["encoded"])  # type: ignore[arg-type]
+    given = fields(data, _COLUMN, place, optional=frozenset({"moments"}))
+    field = _read_field(given["field"], f"{place}.field")
     try:
         counts = fields(given["counts"], frozenset(_COUNTS), "counts")
         sizes = {key: _size(counts[key], key) for key in _COUNTS}
@@ -452,6 +443,27 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None, Moments | N
     except EvidenceError as error:
         msg = f"column {field.name!r}: {error}"
         raise EvidenceError(msg) from error
+
+
+def _read_field(data: object, place: str) -> Field:
+    """Read the name and type of a column from JSON values.
+
+    `place` is the place of these values in the file, such as "columns[3].field", for messages.
+    """
+    given = fields(data, frozenset(f.name for f in fields_of(Field)), place)
+    name, kind, type_ = (text(given[key], f"{place}.{key}") for key in ("name", "kind", "type"))
+    unit, zone, problem = (
+        None if given[key] is None else text(given[key], f"{place}.{key}")
+        for key in ("unit", "zone", "problem")
+    )
+    encoded = given["encoded"]
+    if kind not in _KINDS:
+        msg = f"`{place}.kind` must be one of {', '.join(map(repr, sorted(_KINDS)))}, got {kind!r}"
+        raise EvidenceError(msg)
+    if not isinstance(encoded, bool):
+        msg = f"`{place}.encoded` must be true or false, got {encoded!r}"
+        raise EvidenceError(msg)
+    return Field(name, kind, type_, encoded=encoded, unit=unit, zone=zone, problem=problem)
 
 
 def _size(value: object, name: str) -> int:
@@ -520,7 +532,7 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
     else:
         fits &= total == 0
     if not fits:
-        msg = "`moments` are not those of a column with these counts and extremes"
+        msg = "`moments` do not agree with `counts`, `min` and `max`"
         raise EvidenceError(msg)
     return Moments(n, total, None, known)
 

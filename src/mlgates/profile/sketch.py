@@ -151,7 +151,7 @@ class QuantileSketch(State):
         no row numbers.
         """
         if not np.array_equal(self.points, other.points):
-            msg = "counts can be added for the same points only, got different points"
+            msg = "counts can be added only if they were made at the same points; these were not"
             raise EvidenceError(msg)
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
         low, high = self.low + other.low, self.high + other.high
@@ -184,7 +184,7 @@ class QuantileSketch(State):
         given = fields(data, _KEYS, "knots")
         written = items(given["points"], "points")
         if not set(map(type, written)) <= {int, float}:  # infinities, large integers, wrong types
-            written = [number(item) for item in written]
+            written = [number(item, "points") for item in written]
         points = as_points(written)
         counts: list[Counts] = []
         for name in ("low", "high"):
@@ -212,7 +212,8 @@ class QuantileSketch(State):
         rises = np.diff(steps)
         is_full = (first, last) == (ends.neg_inf, ends.n - ends.pos_inf)
         if np.any(rises < 0) or np.any(rises[::2] == 0) or not is_full:
-            msg = "`low` and `high` must increase from `neg_inf` to `n` minus `pos_inf`"
+            msg = "`low` and `high` must be cumulative counts that increase from `neg_inf` to `n` "
+            msg += "minus `pos_inf`"
             raise EvidenceError(msg)
         if spread < 0 or spread == np.inf:
             msg = f"`spread` must be finite and at least 0, got {spread}"
@@ -238,7 +239,7 @@ def number_in_range(value: object, name: str) -> float | None:
     EvidenceError is raised if the number is too large for a double. `name` is the key of the value
     in the file, for the error message.
     """
-    read = number(value)
+    read = number(value, name)
     exact: object = read
     if isinstance(exact, int) and abs(exact) > int(sys.float_info.max):
         msg = f"`{name}` must be a number between -1.8e308 and 1.8e308, got a larger integer"
