@@ -50,7 +50,7 @@ def test_the_whole_life_of_a_model(capsys, monkeypatch):
     assert bad.startswith("release: PASS - 2 gates\nshadow: PASS - 1 gate\n")
     assert [line.split()[-1] for line in bad.splitlines() if "5%" in line] == ["roll_back"]
     assert bad.endswith("In production: v2\nThe alias `canary` is back at v2")
-    assert re.search(r"day 1\d: lamp  9\d%, FAIL; .*\nslow change found: drift:ks: ink", days)
+    assert re.search(r"day 1\d: lamp  9\d%, FAIL; .*\nslow change found in `ks` of `ink`", days)
     assert "v4 is the champion" in last
     assert "X.fingerprint" in last
     assert max(map(len, told.splitlines())) <= 110

@@ -53,7 +53,7 @@ def false_alarms(sequences: int, windows: int, alarm_every: int, seed: int) -> N
                     )
                     single = any(each.verdict is mg.Verdict.FAIL for each in report.results[:-1])
                     failed += single
-                    slow += "slow change found: " in report["monitor"].reason
+                    slow += "slow change found in " in report["monitor"].reason
         cells = [f"{times * n:,}", n, f"{sequences * windows:,}", failed, slow]
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
 

@@ -131,7 +131,10 @@ def test_an_interval_of_resamples_is_widened_as_a_normal_one(monitor):
 def test_a_slow_change_within_the_limit_is_a_remark(monitor):
     made = monitor(mg.Drift("ks", at_most=0.5, columns="x"), alarm_every=100)
     found = [made.run(data=window(0.5, 400), at=day(number)) for number in range(12)]
-    within = "slow change found: drift:ks: x ks, but no value is beyond its limit in this window"
+    within = (
+        "slow change found in `ks` of `x` (gate `drift:ks`); no value is beyond its limit in this "
+        "window, so the check passes (Shiryaev-Roberts statistic "
+    )
     remarks = [number for number, each in enumerate(found) if within in each["monitor"].reason]
     assert remarks
     assert all(each.passed for each in found)
@@ -148,8 +151,8 @@ def test_a_slow_change_beyond_the_limit_fails(monitor):
     report = found[failed[0]]
     assert report.verdict is mg.Verdict.FAIL
     assert (
-        "slow change found: drift:ks: x ks, beyond the limit in this window ("
-        in report["monitor"].reason
+        "slow change found in `ks` of `x` (gate `drift:ks`), which is beyond its limit in this "
+        "window (" in report["monitor"].reason
     )
     assert report["monitor"].checks[0].value == 1
 
@@ -167,8 +170,9 @@ def test_a_small_reference_tracks_no_slow_change(monitor):
     result = report["monitor"]
     assert result.verdict is mg.Verdict.SKIP
     assert report.passed
-    assert "slow changes of drift:ks: x ks, drift:ks: y ks are not tracked, because the ref" in (
-        result.reason
+    assert (
+        "slow changes in `ks` of `x` (gate `drift:ks`), `ks` of `y` (gate `drift:ks`) are not "
+        "tracked, because the ref" in result.reason
     )
 
 

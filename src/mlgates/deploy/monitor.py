@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from statistics import NormalDist
 from typing import Any, Never, Unpack, cast, final
 
@@ -17,7 +18,15 @@ from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.report import GateResult, Report
 from mlgates.stats.sequential import shiryaev_roberts
 from mlgates.suite import GateSuite, changed, subset
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_interval, format_number
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    format_interval,
+    format_number,
+    slice_clause,
+)
 
 __all__ = ["Monitor"]
 
@@ -277,7 +286,6 @@ class Monitor:
         """
         earlier = () if known is None else known.results
         window = (*earlier, *results)  # results of this run replace earlier ones
-        checks = {_title(result, check): check for result in window for check in result.checks}
         rules = {name: _rule(gate) for name, gate in zip(self.suite.names, self.suite, strict=True)}
         p_values: dict[str, float] = {} if known is None else _p_values(known)
         small: list[str] = []
@@ -286,13 +294,13 @@ class Monitor:
                 p_value = check.details.get("p_value_alone", check.p_value)
                 rows = check.details.get("n_reference")
                 if isinstance(rows, int) and rows < _ENOUGH * check.n:
-                    small.append(_title(result, check))
+                    small.append(_in_words(result, check))
                 elif isinstance(p_value, float | int) and p_value == p_value:  # noqa: PLR0124
                     p_values[_title(result, check)] = float(p_value)
         notes = []
         if small:
             few = f"the reference has fewer than {_ENOUGH} times the rows of the window"
-            notes.append(f"slow changes of {_list(small)} are not tracked, because {few}")
+            notes.append(f"slow changes in {_list(small)} are not tracked, because {few}")
         unlimited = [
             name
             for name, gate in zip(self.suite.names, self.suite, strict=True)
@@ -305,7 +313,7 @@ class Monitor:
         windows = [*(_p_values(report) for time, report in history if time < at), p_values]
         streams = list(dict.fromkeys(name for window in windows for name in window))
         if p_values:
-            check = self._judged(windows, streams, checks)
+            check = self._judged(windows, streams, window)
         else:
             said = "slow changes can't be tracked: no check of this window has a p-value"
             check = Check(subject="slow change", metric="alarms", verdict=Verdict.SKIP, reason=said)
@@ -314,8 +322,12 @@ class Monitor:
         return GateResult(name=_NAME, kind=_NAME, checks=(check,), reason=reason, note=note)
 
     def _judged(
-        self, windows: list[dict[str, float]], streams: list[str], checks: Mapping[str, Check]
+        self, windows: list[dict[str, float]], streams: list[str], results: Sequence[GateResult]
     ) -> Check:
+        """Return the check "slow change" after the last of `windows`.
+
+        `results` are those of the last window.
+        """
         threshold = 2 * self.alarm_every
         table = [[window.get(name, math.nan) for name in streams] for window in windows]
         means, alarms, last = shiryaev_roberts(np.array(table), threshold)
@@ -323,6 +335,12 @@ class Monitor:
         mean = f"Shiryaev-Roberts statistic {statistic}, alarms start at {threshold:,}"
         said, beyond = f"no slow change: {mean}", 0
         if alarms[-1]:
+            checks = {_title(result, check): check for result in results for check in result.checks}
+            words = {
+                _title(result, check): _in_words(result, check)
+                for result in (*chain.from_iterable(self.history), *results)
+                for check in result.checks
+            }
             strong = [
                 name
                 for name, evidence in zip(streams, last.tolist(), strict=True)
@@ -337,12 +355,14 @@ class Monitor:
                 and not check.limit.holds(check.value)
             ]
             beyond = len(failed)
-            said = f"slow change found: {_list(failed)}, beyond the limit in this window ({mean})"
+            said = f"slow change found in {_list([words.get(name, f'`{name}`') for name in failed or strong])}"
             if not failed:
-                said = (
-                    f"slow change found: {_list(strong)}, but no value is beyond its limit in this "
-                )
-                said += f"window ({mean})"
+                said += "; no value is beyond its limit in this window, so the check passes"
+            elif beyond == 1:
+                said += ", which is beyond its limit in this window"
+            else:
+                said += ", which are beyond their limits in this window"
+            said += f" ({mean})"
         return Check.judge(
             "slow change",
             "alarms",
@@ -371,8 +391,16 @@ def _rule(gate: Gate) -> str:
 
 
 def _title(result: GateResult, check: Check) -> str:
+    """Return the key of a check under which its p-values are stored."""
     where = "" if check.group is None else f" [{check.group}]"
     return f"{result.name}: {check.subject}{where} {check.metric}"
+
+
+def _in_words(result: GateResult, check: Check) -> str:
+    """Return what a check measures, for a message, such as "`ks` of `age` (gate `drift`)"."""
+    metric = "" if check.metric == check.subject else f"`{check.metric}` of "
+    where = slice_clause(check.group)
+    return f"{metric}`{check.subject}`{where} (gate `{result.name}`)"
 
 
 def _list(names: Sequence[str]) -> str:
