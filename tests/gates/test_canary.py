@@ -52,7 +52,10 @@ def run(*counts, gate=None, **traffic):
         ),
         (
             {"max_decrease": 0.1, "max_increase": 0.2},
-            "`max_increase` must be left out if `max_decrease` is given; use one gate for each",
+            (
+                "`max_increase` must be left out if `max_decrease` is given, got 0.2; use one gate "
+                "for each"
+            ),
         ),
         ({"min_requests": 0}, "`min_requests` must be a whole number of at least 1, got 0"),
         ({"min_requests": 10.0}, "`min_requests` must be a whole number of at least 1, got 10.0"),
@@ -172,8 +175,9 @@ def test_details_have_counts_and_rates_of_both_models():
             INCONCLUSIVE,
             (
                 "`errors` happened only with the candidate (4 of 10,000 requests against 0 of "
-                "90,000; 94 % interval from 0 upwards); production has no such event to compare "
-                "with; about 140,000 requests would be enough to decide (limit: at most 1.5)"
+                "90,000; the ratio of the rates is infinite, 94 % interval from 0 upwards); a PASS "
+                "needs at least one such event in production; about 140,000 requests would be "
+                "enough to decide (limit: at most 1.5)"
             ),
         ),
         (
@@ -182,7 +186,8 @@ def test_details_have_counts_and_rates_of_both_models():
             FAIL,
             (
                 "`errors` happened only with the candidate (6 of 10,000 requests against 0 of "
-                "90,000; 94 % interval from 1.596 upwards); the limit is at most 1.5"
+                "90,000; the ratio of the rates is infinite, 94 % interval from 1.596 upwards); "
+                "the limit is at most 1.5"
             ),
         ),
         (
@@ -199,10 +204,7 @@ def test_details_have_counts_and_rates_of_both_models():
             (0, 0),
             {"requests": (0, 0)},
             INCONCLUSIVE,
-            (
-                "`errors` did not happen (0 of 0 requests against 0 of 0); no requests to measure "
-                "(limit: at most 1.5)"
-            ),
+            ("the rate of `errors` can't be computed; no requests to measure (limit: at most 1.5)"),
         ),
     ],
 )
@@ -227,7 +229,7 @@ def test_decrease_of_a_wanted_event():
     # without an event in production there is nothing that the candidate could reach
     alone = run(100, 0, gate=gate)[1]
     assert alone.verdict is INCONCLUSIVE
-    assert "production has no such event to compare with (limit" in alone.reason
+    assert "a PASS needs at least one such event in production (limit" in alone.reason
     assert run(0, 400, gate=gate)[1].verdict is FAIL
 
 
@@ -471,8 +473,8 @@ def test_event_that_stops_can_fail_and_can_not_pass():
         assert check.verdict is verdict
         assert check.n == 100_000
     assert (
-        "`errors` was counted in only 1 of 2 periods; add its counts to the other periods, or "
-        "leave these out (limit: at most 1.5)"
+        "`errors` was counted in only 1 of 2 periods; add its counts for the other period, or "
+        "leave the period without counts out of the traffic (limit: at most 1.5)"
         in mg.Canary("errors").run(traffic=one_look(0, 400).add(**silent)).checks[1].reason
     )
 

@@ -355,7 +355,8 @@ class Monitor:
                 and not check.limit.holds(check.value)
             ]
             beyond = len(failed)
-            said = f"slow change found in {_list([words.get(name, f'`{name}`') for name in failed or strong])}"
+            found = [words.get(name, f"`{name}`") for name in failed or strong]
+            said = f"slow change found in {_list(found)}"
             if not failed:
                 said += "; no value is beyond its limit in this window, so the check passes"
             elif beyond == 1:

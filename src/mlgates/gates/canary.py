@@ -220,8 +220,8 @@ class Canary(Gate):
                 options.number(_OWNER, "max_increase", self.max_increase, at_least=0, at_most=1e3),
             )
         if self.max_decrease is not None and self.max_increase not in (None, _INCREASE):
-            allowed = "left out if `max_decrease` is given; use one gate for each"
-            raise options.refuse(_OWNER, "max_increase", allowed, self.max_increase)
+            allowed, hint = "left out if `max_decrease` is given", "; use one gate for each"
+            raise options.refuse(_OWNER, "max_increase", allowed, self.max_increase, hint)
         options.count(_OWNER, "min_requests", self.min_requests, at_least=1)
         for option in ("rollback_error", "promote_error"):
             self._convert(option, options.number, at_least=1e-12, at_most=0.5)
@@ -279,8 +279,10 @@ class Canary(Gate):
             counted = [look for look in looks if look.of(event) is not None]
             gap = ""
             if len(counted) < len(looks):
+                other = "period" if len(looks) - len(counted) == 1 else "periods"
                 gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} "
-                gap += "periods; add its counts to the other periods, or leave these out"
+                gap += f"periods; add its counts for the other {other}, or leave the {other} "
+                gap += "without counts out of the traffic"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
@@ -322,9 +324,10 @@ class Canary(Gate):
         ends = self._interval(counts)
         insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
-            said = f"`{event.name}` did not happen ({counts.text(event.noun)})"
+            said = f"the rate of `{event.name}` can't be computed"
             insufficient = event.wrong
             if sum(counts.requests):
+                said = f"`{event.name}` did not happen ({counts.text(event.noun)})"
                 insufficient = insufficient or self._until_negligible(
                     counts.requests[0], event.noun
                 )
@@ -332,9 +335,11 @@ class Canary(Gate):
             ratio = snap_to_limit(ratio, limit)
             times = f"{format_value(ratio, limit)} times that of production"
             said = f"the rate of `{event.name}` is {times}{when}"
+            interval = format_interval(ends, self._confidence)
             if math.isinf(ratio):
                 said = f"`{event.name}` happened only with the candidate{when}"
-            interval = f"; {format_interval(ends, self._confidence)}"
+                interval = f"the ratio of the rates is infinite, {interval}"
+            interval = f"; {interval}"
             if not counts.requests[1]:
                 said = f"`{event.name}` can't be compared, because production has no {event.noun}"
                 interval = ""
@@ -345,7 +350,7 @@ class Canary(Gate):
                 few = f"{few}; {remedy}"
             shown_worse = self._significant(worse) and not limit.holds(ratio)
             if math.isinf(ratio) and not shown_worse:
-                insufficient = event.wrong or "production has no such event to compare with"
+                insufficient = event.wrong or "a PASS needs at least one such event in production"
                 if remedy and not limit.holds(ratio):
                     insufficient += f"; {remedy}"
             if needed and not shown_worse:
@@ -585,8 +590,17 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
     limit, details = Limit(at_most=_SPLIT), {"shares": shares}
     if e_value < _SPLIT:
         said += f"; the e-value against this share is {format_number(e_value)}" if n else ""
-        measured = Measurement(e_value, n=n, method="beta mixture", details=details)
-        return Check.judge("split", "e_value", measured, limit, said=said, noun=noun)
+        measured = Measurement(e_value if n else None, n=n, method="beta mixture", details=details)
+        return Check.judge(
+            "split",
+            "e_value",
+            measured,
+            limit,
+            said=said,
+            min_n=0,
+            insufficient="" if n else "there is no e-value to compare with the limit",
+            noun=noun,
+        )
     shown = format_number(e_value)
     reason = f"{said}: the {noun} were not divided as stated (e-value {shown}, limit {_SPLIT:,})"
     return Check(
