@@ -137,7 +137,7 @@ SIZE = (
     case(
         "effective rows of weights",
         U,
-        "100 rows, which count as 1 because of their weights",
+        "100 rows that count as 1 because of their weights, at least 30 are needed",
         sample_weight=np.where(B, np.where(np.arange(N) == 150, 1e6, 1.0), 1.0),
     ),
     case(

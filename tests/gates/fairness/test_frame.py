@@ -150,8 +150,8 @@ def test_metric_frame_raises_for_bad_evidence():
     with pytest.raises(mg.OptionError) as caught:
         by.metric_frame(**ROWS)
     assert str(caught.value) == (
-        "fairness:accuracy_difference:sex: a MetricFrame has no strata by conditions; name columns "
-        "in `by`"
+        "fairness:accuracy_difference:sex: a MetricFrame can't have slices that are conditions; "
+        "name columns in `by`"
     )
 
 
@@ -297,7 +297,7 @@ def test_without_counts_nothing_is_decided(gate, functions, reasons):
             frame(RATE | COUNT, ("sex", "race")),
             (
                 "`sensitive` must name all sensitive features of `metric_frame` (sex, race), "
-                "because its groups can't be added up; got sex"
+                "because the metrics of its groups can't be combined; got sex"
             ),
         ),
         (
@@ -326,7 +326,7 @@ def test_without_counts_nothing_is_decided(gate, functions, reasons):
         (
             parity(),
             frame({"selection_rate": lambda y_true, y_pred: 1.5} | COUNT),
-            "`selection_rate` of `metric_frame` has a value outside 0 to 1",
+            "`selection_rate` of `metric_frame` must be from 0 to 1, got 1.5 for sex=f",
         ),
         (
             parity(),
@@ -363,7 +363,7 @@ def test_groups_without_a_value():
             "`demographic_parity_difference` is undefined; only one group can be compared; two are "
             "needed (limit: at most 0.3)"
         ),
-        "`selection_rate` can't be compared for sex=m: undefined",
+        "`selection_rate` can't be compared for sex=m: its value in `metric_frame` is NaN",
     ]
 
 

@@ -108,7 +108,7 @@ def test_a_stratum_with_one_group_is_undecided_or_excluded():
             f"`{PARITY}` where dept=c is undefined; sex=m is the only group; at least two are "
             "needed (limit: at most 0.4)"
         ),
-        "`selection_rate` can't be compared for dept=c, sex=f: no rows",
+        "`selection_rate` where dept=c can't be compared for sex=f: no rows",
     ]
     assert [check.group for check in result.checks][2:] == ["dept=c", "dept=c, sex=f"]
     rest = run(parity(0.4, by="dept", small_groups="exclude"), table)
@@ -130,7 +130,7 @@ def test_an_excluded_group_is_named_with_its_stratum():
     assert result.note == "excluded groups: dept=a, sex=x (20 rows), dept=b, sex=x (0 rows)"
     blocked = run(parity(0.4, by="dept"), table)
     assert reasons(blocked)[1] == (
-        "`selection_rate` can't be compared for dept=a, sex=x: 20 rows, at least 30 are needed"
+        "`selection_rate` where dept=a can't be compared for sex=x: 20 rows, at least 30 are needed"
     )
 
 
@@ -353,8 +353,8 @@ def test_the_reference_of_crossed_features():
         (
             {"reference_group": {"sex": "m"}, "sensitive": ["sex", "race"]},
             (
-                "Fairness: `reference_group` must be a mapping with one value of each of 'sex', "
-                "'race', the names in `sensitive`, got {'sex': 'm'}"
+                "Fairness: `reference_group` must be a mapping with one value for each name in "
+                "`sensitive` ('sex', 'race'), got {'sex': 'm'}"
             ),
         ),
         (

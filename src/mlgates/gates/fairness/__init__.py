@@ -523,7 +523,10 @@ class Fairness(Gate):
         0.5
         """
         if not all(isinstance(item, str) for item in self.by or ()):
-            msg = f"{self.name}: a MetricFrame has no strata by conditions; name columns in `by`"
+            msg = (
+                f"{self.name}: a MetricFrame can't have slices that are conditions; name columns "
+                "in `by`"
+            )
             raise OptionError(msg)
         if isinstance(self._definition.rates[0], QueryMetric):
             msg = f"{self.name}: a MetricFrame counts rows, but the metric is measured by query"
@@ -603,9 +606,10 @@ class Fairness(Gate):
             )
             for g in np.flatnonzero(~(rates.comparable | excluded)).tolist():
                 group = stratum.named(rates.groups[g])
-                why = f"can't be compared for {group}: {rates.insufficient[g]}"
+                where = f"`{rates.metric}`{slice_clause(stratum.name)}"
+                why = f"can't be compared for {rates.groups[g]}: {rates.insufficient[g]}"
                 yield undecided(
-                    reason=f"`{rates.metric}` {why}",
+                    reason=f"{where} {why}",
                     group=group,
                     n=int(rates.rows[g]),
                     details={"groups": (details[g],)},

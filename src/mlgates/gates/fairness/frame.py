@@ -18,6 +18,7 @@ from mlgates.predictions import Groups, Outcomes
 from mlgates.predictions.groups import group_name, unique_names
 from mlgates.stats.proportions import wilson_interval
 from mlgates.tables.containers import is_instance_of, name_of
+from mlgates.verdict import Limit, format_limit, format_number
 
 __all__ = ["FrameStratum", "metric_frame_of", "strata_of_frame"]
 
@@ -200,8 +201,8 @@ def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[s
         msg = f"`{option}` names {unknown[0]!r}, but {has}"
         raise EvidenceError(msg)
     if set(given) != set(known):
-        msg = f"`{option}` must name all {what} of `metric_frame` ({listed}), because its groups "
-        msg += f"can't be added up; got {', '.join(given)}"
+        msg = f"`{option}` must name all {what} of `metric_frame` ({listed}), because the metrics "
+        msg += f"of its groups can't be combined; got {', '.join(given)}"
         raise EvidenceError(msg)
 
 
@@ -256,8 +257,11 @@ def _rates_of(
         return np.where(at < 0, np.nan, values[at])
 
     value, k = of_groups(column), len(names)
-    if np.any(value < rate.low) or np.any(value > rate.high):
-        msg = f"`{column}` of `metric_frame` has a value outside {rate.low:g} to {rate.high:g}"
+    outside = np.flatnonzero((value < rate.low) | (value > rate.high)).tolist()
+    if outside:
+        low, high = (end if np.isfinite(end) else None for end in (rate.low, rate.high))
+        msg = f"`{column}` of `metric_frame` must be {format_limit(Limit(low, high))}, got "
+        msg += f"{format_number(float(value[outside[0]]))} for {names[outside[0]]}"
         raise EvidenceError(msg)
     has_counts = _COUNT in columns
     rows = np.nan_to_num(of_groups(_COUNT)) if has_counts else np.zeros(k)
@@ -287,7 +291,8 @@ def _rates_of(
     reasons = []
     for g in range(k):
         reason = too_few(int(rows[g]), rows[g], least) if has_counts else ""
-        reason = reason or lacking or ("undefined" if np.isnan(value[g]) else "")
+        nan = "its value in `metric_frame` is NaN" if np.isnan(value[g]) else ""
+        reason = reason or lacking or nan
         reasons.append(reason or (few(float(denominator[g]), counted) if is_share else ""))
     comparable = np.array([not reason for reason in reasons], np.bool_)
     successes = value * denominator

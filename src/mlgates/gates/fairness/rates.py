@@ -259,7 +259,7 @@ class GroupedOutcomes:
                 denominator[g] = rows if isinstance(rows, float | int) else np.nan
                 reason = measured.details.get("undefined" if measured.value is None else "lacking")
                 if measured.value is None:
-                    reason = reason or "undefined"
+                    reason = reason or "the metric is undefined for this group"
                 elif measured.interval is None and bounded:
                     reason = reason or measured.details.get("no_interval", NO_INTERVAL)
                 reasons[g] = str(reason or "")
@@ -355,13 +355,9 @@ def too_few(n: int, size: float, least: int, noun: str = "rows", *, weighted: bo
     if size >= least:
         return ""
     count = in_words(n, noun)
-    if weighted:
-        count += f", which count as {int(size):,} because of their weights"
-    return (
-        f"{count}; at least {least:,} are needed"
-        if weighted
-        else f"{count}, at least {least:,} are needed"
-    )
+    if weighted and int(size) != n:
+        count += f" that count as {int(size):,} because of their weights"
+    return f"{count}, at least {least:,} are needed"
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:

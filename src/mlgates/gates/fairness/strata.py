@@ -122,7 +122,7 @@ def reference_option(
         raise options.refuse(owner, option, allowed, given)
     if sensitive is not None and set(pairs) != set(sensitive):
         listed = ", ".join(map(repr, sensitive))
-        allowed = f"a mapping with one value of each of {listed}, the names in `sensitive`"
+        allowed = f"a mapping with one value for each name in `sensitive` ({listed})"
         raise options.refuse(owner, option, allowed, given)
     return tuple((n, options.scalar(owner, f"{option}[{n!r}]", v)) for n, v in pairs.items())
 
