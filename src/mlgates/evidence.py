@@ -158,6 +158,8 @@ class Evidence:
     in_parts : bool
         Whether the evidence is for a plan: `data` is then counted in parts, and is not kept in
         memory as a whole.
+    shown : Mapping, optional
+        Names that messages show in place of the names in `given`, such as ``{"X": "X_train"}``.
 
     Raises
     ------
@@ -182,7 +184,9 @@ class Evidence:
         n_jobs: int | None = None,
         progress: bool = False,
         in_parts: bool = False,
+        shown: Mapping[str, str] | None = None,
     ) -> None:
+        self._shown = {} if shown is None else shown
         self._used = frozenset(also)
         known = VOCABULARY | self._used
         for name in given:
@@ -219,9 +223,13 @@ class Evidence:
     def __getitem__(self, name: str) -> object:
         """Return a value as it was given; raise EvidenceError if it was not given."""
         if name not in self._given:
-            msg = f"`{name}` was not given"
+            msg = f"{self.title(name)} was not given"
             raise EvidenceError(msg)
         return self._given[name]
+
+    def title(self, name: str) -> str:
+        """Return the name of an argument as messages show it, such as "`y_true`"."""
+        return f"`{self._shown.get(name, name)}`"
 
     @property
     def now(self) -> datetime:
@@ -377,7 +385,7 @@ class Evidence:
         if name == "reference" and self._stored:
             msg = "the reference is a baseline, which has no rows; pass the table itself"
             raise EvidenceError(msg)
-        source = as_source(self[name], f"`{name}`")
+        source = as_source(self[name], self.title(name))
         if name not in TABLES or source.retype is None:
             return source
         types = {key: source.schema[key].kind for key in source.inferred}

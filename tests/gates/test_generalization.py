@@ -249,9 +249,7 @@ def test_what_is_missing_or_wrong_in_training_is_named():
         "the gate needs `train_pred` or `train_score`, or `model` and `X_train`; none was given"
     )
     assert run(of=of | {"train_pred": [1]}).reason == (
-        "on the training rows, where `X` is `X_train` and `y_true` is `y_train`: `y_true` has 80 "
-        "rows and "
-        "`y_pred` has 1"
+        "training rows: `y_train` has 80 rows and `train_pred` has 1"
     )
     result = run(of=of | {"train_pred": np.where(np.arange(80) < 3, 2, of["train_pred"])})
     assert result.reason.endswith("labels predicted in training, but not in `y_true`: 2")

@@ -132,14 +132,18 @@ def test_predicted_labels_that_are_not_in_classes_count_as_wrong_and_are_reporte
     ("classes", "message"),
     [
         (["low", "mid"], "`y_true` has 'top', which is not in `classes` ('low', 'mid')"),
-        (["low", "mid", "top", "max"], ("`y_score` must have one column per label, got 3 columns "
-         "for 4 labels ('low', 'mid', 'top', 'max')")),
+        (["low", "mid", "top", "max"], ("`y_score` must have one column per label "
+         "('low', 'mid', 'top', 'max'), got 3 columns for 4 labels")),
         (["low", "mid", "top", "top"],
-         "`classes` must have at least two labels, each of them once, got 'top' 2 times"),
+         ("`classes` must have at least two labels, each of them once and none of them "
+         "missing, got 'top' 2 times")),
         (["low", None, "top"],
-         "`classes` must have at least two labels, each of them once, got a missing value"),
-        (["low"], "`classes` must have at least two labels, each of them once, got 1 label"),
-        ([], "`classes` must have at least two labels, each of them once, got 0 labels"),
+         ("`classes` must have at least two labels, each of them once and none of them "
+         "missing, got a missing value")),
+        (["low"], ("`classes` must have at least two labels, each of them once and none of them "
+         "missing, got 1 label")),
+        ([], ("`classes` must have at least two labels, each of them once and none of them "
+         "missing, got 0 labels")),
         ([0, 1, 2], ("`classes` holds numbers but `y_true` holds strings: convert one to the type "
          "of the other")),
         ("abc", ("`classes` must be a list of labels in the order of the columns of scores, got a "
@@ -157,6 +161,6 @@ def test_invalid_classes_are_refused(classes, message):
 
 def test_scores_of_a_class_without_rows_are_refused_with_the_way():
     assert refusal(y_true=SHORT, y_score=SCORE) == (
-        "`y_score` must have one column per label, got 3 columns for 2 labels ('low', 'mid'), "
-        "in this order; if a label does not occur in `y_true`, pass all labels as `classes`"
+        "`y_score` must have one column per label, in the order of the labels ('low', 'mid'), got "
+        "3 columns for 2 labels; if a label has no rows, pass all labels as `classes`"
     )

@@ -160,9 +160,9 @@ def test_categories_without_rows_are_no_labels():
 
 ALLOWED = "class labels must be integers, booleans or strings"
 SEVERAL = (
-    "has 2 columns, expected one. For several labels or outputs per row, make a long table, with "
-    "one row per pair of row and label and the name of the label in a column `label` of `data`, "
-    "and use by='label'"
+    "has 2 columns, expected one. For several labels or outputs per row, make a long table: repeat "
+    "each row once for each label, write the name of the label to a column `label` of `data`, and "
+    "use by='label'"
 )
 NESTED = (
     "holds lists or dicts; give one value per row: a 1-D array, a Series, an Arrow array or a list"
@@ -338,17 +338,17 @@ def test_pos_label_of_texts(said):
 @pytest.mark.parametrize(
     ("true", "said", "message"),
     [
-        (TEXTS, "Yes", "'no', 'yes', got 'Yes'; did you mean 'yes'?"),
-        (TEXTS, "maybe", "'no', 'yes', got 'maybe'"),
-        (TEXTS, 1, "'no', 'yes', got 1"),
-        (Y, "1", "0, 1, got '1'; did you mean the number 1?"),
-        (Y, 2, "0, 1, got 2"),
-        (["a", "a"], 0, "'a', got 0"),
+        (TEXTS, "Yes", "one of the labels 'no', 'yes', got 'Yes'; did you mean 'yes'?"),
+        (TEXTS, "maybe", "one of the labels 'no', 'yes', got 'maybe'"),
+        (TEXTS, 1, "one of the labels 'no', 'yes', got 1"),
+        (Y, "1", "one of the labels 0, 1, got '1'; did you mean the number 1?"),
+        (Y, 2, "one of the labels 0, 1, got 2"),
+        (["a", "a"], 0, "the only label, 'a', got 0"),
     ],
 )
 def test_unknown_pos_label_is_refused(true, said, message):
     found = refusal(y_true=true, y_pred=true, pos_label=said)
-    assert found == f"`pos_label` must be one of the labels {message}"
+    assert found == f"`pos_label` must be {message}"
 
 
 @pytest.mark.parametrize("said", with_ids([[1], 0.5, np.nan, {"a": 1}, b"a"]))

@@ -220,9 +220,9 @@ def test_outputs_in_any_container(make):
 
 SEVERAL = (
     "the output of `model.predict` has 2 columns, expected one. For several labels or outputs "
-    "per row, make a long table, with one row per pair of row and label and the name of the label "
-    "in a column `label` of `data`, and use by='label'. If the columns are scores of classes, pass "
-    "them as `y_score`"
+    "per row, make a long table: repeat each row once for each label, write the name of the "
+    "label to a column `label` of `data`, and use by='label'. If the columns are scores "
+    "of classes, pass them as `y_score`"
 )
 
 
@@ -319,8 +319,8 @@ def test_columns_follow_the_models_classes():
 
 def test_columns_that_do_not_match_the_classes():
     model = Model(proba=HALF, classes=[0, 1, 2])
-    said = "the output of `model.predict_proba` must have one column per label, got 2 columns for "
-    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}3 labels (0, 1, 2)"
+    said = "the output of `model.predict_proba` must have one column per label (0, 1, 2), got 2 "
+    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}columns for 3 labels"
     model = Model([0] * 6, decision=np.zeros((6, 3)), classes=[0, 1, 2])
     said = "the output of `model.decision_function` has no column for the label 3"
     assert refusal("scores", X=X, y_true=[0, 1, 3] * 2, model=model) == said
@@ -359,8 +359,8 @@ def test_a_model_of_several_outputs_is_refused(outputs):
     said = "the output of `model.predict_proba` must have one row per row of the data and one "
     said += (
         f"column per class, got a list of {outputs} array{'s' * (outputs > 1)}. For several "
-        "labels or outputs per row, make a long table, with one row per pair of row and label and "
-        "the name of the label in a column `label` of `data`, and use by='label'"
+        "labels or outputs per row, make a long table: repeat each row once for each label, write "
+        "the name of the label to a column `label` of `data`, and use by='label'"
     )
     model = Model(proba=[np.full((6, 2), 0.5)] * outputs)
     assert refusal("scores", X=X, y_true=Y, model=model) == said

@@ -173,5 +173,7 @@ def test_metrics_and_arguments_that_need_single_rows():
     )
     assert gap.verdict is mg.Verdict.ERROR
     assert (
-        gap.reason == "`row_counts` can't be used, because training rows have none; repeat the rows"
+        gap.reason
+        == "`row_counts` can't be used, because there are none for the training rows; repeat the "
+        "rows instead, for example with `numpy.repeat`"
     )

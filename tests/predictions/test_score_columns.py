@@ -251,7 +251,7 @@ def test_scores_of_pairs_are_refused(three, wrap):
 def test_given_scores_of_pairs_are_refused_where_they_predict_the_labels(three):
     table, true = three
     pairs = SVC(decision_function_shape="ovo").fit(table, true).decision_function(table)
-    message = "but its columns look like scores of pairs of labels: read so, they predict "
+    message = "but its columns look like scores of pairs of labels: if they are read as "
     for scores in (pairs, -pairs):
         assert message in refusal(y_true=true, y_score=scores)
     result = mg.Regression("roc_auc_ovr", tolerance=0.01).run(
@@ -287,9 +287,9 @@ def test_three_columns_of_an_unknown_model_must_agree_with_its_predictions(three
     scores, predict = pairs.decision_function(table), pairs.predict(table)
     model = Scorer(scores, [0, 1, 2], "decision_function", predict)
     found = refusal(X=table, y_true=true, model=model)
-    assert "must have one column per label, but the label with the largest score" in found
+    assert "do not seem to be one per label: the label with the largest score is" in found
     del model.predict
-    assert "is the predicted one in 0% of the rows only" in refusal(
+    assert "is the predicted label in only 0 % of the rows" in refusal(
         X=table, y_true=true, model=model
     )
 

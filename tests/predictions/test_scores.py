@@ -87,8 +87,8 @@ def test_ranking_takes_any_finite_score():
          "positive class, for example y_score[:, 1]")),
         (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns: for two classes pass the "
          "column of the positive class; the columns are 'no', 'yes'")),
-        (np.full((4, 3), 0.5), ("`y_score` must have one column per label, got 3 columns for 2 "
-         "labels (0, 1), in this order; if a label does not occur in `y_true`, pass all labels as "
+        (np.full((4, 3), 0.5), ("`y_score` must have one column per label, in the order of the "
+         "labels (0, 1), got 3 columns for 2 labels; if a label has no rows, pass all labels as "
          "`classes`")),
         (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
          "Arrow array or a list")),

@@ -173,7 +173,10 @@ class Generalization(MetricGate):
             uses_labels=metric.uses_labels,
         )
         if "row_counts" in evidence:
-            msg = "`row_counts` can't be used, because training rows have none; repeat the rows"
+            msg = (
+                "`row_counts` can't be used, because there are none for the training rows; repeat "
+                "the rows instead, for example with `numpy.repeat`"
+            )
             raise EvidenceError(msg)
         test = read(evidence)
         if not {"model", "y_pred", "y_score"} & {name for name in _TRAINING if name in training}:
@@ -185,7 +188,7 @@ class Generalization(MetricGate):
         try:
             train = read(training)
         except EvidenceError as error:
-            msg = f"on the training rows, where `X` is `X_train` and `y_true` is `y_train`: {error}"
+            msg = f"training rows: {error}"
             raise EvidenceError(msg) from error
         return [test, train]
 
@@ -195,7 +198,8 @@ class Generalization(MetricGate):
         def make() -> Evidence:
             names = {name: given for name, given in _TRAINING.items() if given in evidence}
             names |= {name: name for name in self._of_columns(evidence)}
-            return Evidence({name: evidence[given] for name, given in names.items()})
+            rows = {name: evidence[given] for name, given in names.items()}
+            return Evidence(rows, shown=names)
 
         return cast("Evidence", evidence.cached("training", "", make))
 

@@ -244,8 +244,10 @@ def _unknown_label(
             near = f"; did you mean {label_text(known)}?"
     if not near and name == "label":
         near = "; if no row has it, give all labels as `classes`"
-    listed = list_labels(classes)
-    msg = f"`{name}` must be one of the labels {listed}, got {label_text(label)}{near}"
+    allowed = f"one of the labels {list_labels(classes)}"
+    if len(classes) == 1:
+        allowed = f"the only label, {label_text(classes[0])}"
+    msg = f"`{name}` must be {allowed}, got {label_text(label)}{near}"
     return EvidenceError(msg)
 
 

@@ -48,12 +48,12 @@ PRODUCTION = ModelNames(
 #: Methods that return scores, in order of preference; only the first returns probabilities.
 _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
-#: Evidence with labels or predicted values.
-_OF_LABELS = ("y_true", "y_pred", "production_pred")
+#: Evidence with labels or predicted values, and the name of the scores of the same model.
+_OF_LABELS = {"y_true": "", "y_pred": "y_score", "production_pred": "production_score"}
 #: What to do with several labels or outputs per row.
 _LONG_FORM = (
-    ". For several labels or outputs per row, make a long table, with one row per pair of row and "
-    "label and the name of the label in a column `label` of `data`, and use by='label'"
+    ". For several labels or outputs per row, make a long table: repeat each row once for each "
+    "label, write the name of the label to a column `label` of `data`, and use by='label'"
 )
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99
@@ -68,28 +68,30 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
     column of `X` or `data` with this name is returned.
     """
     value = evidence[name]
-    read = partial(columns.as_column, f"`{name}`", value)
+    read = partial(columns.as_column, evidence.title(name), value)
     if name in _OF_LABELS:
-        read = partial(_label_column, f"`{name}`", value)
+        score = _OF_LABELS[name] and evidence.title(_OF_LABELS[name])
+        read = partial(_label_column, evidence.title(name), value, score)
     if isinstance(value, str):
         read = partial(named_column, evidence, value, name)
     return cast("columns.Column", evidence.cached("column", name, read))
 
 
-def _label_column(title: str, value: Any) -> columns.Column:
+def _label_column(title: str, value: Any, score: str | None = None) -> columns.Column:
     """Return labels or predictions as a column with one value per row.
 
     Raises EvidenceError for several labels per row, as columns of an array or as lists. `title` is
-    the name of the values in messages.
+    the name of the values in messages, and `score` that of the model's scores, which several
+    columns may be. It is "" for labels; by default it follows from `title`.
     """
     shape = getattr(value, "shape", ())
     width = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else 1
     if isinstance(value, list | tuple) and value:
         width = np.size(value[0]) if isinstance(value[0], list | tuple | np.ndarray) else 1
     if width > 1 and columns.rows_of(value) != 1:
-        option = "production_score" if "production" in title else "y_score"
-        scores = f". If the columns are scores of classes, pass them as `{option}`"
-        scores = "" if "y_true" in title else scores
+        if score is None:
+            score = "`production_score`" if "production" in title else "`y_score`"
+        scores = f". If the columns are scores of classes, pass them as {score}" if score else ""
         msg = f"{title} has {width} columns, expected one{_LONG_FORM}{scores}"
         raise EvidenceError(msg)
     return columns.as_column(title, value, _LONG_FORM)
@@ -108,7 +110,10 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
     table = _table_with(evidence, column, role)
     read = partial(_read_column, evidence, table, column)
     found = cast("columns.Column", evidence.cached("named", (table, column), read))
-    return replace(found, title=f"`{role}`, column {column!r} of `{table}`,") if role else found
+    if role:
+        title = f"{evidence.title(role)}, column {column!r} of {evidence.title(table)},"
+        return replace(found, title=title)
+    return found
 
 
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
@@ -120,7 +125,7 @@ def native_column(evidence: "Evidence", column: str, role: str) -> Any:
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
     if names_of_columns(value) is not None:
-        return columns.columns_of(f"`{table}`", value, [column])[column]
+        return columns.columns_of(evidence.title(table), value, [column])[column]
     found = named_column(evidence, column, role)
     return found.array.to_numpy() if found.rows else np.empty(0)
 
@@ -137,11 +142,14 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
         if column in names:
             return table
         known += names
-    named = f"`{role}` names column {column!r}, which was" if role else f"column {column!r} was"
-    searched = " or ".join(f"`{table}`" for table in tables)
+    named = f"column {column!r} was"
+    if role:
+        named = f"{evidence.title(role)} names column {column!r}, which was"
+    searched = " or ".join(map(evidence.title, tables))
     msg = f"{named} not found in {searched}{did_you_mean(column, known)}"
     if not tables:
-        msg = f"{named} not found: neither `X` nor `data` was given"
+        searched = " nor ".join(map(evidence.title, _TABLES))
+        msg = f"{named} not found: neither {searched} was given"
     raise EvidenceError(msg)
 
 
@@ -168,10 +176,12 @@ def _read_names(evidence: "Evidence", table: str) -> list[str]:
 
 
 def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Column:
-    title, value = f"column {column!r} of `{table}`", evidence[table]
+    title, value = f"column {column!r} of {evidence.title(table)}", evidence[table]
     if names_of_columns(value) is None:
         return columns.as_column(title, evidence.source(table).arrow([column]).column(column))
-    found = columns.as_column(title, columns.columns_of(f"`{table}`", value, [column])[column])
+    found = columns.as_column(
+        title, columns.columns_of(evidence.title(table), value, [column])[column]
+    )
     return replace(found, index=columns.index_of(value))
 
 
@@ -191,7 +201,9 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     elif name == "X":
         value = evidence.in_memory(name)
     rows = columns.rows_of(value)
-    return None if rows is None else columns.RowAxis(f"`{name}`", rows, columns.index_of(value))
+    if rows is None:
+        return None
+    return columns.RowAxis(evidence.title(name), rows, columns.index_of(value))
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
@@ -225,12 +237,13 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
         if names.score in evidence:
+            pred, score = map(evidence.title, (names.pred, names.score))
             msg = (
-                f"class labels are required, but only `{names.score}` was given: pass "
-                f"`{names.pred}`, for example {names.score} >= 0.5"
+                f"class labels are required, but only {score} was given: pass {pred}, for example "
+                f"{score.strip('`')} >= 0.5"
             )
             raise EvidenceError(msg)
-        raise _not_given(names.pred, names.model)
+        raise _not_given(evidence, names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
     return cast("columns.Column", _output(evidence, names.model, method, _label_column))
 
@@ -247,16 +260,17 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         if isinstance(given, str):
             column = column_of(evidence, names.score)
             return Scores(column.title, column.rows, column.index, values_of(column), (given,))
-        read = partial(as_scores, f"`{names.score}`", evidence.in_memory(names.score))
+        read = partial(as_scores, evidence.title(names.score), evidence.in_memory(names.score))
         return cast("Scores", evidence.cached("scores", names.score, read))
     if names.model not in evidence:
-        raise _not_given(names.score, names.model)
+        raise _not_given(evidence, names.score, names.model)
     model, methods = evidence[names.model], _SCORING[:1] if probabilities else _SCORING
     method = _method(model, methods)
     if method is None:
         needed = "probabilities" if probabilities else "scores"
         absent = " or ".join(f"`{method}`" for method in methods)
-        msg = f"{needed} are required, but `{names.model}` has no {absent}: pass `{names.score}`"
+        score = evidence.title(names.score)
+        msg = f"{needed} are required, but `{names.model}` has no {absent}: pass {score}"
         raise EvidenceError(_class_problem(names.model, model) or msg)
     scores: Scores = _output(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
@@ -302,7 +316,7 @@ def require_class_scores(
     shape = _decision_function_shape(evidence[names.model])
     if width == k and shape == "ovr":
         return
-    advice = f"set decision_function_shape='ovr', or pass `{names.score}`"
+    advice = f"set decision_function_shape='ovr', or pass {evidence.title(names.score)}"
     if width != k or shape == "ovo":
         msg = (
             f"{scores.title} must have one column per label, got one column per pair of labels "
@@ -320,9 +334,9 @@ def require_class_scores(
         same = sum(label == guess.values[code] for label, code in pairs) / max(1, scores.rows)
     if same < _CLASS_SCORES:
         msg = (
-            f"{scores.title} must have one column per label, but the label with the largest "
-            f"score is the predicted one in {same:.0%} of the rows only; if the columns are "
-            f"scores of pairs of labels, {advice}"
+            f"the columns of {scores.title} do not seem to be one per label: the label with the "
+            f"largest score is the predicted label in only {100 * same:.0f} % of the rows; if the "
+            f"columns are scores of pairs of labels, {advice}"
         )
         raise EvidenceError(msg)
 
@@ -373,7 +387,10 @@ def _read_classes(evidence: "Evidence") -> Labels:
     elif counts.max() > 1:
         problem = f"{label_text(found.values[counts.argmax()])} {counts.max():,} times"
     if problem:
-        msg = f"`classes` must have at least two labels, each of them once, got {problem}"
+        msg = (
+            "`classes` must have at least two labels, each of them once and none of them missing, "
+            f"got {problem}"
+        )
         raise EvidenceError(msg)
     return found
 
@@ -434,8 +451,9 @@ def _class_problem(name: str, model: Any) -> str:
     return f"`{name}` must be a fitted instance, got the class {model.__name__}"
 
 
-def _not_given(name: str, model: str) -> EvidenceError:
-    return EvidenceError(f"the gate needs `{name}`, or `{model}` and `X`; neither was given")
+def _not_given(evidence: "Evidence", name: str, model: str) -> EvidenceError:
+    name, model, table = map(evidence.title, (name, model, "X"))
+    return EvidenceError(f"the gate needs {name}, or {model} and {table}; neither was given")
 
 
 def _output(
@@ -447,7 +465,8 @@ def _output(
     candidate and the production model.
     """
     if "X" not in evidence:
-        msg = f"`{name}` was given without `X`, the table to predict on"
+        table = evidence.title("X")
+        msg = f"{evidence.title(name)} was given without {table}, the table to predict on"
         raise EvidenceError(msg)
     model = evidence[name]
     call = f"`{name}.{method}`" if method else f"`{name}`"
@@ -479,16 +498,17 @@ def _output(
             return output
         if output.rows != table.rows:
             msg = (
-                f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but `X` "
-                f"has {table.rows:,}"
+                f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but "
+                f"{table.title} has {table.rows:,}"
             )
             raise EvidenceError(msg)
         index = output.index
         plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
         if not (index is None or plain or table.index is None or index.equals(table.index)):
             msg = (
-                f"{output.title} has a different index from `X`: return one row for each row of "
-                "`X`, in the same order, with the index of `X` or without an index"
+                f"{output.title} has a different index from {table.title}: return one row for "
+                f"each row of {table.title}, in the same order, with the index of {table.title} "
+                "or without an index"
             )
             raise EvidenceError(msg)
         return replace(output, index=table.index)

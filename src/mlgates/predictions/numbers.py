@@ -251,8 +251,8 @@ def as_scores(name: str, value: Any) -> Scores:
         msg = (
             f"{name} must have one row per row of the data and one column per class, got a list "
             f"of {len(value)} array{'' if len(value) == 1 else 's'}. For several labels or "
-            "outputs per row, make a long table, with one row per pair of row and label and the "
-            "name of the label in a column `label` of `data`, and use by='label'"
+            "outputs per row, make a long table: repeat each row once for each label, write the "
+            "name of the label to a column `label` of `data`, and use by='label'"
         )
         raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:

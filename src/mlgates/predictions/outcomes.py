@@ -421,7 +421,8 @@ def outcomes_of(
         if need == "given":
             truth, pos_label = _plain_values(true), _given_positive(evidence, classes)
     elif need == "labels":
-        guess = labels.code_labels(answers, _SCORES.format(score=names.score))
+        score_name = evidence.title(names.score).strip("`")
+        guess = labels.code_labels(answers, _SCORES.format(score=score_name))
         coded = _true_labels(evidence, true) if "y_true" in evidence else guess
         if (guess.codes < 0).any():
             _check_complete(answers)
@@ -643,7 +644,7 @@ def _true_column(evidence: "Evidence", names: lookup.ModelNames, *, uses_labels:
     if "y_true" in evidence:
         return lookup.column_of(evidence, "y_true")
     if uses_labels:
-        msg = "the gate needs `y_true`, which was not given"
+        msg = f"the gate needs {evidence.title('y_true')}, which was not given"
         raise EvidenceError(msg)
     return lookup.predicted(evidence, names)
 
@@ -676,7 +677,8 @@ def _scores_by_class(
     if scores.method is None and not scores.names:
         refuse_scores_of_pairs(scores, truth, classes)
     order = declared if is_declared else order
-    return arrange_scores(names.score, scores, classes, order, declared=is_declared), classes
+    shown = evidence.title(names.score).strip("`")
+    return arrange_scores(shown, scores, classes, order, declared=is_declared), classes
 
 
 def _known_classes(

@@ -80,16 +80,17 @@ def arrange_scores(
     if given and width == 2 and not several and not declared:
         raise _two_columns(name, scores, classes)
     if width != len(labels):
+        is_of_pairs = width == len(labels) * (len(labels) - 1) // 2
+        in_order = given and not declared and not is_of_pairs
+        order_named = ", in the order of the labels" if in_order else ""
         msg = (
-            f"{scores.title} must have one column per label, got {width} columns for "
-            f"{len(labels)} labels ({list_labels(labels)})"
+            f"{scores.title} must have one column per label{order_named} ({list_labels(labels)}), "
+            f"got {width} columns for {len(labels)} labels"
         )
-        if width == len(labels) * (len(labels) - 1) // 2:
+        if is_of_pairs:
             msg += "; if these are scores of pairs of classes, set decision_function_shape='ovr'"
-        elif given and not declared:
-            msg += ", in this order"
-            if width > len(labels):
-                msg += "; if a label does not occur in `y_true`, pass all labels as `classes`"
+        elif in_order and width > len(labels):
+            msg += "; if a label has no rows, pass all labels as `classes`"
         raise EvidenceError(msg)
     named = None
     try:
@@ -172,9 +173,9 @@ def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> N
     if as_pairs > max(0.5, as_classes + 0.25) and len(codes) >= _ENOUGH_ROWS:
         msg = (
             f"{scores.title} must have one column per label, but its columns look like scores of "
-            f"pairs of labels: read so, they predict {int(100 * as_pairs)} % of "
-            f"`y_true` right, and as scores of labels {int(100 * as_classes)} %; "
-            "set decision_function_shape='ovr'"
+            f"pairs of labels: if they are read as scores of pairs, {int(100 * as_pairs)} % of the "
+            f"labels are predicted right, and if read as scores of labels {int(100 * as_classes)} "
+            "%; set decision_function_shape='ovr'"
         )
         raise EvidenceError(msg)
 

@@ -302,7 +302,8 @@ def require_same_rows(*parts: RowAxis) -> None:
     indexed = tuple(part for part in parts if part.index is not None)
     for one, other in ((group[0], part) for group in (parts, indexed) for part in group[1:]):
         if one.rows != other.rows:
-            msg = f"{one.title} has {one.rows:,} rows and {other.title} has {other.rows:,}"
+            rows = f"{one.rows:,} {'row' if one.rows == 1 else 'rows'}"
+            msg = f"{one.title} has {rows} and {other.title} has {other.rows:,}"
             raise EvidenceError(msg)
         if one.index is None or other.index is None or one.index.equals(other.index):
             continue
