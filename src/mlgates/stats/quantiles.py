@@ -476,8 +476,8 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     total = len(given) + float(omitted.sum())
     if not total <= MOST_CORRECTED:
         msg = (
-            f"with an expected interval of {expected_interval:g}, the correction adds calls up to "
-            f"a total of {total:,.0f} latencies; at most {MOST_CORRECTED:,} are allowed"
+            f"with those of the calls that were not sent, there would be {total:,.0f} latencies; "
+            f"at most {MOST_CORRECTED:,} are allowed"
         )
         raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1

@@ -256,15 +256,14 @@ class Latency(Gate):
             beyond = int(np.count_nonzero(series.seconds > limit.high))
             text = f"`{metric}` is {latencies.format_latency(value, limit)}"
             sizes = f"n = {series.n:,}" if series.n else ""
+            if series.n > series.calls:
+                sizes += f", of which {series.n - series.calls:,} were added for calls not sent"
             (histogram,) = latencies.histograms(series.seconds)
             details = {"beyond": beyond, "histogram": histogram}
         else:
             metric, (exact, ends) = "slowdown", latencies.slowdown_of(series, production)
             value = None if exact is None else snap_to_limit(exact, limit, scale=1.0)
-            text = f"`{self.quantile}` is {latencies.format_latency(series.value)} against"
-            text += f" {latencies.format_latency(production.value)} in production"
-            if value is not None:
-                text += f": a slowdown of {format_value(value, limit, 'share')}"
+            text = f"`{self.quantile}` {_compared(series, production, value, limit)}"
             sizes = f"n = {series.n:,} against {production.n:,}"
             ours, theirs = latencies.histograms(series.seconds, production.seconds)
             details = {
@@ -282,7 +281,7 @@ class Latency(Gate):
         if production is not None and production.value == math.inf:
             insufficient = "too many calls of the model in production failed for a comparison"
         else:
-            insufficient = series.saturated
+            insufficient = f"the model is {series.saturated}" if series.saturated else ""
             if production is not None and production.saturated and not insufficient:
                 insufficient = f"the model in production is {production.saturated}"
             for one, of_model in ((series, ""), (production, "of the model in production ")):
@@ -300,7 +299,8 @@ class Latency(Gate):
             }
             text += "".join(f", {said} {time}" for said, time in shown.items())
         if production is not None and series.is_given != production.is_given:
-            text += ", not measured in turns, so that the slowdown includes changes of the machine"
+            text += "; the two models were not called in turns, so the slowdown includes changes "
+            text += "of the machine between the two measurements"
         remedy, decided = "", clear or (ends is not None and all(map(limit.holds, ends)))
         if not insufficient and not decided and self.decide_by == "interval" and share is not None:
             needed = self._calls_needed(series, limit, value, ends, production)
@@ -315,7 +315,8 @@ class Latency(Gate):
         effective = series.dependence.effective
         if share is not None and series.dependence.inflation > 1 and not decided:
             calls = "call" if effective == 1 else "calls"
-            text += "; the calls depend on earlier ones, so they count as only "
+            of_model = "" if production is None else " of the candidate"
+            text += f"; the calls{of_model} depend on earlier ones, so they count as only "
             text += f"{effective:,} independent {calls}"
         busy = series.measured is not None and series.measured.busy
         retry = "other processes kept the machine busy; measure again on an idle machine"
@@ -422,12 +423,28 @@ class Latency(Gate):
             return ""
         times, bare = limit.high / median, options.real(self.at_most)
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
-            most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
+            most = f"the limit of {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
             return f"{most}; a number without a unit is in seconds: {write}"
         if times * _ODD_GIVEN < 1 and median >= 1:
             return "latencies are read as seconds; are these milliseconds?"
         return ""
+
+
+def _compared(
+    series: Latencies, production: Latencies, slowdown: float | None, limit: Limit
+) -> str:
+    """Return a clause that says the latencies of two models, and the slowdown if it is known."""
+    if series.value is None or production.value is None:
+        return "can't be compared with that of production"
+    ours, theirs = map(latencies.format_latency, (series.value, production.value))
+    text = f"is {ours} against {theirs} in production"
+    if slowdown is None:
+        return text
+    if math.isinf(slowdown):
+        return f"{text}: an infinite slowdown"
+    kind = "slowdown" if slowdown >= 0 else "change"
+    return f"{text}: a {kind} of {format_value(slowdown, limit, 'share')}"
 
 
 def _remedy(series: Latencies, needed: int) -> str:

@@ -192,8 +192,8 @@ class Latencies:
         if timing is None or not timing.saturated:
             return ""
         served, rate = format_number(timing.achieved), format_number(timing.rate)
-        kept = f"{served} of {rate} calls a second were served"
-        return f"saturated: {kept}, so latencies grow with the length of the measurement"
+        kept = f"it answered {served} of {rate} calls a second"
+        return f"saturated: {kept}, so the latencies grow with the length of the measurement"
 
 
 def table(ordered: Floats) -> dict[str, float]:
@@ -325,6 +325,7 @@ def read_latencies(
     def decided(seconds: Sequence[Floats]) -> bool:
         samples = dict(given)
         for name, latencies in zip(rest, seconds, strict=True):
+            _require_durations(MODELS[name], latencies)
             samples[name] = replace(empty, seconds=latencies, calls=len(latencies), is_given=False)
         # at the confidence of the report, too: it may need another method
         levels = {max(_EARLY, empty.confidence), empty.confidence}
@@ -346,6 +347,8 @@ def read_latencies(
             rows = evidence.in_memory("X")
             found = measure(models, rows, plan, decided=decided, step=shown.step)
         measured = dict(zip(rest, found, strict=True))
+        for name, one in measured.items():
+            _require_durations(MODELS[name], one.timing.latencies)
     series = {}
     for name in names:
         one = measured.get(name)
@@ -364,7 +367,8 @@ def read_latencies(
             try:
                 latencies = stats.corrected_for_omission(latencies, interval)
             except ValueError as error:
-                msg = f"`expected_interval` is too short: {error}"
+                shown = format_number(interval, "s")
+                msg = f"`expected_interval` is too short, got {shown}: {error}"
                 raise EvidenceError(msg) from None
             how += (
                 f", with added calls that were planned every {format_number(interval, 's')} and "
@@ -381,3 +385,14 @@ def read_latencies(
             measured=one,
         )
     return series
+
+
+def _require_durations(model: str, latencies: Floats) -> None:
+    """Raise EvidenceError if calls of the model ended before the clock advanced."""
+    instant = int(np.count_nonzero(latencies <= 0))
+    if instant:
+        msg = (
+            f"{instant:,} of {len(latencies):,} calls of `{model}` took 0 s by the clock of this "
+            "machine; give more rows per call by `batch_size`"
+        )
+        raise EvidenceError(msg)
