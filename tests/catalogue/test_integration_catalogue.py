@@ -144,7 +144,7 @@ ANSWERS = [
     (bad.Objects, "output", "predict", ERROR, "neither numbers nor labels"),
     (bad.EatsMemory, "output", "predict", ERROR, "MemoryError"),
     (bad.TooDeep, "output", "predict", ERROR, "RecursionError"),
-    (bad.Exits, "output", "predict", ERROR, "exit with code 3"),
+    (bad.Exits, "output", "predict", ERROR, "raised SystemExit with code 3"),
     (bad.ThreeColumns, "output", "predict_proba", ERROR, "3 columns for 2 classes"),
     (bad.OtherColumns, "output", "predict_proba", FAIL, "in another order than `classes_`"),
     (bad.SomeNone, "finite", "predict", ERROR, "1 of 12 rows (row 0)"),
@@ -176,7 +176,7 @@ ANSWERS = [
         '2 more such cases); `missing="untried"` skips this test',
     ),
     (bad.NaNOfUnseen, "unseen", "behaviour", ERROR, "given an unseen category"),
-    (bad.ByPosition, "column_order", "behaviour", FAIL, "without an exception"),
+    (bad.ByPosition, "column_order", "behaviour", FAIL, "a different answer and no exception"),
     (bad.KeepsInputs, "pure", "memory", FAIL, "10 more calls of `predict` each left more than"),
     (bad.Overwrites, "pure", "inputs", FAIL, "the model changed the cells of its input"),
     (bad.AddsColumn, "pure", "inputs", FAIL, "the model changed the columns of its input"),
@@ -364,7 +364,7 @@ def test_without_an_answer_the_other_checks_are_inconclusive():
     assert verdicts(result)["deterministic", "repeat"] is INCONCLUSIVE
     text = reason(result, "deterministic", "repeat")
     assert text == (
-        "the test `repeat` of the property `deterministic` could not be run; `predict` gave no "
+        "the test `repeat` of the property `deterministic` has no result; `predict` gave no "
         "answer to compare with"
     )
 
@@ -377,7 +377,7 @@ ENDS = [
     pytest.param(bad.HangsInC, "took longer than 3 s and was stopped", id="HangsInC"),
     pytest.param(bad.Leaves, "exit code 5", marks=SLOW),
     pytest.param(bad.Crashes, "signal 11 (SIGSEGV)", id="Crashes"),
-    pytest.param(bad.Exits, "exit with code 3", marks=SLOW),
+    pytest.param(bad.Exits, "raised SystemExit with code 3", marks=SLOW),
 ]
 
 
@@ -478,7 +478,7 @@ def test_a_model_whose_class_is_in_the_script_gets_advice(monkeypatch):
     result = judge(Local(), ARRAY, round_trip=("joblib:dump", "joblib:load"), **LEAN)
     text = reason(result, "round_trip", "predictions")
     assert text.startswith("a new process can't load the model: AttributeError: ")
-    assert text.endswith("; define its class, or the function, in a module")
+    assert text.endswith("; define the class of the model, or the function that it is, in a module")
 
 
 # Golden rows
@@ -510,7 +510,7 @@ def test_golden_rows():
         (golden([*known(5), None]), ERROR, "has an answer that is missing"),
         (golden(pd.Series(known(), index=rows.index[::-1])), ERROR, "same index"),
         (golden(pd.Series(known(), index=rows.index)), PASS, "all 6 golden rows"),
-        (golden([], X=rows[:0]), INCONCLUSIVE, "no rows to measure"),
+        (golden([], X=rows[:0]), INCONCLUSIVE, "has no result; `golden_X` has no rows"),
     ]
     for result, verdict, words in cases:
         assert verdicts(result)["golden", "predictions"] is verdict, reason(
@@ -649,7 +649,7 @@ SERVED = [
         "a different response the second time",
     ),
     (Applications.overwrites, "pure", "inputs", FAIL, "the application changed its input"),
-    (Applications.exits, "output", "responses", ERROR, "exit with code 1"),
+    (Applications.exits, "output", "responses", ERROR, "raised SystemExit with code 1"),
 ]
 
 
@@ -699,7 +699,9 @@ def test_an_error_among_responses_is_not_another_response():
     )
     turns = itertools.count(1)
     text = reason(serve(status, golden_pred=known), "deterministic", "repeat")
-    assert text.endswith("the second time; the first difference is in `status`: 200 and 503")
+    assert text.endswith(
+        "the second time; the first difference is in `status`: expected 200, got 503"
+    )
 
 
 def test_requests_without_a_response_each_are_an_error():

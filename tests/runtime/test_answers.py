@@ -101,7 +101,9 @@ def test_tables_of_probabilities_are_read_by_name(table):
 
 
 def test_columns_of_different_lengths_are_refused():
-    with pytest.raises(MalformedError, match="columns that do not have one value per row each"):
+    with pytest.raises(
+        MalformedError, match=r"different lengths, from 1 to 2; expected one value per row"
+    ):
         probabilities({"no": [0.5], "yes": [0.5, 0.5]}, 2)
 
 

@@ -249,8 +249,16 @@ def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArra
     except EvidenceError as error:
         msg = f"{kind}: {error}"
         raise MalformedError(msg) from None
-    if not arrays or any(array.shape != arrays[0].shape or array.ndim != 1 for array in arrays):
-        msg = f"{kind} with columns that do not have one value per row each"
+    sizes = {len(array) for array in arrays if array.ndim == 1}
+    problem = ""
+    if not arrays:
+        problem = "without columns"
+    elif any(array.ndim != 1 for array in arrays):
+        problem = "with a column that has several values per row"
+    elif len(sizes) > 1:
+        problem = f"with columns of different lengths, from {min(sizes):,} to {max(sizes):,}"
+    if problem:
+        msg = f"{kind} {problem}; expected one value per row in each column"
         raise MalformedError(msg)
     return np.column_stack([arrays[at] for at in order])
 
@@ -410,10 +418,10 @@ def same_value(
 def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
     """Return the place of the first difference between two nested values, for a message.
 
-    The two values must differ. The place is a path of keys and positions. If there are two numbers
-    or two bools at this place, they follow it. Strings are not shown, because they can be personal
-    data. The result is "" if the values differ as a whole, such as two strings or two lists of
-    different lengths.
+    `left` is the expected value, and `right` the one that was got. They must differ. The place is a
+    path of keys and positions. If there are two numbers or two bools at this place, they follow it.
+    Strings are not shown, because they can be personal data. The result is "" if the values differ
+    as a whole, such as two strings or two lists of different lengths.
 
     `rtol` is the relative tolerance for numbers. `place` is the path that leads to the two given
     values.
@@ -421,7 +429,7 @@ def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str
     Examples
     --------
     >>> first_difference({"status": 200, "p": [0.5]}, {"status": 503, "p": [0.5]}, 1e-6)
-    '`status`: 200 and 503'
+    '`status`: expected 200, got 503'
     >>> first_difference([{"label": "Ann"}], [{"label": "Eve"}], 1e-6)
     '`0.label`'
     """
@@ -431,9 +439,11 @@ def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str
         parts = [(str(i), a, b) for i, (a, b) in enumerate(zip(left, right, strict=True))]
     else:
         both = (left, right)
-        shown = f"{left:.6g} and {right:.6g}" if all(type(v) in (int, float) for v in both) else ""
+        shown = ""
+        if all(type(v) in (int, float) for v in both):
+            shown = f"expected {left:.6g}, got {right:.6g}"
         if all(isinstance(v, bool) for v in both):
-            shown = f"{left} and {right}"
+            shown = f"expected {left}, got {right}"
         return ": ".join(filter(None, [place and f"`{place}`", shown]))
     for key, a, b in parts:
         same = same_value(a, b, rtol)

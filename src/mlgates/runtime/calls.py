@@ -185,7 +185,7 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
             answer = getattr(model, "predict", model)(value)
     error = caught.error
     if isinstance(error, SystemExit):
-        return Reply("raised", problem=f"tried to exit with code {error.code!r:.40}")
+        return Reply("raised", problem=f"raised SystemExit with code {error.code!r:.40}")
     if error is not None:
         explained = False
         with suppress_errors():  # `str` may raise, too

@@ -121,7 +121,8 @@ class SubprocessHost:
                     return child
                 self._not_sent = f"it {child.ending(START)}" if problem is None else problem
                 child.kill()
-        problem, advice = self._not_sent, "define its class, or the function, in a module"
+        problem = self._not_sent
+        advice = "define the class of the model, or the function that it is, in a module"
         if isinstance(self._model, Stored):
             msg = f"a new process can't load the model: {problem}"
             msg += f"; {advice}" if "'__main__'" in problem else ""

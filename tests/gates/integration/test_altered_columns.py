@@ -77,8 +77,8 @@ def test_another_answer_without_an_exception_fails(subject, what, declared):
     check = check_of(positional, subject, declared)
     assert str(check.verdict) == "fail"
     assert check.reason.startswith(
-        f"3 of 3 rows (first at rows 0, 1, 2) got a different answer with {what}, without an "
-        "exception"
+        f"3 of 3 rows (first at rows 0, 1, 2) got a different answer and no exception when the "
+        f"model was given {what}"
     )
 
 
@@ -150,7 +150,7 @@ def test_what_can_not_be_altered_is_not_tested():
         return np.arange(len(X))
 
     for subject, why in (
-        ("missing_column", "rows without one of their columns can't be made from the given rows"),
+        ("missing_column", "the given rows have only one column, at least 2 are needed"),
         ("changed_dtype", "no column can be converted to text"),
     ):
         check = check_of(model, subject, "either", X)
@@ -214,7 +214,8 @@ def test_each_change_of_a_type_names_its_column_and_both_types(target, column, w
     for declared in ("answer", "refuse", "either"):
         check = types_of(wrong, {target: declared}, X)[target]
         assert check.verdict == "fail"
-        assert f"got a different answer with {what}, without an exception" in check.reason
+        said = f"got a different answer and no exception when the model was given {what}"
+        assert said in check.reason
 
 
 def test_floats_of_32_bits_are_compared_with_the_rounded_floats_of_64_bits():

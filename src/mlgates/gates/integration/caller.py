@@ -76,7 +76,7 @@ def run_test(
         outcome = test(*args, **options)
     error = caught.error
     if isinstance(error, NotTestedError):
-        text = f"the test `{metric}` of the property `{subject}` could not be run"
+        text = f"the test `{metric}` of the property `{subject}` has no result"
         least, insufficient = 0, str(error)
         outcome = Outcome(text, 0, 0)
     elif isinstance(error, ContractError | EvidenceError):
@@ -303,7 +303,7 @@ class _Caller:
                 bad = bad.replace(f"a different {noun}", f"no {noun} or a different one", 1)
             bad += differences.described(noun)
         sampled = f" of {self.n:,}" if len(wrong) < self.n else ""
-        good += f" ({len(wrong):,}{sampled} {self.noun})"
+        good += f" ({len(wrong):,}{sampled} {self.noun if self.n > 1 else self.noun[:-1]})"
         return row_outcome(wrong, at, good, bad, self.noun)
 
 

@@ -69,10 +69,13 @@ _NEARLY_ALL = 0.9
 def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | None) -> Outcome:
     """Test that a method gives one answer per row, and one probability for each of `classes_`."""
     reply = caller.first_reply(method)
-    what = f"{caller.n:,} rows" if caller.n > 1 else "1 row"
+    what, who = f"{caller.n:,} rows" if caller.n > 1 else "1 row", caller.called(method)
+    if reply.kind == "malformed":  # the problem has the number of rows
+        msg = f"{who} {reply.problem}"
+        raise ContractError(msg)
     if reply.kind != "answer":
         caller.fail(method, reply, what)
-    answer, who = reply.answer, caller.called(method)
+    answer = reply.answer
     details: dict[str, object] = {"sampled": caller.n, "of": caller.given, "seed": SEED}
     if method == "predict":
         kind = "label" if answer.dtype.kind in "USOb" else "number"
@@ -116,7 +119,7 @@ def finite(caller: ModelCaller, method: Method) -> Outcome:
     if not bad.any():
         return Outcome(f"no answer of {who} is missing, NaN or infinite", 0, caller.n)
     counted, rows = count_rows(bad, caller.positions)
-    text = f"{who} gave an answer that is missing, NaN or infinite to {counted}"
+    text = f"for {counted}, {who} gave an answer that is missing, NaN or infinite"
     return Outcome(text, int(bad.sum()), caller.n, {"rows": rows}, is_error=True)
 
 
@@ -163,7 +166,7 @@ def finite_responses(caller: ApplicationCaller) -> Outcome:
     wrong = np.array([not answers.is_finite(value) for value in caller.first_responses()])
     if wrong.any():
         counted, _ = count_rows(wrong, caller.positions, caller.noun)
-        msg = f"{caller.name} gave a number that is NaN or infinite to {counted}"
+        msg = f"for {counted}, {caller.name} gave a number that is NaN or infinite"
         raise ContractError(msg)
     n = caller.n
     return Outcome(f"no number in a response is NaN or infinite ({n:,} requests)", 0, n)
@@ -255,7 +258,8 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
                 caller.fail(job.method, reply, given)
             wrong[parts[i % threads]] |= bad[i]
     noun = caller.answer_noun
-    good = f"{threads} threads at the same time got the same {noun}s as one after another"
+    good = f"calls from {threads} threads at the same time got the same {noun}s as calls one after "
+    good += "another"
     text = f"got a different {noun} when {threads} threads called at the same time"
     return caller.outcome(wrong, good, text, differences=differences)
 
@@ -281,7 +285,8 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
         msg = "`golden_pred` has an answer that is missing, NaN or infinite"
         raise ContractError(msg)
     if not rows.n:
-        return Outcome("`golden_X` has no rows", 0, 0)
+        msg = "`golden_X` has no rows"
+        raise NotTestedError(msg)
     answer = caller.answer(method, rows.value, "the golden rows")
     kinds = ["text" if a.dtype.kind in "US" else "number" for a in (answer, wanted)]
     if kinds[0] != kinds[1] and "O" not in (answer.dtype.kind, wanted.dtype.kind):
@@ -356,7 +361,7 @@ def one_row(caller: ModelCaller) -> Outcome:
         caller.first_answer(method)
         answer = caller.answer(method, caller.table.take([0]), "one row")
         if answers.undefined(answer).any():
-            msg = f"{caller.called(method)} gave no finite answer to one row"
+            msg = f"given one row, {caller.called(method)} gave no finite answer"
             raise ContractError(msg)
     return Outcome(f"{caller.name} gave one row one answer", 0, 1)
 
@@ -502,16 +507,20 @@ def altered_columns(
         return None
     table, what, inputs = caller.table, _ALTERED[subject], list[_Variant]()
     caller.need(1)
-    if subject == "extra_column" and table.names:
+    fewest = 1 if subject == "extra_column" else 2
+    if len(table.names) < fewest:
+        have = "only one column" if table.names else "no columns"
+        msg = (
+            f"the given rows have {have}, at least {fewest} {'are' if fewest > 1 else 'is'} needed"
+        )
+        raise NotTestedError(msg)
+    if subject == "extra_column":
         inputs = [(what, table.extended(), None)]
-    elif subject == "missing_column" and len(table.names) > 1:
+    else:
         columns = sample_positions(len(table.names), _COLUMNS).tolist()
         inputs = [
             (f"rows without column `{table.names[i]}`", table.without(i), None) for i in columns
         ]
-    if not inputs:
-        msg = f"{what} can't be made from the given rows"
-        raise NotTestedError(msg)
     return _altered(caller, subject, declared, rtol, inputs)
 
 
@@ -567,7 +576,7 @@ def _altered(
             differences = caller.differences(rtol)
             wrong = differences.rows(expected, reply.answer)
             if wrong.any():
-                bad = f"got a different answer with {what}, without an exception"
+                bad = f"got a different answer and no exception when the model was given {what}"
                 bad += differences.described("answer")
                 return row_outcome(wrong, caller.positions, "", bad)
             # even if the next method refuses these rows
@@ -651,7 +660,8 @@ def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
         text = f"none of {calls:,} calls changed the state of the process"
         if violations:
             what = ", ".join(names["state"])
-            text = f"{who} changed the {what} of the process {some}; this was restored"
+            text = f"{who} changed the {what} of the process {some}; the gate restored the state "
+            text += "after each call"
         if caller.printed:
             text += f"; {who} printed {caller.printed:,} characters, which are not shown"
     return Outcome(text, violations, calls, {"printed": caller.printed, **names})
