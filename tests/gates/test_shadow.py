@@ -113,9 +113,9 @@ def test_requests_in_one_log_are_counted_and_never_fail():
     assert (check.verdict, check.value, check.n, check.by_chance) == (U, 0.5, N, False)
     assert check.reason == (
         "500 of 1,000 requests (50 %) are in one log only: 0 in that of the candidate, 500 in that "
-        "of production (hint: leave requests that were not sent to the candidate out of "
-        "`production_log`, and write requests that it did not answer to `candidate_log`, too); too "
-        "many requests are in one log only (limit: at most 5 %)"
+        "of production (hint: remove from `production_log` the requests that were not sent to the "
+        "candidate, and add to `candidate_log` those that it did not answer); the logs don't match "
+        "well enough to compare the models (limit: at most 5 %)"
     )
     assert only(run(half, max_unmatched=0.5), "unmatched").verdict is P
     shifted = mirrored(request_id=list(range(50, N + 50)))
@@ -128,7 +128,7 @@ def test_requests_in_one_log_are_counted_and_never_fail():
 def test_without_a_common_request_nothing_is_decided():
     result = run(mirrored(request_id=list(range(N, 2 * N))))
     assert result.verdict is U
-    assert "no id in `request_id` is in both logs; are they written in the same way?" in str(
+    assert "no id in `request_id` is in both logs; are the ids written in the same way?" in str(
         only(result, "unmatched").reason
     )
     check = only(result, "disagreement")
@@ -196,7 +196,9 @@ def test_a_missing_answer_of_the_candidate_is_a_disagreement(container):
     answers = [None, *live()["prediction"][1:]]
     check = only(run(container(mirrored(prediction=answers)), container(live())), "disagreement")
     assert (check.details["count"], check.details["errors"], check.n) == (1, 1, N)
-    assert "1 of 1,000 requests); in 1 of these requests the candidate has an error" in check.reason
+    assert (
+        "1 of 1,000 requests); 1 of these differences is an error of the candidate" in check.reason
+    )
 
 
 def test_requests_without_an_answer_of_production_are_left_out():
@@ -406,8 +408,8 @@ def test_latencies_keep_the_order_of_their_own_log():
     assert check.details["effective_calls"] == N
     assert check.details["effective_calls_production"] < 72
     assert re.search(
-        r"; latencies of production depend on earlier ones, so that the interval is that of \d+ "
-        r"independent requests \(a p95 needs 72\)",
+        r"; latencies depend on earlier ones, so 1,000 latencies of production count as \d+ "
+        r"independent ones \(a p95 needs at least 72\)",
         check.reason,
     )
 

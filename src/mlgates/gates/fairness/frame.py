@@ -259,8 +259,8 @@ def _rates_of(
     value, k = of_groups(column), len(names)
     outside = np.flatnonzero((value < rate.low) | (value > rate.high)).tolist()
     if outside:
-        low, high = (end if np.isfinite(end) else None for end in (rate.low, rate.high))
-        msg = f"`{column}` of `metric_frame` must be {format_limit(Limit(low, high))}, got "
+        bounds = (end if np.isfinite(end) else None for end in (rate.low, rate.high))
+        msg = f"`{column}` of `metric_frame` must be {format_limit(Limit(*bounds))}, got "
         msg += f"{format_number(float(value[outside[0]]))} for {names[outside[0]]}"
         raise EvidenceError(msg)
     has_counts = _COUNT in columns

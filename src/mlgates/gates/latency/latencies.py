@@ -347,8 +347,8 @@ def read_latencies(
             rows = evidence.in_memory("X")
             found = measure(models, rows, plan, decided=decided, step=shown.step)
         measured = dict(zip(rest, found, strict=True))
-        for name, one in measured.items():
-            _require_durations(MODELS[name], one.timing.latencies)
+        for name, sample in measured.items():
+            _require_durations(MODELS[name], sample.timing.latencies)
     series = {}
     for name in names:
         one = measured.get(name)
@@ -367,8 +367,8 @@ def read_latencies(
             try:
                 latencies = stats.corrected_for_omission(latencies, interval)
             except ValueError as error:
-                shown = format_number(interval, "s")
-                msg = f"`expected_interval` is too short, got {shown}: {error}"
+                got = format_number(interval, "s")
+                msg = f"`expected_interval` is too short, got {got}: {error}"
                 raise EvidenceError(msg) from None
             how += (
                 f", with added calls that were planned every {format_number(interval, 's')} and "

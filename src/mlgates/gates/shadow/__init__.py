@@ -330,14 +330,12 @@ class Shadow(Gate):
             said += f"are in one log only: {ours:,} in that of the candidate, "
             said += f"{theirs:,} in that of production"
             if not (limit.holds(value) and requests.n):
-                insufficient = "too many requests are in one log only"
+                insufficient = "the logs don't match well enough to compare the models"
             if not requests.n and all(requests.rows):
-                hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
+                hint = f"no id in `{self.on}` is in both logs; are the ids written in the same way?"
             elif insufficient and theirs > ours:
-                hint = (
-                    "leave requests that were not sent to the candidate out of `production_log`, "
-                )
-                hint += "and write requests that it did not answer to `candidate_log`, too"
+                hint = "remove from `production_log` the requests that were not sent to the "
+                hint += "candidate, and add to `candidate_log` those that it did not answer"
             elif insufficient:
                 hint = "give logs of the same period of time"
         details = {"matched": requests.n, "candidate_only": ours, "production_only": theirs}

@@ -116,7 +116,8 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
         errors = int(np.count_nonzero(compared & failed))
         value = other / n if n else None
         said = "", f" of the answers in `{name}`{where} differ from those of production"
-        more = f"; in {errors:,} of these requests the candidate has an error" if errors else ""
+        are = "is an error" if errors == 1 else "are errors"
+        more = f"; {errors:,} of these differences {are} of the candidate" if errors else ""
         dropped = int(np.count_nonzero(rows & unknown))
         if dropped:
             more += f"; {_left_out(dropped)}, because production has no answer"
@@ -294,12 +295,16 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
             else:
                 said = f"the change of {p95} is ", ""
                 insufficient = f"{unanswered} of production"
-            for model, calls in zip(
-                ("candidate", "production"), effective(confidence), strict=True
-            ):
-                if calls < n:
-                    more += f"; latencies of {model} depend on earlier ones, so that the interval "
-                    more += f"is that of {calls:,} independent requests (a p95 needs {least:,})"
+            counted = [
+                f"{n:,} latencies of {model} count as {calls:,} independent ones"
+                for model, calls in zip(
+                    ("the candidate", "production"), effective(confidence), strict=True
+                )
+                if calls < n
+            ]
+            if counted:
+                more = f"; latencies depend on earlier ones, so {' and '.join(counted)} (a p95 "
+                more += f"needs at least {least:,})"
             if n < least:
                 insufficient = f"too few requests for a p95: {n:,}, at least {least:,} are needed"
 
