@@ -331,7 +331,7 @@ class Evidence:
         """Return all objects of the type `kind` that were given to `register`, in their order."""
         return tuple(request for request in self._requests if isinstance(request, kind))
 
-    def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
+    def cached(self, what: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return the result of ``make()``, which is called only the first time for this key.
 
         Later calls with the same `what` and `key` return the same result. If `make` raised an
@@ -351,7 +351,7 @@ class Evidence:
             self._cache[what, key] = entry
         if entry.error is not None:
             raise entry.error.with_traceback(entry.traceback)  # the traceback of the first call
-        return entry.value
+        return cast("T", entry.value)
 
     def source(self, name: str) -> Source:
         """Return a table as a `Source`, which yields batches of its rows.
@@ -359,7 +359,7 @@ class Evidence:
         `name` is the evidence name of the table. EvidenceError is raised if the value is not a
         table.
         """
-        return cast("Source", self.cached("source", name, partial(self._open, name)))
+        return self.cached("source", name, partial(self._open, name))
 
     @property
     def keeps_data(self) -> bool:
@@ -437,20 +437,23 @@ class Evidence:
 
         The table is read only once. If the user gave a `Profile` as `data`, it is returned.
         """
-        return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
+        return self.cached("profile", "data", partial(self._scan, "data"))
 
     def reference(self) -> Reference:
         """Return the reference: the `Baseline` or `Profile` that the user gave.
 
         If the user gave a table, the profile of that table is returned. The table is read once.
         """
+        return self.cached("profile", "reference", self._read_reference)
+
+    def _read_reference(self) -> Reference:
         given = self._given.get("reference")
-        make: Callable[[], object] = partial(self._scan, "reference")
-        if self._stored:
-            is_file = not isinstance(given, Baseline | Profile)
-            read = Baseline.from_data if kind_of(given) == "spark" else Baseline.load
-            make = partial(read, cast("str", given)) if is_file else lambda: given
-        return cast("Reference", self.cached("profile", "reference", make))
+        if not self._stored:
+            return self._scan("reference")
+        if isinstance(given, Baseline | Profile):
+            return given
+        read = Baseline.from_data if kind_of(given) == "spark" else Baseline.load
+        return read(cast("str", given))
 
     def scan(self) -> None:
         """Read `reference` and then `data`, and count in each what the gates requested.
@@ -664,7 +667,7 @@ class Evidence:
         uses_labels |= "y_true" in self
         options = {"production": production, "scores": scores, "uses_labels": uses_labels}
         make = partial(outcomes_of, self, need, **options, label=label)
-        return cast("Outcomes", self.cached("outcomes", (need, label, *options.values()), make))
+        return self.cached("outcomes", (need, label, *options.values()), make)
 
     def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
         """Return slices, which are named subsets of the rows.
@@ -682,7 +685,7 @@ class Evidence:
         key = tuple(by.items()) if isinstance(by, Mapping) else by
         key = key if isinstance(key, str) else tuple(key)
         make = partial(slices_of, self, key, max_groups)
-        return cast("tuple[Slice, ...]", self.cached("slices", (key, max_groups), make))
+        return self.cached("slices", (key, max_groups), make)
 
     def groups(
         self,
@@ -709,7 +712,7 @@ class Evidence:
         """
         key = features if isinstance(features, str) else tuple(features)
         make = partial(groups_of, self, key, names, by, max_groups)
-        return cast("Groups", self.cached("groups", (key, names, by, max_groups), make))
+        return self.cached("groups", (key, names, by, max_groups), make)
 
     def read_only(self, name: str) -> object:
         """Return an argument of the run as a read-only copy; files are read.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple, cast
+from typing import ClassVar, Literal, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate
@@ -310,10 +310,8 @@ class MetricGate(Gate):
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
         """Return pairs of a slice's name and its result; without slices, one pair with None."""
-        make = partial(self._measure_slices, evidence)
         # kept for the note
-        results = evidence.cached("slice results", self, make)
-        return cast("list[tuple[str | None, SliceResult]]", results)
+        return evidence.cached("slice results", self, partial(self._measure_slices, evidence))
 
     def _measure_slices(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
         models = self._outcomes(evidence)

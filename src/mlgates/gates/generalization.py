@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cache, partial
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -201,7 +201,7 @@ class Generalization(MetricGate):
             rows = {name: evidence[given] for name, given in names.items()}
             return Evidence(rows, shown=names)
 
-        return cast("Evidence", evidence.cached("training", "", make))
+        return evidence.cached("training", "", make)
 
     @staticmethod
     def _of_columns(evidence: Evidence) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -303,7 +303,7 @@ def _strata(by: Any) -> list[Division]:
 
 def _coded(evidence: "Evidence", division: Division) -> Coded:
     """Return the values of a division by row, which are read once for all gates of a run."""
-    return cast("Coded", evidence.cached("coded", division, partial(_code, evidence, division)))
+    return evidence.cached("coded", division, partial(_code, evidence, division))
 
 
 def _code(evidence: "Evidence", division: Division) -> Coded:
@@ -368,7 +368,7 @@ def _crossing(evidence: "Evidence", own: Sequence[Division]) -> Crossing:
     shared = evidence.cached("divisions", None, partial(_requested, evidence))
     divisions = shared if set(own) <= set(shared) else tuple(own)
     make = partial(cross, {division: _coded(evidence, division) for division in divisions})
-    return cast("Crossing", evidence.cached("crossing", divisions, make))
+    return evidence.cached("crossing", divisions, make)
 
 
 def _requested(evidence: "Evidence") -> tuple[Division, ...]:
@@ -426,9 +426,7 @@ def _given_features(
     For each feature, the result has a function that reads the feature.
     """
     make = partial(_find_features, evidence, features)
-    return cast(
-        "dict[str, Callable[[], columns.Column]]", evidence.cached("features", features, make)
-    )
+    return evidence.cached("features", features, make)
 
 
 def _find_features(

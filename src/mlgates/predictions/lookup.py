@@ -74,7 +74,7 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
         read = partial(_label_column, evidence.title(name), value, score)
     if isinstance(value, str):
         read = partial(named_column, evidence, value, name)
-    return cast("columns.Column", evidence.cached("column", name, read))
+    return evidence.cached("column", name, read)
 
 
 def _label_column(title: str, value: Any, score: str | None = None) -> columns.Column:
@@ -109,7 +109,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
     """
     table = _table_with(evidence, column, role)
     read = partial(_read_column, evidence, table, column)
-    found = cast("columns.Column", evidence.cached("named", (table, column), read))
+    found = evidence.cached("named", (table, column), read)
     if role:
         title = f"{evidence.title(role)}, column {column!r} of {evidence.title(table)},"
         return replace(found, title=title)
@@ -158,7 +158,7 @@ def column_names(evidence: "Evidence", table: str) -> list[str]:
 
     `table` is ``"X"`` or ``"data"``. The list is empty if this argument is not a table.
     """
-    return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
+    return evidence.cached("names", table, partial(_read_names, evidence, table))
 
 
 def _read_names(evidence: "Evidence", table: str) -> list[str]:
@@ -261,7 +261,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
             column = column_of(evidence, names.score)
             return Scores(column.title, column.rows, column.index, values_of(column), (given,))
         read = partial(as_scores, evidence.title(names.score), evidence.in_memory(names.score))
-        return cast("Scores", evidence.cached("scores", names.score, read))
+        return evidence.cached("scores", names.score, read)
     if names.model not in evidence:
         raise _not_given(evidence, names.score, names.model)
     model, methods = evidence[names.model], _SCORING[:1] if probabilities else _SCORING
@@ -366,7 +366,7 @@ def declared_classes(evidence: "Evidence") -> Labels | None:
     """
     if "classes" not in evidence:
         return None
-    return cast("Labels", evidence.cached("labels", "classes", partial(_read_classes, evidence)))
+    return evidence.cached("labels", "classes", partial(_read_classes, evidence))
 
 
 def _read_classes(evidence: "Evidence") -> Labels:

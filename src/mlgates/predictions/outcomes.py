@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -738,7 +738,7 @@ def _true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
     `true` is the column of these labels. It is encoded once for all gates of a run.
     """
     code = partial(labels.code_labels, true, _TARGET)
-    return cast("labels.Labels", evidence.cached("labels", "y_true", code))
+    return evidence.cached("labels", "y_true", code)
 
 
 def cluster_codes(column: Column) -> npt.NDArray[np.intp]:

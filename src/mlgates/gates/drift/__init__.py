@@ -213,7 +213,7 @@ class Drift(Gate):
         """
         key: Any = self.method, self.columns, self.exclude
         make = partial(candidates, evidence.reference(), *key)
-        return cast("Candidates", evidence.cached("candidates", key, make))
+        return evidence.cached("candidates", key, make)
 
     def _known(self, evidence: Evidence) -> "_Known":
         reference = evidence.reference()
@@ -317,7 +317,7 @@ class Drift(Gate):
             reference = self._reference_slices(evidence.source("reference").schema)
             return list(slice_counters(evidence, self.by, reference, of_data))
 
-        return cast("list[SliceCounters]", evidence.cached("slice counters", self, make))
+        return evidence.cached("slice counters", self, make)
 
     @property
     def _of_slice(self) -> Self:
@@ -331,9 +331,8 @@ class Drift(Gate):
 
     def _slices(self, evidence: Evidence) -> list["_Measured"]:
         """Return what was measured in each slice; computed once."""
-        return cast(
-            "list[_Measured]",
-            evidence.cached("drift by slice", self, lambda: list(self._measured_slices(evidence))),
+        return evidence.cached(
+            "drift by slice", self, lambda: list(self._measured_slices(evidence))
         )
 
     def _measured_slices(self, evidence: Evidence) -> Iterator["_Measured"]:

@@ -384,8 +384,7 @@ class Fairness(Gate):
     def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         """Return pairs of a stratum's name and its rates; without `by`, one pair with None."""
         # kept for the note
-        results = evidence.cached("group rates", self, partial(self._measure, evidence))
-        return cast("list[tuple[str | None, StratumResult]]", results)
+        return evidence.cached("group rates", self, partial(self._measure, evidence))
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         if "metric_frame" in evidence:

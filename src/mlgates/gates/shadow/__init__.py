@@ -317,7 +317,7 @@ class Shadow(Gate):
             by=self.by,
             max_groups=self.max_groups,
         )
-        return cast("Requests", evidence.cached("requests", self, make))
+        return evidence.cached("requests", self, make)
 
     def _unmatched(self, requests: Requests) -> Check:
         """Return the check of requests that are in one log only."""
@@ -439,7 +439,7 @@ class Shadow(Gate):
         pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
         metric = cast("Metric", self._metric)
         make = partial(labelled_requests, requests, metric.need, pos_label)
-        return cast("Labelled", evidence.cached("labelled requests", self, make))
+        return evidence.cached("labelled requests", self, make)
 
     def _comparison(self, labelled: Labelled) -> ComparisonGate:
         """Return the gate that compares the metric of both models on the labelled requests."""
