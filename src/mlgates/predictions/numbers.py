@@ -63,14 +63,31 @@ def check_exact(column: columns.Column) -> None:
         return
     given = encoding.decode(column.array).take(pa.array(large)).to_pylist()
     pairs = zip(given, column.floats[large].tolist(), strict=True)
-    inexact = sum(value != double for value, double in pairs)  # Python compares exactly
-    if inexact:
-        verb = "is" if inexact == 1 else "are"
-        msg = (
-            f"{inexact:,} of {column.rows:,} values of {column.title} {verb} beyond 2**53 and not "
-            "exact as float64: subtract the same constant from all labels and predictions, or "
-            "round them by converting them to float"
-        )
+    inexact = np.zeros(column.rows, np.bool_)
+    inexact[large] = [value != double for value, double in pairs]  # Python compares exactly
+    problem = "beyond 2**53 and not exact as float64: subtract the same constant from all labels "
+    problem += "and predictions, or round them by converting them to float"
+    refuse_where(inexact, column.title, problem)
+
+
+def refuse_where(
+    bad: npt.NDArray[np.bool_], title: str, problem: str, noun: str = "values", *, verb: str = "are"
+) -> None:
+    """Raise EvidenceError if there is a bad value, and say how many there are.
+
+    `bad` is a mask of the bad values of the column or argument `title`. `problem` says what is
+    wrong with them, after the plural `verb`.
+
+    Examples
+    --------
+    >>> refuse_where(np.array([True, False]), "`x`", "negative")
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: 1 of 2 values of `x` is negative
+    """
+    count = int(np.count_nonzero(bad))
+    if count:
+        verb = {"are": "is", "have": "has"}[verb] if count == 1 else verb
+        msg = f"{count:,} of {bad.size:,} {noun} of {title} {verb} {problem}"
         raise EvidenceError(msg)
 
 
@@ -80,14 +97,10 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
     `name` is the name of the values in messages.
     """
     bad = np.isinf(values) if missing else ~np.isfinite(values)
-    count = int(np.count_nonzero(bad))
-    if not count:
-        return
-    infinite = int(np.count_nonzero(np.isinf(values)))
-    what = {0: "missing", count: "infinite"}.get(infinite, "missing or infinite")
-    verb = "is" if count == 1 else "are"
-    msg = f"{count:,} of {values.size:,} values of {name} {verb} {what}"
-    raise EvidenceError(msg)
+    if bad.any():
+        count, infinite = (int(np.count_nonzero(mask)) for mask in (bad, np.isinf(values)))
+        what = {0: "missing", count: "infinite"}.get(infinite, "missing or infinite")
+        refuse_where(bad, name, what)
 
 
 def weights_of(column: columns.Column) -> Floats:
@@ -97,14 +110,7 @@ def weights_of(column: columns.Column) -> Floats:
     overflow nor underflow.
     """
     weights = values_of(column)
-    negative = int(np.count_nonzero(weights < 0))
-    if negative:
-        verb = "is" if negative == 1 else "are"
-        msg = (
-            f"{negative:,} of {weights.size:,} values of {column.title} {verb} negative; weights "
-            "must be at least 0"
-        )
-        raise EvidenceError(msg)
+    refuse_where(weights < 0, column.title, "negative; weights must be at least 0")
     if weights.size and not weights.any():
         msg = f"all values of {column.title} are 0; at least one weight must be positive"
         raise EvidenceError(msg)
@@ -119,11 +125,9 @@ def counts_of(column: columns.Column) -> Floats:
     below 2**53, so that sums of them are exact.
     """
     counts = values_of(column)
-    wrong = int(np.count_nonzero((counts < 1) | (counts != np.floor(counts))))
-    if wrong:
-        verb = "is not a whole number" if wrong == 1 else "are not whole numbers"
-        msg = f"{wrong:,} of {counts.size:,} values of {column.title} {verb} of at least 1"
-        raise EvidenceError(msg)
+    wrong = (counts < 1) | (counts != np.floor(counts))
+    whole = "a whole number" if np.count_nonzero(wrong) == 1 else "whole numbers"
+    refuse_where(wrong, column.title, f"not {whole} of at least 1")
     if counts.sum() >= _LARGEST_EXACT:
         msg = f"the sum of {column.title} must be below 2**53"
         raise EvidenceError(msg)
@@ -136,14 +140,8 @@ def relevance_of(column: columns.Column) -> Floats:
     EvidenceError is raised for negative numbers.
     """
     relevance = values_of(column, missing=True)
-    negative = int(np.count_nonzero(relevance < 0))
-    if negative:
-        verb = "is" if negative == 1 else "are"
-        msg = (
-            f"{negative:,} of {relevance.size:,} values of {column.title} {verb} negative; the "
-            "relevance of a document must be at least 0"
-        )
-        raise EvidenceError(msg)
+    problem = "negative; the relevance of a document must be at least 0"
+    refuse_where(relevance < 0, column.title, problem)
     return relevance
 
 
@@ -156,14 +154,10 @@ def check_intervals(ends: "Scores") -> None:
             f"column{'' if got == 1 else 's'}"
         )
         raise EvidenceError(msg)
-    swapped = int(np.count_nonzero(ends.values[:, 0] > ends.values[:, 1])) if ends.rows else 0
-    if swapped:
-        verb = "has" if swapped == 1 else "have"
-        msg = (
-            f"{swapped:,} of {ends.rows:,} rows of {ends.title} {verb} a lower end that is greater "
-            "than the upper end"
-        )
-        raise EvidenceError(msg)
+    if ends.rows:
+        swapped = ends.values[:, 0] > ends.values[:, 1]
+        problem = "a lower end that is greater than the upper end"
+        refuse_where(swapped, ends.title, problem, "rows", verb="have")
 
 
 def seconds_of(column: columns.Column) -> Floats:
@@ -199,10 +193,7 @@ def seconds_of(column: columns.Column) -> Floats:
         (values < 0, "negative; a latency must be greater than 0"),
         (values == 0, coarse),
     ):
-        if count := int(np.count_nonzero(bad)):
-            verb = "is" if count == 1 else "are"
-            msg = f"{count:,} of {len(bad):,} values of {column.title} {verb} {description}"
-            raise EvidenceError(msg)
+        refuse_where(bad, column.title, description)
     return values
 
 
@@ -275,14 +266,8 @@ def check_probabilities(name: str, score: Floats) -> None:
     All must be from 0 to 1. If there is one column per class, each row must also sum to 1, apart
     from rounding errors. `name` is the name of the scores in messages.
     """
-    outside = int(np.count_nonzero((score < 0) | (score > 1)))
-    if outside:
-        verb = "is" if outside == 1 else "are"
-        msg = (
-            f"{outside:,} of {score.size:,} values of {name} {verb} outside [0, 1], but "
-            "probabilities are required"
-        )
-        raise EvidenceError(msg)
+    problem = "outside [0, 1], but probabilities are required"
+    refuse_where((score < 0) | (score > 1), name, problem)
     if score.ndim == 2:
         off = np.abs(score.sum(axis=1) - 1)
         if off.max(initial=0.0) > _TOLERANCE:

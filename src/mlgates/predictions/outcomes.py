@@ -574,11 +574,8 @@ def _query_of(evidence: "Evidence") -> Column:
         msg = "the gate needs `query_id`, the query of each row, which was not given"
         raise EvidenceError(msg)
     column = lookup.column_of(evidence, "query_id")
-    missing = 0 if column.missing is None else int(np.count_nonzero(column.missing))
-    if missing:
-        verb = "is" if missing == 1 else "are"
-        msg = f"{missing:,} of {column.rows:,} values of {column.title} {verb} missing"
-        raise EvidenceError(msg)
+    if column.missing is not None:
+        numbers.refuse_where(column.missing, column.title, "missing")
     return column
 
 
@@ -772,7 +769,7 @@ def _check_complete(column: Column) -> None:
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
-        numbers.check_finite(column.title, np.where(column.missing, np.nan, 0.0))
+        numbers.refuse_where(column.missing, column.title, "missing")
 
 
 def _plain_values(column: Column) -> npt.NDArray[Any]:
