@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple, Unpack, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Unpack
 
 import numpy as np
 
