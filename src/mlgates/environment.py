@@ -51,15 +51,14 @@ def _versions() -> dict[str, str]:
     import mlgates
 
     found: dict[str, object] = {}
-    for name, module in tuple(sys.modules.items()):
-        if "." in name or name in sys.stdlib_module_names:
-            continue
+    known = sys.stdlib_module_names
+    for name in [name for name in tuple(sys.modules) if "." not in name and name not in known]:
         with suppress_errors():  # anything can be in `sys.modules`
             # Reading an attribute that a module computes can warn, import packages, or raise.
             if name in _LAZY:
-                found[name] = module.__version__
+                found[name] = sys.modules[name].__version__
             else:
-                found[name] = vars(module).get("__version__")
+                found[name] = vars(sys.modules[name]).get("__version__")
     named = {
         name: version
         for name, version in sorted(found.items())

@@ -251,17 +251,21 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
     return column
 
 
-def matrix_of(frame: Any) -> Any | None:
+def matrix_of(frame: Any, names: Sequence[str]) -> Any | None:
     """Return the single numpy array in which a pandas frame stores its numbers, or None.
 
     The result is None if the frame is not stored in this way. Reading this array is much faster
-    than reading the columns of the frame one by one.
+    than reading the columns of the frame one by one. `names` are the names of its columns.
     """
-    types = set(frame.dtypes)
-    if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
+    first = frame[names[0]]
+    if not isinstance(first.dtype, np.dtype) or first.dtype.kind not in "biuf":
         return None
-    first, last = (frame[frame.columns[i]].to_numpy() for i in (0, -1))
-    return frame.to_numpy() if first.base is not None and first.base is last.base else None
+    whole = first.to_numpy().base
+    # `to_numpy` copies most other frames; they are recognised by the size of their first array.
+    if whole is None or getattr(whole, "size", 0) < first.size * len(names):
+        return None
+    matrix = frame.to_numpy()
+    return matrix if matrix.base is whole else None
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:

@@ -267,7 +267,7 @@ def _columns_of(kind: containers.Kind, table: Any, title: str) -> Iterable[Arrow
     check_names(names, remedy)
     matrix = table if kind == "numpy" and table.ndim == 2 else None
     if kind == "pandas":
-        matrix = containers.matrix_of(table)
+        matrix = containers.matrix_of(table, names)
     if matrix is None:
         pairs = zip(names, containers.columns_in(table), strict=True)
         return (containers.from_sequence(str(name), column) for name, column in pairs)

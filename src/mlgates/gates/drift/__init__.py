@@ -390,7 +390,8 @@ class Drift(Gate):
                 why = f"is not in the reference{near.hint(name)}"
             yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
         self._compare_together(known, profile, each)
-        measure = partial(self._measure, profile, known)
+        limits = {name: Limit(at_most=most) for name, most in self._limits.items()}
+        measure = partial(self._measure, profile, known, limits)
         for measured in each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
@@ -418,11 +419,11 @@ class Drift(Gate):
             return self._candidates(evidence).note
         return "; ".join(dict.fromkeys(part.note for part in self._slices(evidence) if part.note))
 
-    def _measure(self, profile: Profile, known: "_Known", name: str) -> list[ColumnDrift] | Check:
+    def _measure(
+        self, profile: Profile, known: "_Known", limits: Mapping[str, Limit], name: str
+    ) -> list[ColumnDrift] | Check:
         """Return the changes of a column's distribution and missing share, or an ERROR check."""
-        method = METHODS[self.method]
-        limits = self._limits
-        limit = Limit(at_most=limits.get(name, limits["*"]))
+        method, limit = METHODS[self.method], limits.get(name, limits["*"])
         with suppress_errors() as caught:  # the other columns are still judged
             (reference, side), data = known.columns.judged[name], profile.columns[name]
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
