@@ -216,15 +216,17 @@ class Drift(Gate):
         return evidence.cached("candidates", key, make)
 
     def _known(self, evidence: Evidence) -> "_Known":
-        reference = evidence.reference()
-        columns, gates = self._candidates(evidence), _gates_by_column(evidence)
-        return _Known(reference, columns, gates, keeps=evidence.keeps_data)
+        def make() -> _Known:
+            columns, gates = self._candidates(evidence), _gates_by_column(evidence)
+            return _Known(evidence.reference(), columns, gates, evidence.keeps_data, {})
+
+        return cast("_Known", evidence.cached("known", self, make))
 
     def _known_of(self, reference: Profile, *, keeps: bool) -> "_Known":
         """Return what is known of one slice of the reference, where only this gate is judged."""
         key: Any = self.method, self.columns, self.exclude
         columns = candidates(reference, *key)
-        return _Known(reference, columns, dict.fromkeys(columns.judged, (self,)), keeps=keeps)
+        return _Known(reference, columns, dict.fromkeys(columns.judged, (self,)), keeps, {})
 
     def _data_counters(
         self, known: "_Known", schema: TableSchema, each: Callable[..., list[Counter]]
@@ -246,6 +248,12 @@ class Drift(Gate):
         yield from each(partial(self._counter, known), comparable)
 
     def _counter(self, known: "_Known", name: str) -> Counter:
+        """Return the counter for the column `name` of the data, which is made only once."""
+        if name not in known.counters:
+            known.counters[name] = self._make_counter(known, name)
+        return known.counters[name]
+
+    def _make_counter(self, known: "_Known", name: str) -> Counter:
         """Return the counter (what to count) for the column `name` of the data.
 
         It counts values in bins if this is enough for all drift gates of the run. Otherwise it
@@ -483,13 +491,15 @@ class _Known(NamedTuple):
     """What is known before the data are counted.
 
     These are the reference, its columns to judge, and the drift gates of the run that judge each of
-    them. `keeps` says whether all values of the data are kept in memory anyway.
+    them. `keeps` says whether all values of the data are kept in memory anyway. `counters` has the
+    counters of the data that were made so far, by column.
     """
 
     reference: Reference
     columns: Candidates
     gates: "GatesByColumn"
     keeps: bool
+    counters: dict[str, Counter]
 
 
 class _Measured(NamedTuple):
