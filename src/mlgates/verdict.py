@@ -207,10 +207,12 @@ def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> st
     """
     if unit == "violations":
         return ""
-    low, high = (_format_bound(end, unit, value) for end in (limit.low, limit.high))
     if limit.at_least is None:
-        return f"at most {high}"
-    return f"at least {low}" if limit.at_most is None else f"from {low} to {high}"
+        return f"at most {_format_bound(limit.high, unit, value)}"
+    low = _format_bound(limit.low, unit, value)
+    if limit.at_most is None:
+        return f"at least {low}"
+    return f"from {low} to {_format_bound(limit.high, unit, value)}"
 
 
 def _format_bound(bound: float, unit: str, value: float | None) -> str:
@@ -432,6 +434,8 @@ def _plain(value: Any, key: str) -> object:
     """
     if type(value) in _PLAIN:
         return None if value != value else value  # noqa: PLR0124  (NaN)
+    if type(value) is int:
+        return _number_or_none(key, value)
     item = value.item() if getattr(value, "shape", None) == () else value
     if isinstance(item, dict | Mapping):  # `dict` first, because isinstance is slow for Mapping
         return Details(item)
@@ -468,27 +472,22 @@ def _normalize(thing: "Measurement | Check") -> None:
     owner = type(thing).__name__
     if not isinstance(thing.method, str):
         raise refuse(owner, "method", "a string", thing.method)
-    interval = thing.interval
-    if interval is not None:
-        ends = [_number_or_none("interval", end) for end in interval]
+    if thing.interval is not None:
+        ends = [_number_or_none("interval", end) for end in thing.interval]
         known = [end for end in ends if end is not None]
         if len(ends) != 2 or known != sorted(known):
             raise refuse(owner, "interval", "(low, high)", tuple(ends))
         # an interval with an undefined end counts as undefined
         interval = (known[0], known[1]) if len(known) == 2 else None
-    levels = {name: _number_or_none(name, getattr(thing, name)) for name in _LEVELS}
-    for name, level in levels.items():
-        if level is not None:
-            share(owner, name, level)
-    for name, value in {
-        "value": _number_or_none("value", thing.value),
-        "interval": interval,
-        "n": count(owner, "n", thing.n),
-        "dropped": count(owner, "dropped", thing.dropped),
-        "details": Details(thing.details),
-        **levels,
-    }.items():
-        object.__setattr__(thing, name, value)
+        object.__setattr__(thing, "interval", interval)
+    for name in ("value", *_LEVELS):
+        plain = _number_or_none(name, getattr(thing, name))
+        if plain is not None and name in _LEVELS:
+            share(owner, name, plain)
+        object.__setattr__(thing, name, plain)
+    for name in ("n", "dropped"):
+        object.__setattr__(thing, name, count(owner, name, getattr(thing, name)))
+    object.__setattr__(thing, "details", Details(thing.details))
 
 
 _LEVELS = ("confidence", "p_value")
