@@ -118,16 +118,23 @@ class Grid(NamedTuple):
 def grid_of(*samples: Values) -> Grid | None:
     """Return a grid of buckets that fits the values of some samples, or None.
 
-    A grid divides the numbers into buckets, in which values are counted instead of sorted. The
-    result is None if sorting is better: if no sample has 8,192 values, if nearly all values are
-    equal, or if more than 1 % of the values are above 2**52 or below -2**52. For several samples,
-    it is also None in two cases, in which many values would have to be sorted anyway: the samples
-    seem to be identical, so that the largest difference between their distribution functions could
-    be in almost any bucket; or more than a third of the values seem to be in a few crowded buckets,
-    as with heavy tails, and are not tied.
+    A grid divides the numbers into buckets, in which values are counted instead of sorted. The grid
+    is chosen from about 2,000 evenly spaced elements of each sample. The result is None if sorting
+    is better:
 
-    Let W be the width of the range that contains the middle 98 % of the values. The grid covers
-    this range and up to W more on each side, but not more than the range of all values.
+    - No sample has 8,192 values.
+    - All finite values of these elements are equal.
+    - More than 1 % of the elements are above 2**52, or more than 1 % are below -2**52.
+    - There are several samples, and their elements are identical. Then the largest difference
+      between their distribution functions could be in almost any bucket, and the values of all
+      these buckets would have to be sorted.
+    - There are several samples, and more than a third of the elements are in crowded buckets, as
+      with heavy tails, unless many of them are tied. A bucket is crowded if it has more than six
+      times the mean number of elements, plus two.
+
+    Let W be the width of the range that contains the middle 98 % of the elements. The grid covers
+    this range and up to W more on each side, but not much more than the range of all elements. If W
+    is 0, it covers the range of all finite elements.
 
     Parameters
     ----------
@@ -200,8 +207,8 @@ class Bucketed:
     before : numpy.ndarray of int64, shape (size + 1,)
         Number of values in all lower buckets; the last element is the number of all values.
     left : numpy.ndarray of float64, shape (size,)
-        For each bucket, the sum of the distances of its values from the end of the bucket, in
-        widths of a bucket.
+        For each bucket, the sum of the distances from its values to the upper end of the bucket, in
+        widths of a bucket. It is only computed with a grid and ``sums=True``.
     inside : numpy.ndarray of bool, shape (size,)
         Which buckets are open. The first and the last one are always opened, because they also
         have the values beyond the grid.
@@ -390,8 +397,10 @@ class Bucketed:
     def cells(self, edges: Edges) -> Counts:
         """Count the values in each cell (bin) between edges.
 
-        The first cell is for -inf and the last one for inf; the cells between them are in ascending
-        order. The values and the edges may have different types.
+        The first count is that of the value -inf, and the last one that of inf. Between them are
+        the counts of the cells in ascending order. A value equal to an edge is in the cell below
+        it, or in a cell of its own if the edge is an atom. The values and the edges may have
+        different types.
 
         Examples
         --------
@@ -426,8 +435,8 @@ def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
     """Count the values of an unsorted array in each cell (bin) between edges, without sorting them.
 
-    The cells are those of `Bucketed.cells`: the first one is for -inf, the last one for inf, and
-    the others are in ascending order. NaN is not counted.
+    The counts are in the order of `Bucketed.cells`: that of the value -inf is the first, that of
+    inf the last, and the others are in ascending order. NaN is not counted.
 
     `ends` has the number of values that are not NaN, and of -inf and inf. By default they are
     counted here; give `ends` if they are known already.

@@ -377,11 +377,11 @@ def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats 
 
 
 def snapped(values: Values, edges: Edges) -> Values:
-    """Replace each value that differs from an atom only by rounding, and return the values.
+    """Return sorted values with rounding errors at atoms removed.
 
-    An atom is an edge that is a cell (bin) of its own. A value differs from it only by rounding if
-    the difference is at most the element of ``edges.reach`` for this edge. Such values become equal
-    to the atom. `values` are sorted, and so is the result.
+    An atom is an edge that is so frequent that its value is a cell (bin) of its own. Each value
+    that differs from an atom by at most its element of ``edges.reach`` is replaced by the atom.
+    `values` must be sorted, and the result is sorted, too.
     """
     first, last = edges.ends
     if first is last:
@@ -424,8 +424,8 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
     For each of ``edges.points``, `low` has the number of values less than this point, and `high`
     the number of values less than or equal to it. `ends` has the number of all values and of
-    infinite values. The cells are those of `mlgates.stats.buckets.Bucketed.cells`: the first one is
-    for -inf, the last one for inf, and the others are in ascending order.
+    infinite values. The counts are in the order of `mlgates.stats.buckets.Bucketed.cells`: that of
+    the value -inf is the first, that of inf the last, and the others are in ascending order.
 
     Examples
     --------

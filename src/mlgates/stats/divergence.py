@@ -275,16 +275,17 @@ def chi_square_pvalue(
     together; if frequencies are equal, a fixed random order decides. Which cells are merged depends
     only on the sum of both samples, so that the p-value stays valid: with 1,000 categories and 200
     rows against 20,000, 0.1 % of tests reject at a nominal 0.1 %, where the plain chi-square test
-    rejects about 13 %. Quantile cells must not be merged by frequency, because the counts of the
-    reference are equal in them.
+    rejects about 13 %. Quantile cells must not be merged by frequency: the reference has the same
+    count in each of them, so the sums would depend only on the current sample, and the p-value
+    would not be valid.
 
     Merging can hide that values moved between neighbouring cells. Therefore `one_sided_pvalue` is
     computed from the original counts of the cells that are merged. If it is less than 0.00001, the
     smaller of the two p-values is returned.
 
-    If an expected count is below 100, Pearson's test rejects too often at low levels. For shares of
-    50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000, it rejects 2.1 times as often as the
-    nominal 0.025 % that a correction for 200 columns requires. So it is not used alone if an
+    If an expected count is below 100, Pearson's test rejects too often at low levels. For example,
+    at a level of 0.025 % (5 %, corrected for 200 columns), it rejects 2.1 times too often for
+    shares of 50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000. So it is not used alone if an
     expected count is below 100. For two cells, the p-value is then that of Fisher's exact test. For
     more cells, it is the larger one of two p-values: Pearson's, and Cressie and Read's with a power
     of 1/3 [1]_.

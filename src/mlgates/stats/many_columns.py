@@ -1,4 +1,4 @@
-"""Compute the distances and the counts in bins of many short columns at once.
+"""Compare many short columns with their references at once: KS distances and counts in bins.
 
 A call of a numpy function takes about a microsecond even for few values. Columns are therefore
 combined into groups. The columns of a group are counted in one matrix of buckets, with one row for
@@ -98,10 +98,10 @@ def fits(pair: Pair) -> bool:
 
 
 def groups_of(pairs: Iterable[Pair]) -> Iterator[list[int]]:
-    """Divide pairs into groups, so that the values of one group fit into the processor's cache.
+    """Divide pairs of samples into groups that fit into the processor's cache.
 
-    Yields a list for each group: the positions of its pairs in `pairs`. Pass these pairs to
-    `compare_group`.
+    Yields a list for each group: the positions of its pairs in `pairs`. Pass the pairs of one group
+    to `compare_group`.
     """
     group: list[int] = []
     total = 0

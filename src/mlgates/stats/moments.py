@@ -109,10 +109,10 @@ class Moments(NamedTuple):
         return math.sqrt(self.n) * m3 / spread if spread else math.nan
 
     def without_squares(self) -> "Moments":
-        """Return a copy without the exact sum of squares.
+        """Return a copy in which `squares`, the exact sum of the squares, is None.
 
-        The first of `powers`, the sum of the squared deviations, is computed from the exact sum of
-        squares. It is therefore rounded only once.
+        In the copy, the first of `powers`, the sum of the squared deviations, is computed from
+        `squares`, and is therefore rounded only once. It is unchanged if `squares` is None already.
         """
         if self.squares is None or not self.n:
             return self._replace(squares=None)

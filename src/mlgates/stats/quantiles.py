@@ -83,12 +83,13 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 
 
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
-    """Return the ranks, from 1, of the two sorted values that are the interval of a quantile.
+    """Return the ranks of the two sorted values that are the ends of a quantile's interval.
 
-    `n` is the number of independent values, and `share` is the position of the quantile: 0.99 for
-    the 99 % quantile. The lower rank is the binomial quantile of ``(1 - confidence) / 2``. The
-    upper rank is the binomial quantile of ``(1 + confidence) / 2``, plus 1. A rank of 0 or ``n +
-    1`` means that there are too few values for this end.
+    The rank of the least value is 1. `n` is the number of independent values, `share` is the
+    position of the quantile (0.99 for the 99 % quantile), and `confidence` is the confidence level
+    of the interval. The lower rank is the binomial quantile of ``(1 - confidence) / 2``. The upper
+    rank is the binomial quantile of ``(1 + confidence) / 2``, plus 1. A rank of 0 or ``n + 1``
+    means that there are too few values for this end.
 
     References
     ----------

@@ -168,12 +168,14 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
     If only few rows of the population move, the sample of a class may contain none of these rows by
     chance. The variance of its moves is then too small. The result is the variance that two more
     rows in each class would add: one that moves up and one that moves down. Agresti and Min add
-    such rows for paired proportions [1]_. The square of both moves is ``sum(move**4) /
-    sum(move**2)`` over the rows of both classes, which is typical of the moves of the sample.
+    such rows for paired proportions [1]_. The squared move of each added row is ``sum(move**4) /
+    sum(move**2)``. These sums are over the rows of both classes, so the added moves are of typical
+    size.
 
-    The number of rows of a class that move is computed as ``sum(move**2)**2 / sum(move**4)``, and
-    divided by the number of its rows. If this share is more than 4 % in both classes, the result is
-    reduced. It is 0 if the share is at least 8 % in both classes, or if no row moves.
+    The result is smaller, or 0, if many rows move. The number of rows of a class that move is
+    computed as ``sum(move**2)**2 / sum(move**4)``, and divided by the number of its rows. The
+    smaller one of these two shares decides. Above 4 %, the result decreases linearly, and it is 0
+    from 8 % on. It is also 0 if no row moves.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _AT_ENDS = 0.25
 def resampled_statistic(
     statistic: Callable[[Counts], float], tables: Counts, most: int, parts: int = 1
 ) -> Floats:
-    """Return a slow statistic of resampled tables of counts, most of them predicted from few calls.
+    """Return the value of a slow statistic for each resampled table of counts, from few calls.
 
     The statistic is computed for the first tables, and a quadratic polynomial in the counts is
     fitted to it, a *response surface* [1]_. This polynomial predicts the statistic of all other
@@ -33,7 +33,8 @@ def resampled_statistic(
     largest predictions, on which the ends of a bootstrap interval depend. If the polynomial is not
     good enough there, these tables are added to the fit, and the next ones are tested.
 
-    If the statistic is not nearly quadratic, or is NaN for one of the tables, nothing is predicted.
+    If the statistic is not nearly quadratic, or is NaN for one of the tables for which it is
+    computed, nothing is predicted.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class RankedQueries:
         Number of documents of each query.
     ties : ndarray of int, shape (t,)
         For each group of documents of a query with the same score, the position in `order` of the
-        first of them.
+        first of them. A document with a score of its own is a group of one.
     relevant : ndarray of shape (q,)
         Number of relevant documents of each query.
 

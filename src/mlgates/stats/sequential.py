@@ -217,17 +217,19 @@ def ratio_scale_needed(
     side: Side,
     e_value: float,
 ) -> float | None:
-    """Return the factor by which all counts must grow until `ratio_log_e` reaches an e-value.
+    """Return the factor by which all counts must grow to reach an e-value in the test of a ratio.
 
-    With it, a gate estimates how many requests would be enough for a decision.
+    The test is that of `ratio_log_e`. The larger its e-value, the stronger is the evidence against
+    the null hypothesis. With the factor, a gate estimates how many requests would be enough for a
+    decision.
 
     Parameters
     ----------
     candidate, production, share, ratio, side
-        Arguments of `ratio_log_e`: the number of events and the share of the traffic in each
-        period, and the hypothesis that is tested.
+        Arguments of `ratio_log_e`: for each look, the numbers of events of candidate and production
+        and the candidate's share of the traffic; and the null hypothesis.
     e_value : float
-        The e-value to reach, greater than 1.
+        The e-value to reach, greater than 1. An e-value of 20 is enough for a level of 5 %.
 
     Returns
     -------
@@ -369,9 +371,11 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
 
 
 def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: float) -> float | None:
-    """Return the factor by which both counts must grow until `rate_log_e` reaches an e-value.
+    """Return the factor by which both counts must grow to reach an e-value in the test of a rate.
 
-    With it, a gate estimates how many requests would be enough for a decision.
+    The test is that of `rate_log_e`. The larger its e-value, the stronger is the evidence against
+    the null hypothesis. With the factor, a gate estimates how many requests would be enough for a
+    decision.
 
     Parameters
     ----------
