@@ -290,8 +290,8 @@ def parse_condition(text: str) -> Node:
     Raises
     ------
     OptionError
-        If the text is not a condition. The message has the position in the text. If the text is
-        written as in another language, the message has the right spelling.
+        If the text is not a condition. The message has the position in the text. For an operator of
+        another language, such as ``&``, ``&&`` or ``=``, it says what to write instead.
 
     Examples
     --------

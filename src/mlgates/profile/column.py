@@ -193,9 +193,10 @@ class ColumnView:
     def values(self) -> npt.NDArray[np.generic]:
         """The values that are not missing, shape (valid,), as a numpy array.
 
-        Integers keep their width. Dates are numbers of days, and other times are 64-bit numbers of
-        their unit. Decimals are rounded to doubles. The array is a copy only if this is necessary.
-        EvidenceError is raised for strings, binary and nested values.
+        Integers keep their width. Dates are converted to days since 1970, and times and durations
+        to 64-bit integers in the unit of the column. Decimals are rounded to doubles. The array is
+        a copy only if this is necessary. EvidenceError is raised for strings, binary and nested
+        values.
         """
         kind = self.stored
         if kind == "float":
@@ -252,10 +253,10 @@ class ColumnView:
         decimals as doubles. The bits of each number are mixed first, because otherwise columns with
         the same sum would have the same checksum.
 
-        The checksum of bools is the number of true values. The checksum of strings and binary
-        values depends on the bytes, the length and the last eight bytes of each value. It does not
-        change if bytes before the last eight change places. The checksum is 0 for columns of any
-        other kind.
+        The checksum of bools is the number of true values. A string or a binary value adds a number
+        that is computed from its length, the sum of its bytes, and its last eight bytes in their
+        order. So the order of the bytes before the last eight makes no difference. The checksum is
+        0 for columns of any other kind.
         """
         kind = self.stored
         if kind == "float":

@@ -522,7 +522,8 @@ class NotMatching(_RuleCounter):
 class Distribution(ColumnCounter):
     """Determine the distribution of a column: an `Ecdf`, or `Frequencies` for bools and strings.
 
-    Times are whole numbers of their unit, and dates are days. Decimals are rounded to doubles.
+    Dates are converted to days since 1970, and times and durations to integers in the unit of the
+    column. Decimals are rounded to doubles.
 
     Examples
     --------
@@ -616,7 +617,7 @@ class AtPoints(ColumnCounter):
         return points, Knots(knots), np.searchsorted(knots, first), np.searchsorted(knots, last)
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Count the values of one batch that are below each point, and below or equal to it."""
+        """Count the values of one batch below each of `points`, and those below or equal to it."""
         view = batch[self.column]
         points, knots, first, last = self._prepared
         values = _numbers_of(view)

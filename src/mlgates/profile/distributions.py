@@ -185,10 +185,10 @@ class Ecdf(State):
         return self._counts[edges]
 
     def snapped(self, edges: Edges) -> "Ecdf":
-        """Return the distribution without rounding errors at edges that are bins of their own.
+        """Return the distribution with rounding errors at atoms removed.
 
-        Each value that differs from such an edge by at most the edge's ``edges.reach`` is replaced
-        by the edge.
+        An atom is an edge that is so frequent that its value is a bin of its own. Each value that
+        differs from an atom by at most its element of ``edges.reach`` is replaced by the atom.
         """
         return Ecdf([counting.snapped(self.values, edges)])
 
@@ -197,9 +197,9 @@ class Ecdf(State):
 
         The counts at these points are enough for the exact KS distance. For each number of bins in
         `bins`, they are also enough for the counts in the bins between the edges that the method
-        `edges` returns. The points are the distinct finite values, and for each edge the least and
-        the greatest value that count as equal to it. The result is None if there are more than
-        65,536 distinct values.
+        `edges` returns. The points are the distinct finite values. If values near an edge count as
+        equal to it, because the edge has a `reach`, the ends of the range of these values are
+        points, too. The result is None if there are more than 65,536 distinct values.
         """
         key = frozenset(bins)
         if key not in self._knots:
@@ -480,8 +480,8 @@ class Frequencies(State):
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` creates the same object.
 
-        They are one pair of arrays, the distinct values and their counts; none if there are no
-        values.
+        The tuple has one element: the pair of the distinct values and their counts. It is empty if
+        there are no values.
         """
         return (self._in_order,) if self.n else ()
 

@@ -202,9 +202,10 @@ class MissingBy(Counter):
         return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows of a batch in which a counted value is missing.
+        """Return the positions of all rows of a batch with a missing value in a counted column.
 
-        If there is a slice, only its rows are tested. The positions are in ascending order.
+        The counted columns are those in `counted`. If there is a slice, only its rows are tested.
+        The positions are in ascending order.
         """
         numbers, _ = group_keys(batch, self.by, self.slice)
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
@@ -265,9 +266,10 @@ class MissingWhere(Counter):
         return GroupMissing(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows of a batch in which a counted value is missing.
+        """Return the positions of all rows of a batch with a missing value in a counted column.
 
-        Only rows that are in at least one slice are tested. The positions are in ascending order.
+        The counted columns are those in `counted`. Only rows that are in at least one slice are
+        tested. The positions are in ascending order.
         """
         found = np.zeros(batch.rows, np.bool_)
         for name, condition in self.slices:

@@ -216,6 +216,10 @@ def _rows_by_hash(hashes: RowHashes) -> Positions:
 class KeyCounter(Counter):
     """Compute a hash of each row's key: of its values in some columns.
 
+    The result is a `KeyHashes`. Its attribute `n` is the number of rows with a key, and `count` the
+    number of rows that repeat the key of an earlier row. `rows` has the row numbers of the first
+    five of these.
+
     Parameters
     ----------
     key : tuple of str

@@ -77,8 +77,9 @@ class Spans(NamedTuple):
     def merge(self, other: "Spans", longest: int) -> "Spans":
         """Return the spans of the timestamps of both objects together.
 
-        They are joined into longer ones as by `bounded`. `longest` is the largest gap that the user
-        allows, in ticks (units of the column).
+        If there are more than 65,536 spans, they are joined into longer ones, as `Spans` describes.
+        Spans that are more than `longest` ticks apart are never joined. `longest` is the largest
+        gap that the user allows; a tick is one unit of the column.
         """
         power = None
         if self.power is not None and other.power is not None:
@@ -210,16 +211,17 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def at(self, latest: int | None, oldest: int | None) -> "TimestampState":
-        """Return the result that `Timestamps` would have with other limits, if it is known.
+        """Return the result that `Timestamps` would have with the limits `latest` and `oldest`.
 
-        `latest` and `oldest` are these limits, in ticks, as in `Timestamps`. If one of them is
-        None, the object is returned unchanged. The timestamps are not read again. In the result,
-        `fresh` is None if it is not known.
+        The limits are in ticks. The result is computed from the fields of this object, without
+        reading the timestamps again. If the number of timestamps from `oldest` to `latest` does not
+        follow from the fields, `fresh` is None in the result. If `latest` or `oldest` is None, the
+        object is returned unchanged.
 
         Raises
         ------
         EvidenceError
-            If it is not known which timestamps are after the new limit `latest`.
+            If the number of timestamps after `latest` does not follow from the fields.
         """
         if (self.latest, self.oldest) == (latest, oldest) or latest is None or oldest is None:
             return self
@@ -244,8 +246,8 @@ class TimestampState(State):
         """Return the result for the timestamps of both objects together.
 
         If the objects have different limits `latest` and `oldest`, because they were counted at
-        different times, the later limits are used for both, as by `at`. `shift` is not used,
-        because the result has no row numbers.
+        different times, both are first converted to the later limits by the method `at`, which can
+        raise EvidenceError. `shift` is not used, because the result has no row numbers.
         """
         if (self.latest, self.oldest) != (other.latest, other.oldest):
             latest = max((x for x in (self.latest, other.latest) if x is not None), default=None)

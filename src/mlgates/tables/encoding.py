@@ -1,4 +1,7 @@
-"""Convert Arrow columns to numpy arrays or to dictionary encoding, and add up their bytes."""
+"""Convert Arrow columns to numpy arrays, to integers, or to dictionary encoding.
+
+Also sum the bytes of strings, for the checksums of columns.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -241,9 +244,9 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert times to integers: dates to days, other times to numbers of their unit.
+    """Convert dates to days since 1970, and times and durations to integers in their unit.
 
-    Integers are returned unchanged.
+    Timestamps count from 1970, and times of day from midnight. Integers are returned unchanged.
     """
     if pa.types.is_integer(array.type):
         return array

@@ -101,8 +101,9 @@ class Rows:
     def differences(self, other: Any) -> tuple[str, ...]:
         """Return the names of the parts that differ between this container and another one.
 
-        For example, ("index", "cells") means that the index and the values differ. "cells" is in
-        the result only if everything else is equal.
+        For example, ("columns", "index") means that the names of the columns and the index of a
+        pandas frame differ. The types of the columns ("types") are compared only if the names, the
+        index and the shape are equal, and the values ("cells") only if the types are equal, too.
         """
         if self._request:
             return () if _same(self.value, other) else ("cells",)
@@ -387,10 +388,7 @@ def _copy(value: Any) -> Any:
 
 
 def _differences(left: Any, right: Any) -> tuple[str, ...]:
-    """Return what differs between two containers, such as ("columns", "index").
-
-    "cells" is in the result only if everything else is equal.
-    """
+    """Return the names of the parts that differ between two containers, as `Rows.differences`."""
     if type(left) is not type(right):
         return ("type",)
     if isinstance(left, Mapping):
