@@ -1,4 +1,7 @@
-"""Divide rows by several features at once, so that all gates of a run can count them together."""
+"""Divide the rows of a run into cells by the values of several features.
+
+This is done once for all gates of a run. Each gate then adds up the cells of its own groups.
+"""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

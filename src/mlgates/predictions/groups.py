@@ -124,7 +124,7 @@ class Groups:
 
     @property
     def missing(self) -> tuple[bool, ...]:
-        """For each group, whether the value of at least one feature is missing in it."""
+        """For each group, whether at least one of the feature values that define it is missing."""
         return tuple(None in combination for combination in self.values)
 
 
@@ -224,7 +224,7 @@ def groups_of(
     ------
     EvidenceError
         If a feature does not have the same rows as the labels, if there are too many groups or
-        strata, or if a name is not that of a feature.
+        strata, or if a name is neither that of a feature nor that of a column of `X` or `data`.
     """
     return _grouped(evidence, _features(evidence, features, names), _strata(by), max_groups)
 

@@ -1,4 +1,4 @@
-"""Read values of a run with one value per row: arrays, named columns, or a model's output.
+"""Read inputs of a run that have one value per row: arrays, named columns, or a model's output.
 
 Each method of a model is called at most once.
 """
@@ -231,7 +231,7 @@ def offers(evidence: "Evidence", name: str) -> bool:
 def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
     """Return one prediction per row: the given predictions, or those that the model computes.
 
-    `names` are the names of the model and of its values among the arguments of a run.
+    `names` has the names of the arguments of the run that belong to this model.
     """
     if names.pred in evidence:
         return column_of(evidence, names.pred)
@@ -251,8 +251,8 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
     """Return scores: those that were given, or those that the model computes.
 
-    The result has one score per row, or one per class. `names` are the names of the model and of
-    its values among the arguments of a run. With ``probabilities=True``, only the method
+    The result has one score per row, or for each row one score per class. `names` has the names of
+    the arguments of the run that belong to this model. With ``probabilities=True``, only the method
     ``predict_proba`` of the model is used, and not its ``decision_function``.
     """
     if names.score in evidence:
@@ -280,8 +280,8 @@ def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
     """Return one score per document of a ranking: given, or computed by the model.
 
     If the model has only the method ``predict``, as a regressor or a ranker has, the predictions
-    are the scores. For a classifier, they are the probabilities of the label 1. `names` are the
-    names of the model and of its values among the arguments of a run.
+    are the scores. For a classifier, they are the probabilities of the label 1. `names` has the
+    names of the arguments of the run that belong to this model.
     """
     is_given = names.score in evidence or names.model not in evidence
     if is_given or _method(evidence[names.model], _SCORING):

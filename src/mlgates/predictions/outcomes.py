@@ -88,17 +88,17 @@ class Outcomes:
     weight : array or None
         Sample weights. If `counts` is True: how many equal rows each given row represents.
     counts : bool
-        Whether each given row represents several equal rows, and `weight` says how many. The field
-        `n` is then the number of given rows. All other numbers of rows, such as `dropped`, count
-        the rows that are represented.
+        Whether each given row represents several equal rows, and `weight` says how many. Then `n`
+        still counts each given row once. All other numbers of rows, such as `dropped`, count the
+        rows that are represented.
     cluster : array of int or None
         Cluster of each row, from 0. Rows of the same cluster depend on each other. None if all rows
         are independent.
     query : array of int or None
         For ``"relevance"``: the query of each document, from 0.
     classes : tuple
-        All labels, sorted, as plain Python values; a class may have no rows. Empty if `need` is not
-        about labels.
+        All labels, sorted, as plain Python values; a class may have no rows. Empty if `need` is
+        "values", "interval" or "relevance", and for "given" without scores.
     positive : int or None
         Position of the positive class; None if there is none.
     unseen : tuple
@@ -505,8 +505,8 @@ def _answers_of(
     """Return what a model answered for each row: its predictions, scores or intervals.
 
     `need` is the kind of values, see `Outcomes`, and decides which of them are returned. For
-    ``need="given"``, `scores` says whether scores or predictions are returned. `names` are the
-    names of the model and of its values among the arguments of a run.
+    ``need="given"``, `scores` says whether scores or predictions are returned. `names` has the
+    names of the arguments of the run that belong to this model.
     """
     if need == "relevance":
         return lookup.document_scores(evidence, names)
@@ -656,9 +656,9 @@ def _scores_by_class(
     """Return the scores in the order of the classes, and the classes.
 
     With more than two classes there is a column for each class; with two classes, there are the
-    scores of the positive class. `truth` has the true labels and can be empty. `names` are the
-    names of the model and of its values among the arguments of a run. If there are two columns for
-    two classes, and no positive label is known, the column of `label` is chosen.
+    scores of the positive class. `truth` has the true labels and can be empty. `names` has the
+    names of the arguments of the run that belong to this model. If there are two columns for two
+    classes, and no positive label is known, the column of `label` is chosen.
     """
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1

@@ -51,9 +51,16 @@ def arrange_scores(
     """Return the scores of the positive class; with more than two classes, a column per class.
 
     The columns of the result are in the order of the classes. Columns with names are matched to
-    labels by name. Columns without names are in the order of `order`, the model's `classes_`, or of
-    the sorted labels if `order` is None. With ``declared=True``, `order` is the argument `classes`
-    of the run instead. `name` is the name of the scores, for messages.
+    labels by name. Columns without names have one of these orders:
+
+    - With ``declared=True``, `order` has the labels in the argument `classes` of the run, and the
+      columns are in this order.
+    - If the model computed the scores, `order` has the labels in the model's ``classes_``, and the
+      columns are in this order. If it is None, they are in the order of the sorted labels.
+    - If the user gave the scores, they are in the order of the sorted labels. If the model's
+      ``classes_`` have the same labels in another order, an error is raised.
+
+    `name` is the name of the scores, for messages.
 
     Raises
     ------
