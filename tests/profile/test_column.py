@@ -162,6 +162,13 @@ def test_checksum_of_times_does_not_depend_on_their_unit():
     assert len(units) == 1
 
 
+@pytest.mark.parametrize("length", [1, 7, 8, 9])
+def test_checksum_of_texts_of_equal_length(length):
+    texts = [f"{i:0{length}}"[:length] for i in range(9)]
+    assert view_of(texts).checksum() == checksum_of(texts)
+    assert view_of([*texts, "x" * 12]).checksum() == checksum_of([*texts, "x" * 12])
+
+
 @pytest.mark.parametrize("times", [1, 20])
 def test_checksum_of_texts_is_the_same_once_they_are_encoded(times):
     view = view_of(["b", "a", None, "ba"] * times)

@@ -38,6 +38,9 @@ _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
 #: Numbers per block. With smaller blocks, threads would wait for each other.
 _BLOCK = 1 << 16
+#: Number of bits to drop from the last eight bytes of a string of 0, 1, ..., 7, and 8 or more bytes.
+#: For an empty string, all 64 bits are shifted out.
+_SURPLUS = np.arange(64, -1, -8).astype(np.uint64)
 #: Strings per block. The block fits into the cache of a processor.
 _TEXTS_BLOCK = 1 << 14
 
@@ -410,13 +413,16 @@ def _last_eight_bytes(
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
     words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
-    sizes = np.diff(offsets).astype(np.int64, copy=False)
-    ends = (offsets[1:] - offsets[0]).astype(np.int64, copy=False)
-    last: npt.NDArray[np.uint64] = words[ends]
-    if len(sizes) and sizes.min() < 8:
-        surplus = 8 * np.maximum(8 - sizes, 0)
-        # For an empty string, all 64 bits are shifted out.
-        last >>= surplus.astype(np.uint64)
+    sizes = np.diff(offsets)
+    least = int(sizes.min()) if len(sizes) else 0
+    last: npt.NDArray[np.uint64]
+    if least > 0 and least * len(sizes) == end - begin:
+        # Strings of equal length end at equal distances, and are read in a third of the time.
+        last = words[least::least].copy()
+    else:
+        last = words[offsets[1:] - offsets[0]]
+    if least < 8:
+        last >>= _SURPLUS.take(sizes, mode="clip")
     return last
 
 
