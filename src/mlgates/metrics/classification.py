@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.clustered import Linear, clustered_share_change
+from mlgates.metrics.clustered import Linear
 from mlgates.metrics.difference import Change, Ends, resampled_change, tango_change
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
@@ -234,7 +234,7 @@ class Share(CountMetric):
         the other gets wrong. If the predictions decide which rows are in the denominator, as for
         precision, the counts are resampled instead.
         """
-        counts = self._discordant(candidate, production)
+        counts = self.discordant(candidate, production)
         if counts is None:
             return super().change(candidate, production)
         b, c, n = counts
@@ -269,23 +269,10 @@ class Share(CountMetric):
             slope=slope,
         )
 
-    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference between two models, for rows in clusters.
-
-        `mlgates.metrics.clustered.clustered_share_change` describes them.
-        """
-        change, counts = super().clustered_change(candidate, production), None
-        if "no_interval" not in change.details:
-            counts = self._discordant(candidate, production)
-        if counts is None or candidate.cluster is None:
-            return change
-        sides = self.linear(candidate), self.linear(production)
-        return clustered_share_change(change, counts, *sides, candidate.cluster)
-
-    def _discordant(
+    def discordant(
         self, candidate: Outcomes, production: Outcomes
     ) -> tuple[float, float, float] | None:
-        """Return three numbers of rows, with weights effective ones.
+        """Return how many rows only one of two models counts, as `Metric` describes it.
 
         They are the rows that are in the numerator of the candidate only, those in the numerator of
         production only, and those in the denominator. None if the denominator depends on the

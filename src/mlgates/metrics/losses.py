@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.clustered import Linear, clustered_share_change
+from mlgates.metrics.clustered import Linear
 from mlgates.metrics.difference import Change, Ends, tango_change
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.predictions import Need, Outcomes
@@ -150,18 +150,6 @@ class RowShare(LossMetric):
         The interval is Tango's, and the test is McNemar's.
         """
         return tango_change(*self.discordant(candidate, production))
-
-    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference between two models, for rows in clusters.
-
-        `mlgates.metrics.clustered.clustered_share_change` describes them.
-        """
-        change = super().clustered_change(candidate, production)
-        if candidate.cluster is None or "no_interval" in change.details:
-            return change
-        counts = self.discordant(candidate, production)
-        sides = self.linear(candidate), self.linear(production)
-        return clustered_share_change(change, counts, *sides, candidate.cluster)
 
     def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
         """Return the sum of the increases, the sum of the decreases, and the number of rows.

@@ -10,7 +10,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.clustered import Linear, clustered_change, clustered_interval, no_interval
+from mlgates.metrics.clustered import (
+    Linear,
+    clustered_change,
+    clustered_interval,
+    clustered_share_change,
+    no_interval,
+)
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.arrays import Floats, Mask, Values
@@ -236,8 +242,26 @@ class Metric(ABC):
 
         Rows of the same cluster may depend on each other.
         """
-        sides = self.linear(candidate), self.linear(production)
-        return clustered_change(self.name, *sides, candidate, widest=self.high - self.low)
+        mine, theirs, counts = self.linear(candidate), self.linear(production), None
+        widest = self.high - self.low
+        change = clustered_change(self.name, mine, theirs, candidate, widest=widest)
+        if "no_interval" not in change.details:
+            counts = self.discordant(candidate, production)
+        if counts is None or mine is None or theirs is None or candidate.cluster is None:
+            return change
+        return clustered_share_change(change, counts, mine, theirs, candidate.cluster)
+
+    def discordant(
+        self, candidate: Outcomes, production: Outcomes
+    ) -> tuple[float, float, float] | None:
+        """Return how many rows only one of two models counts, for a metric that is a share of rows.
+
+        The result has the number of rows that count for the candidate only, the number of those
+        that count for production only, and the number of all rows of which the metric is a share.
+        With weights, these are effective numbers. None, the default, if the metric is no share.
+        """
+        del candidate, production
+        return None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -33,13 +33,34 @@ _ERRORS = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RocAuc(Metric):
+class _Area(Metric):
+    """Base class of areas under ROC curves: their difference for rows in clusters."""
+
+    need: Need = "scores"
+
+    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Return the interval and test of the difference of two areas, for rows in clusters.
+
+        Rows of the same cluster, such as those of one user, may depend on each other.
+        """
+        weight = candidate.weight
+        return _same_ranking(scores(candidate), scores(production), weight) or clustered_change(
+            self.name,
+            self.linear(candidate),
+            self.linear(production),
+            candidate,
+            widest=1.0,
+            unseen=lambda moved: _unseen_variance(candidate.true, moved, weight),
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RocAuc(_Area):
     """The area under the ROC curve of two classes, with DeLong's interval.
 
     `Metric` describes the fields.
     """
 
-    need: Need = "scores"
     interval: str = "DeLong; on the logit scale near 0 and 1"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
@@ -107,23 +128,15 @@ class RocAuc(Metric):
         area, influence = ranking.auc_influence(true, score, weight)
         return Linear(area, influence, weight, true.astype(np.intp), "logit")
 
-    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two areas, for rows in clusters.
-
-        Rows of the same cluster, such as those of one user, may depend on each other.
-        """
-        return _clustered_areas(self, candidate, production)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RocAucOneVsRest(Metric):
+class RocAucOneVsRest(_Area):
     """The area under the ROC curve of one class against all others, as a mean over the classes.
 
     With `by_size`, the classes are weighted by their numbers of rows. `Metric` describes the other
     fields.
     """
 
-    need: Need = "scores"
     by_size: bool = False
     interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
 
@@ -174,13 +187,6 @@ class RocAucOneVsRest(Metric):
         area, influence = self.influence(outcomes)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         return Linear(area, influence, weight, outcomes.true, "logit")
-
-    def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference between two models, for rows in clusters.
-
-        Rows of the same cluster, such as those of one user, may depend on each other.
-        """
-        return _clustered_areas(self, candidate, production)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
         """Return the number of rows of each class; if rows have weights, the effective number."""
@@ -307,21 +313,6 @@ class AveragePrecision(RowMetric):
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
-
-
-def _clustered_areas(
-    metric: RocAuc | RocAucOneVsRest, candidate: Outcomes, production: Outcomes
-) -> Change:
-    """Return the difference of the areas of two models on rows in clusters."""
-    weight = candidate.weight
-    return _same_ranking(scores(candidate), scores(production), weight) or clustered_change(
-        metric.name,
-        metric.linear(candidate),
-        metric.linear(production),
-        candidate,
-        widest=1.0,
-        unseen=lambda moved: _unseen_variance(candidate.true, moved, weight),
-    )
 
 
 def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> float:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mlgates.metrics.clustered import Linear, clustered_share_change
+from mlgates.metrics.clustered import Linear
 from mlgates.metrics.difference import Change, tango_ends, unchanged
 from mlgates.metrics.losses import LossMetric, RowShare
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
@@ -115,12 +115,15 @@ class QueryMetric(Metric):
         """
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")
-        change = super().clustered_change(candidate, production)
-        if not self.is_share or candidate.cluster is None or "no_interval" in change.details:
-            return change
-        counts = _SHARE.discordant(self._of_queries(candidate), self._of_queries(production))
-        sides = self.linear(candidate), self.linear(production)
-        return clustered_share_change(change, counts, *sides, candidate.cluster)
+        return super().clustered_change(candidate, production)
+
+    def discordant(
+        self, candidate: Outcomes, production: Outcomes
+    ) -> tuple[float, float, float] | None:
+        """Return on how many queries only one of two models is right, for shares of queries."""
+        if not self.is_share:
+            return None
+        return _SHARE.discordant(self._of_queries(candidate), self._of_queries(production))
 
     def linear(self, outcomes: Outcomes) -> Linear:
         """Return the mean over the queries, and the influence of each row on it.
