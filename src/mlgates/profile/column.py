@@ -38,8 +38,8 @@ _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
 #: Numbers per block. With smaller blocks, threads would wait for each other.
 _BLOCK = 1 << 16
-#: Number of bits to drop from the last eight bytes of a string of 0, 1, ..., 7, and 8 or more bytes.
-#: For an empty string, all 64 bits are shifted out.
+#: Number of bits to drop from the last eight bytes of a string of 0, 1, ..., 7, and 8 or more
+#: bytes. For an empty string, all 64 bits are shifted out.
 _SURPLUS = np.arange(64, -1, -8).astype(np.uint64)
 #: Strings per block. The block fits into the cache of a processor.
 _TEXTS_BLOCK = 1 << 14
