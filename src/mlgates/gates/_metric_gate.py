@@ -89,9 +89,10 @@ _MOST_NAMED = 5
 
 
 def require_binary(owner: str, label: object, *metrics: Metric) -> None:
-    """Raise OptionError if `label` is given and a metric can't be measured for one class.
+    """Raise OptionError if `label` chooses one class, but a metric has no value for one class.
 
-    `owner` is the name of the gate, for the message.
+    For example, recall has a value for one class, and accuracy has not. `label` is None if all
+    classes are judged together. `owner` is the name of the gate, for the message.
     """
     for metric in metrics:
         if label is not None and not metric.binary:

@@ -383,9 +383,11 @@ def rows_needed(
     `n` is the present number of rows, and `level` the confidence level of the interval. The number
     is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. ``distance`` is from
     the estimate to the limit. ``z_level`` and ``z_power`` are the normal quantiles of the
-    confidence level and of the power. The standard `error` is by default computed from half the
-    length of the interval or, if it is longer, from the distance of the estimate to the end on the
-    side of the limit. Give `error` if the interval shrinks faster than ``1 / sqrt(n)``.
+    confidence level and of the power. ``error`` is the standard error of the estimate. By default
+    it is computed from the interval, as a length divided by ``z_level``. The length is the larger
+    one of two: half the length of the interval, and the distance from the estimate to the end on
+    the side of the limit. If the interval shrinks faster than ``1 / sqrt(n)``, this is too large:
+    then pass the standard error as `error`. It is used if the result is more than `n` rows.
 
     Examples
     --------
@@ -587,9 +589,11 @@ class Part:
 
 
 def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
-    """Yield the parts of a table in which a gate counts, as the option `by` defines them.
+    """Yield the parts of a table for which a gate counts something, given its option `by`.
 
-    There is one part for each condition. If `by` names columns or is None, there is a single part.
+    For each condition in `by`, there is a part with the rows for which it is true. If `by` has
+    names of columns, there is a single part: `Part.by` has these names, and each combination of
+    their values is counted separately. If `by` is None, there is a single part with all rows.
     """
     read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
     pairs: tuple[Any, ...] = tuple(by or ())

@@ -186,7 +186,10 @@ class Completeness(Gate):
         return {"*": self.max_missing}  # type: ignore[dict-item]
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what to count: missing cells, in all rows or in each slice, and expected values."""
+        """Yield what to count: missing cells, and the values that the option `expected` lists.
+
+        Missing cells are counted in all rows or in each slice, expected values in all rows.
+        """
         plan = self._plan(schema)
         for column in plan.total:
             yield counters.Missing(column)

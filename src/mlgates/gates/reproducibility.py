@@ -127,10 +127,10 @@ class Reproducibility(Gate):
             yield self._compared(method, one, second.answers[method], hint)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a remark on settings of Python that can make another process give other answers.
+        """Return a remark that names environment variables that are not set.
 
-        These are environment variables, such as PYTHONHASHSEED, that are not set. The remark is
-        empty if all of them are set.
+        They are PYTHONHASHSEED and OMP_NUM_THREADS. Unless they are set, `fit` can return a model
+        with other answers in another process. The remark is empty if both are set.
         """
         del evidence
         unset = [f"{_SETTINGS[name]} ({name} is not set)" for name in unset_variables(_SETTINGS)]

@@ -184,7 +184,10 @@ class Drift(Gate):
         return {"*": cast("float", limit)}
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what to count: the distribution of each column of the reference to be judged."""
+        """Yield what to count in the reference: the distribution of each column to judge.
+
+        If the method can't compare values of a column's type, only its missing cells are counted.
+        """
         kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:

@@ -145,7 +145,8 @@ class BinnedPair(NamedTuple):
     counts in `test_cells`. These cells can differ from `cells` in two ways:
 
     - If the reference is small, edges of its bins can be values that are frequent there only by
-      chance. So the bins of `test_cells` are divided at quantiles of both tables together.
+      chance. So the edges of the bins of `test_cells` are quantiles of the values of both tables
+      together.
     - In `cells`, all categories that are not in the reference are one cell. In `test_cells`, each
       of them is a cell of its own.
     """

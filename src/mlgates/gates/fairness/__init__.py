@@ -788,14 +788,16 @@ def _smallest_p_value(every: list[Comparison]) -> float:
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
     """Return the definition of fairness with a given name, or for a function of the user.
 
-    A name is that of a definition such as "demographic_parity", or of a metric of this library,
-    scikit-learn or fairlearn, followed by ``_difference``, ``_ratio``, ``_group_min`` or
-    ``_group_max``. For a function, the difference of its values between groups is judged.
+    A name has two parts. The first is a definition such as "demographic_parity", or a metric of
+    this library, scikit-learn or fairlearn. The second is ``_difference`` or ``_ratio``, or for a
+    metric also ``_group_min`` or ``_group_max``. For a function, the difference of its values
+    between groups is judged.
 
     Raises
     ------
     OptionError
-        For an unknown name; the message suggests the nearest known name.
+        If the name is unknown or lacks the second part; the message suggests the nearest known
+        name. Also if `greater_is_better` is given for a definition such as "demographic_parity".
 
     Examples
     --------

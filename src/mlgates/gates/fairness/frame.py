@@ -29,10 +29,11 @@ _COUNT = "count"
 def metric_frame_of(
     rates: Sequence[Metric], outcomes: Outcomes, groups: Groups, control: Groups | None
 ) -> Any:
-    """Return a `MetricFrame` of fairlearn with the given rates, and the counts of their rows.
+    """Return a `MetricFrame` of fairlearn with the given rates and the numbers of rows.
 
-    The counts are needed to compute intervals from the frame. `control` has the stratum (subset of
-    the rows) of each row; None if all rows are one stratum.
+    For each group, the frame has each rate, the number of rows, and for each rate that is a share
+    of rows the number of rows in its denominator. Intervals are computed from these numbers.
+    `control` has the stratum (subset of the rows) of each row; None if all rows are one stratum.
     """
     from fairlearn.metrics import MetricFrame, count
 

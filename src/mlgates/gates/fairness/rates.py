@@ -94,9 +94,11 @@ class GroupRates:
         return 0.0 if self.correlations is None else self.correlations[i, j]
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
-        """Return the details of each group for the report, and why a group is not compared.
+        """Return one dict for each group, for the details of the report.
 
-        `excluded` says which groups are excluded.
+        It has the metric of the group, its interval, numbers of rows, and a note that says why the
+        group can't be compared; "" if it can. `excluded` says for each group whether it is left out
+        of the comparison. The note of such a group begins with "excluded".
         """
         return tuple(
             {

@@ -174,7 +174,10 @@ class Integration(Gate):
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield a check for each property of the model, and then for each of the application."""
+        """Yield a check for each tested property of the model, and then of the application.
+
+        For example, one property is that the same input gets the same answer again.
+        """
         _require_evidence(evidence)
         with show_progress(None, unit="call", shown=evidence.progress) as shown:
             shown.describe(str(self.name))

@@ -379,9 +379,9 @@ class ModelCaller(_Caller):
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls that run at the same time in the test of threads.
+        """Return the calls for the test that several threads can call the model at the same time.
 
-        Each thread gets its own part of the sample.
+        The list has one element. It has one call for each thread, with a part of the sample.
         """
         self.need(2)
         method = self.methods[-1]
@@ -393,7 +393,7 @@ class ModelCaller(_Caller):
         return [_ConcurrentCalls(job, parts, expected)]
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new `Differences` object that compares answers with the tolerance `rtol`."""
+        """Return a new `Differences`, which compares answers with the relative tolerance `rtol`."""
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
@@ -469,9 +469,10 @@ class ApplicationCaller(_Caller):
         return np.array([differences.response(value, reply) for value, reply in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls that run at the same time in the test of threads.
+        """Return the calls for the test that several threads can call the application at once.
 
-        Each thread gets its own group of requests.
+        Each element of the list is a group of requests that are sent at the same time, one from
+        each thread.
         """
         first = self.first_responses()
         self.need(2)
@@ -485,7 +486,10 @@ class ApplicationCaller(_Caller):
         return groups
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new `Differences` object that compares responses with the first responses."""
+        """Return a new `Differences`, which compares responses with the relative tolerance `rtol`.
+
+        The expected responses are the first ones to all requests.
+        """
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:

@@ -276,7 +276,11 @@ class Shadow(Gate):
         return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of unmatched requests, then those of each measure, for each slice."""
+        """Yield a check of the requests that are in one log only, and then checks of each slice.
+
+        In each slice, there is a check of each measure, such as the disagreement of the models, and
+        of the metric on requests with a label, if the option `metric` is given.
+        """
         requests = self._requests(evidence)
         yield self._unmatched(requests)
         for measure in self._measures(requests):

@@ -41,7 +41,7 @@ class LabelCounts(NamedTuple):
 
     @property
     def said(self) -> str:
-        """The numbers of requests in words, for the reason of a check."""
+        """The number of requests with a label, and what `details` has, in words for a reason."""
         text = f"{self.labelled:,} of {self.requests:,} requests have a label"
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"
@@ -58,8 +58,9 @@ class LabelCounts(NamedTuple):
         `labelled` is the number of requests with a label, and `labelled_share` is their share of
         all requests (None if there are no requests). `unanswered` is the number of requests with a
         label for which one of the models, or both, gave no answer, or no score if the metric needs
-        scores. If the times are known, `labelled_age` and `requests_age` are the median ages of the
-        requests with a label and of all requests, in seconds before the newest request.
+        scores. If the times are known, `labelled_age` is the median age of the requests with a
+        label, and `requests_age` that of all requests. The age of a request is the time from it to
+        the newest request, in seconds.
         """
         share = self.labelled / self.requests if self.requests else None
         found: dict[str, object] = {

@@ -270,8 +270,9 @@ def _slices(
 def same_answers(candidate: Answers, production: Answers, rtol: float) -> Mask:
     """Return a mask of the requests to which both models gave the same answer.
 
-    Floats and decimals may differ by the share `rtol` of the larger one. All other values are
-    compared exactly, whatever their types: 1 and 1.0 are the same.
+    If `rtol` is above 0 and the answers of at least one model are floats or decimals, two answers
+    are the same if they differ by at most the share `rtol` of the larger one. Otherwise they must
+    be equal. Numbers of different types can be equal: 1 equals 1.0.
     """
     one, other = (side.columns["prediction"] for side in (candidate, production))
     both = ~candidate.failed & ~production.failed
