@@ -196,10 +196,10 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the share for each confusion matrix: the numerator divided by the denominator.
+        """Return the metric for each confusion matrix: the numerator divided by the denominator.
 
-        For F1, the value of F1 is computed from this share. The result is NaN where the denominator
-        is 0.
+        For F1 it is ``2 j / (1 + j)``, where ``j`` is this share. `positive` is the position of the
+        positive class; None if there is none. The result is NaN where the denominator is 0.
         """
         return self._value(*self.share(cells, positive))
 
@@ -304,7 +304,8 @@ class Share(CountMetric):
     def row_values(self, outcomes: Outcomes) -> tuple[Mask, Mask]:
         """Return a mask of the rows in the denominator, and a mask of those in the numerator.
 
-        For F1 they are those of the share from which F1 is computed.
+        For F1 they are those of the share ``j``, see `Share`: the rows that are positive or
+        predicted positive, and the true positives.
         """
         counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
         positive = self.positive(outcomes)
@@ -348,7 +349,7 @@ class Support(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarginMetric(CountMetric):
-    """A metric computed from the numbers of correct, true and predicted rows of each class.
+    """A metric computed from three numbers of rows per class, which `formula` describes.
 
     The cost of its interval does not depend on the number of rows, because it is computed from the
     confusion matrix. For a plain mean over classes, Wilson's intervals of the classes are combined.
@@ -391,11 +392,11 @@ class MarginMetric(CountMetric):
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows of the class that has the fewest, and words for these rows.
+        """Return the number of rows of the class that has the fewest, and a name for these rows.
 
-        `support` counts the rows of each class; classes without a true row are left out. If rows
-        have weights, the effective number of rows is returned. If `support` is None, the result is
-        infinity and "".
+        `support` counts the rows of each class, and gives the name for messages. Classes that are
+        the true label of no row are left out. If rows have weights, the effective number of rows is
+        returned. If `support` is None, the result is infinity and "".
         """
         if self.support is None:
             return math.inf, ""
@@ -445,9 +446,9 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def linear(self, outcomes: Outcomes) -> Linear | None:
-        """Return a mean of shares over the classes, and the influence of each row on it.
+        """Return the metric and the influence of each row on it, if it is a mean over the classes.
 
-        The result is None for other metrics. The influence is the derivative of the mean with
+        The result is None if `mean_of` is None. The influence is the derivative of the metric with
         respect to the weight of the row, times that weight. Intervals for rows in clusters are
         computed from the sums of the influences in each cluster.
         """

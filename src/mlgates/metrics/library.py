@@ -65,8 +65,8 @@ def library_metric(name: str, *, greater_is_better: bool | None = None) -> Libra
     The name is that of a function, such as ``"jaccard_score"``, or of a scorer, such as
     ``"jaccard"`` or ``"jaccard_macro"``. The function must take one label and one prediction or
     score of each row. `greater_is_better` says whether greater values are better. By default this
-    follows from the end of the function's name, as scikit-learn documents it; for other functions
-    it is not known.
+    is True for functions with names that end in ``_score``, False for ``_error``, ``_loss`` and
+    ``_deviance``, and None (not known) for all others.
 
     Examples
     --------

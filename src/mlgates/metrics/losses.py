@@ -1,4 +1,7 @@
-"""Metrics that are means of a loss per row, such as log loss, and other metrics of numbers."""
+"""Metrics that are means of a loss per row, such as log loss, and other metrics of regression.
+
+The other metrics are R squared, the median error and the largest error.
+"""
 
 import math
 from collections.abc import Callable
@@ -270,10 +273,11 @@ class R2(RowMetric):
     """The coefficient of determination, R squared.
 
     It is one minus the sum of squared errors divided by the sum of squared deviations of the true
-    values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
-    variance is the sum of the squared influences of the rows (derivatives with respect to the
-    weight of the row, times that weight). If there are few rows, this interval contains the true
-    value more reliably than one from resampling. `Metric` describes the fields.
+    values from their mean. A Student's t interval for ``log(1 - r2)`` is converted to an interval
+    for R squared. The variance of ``log(1 - r2)`` is the sum of the squared influences of the rows,
+    times ``n / (n - 1)`` for n rows. The influence of a row is the derivative of ``log(1 - r2)``
+    with respect to the weight of the row, times that weight. If there are few rows, this interval
+    contains the true value more reliably than one from resampling. `Metric` describes the fields.
     """
 
     need: Need = "values"

@@ -111,8 +111,8 @@ class Metric(ABC):
         Whether a decision depends on the interval. If it is only shown, a metric that is slow may
         compute it less exactly.
     noun : str
-        What the number of rows in a measurement counts, in the plural: "rows", or "queries" for
-        metrics of rankings.
+        What the field `n` of a measurement counts, as a plural noun for messages: "rows", or
+        "queries" for metrics of rankings.
     """
 
     name: str

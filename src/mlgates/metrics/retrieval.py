@@ -69,9 +69,10 @@ class QueryMetric(Metric):
         """Return the mean over the queries and its confidence interval.
 
         For a share of the queries, the interval is Wilson's. For other means it is Student's t. If
-        all queries have the same value, Wilson's interval is used in place of Student's t. It is
-        then too long rather than too short: among all numbers from 0 to 1 with a given mean, zeros
-        and ones have the largest variance.
+        all queries have the same value, Student's t would have the length 0, so Wilson's interval
+        is used. It assumes that each value is 0 or 1. Among all numbers from 0 to 1 with the same
+        mean, zeros and ones have the largest variance. So the interval may be too long, but not too
+        short.
         """
         values = self._of_queries(outcomes)
         found = (_SHARE if self.is_share else _MEAN).estimate(values, confidence)
