@@ -86,7 +86,7 @@ def malformed(title: str) -> str:
 
 
 def array_of(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
-    """Convert values that are not None to an Arrow array of the given type.
+    """Convert values, none of which may be None, to an Arrow array of the given type.
 
     Examples
     --------

@@ -322,8 +322,8 @@ class Evidence:
     def register(self, request: object) -> None:
         """Keep an object for other gates of the run; `registered` returns all of these objects.
 
-        For example, each gate on drift registers itself, so that a column is counted once for all
-        of them.
+        For example, each drift gate registers itself. If several of them judge the same column,
+        its values are then counted only once, in the bins of all these gates.
         """
         self._requests.append(request)
 

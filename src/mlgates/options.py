@@ -365,8 +365,9 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
 
 
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
-    """Return an option that is a mapping, or pairs with different keys, as a dict.
+    """Return the value of an option as a dict.
 
+    The value must be a mapping, or an iterable of pairs of a key and a value with different keys.
     OptionError is raised for any other value; `allowed` is the part of its message that says what
     is allowed.
     """

@@ -163,8 +163,9 @@ class History:
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas DataFrame with one row for each check of each window.
 
-        The column ``at`` has the time of the window. The other columns are those of
-        ``Report.to_frame()``.
+        A window is the period to which a report belongs, such as a day. The column ``at`` has the
+        time with which the report was appended; it is usually the start of the window. The other
+        columns are those of ``Report.to_frame()``.
         """
         import pandas as pd
 

@@ -111,7 +111,7 @@ class Traffic:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Names of all events that were counted, in any look."""
+        """Names of all events that were counted in at least one look (period), such as "errors"."""
         names = {name: None for look in self.looks for name, *_ in look.counts}
         return tuple(name for name in names if name != REQUESTS)
 
@@ -296,7 +296,10 @@ class Traffic:
         return replace(self, looks=tuple(looks), stage_starts=())
 
     def to_dict(self) -> dict[str, object]:
-        """Return the counts of all looks in JSON form: dicts, lists, strings and numbers."""
+        """Return the counts of all looks in JSON form: dicts, lists, strings and numbers.
+
+        A look is a period in which the candidate's share of the traffic did not change.
+        """
         looks = []
         for look in self.looks:
             arms = [{row[0]: row[place] for row in look.counts} for place in (1, 2)]

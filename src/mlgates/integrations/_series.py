@@ -65,18 +65,19 @@ def series(report: Report) -> list[Series]:
 
 
 def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[str]:
-    r"""Return a name for each series that has only characters that a tracker accepts.
+    r"""Return a name for each series, made only of characters that a tracker accepts.
 
-    Other characters become ``_``. A name that was changed ends in a hash of the original name. So
-    two series never have the same name, and a series has the same name in each report.
+    A name consists of the parts of the series, joined by slashes. Characters that are not accepted
+    become ``_``. A name that was changed ends in a hash of the original name. So two series never
+    have the same name, and a series has the same name in each report.
 
     Parameters
     ----------
     found : iterable of Series
         The series of one report.
     refused : str
-        Regular expression that matches a character that the tracker refuses. A slash inside of a
-        part is also replaced, because slashes separate the parts of a name.
+        Regular expression that matches a character that the tracker refuses. Slashes within a part
+        are also replaced.
     longest : int
         Largest number of characters of a name.
 

@@ -34,11 +34,12 @@ def log_report(
 
     The run gets
 
-    - an MLflow metric for each check that has a value. Its name consists of the suite, the gate,
-      and the subject, the metric and the group of the check. The check's metric is left out if the
-      gate's name ends in it: ``credit/drift/psi/age`` is the check of the column ``age`` by the
-      gate ``drift:psi`` of the suite ``credit``. Characters that MLflow does not allow become
-      ``_``, and a name that was changed ends in a hash of the original name.
+    - an MLflow metric for each check that has a value. It is called
+      ``SUITE/GATE/SUBJECT/METRIC/GROUP``, after the suite, the gate, and three fields of the check.
+      METRIC is left out if the gate's name ends in it. For example, ``credit/drift/psi/age`` is the
+      check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. Characters that
+      MLflow does not allow become ``_``, and a name that was changed ends in a hash of the original
+      name.
     - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag
       ``mlgates.verdict`` with the worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were

@@ -24,8 +24,8 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
         What to render.
     form : {"text", "markdown", "html", "junit", "json"}
         "text" is plain text for a terminal. "markdown" is for pull requests and step summaries.
-        "html" is one page that loads no other files. "junit" is JUnit XML. It has one test case for
-        each check, which is one comparison of a gate with a limit. "json" is JSON.
+        "html" is one page that loads no other files. "junit" is JUnit XML, with one test case for
+        each check. A check compares one value, such as a metric, with a limit. "json" is JSON.
     colour : bool
         Whether the verdicts in the form "text" are coloured with ANSI escape codes. Default False.
         It has no effect on the other forms.

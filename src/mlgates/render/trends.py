@@ -44,7 +44,8 @@ def to_html(
     name : str
         The title of the page.
     times : sequence of datetime
-        The time of each window in UTC, in ascending order.
+        The time of each window, usually its start, in UTC and in ascending order. A window is the
+        period to which a report belongs, such as a day.
     reports : sequence of Report
         The report of each window.
     skipped : sequence of int
@@ -76,7 +77,18 @@ def to_html(
 
 
 def written(times: Sequence[datetime]) -> list[str]:
-    """Return the times as strings, without the parts that all of them have in common."""
+    """Return the times as strings, in the shortest form in which they differ.
+
+    If all times are at midnight, only the dates are returned. Otherwise the strings have the date,
+    hours and minutes, and if these are not enough, the time in ISO 8601 with all its digits.
+
+    Examples
+    --------
+    >>> written([datetime(2026, 1, 1), datetime(2026, 1, 2)])
+    ['2026-01-01', '2026-01-02']
+    >>> written([datetime(2026, 1, 1), datetime(2026, 1, 1, 9, 30)])
+    ['2026-01-01 00:00', '2026-01-01 09:30']
+    """
     midnight = all((at.hour, at.minute, at.second, at.microsecond) == (0,) * 4 for at in times)
     spec = "%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M"
     shown = [at.strftime(spec) for at in times]
