@@ -368,8 +368,9 @@ class MarginMetric(CountMetric):
     support : Support, optional
         Which rows the value of each class is computed from.
     mean_of : {"true", "pred"} or None
-        For a plain mean of shares over the classes: the denominator of each share, "true" for the
-        true rows of the class and "pred" for the predicted rows. None for any other metric.
+        For a plain mean of shares over the classes: which rows are the denominator of the share of
+        a class, "true" for the rows with this true label and "pred" for the rows predicted as this
+        class. None for any other metric.
     """
 
     formula: Formula = field(repr=False)

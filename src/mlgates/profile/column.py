@@ -435,8 +435,8 @@ class ColumnProfile:
     are the numbers of rows, of nulls, of NaNs, of -inf and of inf. `missing` is the number of nulls
     and NaNs together, and `valid` the number of other rows. `min` and `max` are the smallest and
     the largest value, or None if there is no value; dates are numbers of days since 1970-01-01, and
-    other times are whole numbers of their unit. `checksum` is a number computed from all values,
-    which does not depend on their order.
+    times and durations are integers in the unit of the column. `checksum` is a number computed from
+    all values, which does not depend on their order.
 
     Examples
     --------

@@ -124,11 +124,12 @@ class QuantileSketch(State):
         return count_stored(self.low[first], self.high[last], self.ends, edges)
 
     def snapped(self, edges: Edges) -> "QuantileSketch":
-        """Return the counts without rounding errors at edges that are bins of their own.
+        """Return the counts with rounding errors at atoms removed.
 
-        Values that differ from such an edge by at most the edge's ``edges.reach`` count as equal to
-        it. The edges, and the edges minus and plus their `reach`, must be points of the sketch, as
-        for `count`.
+        An atom is an edge that is so frequent that its value is a bin of its own. Values that
+        differ from an atom by at most its element of ``edges.reach`` are counted as equal to it.
+        The edges, and the edges minus and plus their `reach`, must be points of the sketch, as for
+        `count`.
         """
         low, high = self.low.copy(), self.high.copy()
         for first, at, last in np.stack(self._places(edges), axis=1).tolist():
