@@ -360,22 +360,20 @@ def test_shift_of_the_missing_share_must_be_significant():
     check = run({"x": [*NORMAL[:26], *[None] * 4]}, with_missing(0.0, 30)).checks[1]
     assert (check.verdict, check.by_chance) == (U, True)
     assert check.reason == (
-        "0 % of `x` is missing in the reference, 13.3 % in the data: a change of 13.3 percentage "
-        "points; "
-        "not significant at this sample size (limit: at most 10 %)"
+        "0 % of `x` is missing in the reference, 13.3 % in the data: an absolute change of "
+        "13.3 %; not significant at this sample size (limit: at most 10 %)"
     )
 
 
 def test_reasons_of_the_missing_share():
     check = run(with_missing(0.5), with_missing(0.25)).checks[1]
     assert check.reason == (
-        "25 % of `x` is missing in the reference, 50 % in the data: a change of 25 percentage "
-        "points; "
-        "the limit is at most 10 %"
+        "25 % of `x` is missing in the reference, 50 % in the data: an absolute change of "
+        "25 %; the limit is at most 10 %"
     )
     check = run({"x": [*[None] * 10_003, *range(89_997)]}, {"x": range(100)}).checks[1]
     assert check.verdict is F
-    assert "10 % in the data: a change of 10.003 percentage points; the limit is" in check.reason
+    assert "10 % in the data: an absolute change of 10.003 %; the limit is" in check.reason
 
 
 def test_value_is_shown_on_its_side_of_the_limit():

@@ -1004,8 +1004,9 @@ def test_function_that_resamples_change_has_no_interval():
     ).run(**rows)
     assert by_interval.verdict is mg.Verdict.INCONCLUSIVE
     assert by_interval.reason == (
-        "`kinds` is 100 (n = 100); `kinds` can't be resampled: the value of all rows is outside "
-        "the interval of the resamples (57 to 70); set decide_by='estimate' (limit: at least 80)"
+        "`kinds` is 100 (n = 100); resampling gives no interval for it: the value computed from "
+        "all rows is outside the interval of the resamples (57 to 70); set decide_by='estimate' "
+        "(limit: at least 80)"
     )
     by_value = mg.Performance(kinds, at_least=80, greater_is_better=True, decide_by="estimate")
     assert by_value.run(**rows).reason == "`kinds` is 100 (n = 100); the limit is at least 80"

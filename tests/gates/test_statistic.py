@@ -165,7 +165,8 @@ def test_level_of_the_interval():
             PASS,
             (
                 "`sum` of `x` is 600 (95 % interval 560.5 to 639.5, n = 200); 1 row has a missing "
-                "value (not counted); decided by the value alone; the limit is at least 600"
+                "value (not counted); the limit is at least 600 and is compared with the value "
+                "alone"
             ),
         ),
         ({"of": "max", "at_most": 5}, PASS, "`max` of `x` is 5 (n = 200); 1 row has a missing"),
@@ -377,7 +378,7 @@ def test_direction_of_a_relative_change(sign):
             ([True] * 300 + [False] * 100, [True] * 200 + [False] * 200),
             {"max_change": 0.1},
             FAIL,
-            "went from 50 % to 75 %, a change of 25 percentage points (95 % interval 18.",
+            "went from 50 % to 75 %, an absolute change of 25 % (95 % interval 18.",
         ),
         ("distinct", (["a", "b"], ["a"]), {"max_change": 0}, FAIL, "went from 1 to 2"),
         ("distinct", ([1, 2, 3], [1, 2]), {"max_relative_change": 0.5}, PASS, "a change of 50 %"),

@@ -65,7 +65,8 @@ def test_metrics_that_need_no_row_of_each_class_are_judged():
     ("gate", "evidence", "reason"),
     [
         (mg.Performance("roc_auc_ovr", at_least=0), {"y_score": SCORE},
-         "`roc_auc_ovr` is undefined (n = 300); a class is not in `y_true` (limit: at least 0)"),
+         ("`roc_auc_ovr` is undefined (n = 300); the class 'top' has no row in `y_true` "
+          "(limit: at least 0)")),
         (mg.Performance("roc_auc", label="top", at_least=0), {"y_score": SCORE},
          ("`roc_auc` of 'top' is undefined (n = 300); only one class in `y_true` "
           "(limit: at least 0)")),

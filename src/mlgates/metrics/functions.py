@@ -112,8 +112,8 @@ class FunctionMetric(Metric):
         if not low - slack <= value <= high + slack:
             ends = f"{format_number(low)} to {format_number(high)}"
             details["no_interval"] = (
-                f"`{self.name}` can't be resampled: the value of all rows is outside the interval "
-                f"of the resamples ({ends}); set decide_by='estimate'"
+                f"resampling gives no interval for it: the value computed from all rows is outside "
+                f"the interval of the resamples ({ends}); set decide_by='estimate'"
             )
             return Estimate(value, details=details)
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)

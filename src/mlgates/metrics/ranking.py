@@ -12,7 +12,7 @@ from mlgates.metrics.clustered import Linear, clustered_change
 from mlgates.metrics.difference import Change, Ends, normal_change, tango_ends, unchanged
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
-from mlgates.predictions.labels import label_text
+from mlgates.predictions.labels import label_text, list_labels
 from mlgates.stats import ranking
 from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import square_and_add, wilson_interval
@@ -144,7 +144,9 @@ class RocAucOneVsRest(_Area):
         """Return the area under the ROC curve as a mean over the classes, and its interval."""
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
-            return undefined("a class is not in `y_true`")
+            absent = [name for name, n in zip(outcomes.classes, sizes, strict=True) if not n]
+            has = "class {} has no row" if len(absent) == 1 else "classes {} have no rows"
+            return undefined(f"the {has.format(list_labels(absent))} in `y_true`")
         area, influence = self.influence(outcomes)
         variance = float(np.dot(influence, influence)) * _inflation(sizes)
         smallest = min(sizes)

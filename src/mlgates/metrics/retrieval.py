@@ -146,14 +146,10 @@ class QueryMetric(Metric):
         can't, for example, if all documents of a query are relevant.
         """
         varied = int(np.count_nonzero(self.varies(outcomes.queries, self.k)[outcomes.judged]))
-        least = few(varied, "queries").rpartition(", ")[2]
-        if not least or varied >= outcomes.counted:
+        if varied >= outcomes.counted:
             return ""
-        number = f"only {varied:,}" if varied else "none"
-        return (
-            f"`{self.name}` depends on the order of the documents in {number} of "
-            f"{outcomes.counted:,} queries, {least}"
-        )
+        what = f"queries (of {outcomes.counted:,}) in which the order of the documents can change"
+        return few(varied, f"{what} `{self.name}`")
 
     def _empty(self, outcomes: Outcomes) -> dict[str, object]:
         """Return details about queries without a relevant document.

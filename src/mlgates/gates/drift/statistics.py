@@ -407,8 +407,7 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
     reason = f"{format_number(before, 'share')} of `{name}` is missing in the reference"
     if data.rows:
         shift = format_value(value, limit, "share")
-        points = shift.replace(" %", " percentage points")
-        reason += f", {format_number(now, 'share')} in the data: a change of {points}"
+        reason += f", {format_number(now, 'share')} in the data: an absolute change of {shift}"
     else:
         reason += ", and the data has no rows"
     m = reference.rows

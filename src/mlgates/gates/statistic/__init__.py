@@ -538,10 +538,8 @@ class Statistic(Gate):
                 before, now = (_plain(each.value) or 0 for each in (theirs, ours))
                 first, second = _format_both(before, now, own)
                 change = "a change"
-                if self.of == "rate" and metric == "change":
-                    shown = shown.replace(" %", " percentage points")
-                elif self.of == "rate":
-                    change = "a relative change"
+                if self.of == "rate":
+                    change = "an absolute change" if metric == "change" else "a relative change"
                 text = f"{where} went from {first} to {second}, {change} of {shown} "
                 text += f"({interval}{n})"
         if ours.missing:
@@ -549,7 +547,8 @@ class Statistic(Gate):
             text += f"; {ours.missing:,} {has} a missing value (not counted)"
         decided = measured.value is not None and math.isfinite(measured.value)
         by_value = self.of in _BY_ESTIMATE and self.decide_by == "interval"
-        if by_value and decided and not claim.insufficient:
+        # with an interval, the check itself says what the limit is compared with
+        if by_value and measured.interval is None and decided and not claim.insufficient:
             text += "; decided by the value alone"
         return text
 
