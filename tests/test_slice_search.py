@@ -223,7 +223,7 @@ def test_the_same_seed_gives_the_same_slices():
 
 # what is wrong raises
 
-KIND = "a share of rows that are right or wrong, such as 'accuracy' or 'recall'"
+KIND = "a share of rows, such as 'accuracy' or 'recall'"
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,12 @@ def test_an_unknown_metric():
 @pytest.mark.parametrize(
     ("X", "y_true", "message"),
     [
-        (7, TRUE, "weak_slices: `X` has no columns with names that could define slices"),
-        (pd.DataFrame({"y": TRUE}), "y", "weak_slices: `X` has no columns with names that could "),
+        (
+            7,
+            TRUE,
+            "weak_slices: `X` has no named columns other than the labels and predictions; slices",
+        ),
+        (pd.DataFrame({"y": TRUE}), "y", "weak_slices: `X` has no named columns other than "),
         ({"a": CODES}, TRUE[:5], "`y_true` has 5 rows and `y_pred` has 1,200"),
         ({"a": CODES[:5]}, TRUE, "`y_true` has 1,200 rows and column 'a' of `X` has 5"),
         ({"a": CODES}, "b", "`y_true` names column 'b', which was not found in `X`"),

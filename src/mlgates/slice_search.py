@@ -143,7 +143,7 @@ def weak_slices(
     """
     share = find(metric, _OWNER)
     if not isinstance(share, Share) or share.overlap or share.greater_is_better is None:
-        allowed = "a share of rows that are right or wrong, such as 'accuracy' or 'recall'"
+        allowed = "a share of rows, such as 'accuracy' or 'recall'"
         raise options.refuse(_OWNER, "metric", allowed, metric)
     options.count(_OWNER, "max_depth", max_depth, at_least=1)
     if max_depth > _DEEPEST:
@@ -157,7 +157,8 @@ def weak_slices(
     labels = {name for name in (y_true, y_pred) if isinstance(name, str)}
     names = [name for name in lookup.column_names(evidence, "X") if name not in labels]
     if not names:
-        msg = f"{_OWNER}: `X` has no columns with names that could define slices"
+        msg = f"{_OWNER}: `X` has no named columns other than the labels and predictions; slices "
+        msg += "are defined by named columns"
         raise EvidenceError(msg)
     given = np.arange(outcomes.n) if outcomes.kept is None else np.flatnonzero(outcomes.kept)
     rows, wrong = given[among], wrong[among]

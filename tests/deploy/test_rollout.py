@@ -393,7 +393,7 @@ def test_time_of_the_start_has_a_time_zone():
         ({"min_requests": 0}, "`min_requests` must be a whole number of at least 1, got 0"),
         ({"min_time": "soon"}, "`min_time` must be a duration such as"),
         ({"max_time": 0}, "`max_time` must be a duration such as"),
-        ({"min_time": "2d"}, "`min_time` must be at most `max_time`, got '2d'"),
+        ({"min_time": "2d"}, "`min_time` must be at most `max_time`, which is '24h', got '2d'"),
         ({"at_deadline": "promote"}, "`at_deadline` must be one of 'roll_back', 'hold', got"),
         ({"advance_on": "inconclusive"}, "`advance_on` must be one of 'pass', 'not_fail', got"),
     ],
@@ -479,7 +479,7 @@ def test_record_says_what_happened():
         ({"stages": [5]}, "rollout: `stages` must be between 0 and 1, got 5"),
         ({"starts": [{}]}, "`format` must be 'mlgates.traffic', got None"),
         ({"record": [7]}, "`record` must be a JSON object, got int"),
-        ({"record": [{}]}, "`record: stage` must be a whole number of at least 0, got None"),
+        ({"record": [{}]}, "`record.stage` must be a whole number of at least 0, got None"),
         ({"ended": "done"}, "`ended` must be the last action in `record`, got 'done'"),
     ],
 )
@@ -494,10 +494,13 @@ def test_damaged_states_are_refused(change, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"action": "promote"}, "`record: action` must be one of advance, hold, roll_back, done"),
-        ({"verdict": "green"}, "`record: verdict` must be one of pass, "),
-        ({"at": "noon"}, "`record: at` must be a time with a time zone, got 'noon'"),
-        ({"checks": [3]}, "`record: checks` must be a JSON object, got int"),
+        (
+            {"action": "promote"},
+            "`record.action` must be one of 'advance', 'hold', 'roll_back', 'done'",
+        ),
+        ({"verdict": "green"}, "`record.verdict` must be one of 'pass', "),
+        ({"at": "noon"}, "`record.at` must be a time with a time zone, got 'noon'"),
+        ({"checks": [3]}, "`record.checks` must be a JSON object, got int"),
         ({"more": 10**400}, "`record`: `more` must be a number that a float can hold, of"),
     ],
 )

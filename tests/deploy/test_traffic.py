@@ -511,7 +511,7 @@ def test_arm_without_rows_yet_has_no_requests():
         ),
         (
             {"share": "latency", "look": "hour"},
-            "has rows with shares of 0.1 and 0.2; the share must not change within a look",
+            "have the shares 0.1 and 0.2; all rows of a look must have the same share of the ",
         ),
     ],
 )
@@ -535,7 +535,7 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
     }.get(
         column,
         f"column '{column}' of the log must not have missing values in rows of the candidate and "
-        "production; fill them, or remove these rows",
+        "production; fill them, or remove the rows that have them",
     )
 
 

@@ -195,8 +195,8 @@ def test_details_have_counts_and_rates_of_both_models():
             {},
             INCONCLUSIVE,
             (
-                "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); a ratio can "
-                "be computed only after an event happened; to allow a PASS without events, set "
+                "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); a ratio of "
+                "rates needs at least one event; to allow a PASS without events, set "
                 "`negligible` to a rate that is too small to matter (limit: at most 1.5)"
             ),
         ),
@@ -417,10 +417,10 @@ def test_event_that_never_happens_passes_only_as_negligible():
     )
     assert few.verdict is INCONCLUSIVE
     assert few.reason == (
-        "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); a ratio can be "
-        "computed only after an event happened; if the event does not happen in about 5,900 "
-        "requests of the candidate, its rate is below 0.1 % (`negligible`), which is a PASS "
-        "(limit: at most 1.5)"
+        "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); a ratio of "
+        "rates needs at least one event; if there is still none when the candidate has about 5,900 "
+        "requests in total, its rate is below 0.1 % (`negligible`), which is a PASS (limit: at "
+        "most 1.5)"
     )
     assert (many.verdict, many.metric, many.unit, many.value) == (PASS, "rate", "share", 0)
     assert many.reason == (

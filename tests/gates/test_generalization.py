@@ -187,8 +187,8 @@ def test_a_missing_label_in_training_is_undecided(decide_by):
     result = run(of=of, max_gap=0.4, decide_by=decide_by)
     assert result.verdict is U
     assert (
-        "; 3 of 1,600 rows in training have no label; leave them out of `X_train` and `y_train` ("
-        in result.reason
+        "; 3 of 1,600 rows in training have no label in `y_train`; leave such rows out of "
+        "`X_train` and `y_train` (" in result.reason
     )
 
 
@@ -276,15 +276,15 @@ def test_what_is_missing_or_wrong_in_training_is_named():
         (
             {"metric": "ndcg@5", "max_gap": 0.1},
             (
-                "`metric` must be a metric of predictions or scores, got 'ndcg@5'; ranked "
-                "documents of the training rows can't be given"
+                "`metric` must be a metric of predictions or scores, got 'ndcg@5'; there is no "
+                "argument for ranked documents of the training rows"
             ),
         ),
         (
             {"metric": "interval_width", "max_gap": 0.1},
             (
                 "`metric` must be a metric of predictions or scores, got 'interval_width'; "
-                "predicted intervals of the training rows can't be given"
+                "there is no argument for predicted intervals of the training rows"
             ),
         ),
         (

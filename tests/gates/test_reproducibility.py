@@ -70,7 +70,7 @@ def test_two_equal_models_pass():
     assert result.verdict is P
     for check, name in zip(result.checks, ("predict", "predict_proba"), strict=True):
         assert (check.subject, check.metric, check.value, check.n) == (name, "reproducible", 0, 2)
-        assert check.reason == f"`{name}` gave the same answers to all 2 rows after both trainings"
+        assert check.reason == f"`{name}` gave the same answers for all 2 rows after both trainings"
     assert len(fit.calls) == 2
 
 
@@ -119,7 +119,7 @@ def test_tolerances(options, verdict):
     assert result.verdict is verdict
     if verdict is P:
         assert result.checks[0].reason == (
-            "`predict` gave the same answers to the only row after both trainings, within the "
+            "`predict` gave the same answer for the only row after both trainings, within the "
             "tolerance: the largest difference is 0.002 (relative 0.001)"
         )
 
@@ -130,8 +130,8 @@ def test_a_single_bit_counts_by_default():
     assert result.verdict is F
     assert result.checks[0].value == 1
     assert result.checks[0].reason.endswith(
-        "(hint: differences as small as these come from sums in another order, as threads make "
-        "them: use one thread (OMP_NUM_THREADS=1), or allow them by `rtol`)"
+        "(hint: such small differences arise when threads add numbers in another order: use one "
+        "thread (OMP_NUM_THREADS=1), or allow the differences by `rtol`)"
     )
 
 
@@ -283,7 +283,7 @@ def test_what_another_process_may_change_is_noted(monkeypatch, variables, note):
     result = run(lambda: linear([1.0, 2.0]))
     assert result.verdict is P
     assert result.reason == (
-        f"`predict` gave the same answers to all 6 rows after both trainings{note}"
+        f"`predict` gave the same answers for all 6 rows after both trainings{note}"
     )
 
 
@@ -358,8 +358,8 @@ def test_a_sum_in_the_order_of_threads_is_a_difference_as_small_as_rounding():
     assert check.verdict is F
     assert 0 < check.details["relative_difference"] < 1e-12
     assert check.hint == (
-        "differences as small as these come from sums in another order, as threads make them: use "
-        "one thread (OMP_NUM_THREADS=1), or allow them by `rtol`"
+        "such small differences arise when threads add numbers in another order: use one thread "
+        "(OMP_NUM_THREADS=1), or allow the differences by `rtol`"
     )
     assert run(fit, rtol=1e-9).verdict is P
 
@@ -396,8 +396,8 @@ def broken():
         (
             lambda: lambda X: [float("nan"), np.inf, 1, 2, 3, 4],
             (
-                "`predict` after the first training "
-                "gave an answer that is missing, NaN or infinite to 2 of 6 rows"
+                "for 2 of 6 rows, `predict` after the first training gave an answer that is "
+                "missing, NaN or infinite"
             ),
         ),
         (

@@ -356,7 +356,8 @@ class Rollout(options.OptionsByName):
         options.duration(_OWNER, "min_time", self.min_time, zero=True)
         options.duration(_OWNER, "max_time", self.max_time)
         if seconds(self.min_time) > seconds(self.max_time):
-            raise options.refuse(_OWNER, "min_time", "at most `max_time`", self.min_time)
+            allowed = f"at most `max_time`, which is {self.max_time!r}"
+            raise options.refuse(_OWNER, "min_time", allowed, self.min_time)
         options.choice(_OWNER, "at_deadline", self.at_deadline, ("roll_back", "hold"))
         options.choice(_OWNER, "advance_on", self.advance_on, ("pass", "not_fail"))
 
@@ -559,16 +560,17 @@ def _entry(value: object) -> Details:
     EvidenceError is raised if the entry is invalid.
     """
     entry = mapping(value, "record")
-    whole(entry.get("stage"), "record: stage")
+    whole(entry.get("stage"), "record.stage")
     _share(entry.get("share"))
-    _moment(entry.get("at"), "record: at")
-    text(entry.get("reason"), "record: reason")
-    for check in items(entry.get("checks"), "record: checks"):
-        mapping(check, "record: checks")
+    _moment(entry.get("at"), "record.at")
+    text(entry.get("reason"), "record.reason")
+    for check in items(entry.get("checks"), "record.checks"):
+        mapping(check, "record.checks")
     for name, allowed in (("action", _ACTIONS), ("verdict", tuple(map(str, Verdict)))):
         if entry.get(name) not in allowed:
             got = entry.get(name)
-            msg = f"`record: {name}` must be one of {', '.join(allowed)}, got {got!r}"
+            listed = ", ".join(map(repr, allowed))
+            msg = f"`record.{name}` must be one of {listed}, got {got!r}"
             raise EvidenceError(msg)
     try:
         return Details(entry)

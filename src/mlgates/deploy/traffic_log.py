@@ -105,7 +105,7 @@ def count_log(
             if isinstance(column, str) and (views[column].missing_mask() & kept).any():
                 msg = (
                     f"column {column!r} of the log must not have missing values in rows of the "
-                    "candidate and production; fill them, or remove these rows"
+                    "candidate and production; fill them, or remove the rows that have them"
                 )
                 raise EvidenceError(msg)
         answers = np.empty((len(conditions), int(np.count_nonzero(kept))), np.bool_)
@@ -244,7 +244,7 @@ def _looks(
         identities = [v.isoformat() if isinstance(v, date) else str(v) for v in values]
         of_row = views[look].codes[kept].astype(np.intp)
     if isinstance(share, str):
-        require_kind(views[share], _NUMBERS, "shares")
+        require_kind(views[share], _NUMBERS, "shares of the traffic, from 0 to 1")
         plain = np.asarray(pc.cast(views[share].plain, pa.float64(), safe=False))
         shares, of_share = np.unique(plain[kept], return_inverse=True)
     else:
@@ -259,8 +259,8 @@ def _looks(
         if identity is not None:
             other = next((s for name, s in looks if name == identity and s != rho), rho)
             if other != rho:
-                msg = f"look {identity!r} of the log has rows with shares of {other:g} and {rho:g}"
-                msg += "; the share must not change within a look"
+                msg = f"the rows of look {identity!r} in the log have the shares {other:g} and "
+                msg += f"{rho:g}; all rows of a look must have the same share of the traffic"
                 raise EvidenceError(msg)
         positions.append(looks.setdefault((identity, rho), len(looks)))
     return np.array(positions, np.intp)[place]

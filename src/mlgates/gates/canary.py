@@ -464,7 +464,7 @@ class Canary(Gate):
         If the option `negligible` is not set, the clause says to set it. Otherwise it says how many
         requests without the event are needed.
         """
-        said = "a ratio can be computed only after an event happened"
+        said = "a ratio of rates needs at least one event"
         if self.negligible is None:
             said += (
                 "; to allow a PASS without events, set `negligible` to a rate that is too small "
@@ -475,7 +475,7 @@ class Canary(Gate):
         )
         needed = rounded_up((scale or 0) * max(requests, 1))
         rate = format_number(self.negligible, "share")
-        said += f"; if the event does not happen in about {needed:,} {noun} of the candidate"
+        said += f"; if there is still none when the candidate has about {needed:,} {noun} in total"
         return f"{said}, its rate is below {rate} (`negligible`), which is a PASS"
 
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:

@@ -150,7 +150,7 @@ class Generalization(MetricGate):
         if metric.need in ("relevance", "interval"):
             kind = "ranked documents" if metric.need == "relevance" else "predicted intervals"
             allowed = "a metric of predictions or scores"
-            hint = f"; {kind} of the training rows can't be given"
+            hint = f"; there is no argument for {kind} of the training rows"
             raise options.refuse(type(self).__name__, "metric", allowed, metric.name, hint)
         self._convert("max_gap", bounded, 0, metric.high - metric.low)
         super().__post_init__()
@@ -286,8 +286,11 @@ class Generalization(MetricGate):
             few = f"{train.effective_rows:,} rows in training"
             reasons.append(f"{few}, at least {self.min_samples:,} are needed")
         if train.dropped:
-            share = f"{train.dropped:,} of {train.n + train.dropped:,} rows in training"
-            reasons.append(f"{share} have no label; leave them out of `X_train` and `y_train`")
+            rows, have = train.n + train.dropped, "has" if train.dropped == 1 else "have"
+            share = f"{train.dropped:,} of {rows:,} rows in training {have} no label in `y_train`"
+            reasons.append(f"{share}; leave such rows out of `X_train` and `y_train`")
+            if not train.n:
+                reasons = [f"none of the {rows:,} rows in training has a label in `y_train`"]
         if there.value is None or here.value is None:
             sentence = f"can't be compared ({{n}} against {train.n:,} in training)"
         else:

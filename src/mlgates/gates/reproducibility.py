@@ -145,8 +145,8 @@ class Reproducibility(Gate):
             difference_of_numbers(one, other) if one.shape == other.shape else (0.0, 0.0)
         )
         who = f"`{method}`"
-        every = "the only row" if n == 1 else f"all {n:,} rows"
-        text = f"{who} gave the same answers to {every} after both trainings"
+        same = "answer for the only row" if n == 1 else f"answers for all {n:,} rows"
+        text = f"{who} gave the same {same} after both trainings"
         if largest and not rows:
             text += f", within the tolerance: the largest difference is {largest:.3g}"
             text += f" (relative {relative:.2g})"
@@ -193,8 +193,8 @@ class Reproducibility(Gate):
         )
         if 0 < relative <= _ROUNDING:
             return (
-                "differences as small as these come from sums in another order, as threads make "
-                "them: use one thread (OMP_NUM_THREADS=1), or allow them by `rtol`"
+                "such small differences arise when threads add numbers in another order: use one "
+                "thread (OMP_NUM_THREADS=1), or allow the differences by `rtol`"
             )
         return (
             "the shared random states of Python and numpy are not the cause; look for a generator "
@@ -257,7 +257,7 @@ def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _T
                 raise EvidenceError(msg)
             found[method] = np.asarray(reply.answer)
             if bad := int(undefined(found[method]).sum()):
-                msg = f"{after} gave an answer that is missing, NaN or infinite to {bad:,} of "
-                msg += f"{rows.n:,} rows"
+                msg = f"for {bad:,} of {rows.n:,} rows, {after} gave an answer that is missing, "
+                msg += "NaN or infinite"
                 raise EvidenceError(msg)
     return _Training(found, changed.union(watch.changed))
