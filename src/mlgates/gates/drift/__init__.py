@@ -223,7 +223,7 @@ class Drift(Gate):
             columns, gates = self._candidates(evidence), _gates_by_column(evidence)
             return _Known(evidence.reference(), columns, gates, evidence.keeps_data, {})
 
-        return cast("_Known", evidence.cached("known", self, make))
+        return evidence.cached("known", self, make)
 
     def _known_of(self, reference: Profile, *, keeps: bool) -> "_Known":
         """Return what is known of one slice of the reference, where only this gate is judged."""
