@@ -481,8 +481,8 @@ class Canary(Gate):
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
         """Return the rate ratio and its interval after each look, for the picture of the report.
 
-        A look is a period with a constant share of the candidate. If there are more than 41 looks,
-        41 are selected at even distances, including the first and the last one.
+        If there are more than 41 looks, 41 are selected at even distances, including the first and
+        the last one.
         """
         looks, found = event.looks, []
         last = len(looks) - 1
@@ -510,10 +510,7 @@ def _traffic(evidence: Evidence) -> Traffic:
 
 
 def _counts(event: str, looks: Sequence[Look]) -> _Counts:
-    """Return the counts of an event in each look, and the sums of the requests over looks.
-
-    A look is a period with a constant share of the candidate.
-    """
+    """Return the counts of an event in each look, and the sums of the requests over looks."""
     pairs = [look.of(event) or (0, 0) for look in looks]
     requests = [look.of(REQUESTS) or (0, 0) for look in looks]
     events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]
