@@ -49,8 +49,6 @@ _RUN = 64
 #: Values per block. Larger blocks do not fit into the cache of a processor; smaller ones make
 #: threads wait for each other.
 _BLOCK = 1 << 16
-#: Values counted per call. So many are counted without blocking other threads.
-_COUNTED = 1 << 18
 #: Values looked at to choose a grid.
 _SAMPLE = 2_048
 #: A bucket is crowded if it has more than this many times the mean number of values.
@@ -236,29 +234,37 @@ class Bucketed:
 
     def _counted(self, grid: Grid, *, sums: bool) -> tuple[Counts, Floats]:
         """Return the counts of the buckets and, with `sums`, the values of `left`."""
-        n, size = self.n, grid.size
+        n, size, length = self.n, grid.size, min(self.n, _BLOCK)
         self._places = np.empty(n, np.uint16)
-        counts, fractions = np.zeros(size, np.int64), np.zeros(size)
-        buffer, length = np.empty(min(n, _BLOCK)), min(n, _COUNTED)
-        rows, weights = np.empty(length, np.int32), np.empty(length)
-        for first in range(0, n, _COUNTED):
-            part = self.values[first : first + _COUNTED]
-            for start in range(0, len(part), _BLOCK):
-                block = part[start : start + _BLOCK]
-                here = slice(start, start + len(block))
-                at = grid.positions(block, buffer[: len(block)])
-                np.maximum(at, float(size), out=at)
-                np.minimum(at, 2.0 * size - 1, out=at)
-                rows[here] = at
-                if sums:
-                    np.subtract(at, rows[here], out=weights[here])
+        # Numbers of 32 bits take less time to add.
+        kind: Any = np.int32 if n < 1 << 31 else np.int64
+        counts, fractions, one = np.zeros(size, kind), np.zeros(size), np.ones(1, kind)
+        (positions, weights), rows = np.empty((2, length)), np.zeros(length, np.int32)
+        count: Any
+        add: Any
+        if length == _BLOCK:
+            from scipy.sparse import csc_array  # (imported here; small samples do not need it)
+
+            # The product of a sparse column and 1 is what `numpy.bincount` returns. It does not
+            # block other threads, and does not need a copy of the rows as 64-bit integers.
+            ends, shape = np.array([0, length], np.int32), (size, 1)
+            count = csc_array((np.ones(length, kind), rows, ends), shape)
+            add = csc_array((weights, rows, ends), shape)
+        for start in range(0, n, _BLOCK):
+            block = self.values[start : start + _BLOCK]
+            row, weight = rows[: len(block)], weights[: len(block)]
+            at = grid.positions(block, positions[: len(block)])
+            np.clip(at, size, 2 * size - 1, out=at)
+            row[:] = at
             # With bits cut off, so that no row can be outside the grid.
-            taken = np.bitwise_and(rows[: len(part)], size - 1, out=rows[: len(part)])
-            self._places[first : first + _COUNTED] = taken
-            counts += _sums(taken, None, size)
+            np.bitwise_and(row, size - 1, out=row)
+            self._places[start : start + _BLOCK] = row
+            is_whole = len(block) == _BLOCK
+            counts += count @ one if is_whole else np.bincount(row, minlength=size).astype(kind)
             if sums:
-                fractions += _sums(taken, weights[: len(part)], size)
-        return counts, counts - fractions
+                np.subtract(at, np.floor(at, out=weight), out=weight)
+                fractions += add @ np.ones(1) if is_whole else np.bincount(row, weight, size)
+        return counts.astype(np.int64), counts - fractions
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
         """Sort the values of some buckets, in addition to those that are open (sorted) already.
@@ -417,19 +423,6 @@ class Bucketed:
             below, upto = self.count(np.array([-np.inf, np.inf]))
             ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
         return count_stored(low, high, ends, edges)
-
-
-def _sums(rows: npt.NDArray[np.int32], weights: Floats | None, size: int) -> npt.NDArray[Any]:
-    """Return how often each number from 0 to `size` - 1 occurs, or the sum of its weights."""
-    if len(rows) < _COUNTED:
-        return np.asarray(np.bincount(rows, weights, size))
-    from scipy.sparse import csc_array  # (imported here, since small samples do not need it)
-
-    # Unlike `numpy.bincount`, the product of a sparse column and 1 does not block other threads.
-    kind: Any = np.int32 if weights is None else np.float64
-    data = np.ones(len(rows), kind) if weights is None else weights
-    column = csc_array((data, rows, np.array([0, len(rows)], np.int32)), shape=(size, 1))
-    return np.asarray(column @ np.ones(1, kind))
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
