@@ -7,6 +7,7 @@ small sample has no grid; all its values are in one bucket.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -280,27 +281,49 @@ class Bucketed:
         if self.grid is None:
             self._opened, self._upto = np.sort(self.values), np.arange(1, self.n + 1)
             return
-        counts, taken, of = np.diff(self.before), inside, self.values[:0]
-        equal = np.zeros(len(inside), np.bool_)
-        if 8 * int(counts[inside].sum()) > self.n:
-            # Many values, perhaps because of ties: buckets of equal values need not be sorted.
-            of = np.empty(len(inside), self.values.dtype)
-            of[self._places] = self.values
-            equal = inside & (counts > 0)
-            equal[self._places[(of[self._places] != self.values).nonzero()[0]]] = False
-            taken = inside & ~equal
-        parts = [self.values[:0]]
-        for first in range(0, self.n, _BLOCK):
-            rows = slice(first, first + _BLOCK)
-            parts.append(self.values[rows][taken.take(self._places[rows]).nonzero()[0]])
-        opened, held, start = np.sort(np.concatenate(parts)), counts[taken], self.before[:-1][taken]
+        counts = np.diff(self.before)
+        equal, value = self._equal(counts * inside)
+        taken = inside & (counts > 0) & ~equal
+        opened, held, start = np.sort(self.inside_of(taken)), counts[taken], self.before[:-1][taken]
         upto = np.arange(1, len(opened) + 1) + np.repeat(start - (np.cumsum(held) - held), held)
         if equal.any():
-            opened = np.concatenate([opened, of[equal]])
+            opened = np.concatenate([opened, value[equal]])
             upto = np.concatenate([upto, self.before[1:][equal]])
             order = np.argsort(upto)
             opened, upto = opened[order], upto[order]
         self._opened, self._upto = opened, upto
+
+    def inside_of(self, buckets: Mask) -> Values:
+        """Return the values in some buckets of the grid, in any order.
+
+        `buckets` is a mask with one element for each bucket.
+        """
+        parts = [self.values[:0]]
+        for rows in self._blocks() if buckets.any() else ():
+            parts.append(self.values[rows].compress(buckets.take(self._places[rows])))
+        return np.concatenate(parts)
+
+    def _equal(self, counts: Counts) -> tuple[Mask, Values]:
+        """Find buckets of equal values, which need not be sorted.
+
+        `counts` has for each bucket the number of values that would be sorted. The first result is
+        a mask of the buckets that were found. The second result has the value of each of them.
+        """
+        equal, value = np.zeros(len(counts), np.bool_), np.zeros(len(counts), self.values.dtype)
+        if 8 * int(counts.sum()) <= self.n:
+            return equal, value
+        # Only buckets that have one of some evenly spaced values are looked at.
+        few = slice(None, None, max(1, self.n // _BLOCK))
+        value[self._places[few]], equal[self._places[few]] = self.values[few], True
+        for rows in (few, *self._blocks()):
+            places = self._places[rows]
+            equal[places.compress(value.take(places) != self.values[rows])] = False
+            if rows is few and 2 * int(counts[equal].sum()) < counts.sum():
+                return np.zeros_like(equal), value
+        return equal & (counts > 0), value
+
+    def _blocks(self) -> Iterator[slice]:
+        return (slice(start, start + _BLOCK) for start in range(0, self.n, _BLOCK))
 
     def of_ranks(self, ranks: Counts) -> Counts:
         """Return the number of the bucket that contains the value of each rank.
