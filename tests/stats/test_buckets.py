@@ -224,6 +224,21 @@ def test_buckets_of_equal_values_are_not_sorted():
     np.testing.assert_array_equal(upto, ranks_of(np.sort(x), values)[1])
 
 
+@pytest.mark.parametrize("digits", [0, 1, 15])
+def test_wasserstein_divides_buckets_in_which_distributions_cross(monkeypatch, digits):
+    monkeypatch.setattr(buckets, "_FEW", 0)
+    rng = np.random.default_rng(4)
+    grid = Grid(-2.0, 16.0, 64)
+    for n, m in ((3_000, 3_000), (2_000, 3_500), (900, 40)):
+        x, y = rng.normal(size=n).round(digits), rng.normal(size=m).round(digits)
+        found = [
+            buckets.wasserstein(*(Bucketed(side, grid, sums=True) for side in sides))
+            for sides in ((x, y), (y, x), (x[::-1], np.sort(y)))
+        ]
+        assert len({f"{distance:.12g}" for distance in found}) == 1
+        assert found[0] == pytest.approx(stats.wasserstein_distance(x, y), rel=1e-11)
+
+
 @pytest.mark.parametrize("block", [77, 500, 1 << 18])
 def test_results_do_not_depend_on_blocks(monkeypatch, block):
     rng = np.random.default_rng(3)

@@ -247,7 +247,6 @@ class Ecdf(State):
                 for number in {*bins, *((4,) if area else ())}:
                     wanted[x.of_ranks(counting.quantile_ranks(self.n, number))] = True
             if area and self.n and other.n:
-                wanted |= buckets.crossing_buckets(x, y)
                 for side in (x, y):
                     wanted[side.of_ranks(np.array([1, side.n]))] = True
             opened = int((np.diff(x.before) + np.diff(y.before))[wanted].sum())

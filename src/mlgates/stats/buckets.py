@@ -7,7 +7,7 @@ small sample has no grid; all its values are in one bucket.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,13 +34,12 @@ __all__ = [
     "are_tied",
     "candidate_buckets",
     "count_unsorted",
-    "crossing_buckets",
     "grid_of",
     "ks",
     "wasserstein",
 ]
 
-_MOST_BUCKETS = 1 << 16
+_MOST_BUCKETS = 1 << 15
 #: Values per bucket, on average.
 _PER_BUCKET = 4
 #: If no sample has this many values, they are sorted instead of counted in buckets.
@@ -132,8 +131,8 @@ def grid_of(*samples: Values) -> Grid | None:
       times the mean number of elements, plus two.
 
     Let W be the width of the range that contains the middle 98 % of the elements. The grid covers
-    this range and up to W more on each side, but not much more than the range of all elements. If W
-    is 0, it covers the range of all finite elements.
+    this range and up to W / 4 more on each side, but not much more than the range of all elements.
+    If W is 0, it covers the range of all finite elements.
 
     Parameters
     ----------
@@ -160,7 +159,8 @@ def grid_of(*samples: Values) -> Grid | None:
         first, last = finite[[0, -1]].tolist() if len(finite) else (0.0, 0.0)
     if not (last > first and max(-first, last) < _WHOLE):
         return None
-    low, high = max(sample[0].item(), first - width), min(sample[-1].item(), last + width)
+    low = max(sample[0].item(), first - width / 4)
+    high = min(sample[-1].item(), last + width / 4)
     margin = (high - low) / 32
     size = min(_MOST_BUCKETS, 1 << (n // _PER_BUCKET).bit_length() - 1)
     scale = (size - 2) / (high - low + 2 * margin)
@@ -298,10 +298,9 @@ class Bucketed:
 
         `buckets` is a mask with one element for each bucket.
         """
-        parts = [self.values[:0]]
-        for rows in self._blocks() if buckets.any() else ():
-            parts.append(self.values[rows].compress(buckets.take(self._places[rows])))
-        return np.concatenate(parts)
+        blocks = self._blocks() if buckets.any() else ()
+        parts = (self.values[rows].compress(buckets.take(self._places[rows])) for rows in blocks)
+        return np.concatenate([self.values[:0], *parts])
 
     def _equal(self, counts: Counts) -> tuple[Mask, Values]:
         """Find buckets of equal values, which need not be sorted.
@@ -585,42 +584,6 @@ def _largest_difference(x: Bucketed, y: Bucketed) -> int:
     return best
 
 
-class _Steps(NamedTuple):
-    """The values of a sample in sorted buckets, and how two distribution functions differ there.
-
-    `values` are these values, distinct and sorted. `height` is ``n * m * (F - G)`` at each value,
-    where ``F`` and ``G`` are the distribution functions of two samples of ``n`` and ``m`` values.
-    `rank` is, for each value, the number of values of both samples that are at most as large.
-    """
-
-    height: Counts
-    rank: Counts
-    values: Values
-
-
-def _steps(x: Bucketed, y: Bucketed) -> list[_Steps]:
-    """Return, for each of two samples, the distances at its values in open buckets."""
-    found = []
-    for sign, a, b in ((1, x, y), (-1, y, x)):
-        values, upto = a.distinct()
-        other = b.up_to(values)
-        found.append(_Steps(sign * (upto * b.n - other * a.n), upto + other, values))
-    return found
-
-
-def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
-    """Return a mask of the buckets in which ``F - G`` may change its sign.
-
-    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid. The mask
-    is also True for buckets with so many values that the sum of these values is not exact.
-    `wasserstein` sorts the values of all these buckets.
-    """
-    f, g = x.before * y.n, y.before * x.n
-    difference = (f - g)[:-1]
-    crossing: Mask = (difference < np.diff(g)) & (-difference < np.diff(f))
-    return crossing | (np.maximum(np.diff(x.before), np.diff(y.before)) > len(crossing))
-
-
 def wasserstein(x: Bucketed, y: Bucketed) -> float:
     """Return the first Wasserstein distance of two samples.
 
@@ -633,8 +596,9 @@ def wasserstein(x: Bucketed, y: Bucketed) -> float:
     Notes
     -----
     If ``F - G`` does not change its sign in a bucket, the area in this bucket is ``|integral F -
-    integral G|``, and these integrals follow from the number and the sum of the values in it. Only
-    the values of the other buckets are sorted.
+    integral G|``, and these integrals follow from the number and the sum of the values in it. The
+    other buckets are divided into narrower ones if they have many values. Only values that are in
+    one of these buckets, and where ``F - G`` may change its sign, are sorted.
 
     References
     ----------
@@ -668,20 +632,57 @@ def wasserstein(x: Bucketed, y: Bucketed) -> float:
             others = np.maximum(np.arange(n + m) - taken - 1, 0)
             gaps = distance(first[taken], second[others])
             return float(gaps @ np.diff(steps_at)) / (n * m) / scale
-    x.open(crossing_buckets(x, y) | y.inside)
+    x.open(y.inside)
     y.open(x.inside)
-    steps = _steps(x, y)
-    # Areas are added up in each open bucket from its start to its end.
-    starts, difference = np.flatnonzero(x.inside)[1:], x.before * m - y.before * n
-    ranks = np.concatenate([*(step.rank for step in steps), (x.before + y.before)[starts]])
-    by_rank = np.argsort(ranks, kind="stable")
-    height = np.concatenate([*(step.height for step in steps), difference[starts]])[by_rank]
-    at = np.concatenate([*(grid.positions(step.values) for step in steps), starts + grid.size])
-    places = np.concatenate([*(grid.places(step.values) for step in steps), starts])[by_rank]
-    at = at[by_rank]
-    stop = np.where(places < grid.size - 1, places + (grid.size + 1.0), np.inf)
-    with np.errstate(invalid="ignore"):
-        gaps = np.maximum(np.minimum(np.append(at[1:], at[-1]), stop) - at, 0.0)
-        closed = np.abs(difference[:-1] + m * x.left - n * y.left)[~x.inside]
-        area = (float(np.abs(height) @ gaps) + float(closed.sum())) / (n * m) / grid.scale
+    area = _area((x, y), (m, -n), np.zeros(grid.size, np.int64)) / (n * m) / grid.scale
     return area if math.isfinite(area) else wasserstein(Bucketed(x.values), Bucketed(y.values))
+
+
+def _area(sides: Sequence[Bucketed], steps: tuple[int, int], jumps: Counts) -> float:
+    """Return the area between a step function and 0, in widths of a bucket.
+
+    The two samples must be counted in the same grid, with ``sums=True``, and have the same open
+    buckets. The function rises by ``steps[0]``, which is positive, at each value of the first
+    sample. It changes by ``steps[1]``, which is negative, at each value of the second sample, and
+    by one of `jumps` at the start of each bucket. It is 0 at both ends.
+
+    If many values are in buckets in which the function may change its sign, these buckets are put
+    next to each other and divided into narrower ones, to which this function is applied.
+    """
+    (first, second), (up, down) = sides, steps
+    grid: Any = first.grid
+    rise, fall = up * np.diff(first.before), down * np.diff(second.before)
+    stop = np.cumsum(jumps + rise + fall)
+    start = stop - rise - fall
+    crossing = (start + rise > 0) & (start + fall < 0) & ~first.inside
+    one_sign = ~(crossing | first.inside)
+    area = float(np.abs(start + up * first.left + down * second.left)[one_sign].sum())
+    places = crossing.nonzero()[0]
+    held = int((rise[places] // up + fall[places] // down).sum())
+    parts = min(_MOST_BUCKETS, held // _PER_BUCKET) // max(len(places), 1)
+    if held > _FEW and parts > 1 and 2 * held < first.n + second.n:
+        parts = 1 << parts.bit_length() - 1
+        narrow = Grid(0.0, parts, 1 << (parts * len(places)).bit_length())
+        moves, inner = np.cumsum(crossing) - 1 - np.arange(len(crossing)), []
+        for side in sides:
+            at = grid.positions(side.inside_of(crossing)) - grid.size
+            inner.append(Bucketed(at + moves.take(at.astype(np.int64)), narrow, sums=True))
+        changes = np.append(start[places], 0) - np.append(0, stop[places])
+        jumps = np.zeros(narrow.size, np.int64)
+        jumps[: parts * len(changes) : parts] = changes
+        area += _area(inner, steps, jumps) / parts
+        crossing[:] = False
+    # In the other buckets, the area is added up from one change of the function to the next one.
+    places = (first.inside | crossing).nonzero()[0]
+    changed, by = [places + grid.size, places + (grid.size + 1)], [start[places], -stop[places]]
+    for side, step in zip(sides, steps, strict=True):
+        values, upto = side.distinct()
+        before = np.maximum(np.append(0, upto)[:-1], side.before[grid.places(values)])
+        others = side.inside_of(crossing)
+        changed += [grid.positions(values), grid.positions(others)]
+        by += [step * (upto - before), np.full(len(others), step)]
+    at = np.concatenate(changed)
+    order = np.argsort(at)
+    height = np.cumsum(np.concatenate(by)[order])[:-1]
+    with np.errstate(invalid="ignore"):
+        return area + float(np.abs(height) @ np.diff(at[order]))
