@@ -685,5 +685,5 @@ def _area(sides: Sequence[Bucketed], steps: tuple[int, int], jumps: Counts) -> f
     order = np.argsort(at)
     height = np.cumsum(np.concatenate(by)[order])[:-1]
     with np.errstate(invalid="ignore"):
-        # Not `@`, after which threads of the BLAS library wait for more work, and slow this one down.
+        # Not `@`, because threads of the BLAS library would wait for more work and slow this down.
         return area + float((np.abs(height) * np.diff(at[order])).sum())
