@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.expressions.condition import Condition
 from mlgates.expressions.syntax import (
-    And,
     Arithmetic,
     Call,
     Column,
@@ -22,9 +21,9 @@ from mlgates.expressions.syntax import (
     Constant,
     IsIn,
     IsMissing,
+    Logical,
     Negative,
     Not,
-    Or,
     parse_condition,
 )
 
@@ -47,7 +46,7 @@ SIGNS = {
 }
 
 
-def of_row(node, row):  # noqa: PLR0911
+def of_row(node, row):
     match node:
         case Column(name=name):
             return row[name]
@@ -79,10 +78,9 @@ def of_row(node, row):  # noqa: PLR0911
             return every(
                 [None if a is None or b is None else SIGNS[s](*alike(a, b)) for s, a, b in pairs]
             )
-        case And(operands=operands):
-            return every([of_row(operand, row) for operand in operands])
-        case Or(operands=operands):
-            return some([of_row(operand, row) for operand in operands])
+        case Logical(word=word, operands=operands):
+            combine = every if word == "and" else some
+            return combine([of_row(operand, row) for operand in operands])
 
 
 def alike(a, b):

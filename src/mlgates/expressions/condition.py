@@ -11,7 +11,6 @@ from mlgates.arrow_arrays import scalar
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.expressions import values
 from mlgates.expressions.syntax import (
-    And,
     Arithmetic,
     Call,
     Column,
@@ -19,10 +18,10 @@ from mlgates.expressions.syntax import (
     Constant,
     IsIn,
     IsMissing,
+    Logical,
     Negative,
     Node,
     Not,
-    Or,
     parse_condition,
 )
 from mlgates.expressions.values import Value
@@ -152,7 +151,7 @@ def _columns(node: Node) -> Iterator[str]:
                 yield name
             case Arithmetic(left=left, right=right):
                 stack += [right, left]
-            case Comparison(operands=operands) | And(operands=operands) | Or(operands=operands):
+            case Comparison(operands=operands) | Logical(operands=operands):
                 stack += reversed(operands)
             case Negative(operand=inner) | Not(operand=inner) | IsMissing(operand=inner):
                 stack.append(inner)
@@ -178,7 +177,7 @@ def _evaluate(node: Node, cells: _Cells) -> Value:
         raise EvidenceError(msg) from error
 
 
-def _evaluated(node: Node, cells: _Cells) -> Value:  # noqa: PLR0911  (one a node)
+def _evaluated(node: Node, cells: _Cells) -> Value:
     match node:
         case Column(name=name):
             return cells[name]
@@ -208,7 +207,6 @@ def _evaluated(node: Node, cells: _Cells) -> Value:  # noqa: PLR0911  (one a nod
                 for operator, left, right in zip(operators, found[:-1], found[1:], strict=True)
             ]
             return values.every(compared)
-        case And(operands=operands):
-            return values.every([_evaluate(operand, cells) for operand in operands])
-        case Or(operands=operands):
-            return values.some([_evaluate(operand, cells) for operand in operands])
+        case Logical(word=word, operands=operands):
+            combine = values.every if word == "and" else values.some
+            return combine([_evaluate(operand, cells) for operand in operands])

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple, NoReturn
 from mlgates.errors import OptionError
 
 __all__ = [
-    "And",
     "Arithmetic",
     "Call",
     "Column",
@@ -19,11 +18,11 @@ __all__ = [
     "Constant",
     "IsIn",
     "IsMissing",
+    "Logical",
     "Moment",
     "Negative",
     "Node",
     "Not",
-    "Or",
     "Rounded",
     "parse_condition",
 ]
@@ -202,33 +201,20 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class And:
-    """A node, in the tree of a parsed condition, for ``and`` between two or more conditions.
+class Logical:
+    """A node, in the tree of a parsed condition, for ``and`` or ``or`` between conditions.
 
-    It is false if one condition is false. Otherwise it is missing if one condition is missing, else
-    true.
+    There are two or more conditions. With ``and``, the node is false if one of them is false; with
+    ``or``, it is true if one of them is true. Otherwise it is missing if one of them is missing.
+    Else it is true with ``and``, and false with ``or``.
     """
 
+    word: str
     operands: tuple["Node", ...]
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return " and ".join(map(_operand_text, self.operands))
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """A node, in the tree of a parsed condition, for ``or`` between two or more conditions.
-
-    It is true if one condition is true. Otherwise it is missing if one condition is missing, else
-    false.
-    """
-
-    operands: tuple["Node", ...]
-    kind: Kind = "bool"
-
-    def __str__(self) -> str:
-        return " or ".join(map(_operand_text, self.operands))
+        return f" {self.word} ".join(map(_operand_text, self.operands))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +233,7 @@ class Call:
 
 
 Node = (
-    Column
-    | Constant
-    | Negative
-    | Arithmetic
-    | Comparison
-    | IsIn
-    | IsMissing
-    | Not
-    | And
-    | Or
-    | Call
+    Column | Constant | Negative | Arithmetic | Comparison | IsIn | IsMissing | Not | Logical | Call
 )
 
 
@@ -421,17 +397,12 @@ class _Parser:
 
     def _or(self) -> Node:
         with self._nested():
-            return self._logic("or", self._and, Or)
+            return self._logic("or", self._and)
 
     def _and(self) -> Node:
-        return self._logic("and", self._not, And)
+        return self._logic("and", self._not)
 
-    def _logic(
-        self,
-        word: str,
-        operand: Callable[[], Node],
-        make: Callable[[tuple[Node, ...]], Node],
-    ) -> Node:
+    def _logic(self, word: str, operand: Callable[[], Node]) -> Node:
         token, first = self._token, operand()
         if not self._is(word):
             return first
@@ -441,7 +412,7 @@ class _Parser:
             token = self._token
             operands.append(operand())
             self._require(operands[-1], "bool", word, token)
-        return make(tuple(operands))
+        return Logical(word, tuple(operands))
 
     def _is(self, word: str) -> bool:
         return self._token.kind == "name" and self._token.text == word

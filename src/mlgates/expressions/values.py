@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ def every(conditions: Sequence[Value]) -> Value:
     The result is false if one condition is false. Otherwise it is missing if one condition is
     missing, else true.
     """
-    return reduce(_and, conditions)
+    return reduce(partial(_combined, decisive=False), conditions)
 
 
 def some(conditions: Sequence[Value]) -> Value:
@@ -135,7 +135,7 @@ def some(conditions: Sequence[Value]) -> Value:
     The result is true if one condition is true. Otherwise it is missing if one condition is
     missing, else false.
     """
-    return reduce(_or, conditions)
+    return reduce(partial(_combined, decisive=True), conditions)
 
 
 def invert(condition: Value) -> Value:
@@ -146,22 +146,18 @@ def invert(condition: Value) -> Value:
     return None if condition is None else not condition
 
 
-def _and(left: Value, right: Value) -> Value:
-    _need_bool(left, right)
-    if left is False or right is False:
-        return False
-    if isinstance(left, pa.Array) or isinstance(right, pa.Array):
-        return pc.and_kleene(*_as_bools(left, right))
-    return None if left is None or right is None else True
+def _combined(left: Value, right: Value, *, decisive: bool) -> Value:
+    """Combine two conditions by "or" if `decisive` is true, and by "and" if it is false.
 
-
-def _or(left: Value, right: Value) -> Value:
+    A condition with the value `decisive` alone decides the result.
+    """
     _need_bool(left, right)
-    if left is True or right is True:
-        return True
+    if left is decisive or right is decisive:
+        return decisive
     if isinstance(left, pa.Array) or isinstance(right, pa.Array):
-        return pc.or_kleene(*_as_bools(left, right))
-    return None if left is None or right is None else False
+        combine = pc.or_kleene if decisive else pc.and_kleene
+        return combine(*_as_bools(left, right))
+    return None if left is None or right is None else not decisive
 
 
 def _need_bool(*conditions: Value) -> None:
