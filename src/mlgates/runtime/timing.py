@@ -306,6 +306,12 @@ def measure(
     EvidenceError is raised if an answer is malformed, if all calls fail, or if the resolution of
     the clock is too low.
     """
+
+    def checked(latencies: Sequence[Floats]) -> bool:
+        for name, of_model in zip(models, latencies, strict=True):
+            _refuse_instant(name, of_model)
+        return decided(latencies)
+
     with restored():
         session = _Session(models, rows_like(table), plan, clock or Clock(), step)
         first = session.first_calls()
@@ -314,14 +320,12 @@ def measure(
             _refuse_failed(name, joined([cold, rest]), _ENOUGH_FAILED)
         before = machine_load()
         with _garbage_collector(disabled=plan.disable_gc):
-            timings = session.counted_calls(first, decided)
+            timings = session.counted_calls(first, checked)
         machine, busy = machine_facts(before, machine_load())
         measured = []
         for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
             _refuse_failed(name, timing, 1)
-            if none := int(np.count_nonzero(timing.latencies <= 0)):
-                msg = f"{none:,} calls of {name} took 0 s by the clock; use a larger `batch_size`"
-                raise EvidenceError(msg)
+            _refuse_instant(name, timing.latencies)
             seconds = float(first[i].latencies[0])
             details = _details(plan, timing, seconds, warm[i].latencies)
             details["peak_memory"] = peak_memory(session.predicts[i], session.batches[i][0])
@@ -516,6 +520,17 @@ def _refuse_failed(name: str, timing: Timing, least: int) -> None:
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
         msg = f"all {calls:,} calls of {name} failed: {timing.failure}"
+        raise EvidenceError(msg)
+
+
+def _refuse_instant(name: str, latencies: Floats) -> None:
+    """Raise EvidenceError if calls of a model ended before the clock advanced."""
+    instant = int(np.count_nonzero(latencies <= 0))
+    if instant:
+        msg = (
+            f"{instant:,} of {len(latencies):,} calls of {name} took 0 s by the clock of this "
+            "machine; give more rows per call by `batch_size`"
+        )
         raise EvidenceError(msg)
 
 

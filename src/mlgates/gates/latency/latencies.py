@@ -325,7 +325,6 @@ def read_latencies(
     def decided(seconds: Sequence[Floats]) -> bool:
         samples = dict(given)
         for name, latencies in zip(rest, seconds, strict=True):
-            _require_durations(MODELS[name], latencies)
             samples[name] = replace(empty, seconds=latencies, calls=len(latencies), is_given=False)
         # at the confidence of the report, too: it may need another method
         levels = {max(_EARLY, empty.confidence), empty.confidence}
@@ -347,8 +346,6 @@ def read_latencies(
             rows = evidence.in_memory("X")
             found = measure(models, rows, plan, decided=decided, step=shown.step)
         measured = dict(zip(rest, found, strict=True))
-        for name, sample in measured.items():
-            _require_durations(MODELS[name], sample.timing.latencies)
     series = {}
     for name in names:
         one = measured.get(name)
@@ -385,14 +382,3 @@ def read_latencies(
             measured=one,
         )
     return series
-
-
-def _require_durations(model: str, latencies: Floats) -> None:
-    """Raise EvidenceError if calls of the model ended before the clock advanced."""
-    instant = int(np.count_nonzero(latencies <= 0))
-    if instant:
-        msg = (
-            f"{instant:,} of {len(latencies):,} calls of `{model}` took 0 s by the clock of this "
-            "machine; give more rows per call by `batch_size`"
-        )
-        raise EvidenceError(msg)
