@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from mlgates.errors import EvidenceError
 from mlgates.gates._shared import rounded_up, rows_needed
-from mlgates.gates.shadow.requests import Answers, Requests, same_answers
-from mlgates.predictions.numbers import check_exact, check_finite
+from mlgates.gates.shadow.requests import Requests, same_answers
+from mlgates.predictions.numbers import values_of
 from mlgates.stats.arrays import Floats, Mask
 from mlgates.stats.means import mean_interval
 from mlgates.stats.proportions import tango_interval, wilson_interval
@@ -23,7 +22,6 @@ from mlgates.stats.quantiles import (
     quantile_interval,
     ratio_interval,
 )
-from mlgates.tables.columns import NUMBERS, Column
 from mlgates.verdict import Limit, Unit, format_number
 
 Ends = tuple[float, float] | None
@@ -187,7 +185,10 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
     Requests for which a model has no answer or no score are left out. EvidenceError is raised for
     scores that are infinite or not numbers.
     """
-    scores = [_scores(side) for side in (requests.candidate, requests.production)]
+    scores = [
+        values_of(side.columns["score"], missing=True)
+        for side in (requests.candidate, requests.production)
+    ]
     answered = ~(requests.candidate.failed | requests.production.failed)
     known = answered & ~np.isnan(scores[0]) & ~np.isnan(scores[1])
 
@@ -234,20 +235,6 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
         )
 
     return measure
-
-
-def _scores(side: Answers) -> Floats:
-    """Return the scores of one model; NaN where there is none.
-
-    EvidenceError is raised for scores that are infinite or not numbers.
-    """
-    column: Column = side.columns["score"]
-    if column.field.kind not in NUMBERS | {"null"}:
-        msg = f"{column.title} has type {column.field.type_name}, but scores are numbers"
-        raise EvidenceError(msg)
-    check_finite(column.title, column.floats, missing=True)
-    check_exact(column)
-    return column.floats
 
 
 def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlice:
