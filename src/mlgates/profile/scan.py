@@ -40,6 +40,7 @@ from mlgates.tables.source import Source, as_source
 
 __all__ = [
     "MANY_ROWS",
+    "MANY_VALUES",
     "Failure",
     "Profile",
     "each",
@@ -50,9 +51,9 @@ __all__ = [
 
 #: Threads make a scan faster if the table has at least this many rows.
 MANY_ROWS = 100_000
-#: Threads make the scan of many small columns faster if the columns have at least this many values
-#: in total.
-_MANY_VALUES = 1 << 19
+#: Threads make work on many small columns faster if the columns have at least this many values in
+#: total.
+MANY_VALUES = 1 << 19
 #: Number of values in a matrix of columns. Such a matrix fits into the processor's cache, and is
 #: large enough that threads save time.
 _MATRIX = 1 << 16
@@ -651,7 +652,7 @@ def sweep_together(
     rows = len(columns[fitted[0]])
     width = _MATRIX // rows
     groups = [fitted[i : i + width] for i in range(0, len(fitted), width)]
-    threads = threads_for(n_jobs, is_large=rows * len(fitted) >= _MANY_VALUES)
+    threads = threads_for(n_jobs, is_large=rows * len(fitted) >= MANY_VALUES)
     if min(threads, len(groups)) == 1 and len(groups) == len(fitted):
         # For a single column, a matrix saves no time.
         return {}
