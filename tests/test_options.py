@@ -86,7 +86,9 @@ def test_validator_refuses_with_owner_option_rule_and_value(name, value):
     validator, allowed = VALIDATORS[name]
     with pytest.raises(OptionError) as caught:
         validator("Drift", "at_most", value)
-    assert str(caught.value) == f"Drift: `at_most` must be {allowed}, got {value!r}"
+    is_bool = name == "flag" and isinstance(value, np.bool_)
+    hint = ", a numpy bool; convert it by `bool(...)`" if is_bool else ""
+    assert str(caught.value) == f"Drift: `at_most` must be {allowed}, got {value!r}{hint}"
     assert isinstance(caught.value, MlgatesError)
     assert isinstance(caught.value, ValueError)
 

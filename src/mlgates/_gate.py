@@ -34,6 +34,7 @@ from mlgates.verdict import (
     Rule,
     Unit,
     Verdict,
+    format_interval,
     format_value,
 )
 
@@ -552,7 +553,11 @@ class FunctionGate(Gate):
         else:
             shown = None if self._limit is None else value
             value_text = format_value(shown, limit, self.unit)
-            said = f"{title}{colon} {is_}{value_text} (n = {measurement.n:,})"
+            ends = ""
+            if self.decide_by == "interval" and measurement.interval is not None:
+                found = measurement.interval, measurement.confidence
+                ends = f"{format_interval(*found, self.unit, limit)}, "
+            said = f"{title}{colon} {is_}{value_text} ({ends}n = {measurement.n:,})"
         given = measurement.details.get("rows")
         # row numbers alone: other values may come from the data
         numbers = [row for row in given if type(row) is int] if isinstance(given, Sequence) else []

@@ -729,15 +729,15 @@ class Evidence:
         if name == "reference" and self._stored:
             return self.reference()
         if name in TABLES:
-            return read_only(self.source(name).whole())
+            return read_only(self.source(name).whole(), self.title(name))
         is_features = name in NAMES and NAMES[name].kind == "features"
-        return read_only(self.in_memory(name) if is_features else given)
+        return read_only(self.in_memory(name) if is_features else given, self.title(name))
 
     def _argument(self, name: str) -> object:
         """Return a value for an argument of a user's function, see `function_arguments`."""
         is_path = name in TABLES and kind_of(self[name]) == "path"
         if is_path and not (name == "reference" and self._stored):
-            return read_only(self[name])
+            return read_only(self[name], self.title(name))
         return self.read_only(name)
 
     def argument_rows(self, name: str, argument: object) -> int | None:

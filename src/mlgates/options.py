@@ -205,7 +205,9 @@ def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
 def flag(owner: str, option: str, value: object) -> bool:
     """Return an option that must be True or False; raise OptionError for 0, 1 and other values."""
     if not isinstance(value, bool):
-        raise refuse(owner, option, "True or False", value)
+        numpy = type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_")
+        hint = ", a numpy bool; convert it by `bool(...)`" if numpy else ""
+        raise refuse(owner, option, "True or False", value, hint)
     return value
 
 

@@ -33,7 +33,8 @@ def test_what_can_be_read_only_once_is_an_error(given):
     # the second gate would find nothing, and `all` of nothing is True
     report = mg.GateSuite([positive, negative]).run(y_true=given)
     assert [result.verdict for result in report] == [ERROR, ERROR]
-    assert "can be read only once" in report.results[0].reason
+    said = f"`y_true` has a value of type {type(given).__name__}, which can be read only once"
+    assert said in report.results[0].reason
 
 
 def test_a_table_without_columns_has_no_rows():

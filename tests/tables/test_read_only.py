@@ -36,5 +36,5 @@ def test_a_copy_is_read_only_and_the_original_is_not():
 def test_values_that_can_be_read_only_once_are_refused():
     with pytest.raises(EvidenceError) as caught:
         read_only(iter([1]))
-    said = "got a list_iterator, which can be read only once; give a list or an array"
-    assert str(caught.value) == said
+    said = "has a value of type list_iterator, which can be read only once; give a list or an array"
+    assert str(caught.value) == f"the argument {said}"

@@ -827,7 +827,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         value = {column: lookup.native_column(evidence, column, name) for column in value}
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == 1 and name != "X":
         value = value.reshape(-1)
-    return read_only(value)
+    return read_only(value, evidence.title(name))
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:

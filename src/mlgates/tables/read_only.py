@@ -13,24 +13,26 @@ from mlgates.tables.containers import kind_of
 __all__ = ["read_only"]
 
 
-def read_only(value: Any) -> Any:
+def read_only(value: Any, title: str = "the argument") -> Any:
     """Return a copy of a value through which user code can't change the caller's data.
 
     A numpy array becomes a read-only view. A container becomes a new container with such views.
     Immutable values, and values that are not data (such as models), are returned unchanged. Python
     objects in an array are not copied. EvidenceError is raised for generators and other values that
-    can be read only once, because the next gate would get nothing.
+    can be read only once, because the next gate would get nothing. `title` is the name of the value
+    in the message, such as "`y_true`".
     """
     if isinstance(value, Iterator):
         kind = type(value).__name__
-        msg = f"got a {kind}, which can be read only once; give a list or an array"
+        msg = f"{title} has a value of type {kind}, which can be read only once; give a list or an "
+        msg += "array"
         raise EvidenceError(msg)
     if isinstance(value, dict):
-        return {key: read_only(item) for key, item in value.items()}
+        return {key: read_only(item, title) for key, item in value.items()}
     if isinstance(value, tuple) or type(value) is list:
         # Skip plain items, because there may be millions of them.
         plain = (int, float, str, bool)
-        items = (item if type(item) in plain else read_only(item) for item in value)
+        items = (item if type(item) in plain else read_only(item, title) for item in value)
         if type(value) in (list, tuple):
             return type(value)(items)
         return value._make(items) if hasattr(value, "_make") else value

@@ -330,7 +330,7 @@ def _length(value: Any) -> int:
     if kind in _WITH_ROWS and (kind != "pandas column" or hasattr(value, "iloc")):
         return len(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"expected {wanted}, got a value of type {type(value).__name__}"
+    msg = f"the rows for the model must be {wanted}, got a value of type {type(value).__name__}"
     raise EvidenceError(msg)
 
 
