@@ -405,7 +405,7 @@ def test_few_new_values_are_significant_only_against_many_rows():
 
 
 @pytest.mark.parametrize(("m", "n"), [(100, 5_000), (5_000, 100), (300, 300), (50_000, 50)])
-def test_one_sided_pvalue_of_equal_distributions(m, n):
+def test_largest_change_pvalue_of_equal_distributions(m, n):
     rng = np.random.default_rng(m + n)
     shares = 1 / np.arange(1, 401)
     shares /= shares.sum()

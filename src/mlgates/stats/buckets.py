@@ -84,10 +84,11 @@ class Grid(NamedTuple):
     def positions(self, values: Values, out: Floats | None = None) -> Floats:
         """Return the distance of each value from the start of the grid, plus `size`.
 
-        `size` is the number of buckets, a power of two. The distance is measured in widths of a
-        bucket, so the positions inside the grid are from `size` to ``2 * size``. Floats in this
-        range have the same exponent, so the sums of their fractional parts are exact. `out` is an
-        array for the result; by default a new array is returned.
+        The distance is measured in widths of a bucket. `size`, the number of buckets, is a power of
+        two. It is added so that the positions inside the grid are from `size` to ``2 * size``. All
+        floats in this range have the same spacing, so the fractional parts of up to `size`
+        positions are added up without rounding errors. `out` is an array for the result; by default
+        a new array is returned.
         """
         origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):
@@ -95,9 +96,11 @@ class Grid(NamedTuple):
             return np.multiply(at, self.scale, out=at)
 
     def places(self, values: Values) -> Counts:
-        """Return the number of the bucket that each value belongs to.
+        """Return the number, from 0, of the bucket that each value belongs to.
 
-        A larger value is never in a lower bucket, because rounding keeps the order.
+        Values below the grid are in the first bucket, and values above it in the last one. The
+        position of a value in the grid is rounded, so a value close to the end of a bucket can be
+        in the next bucket. But a larger value is never in a lower bucket.
 
         Parameters
         ----------
@@ -203,14 +206,16 @@ class Bucketed:
 
     Attributes
     ----------
+    n : int
+        Number of values. In the shapes below, `size` is the number of buckets.
     before : numpy.ndarray of int64, shape (size + 1,)
         Number of values in all lower buckets; the last element is the number of all values.
     left : numpy.ndarray of float64, shape (size,)
         For each bucket, the sum of the distances from its values to the upper end of the bucket, in
         widths of a bucket. It is only computed with a grid and ``sums=True``.
     inside : numpy.ndarray of bool, shape (size,)
-        Which buckets are open. The first and the last one are always opened, because they also
-        have the values beyond the grid.
+        Which buckets are open. The first and the last one are opened with any other bucket, because
+        they also have the values beyond the grid.
 
     Examples
     --------
@@ -268,10 +273,11 @@ class Bucketed:
         return counts.astype(np.int64), counts - fractions
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
-        """Sort the values of some buckets, in addition to those that are open (sorted) already.
+        """Sort the values of the buckets in `wanted`; buckets that are open already stay open.
 
-        `wanted` has the numbers of these buckets, or is a mask with one element for each bucket. If
-        there is no grid, all values are in one bucket, and all of them are sorted.
+        `wanted` has the numbers of buckets, from 0, or is a mask with one element for each bucket.
+        The first and the last bucket are opened, too. If this object has no grid, all values are in
+        one bucket, so all of them are sorted.
         """
         if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return
@@ -383,10 +389,11 @@ class Bucketed:
         return least
 
     def distinct(self) -> tuple[Values, Counts]:
-        """Return distinct values of the sample, and how many values are at most as large as each.
+        """Return the distinct values in the open buckets, and how many values are up to each.
 
-        Only the values in open buckets are returned. These are the buckets that had to be sorted,
-        because a result depends on their values. The counts are of the whole sample.
+        The values are in ascending order. A bucket is open if `open` has sorted its values; without
+        open buckets, both arrays are empty. The counts are of the whole sample: for each returned
+        value, how many values of all buckets are less than or equal to it.
         """
         values = self._opened
         last = np.flatnonzero(np.append(values[1:] != values[:-1], True)[: len(values)])

@@ -73,8 +73,8 @@ def classifier_test(
     categorical : ndarray of bool, shape (columns,)
         Whether each column has codes of categories.
     seed : int
-        Seed of the random permutations for `drops`. To measure the drop of a column, its values are
-        permuted between about 2,000 rows of each fold [2]_.
+        Seed of the random permutations for `drops`: how much the area decreases if the values of a
+        column are permuted [2]_. In each fold, at most about 2,000 rows are used for this.
     cluster : ndarray of int, shape (n,), optional
         The cluster of each row, from 0. All rows of a cluster must be in the same fold. By default
         rows are independent.

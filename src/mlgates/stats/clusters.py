@@ -200,12 +200,13 @@ def t_quantile(confidence: float, freedom: float) -> float:
 
 
 def normal_equivalent(confidence: float, freedom: Floats | float) -> Floats:
-    """Return ``(z / t)**2``, a factor for the number of rows in an interval of a proportion.
+    """Return the factor ``(z / t)**2`` for numbers of rows in confidence intervals of proportions.
 
     ``z`` is the two-sided quantile of the normal distribution at this confidence, and ``t`` that of
-    Student's t distribution with `freedom` degrees of freedom. An interval with ``z`` and the
-    number of rows times this factor is as long as an interval with ``t`` and the number of rows
-    itself [1]_. The factor is 0 if `freedom` is 0.
+    Student's t distribution with `freedom` degrees of freedom. Some intervals, such as Wilson's,
+    are defined with ``z``. If the number of rows is multiplied by this factor, they become about as
+    long as an interval with ``t`` for the original number of rows [1]_. The factor is 0 if
+    `freedom` is 0.
 
     References
     ----------

@@ -327,18 +327,23 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Return the edges between cells (bins), given quantiles and the counts of values at them.
+    """Return the edges between cells (bins) from the quantiles of a sample and counts at them.
+
+    The edges are the distinct finite quantiles. An edge is an atom (a cell of its own) if at least
+    ``1 / bins`` of the values are equal to it.
 
     Parameters
     ----------
     quantiles : numpy.ndarray, shape (k,)
-        Sorted quantiles.
+        The quantiles of the sample at ``i / bins``, for ``i`` from 1 to ``bins - 1``, in ascending
+        order. They can be repeated. Infinite ones can be left out.
     low, high : numpy.ndarray of int64, shape (k,)
-        Number of values less than each quantile, and less than or equal to it.
+        For each quantile, the number of values of the sample that are less than it, and the number
+        of those that are less than or equal to it.
     n : int
-        Number of values.
+        Number of values of the sample.
     bins : int
-        Number of cells of equal share.
+        Number of cells of about equal share.
     neighbours : tuple of numpy.ndarray, shape (k,), optional
         For each quantile, the next smaller and the next greater value of the sample, infinite where
         there is none. If they are given, the field `reach` of the edges is computed from them.

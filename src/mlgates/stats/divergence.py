@@ -16,7 +16,7 @@ __all__ = [
     "cramers_v",
     "hellinger",
     "jensen_shannon",
-    "one_sided_pvalue",
+    "largest_change_pvalue",
     "psi",
     "psi_chance",
     "total_variation",
@@ -35,11 +35,12 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     The values of both samples were counted at some points (numbers in ascending order) and between
     them. These counts are added up in larger cells, in two steps:
 
-    - The values of both samples together are cut at their quantiles into `bins` cells.
-    - Some points are taken out of their cell, and get a cell of their own. This happens in two
-      cases: the point has a share of at least half of ``1 / bins`` of both samples together, or its
-      counts in the two samples differ more than chance explains. The values between two
-      neighbouring points get a cell of their own only in the second case.
+    - The values of both samples together are cut at their quantiles into at most `bins` cells.
+    - Some points get a cell of their own, and their old cell is divided there. This happens in two
+      cases: at least five values of both samples together, and at least ``1 / (2 * bins)`` of all
+      their values, are equal to the point; or the counts of the two samples at the point differ
+      more than chance explains. The values between two neighbouring points get a cell of their own
+      only if their counts in the two samples differ more than chance explains.
 
     Quantiles of both samples are used for this reason: in a small sample, some values are frequent
     by chance. With quantiles of this sample only, such a value would get a cell of its own, and
@@ -58,8 +59,8 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     There are ten points, numbered from 1 to 10, and no values between them. The quantiles give five
     cells with the points {1, 2, 3}, {4, 5}, {6}, {7, 8} and {9, 10}. Point 5 has 15 % of all
     values, so it gets a cell of its own, and leaves point 4 alone in its cell. The elements 2, 4,
-    ..., 20 of an array of counts are those of the points. The other elements count values beside
-    the points, and are 0.
+    ..., 20 of an array of counts are those of the points. The other elements count values that are
+    equal to no point, and are 0.
 
     >>> reference, current = np.zeros((2, 23), np.int64)
     >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]
@@ -279,9 +280,9 @@ def chi_square_pvalue(
     count in each of them, so the sums would depend only on the current sample, and the p-value
     would not be valid.
 
-    Merging can hide that values moved between neighbouring cells. Therefore `one_sided_pvalue` is
-    computed from the original counts of the cells that are merged. If it is less than 0.00001, the
-    smaller of the two p-values is returned.
+    Merging can hide that values moved between neighbouring cells. Therefore `largest_change_pvalue`
+    is computed from the original counts of the cells that are merged. If it is less than 0.00001,
+    the smaller of the two p-values is returned.
 
     If an expected count is below 100, Pearson's test rejects too often at low levels. For example,
     at a level of 0.025 % (5 %, corrected for 200 columns), it rejects 2.1 times too often for
@@ -311,7 +312,7 @@ def chi_square_pvalue(
     enough = least * (m + n) / min(m, n)
     bound = 1.0
     if pooled.min() < enough:
-        bound = one_sided_pvalue(reference[pooled < enough], current[pooled < enough], m, n)
+        bound = largest_change_pvalue(reference[pooled < enough], current[pooled < enough], m, n)
         if not ordered:
             # Shuffle the cells before sorting. Categories are often given with those of one sample
             # first. Without shuffling, rare categories of the same sample would be merged with each
@@ -365,17 +366,17 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
     return np.array(starts)
 
 
-def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return an upper bound of a p-value for the cell (bin) in which two samples differ most.
+def largest_change_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
+    """Return an upper bound of the p-value of the cell (bin) in which two samples differ most.
 
-    The p-value is the probability that two samples of one distribution differ as much in any cell.
-    If the bound is above 0.00001, it is too coarse, and 1 is returned instead. The function finds
-    extreme differences that a test of merged cells would hide.
+    The p-value is the probability that the counts of two samples from one distribution differ at
+    least as much in any cell. If the bound is 0.00001 or more, it is too coarse, and 1 is returned
+    instead. A chi-square test in which small cells are merged can miss such a difference.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
-        Counts of the cells to compare; other cells of the samples need not be given.
+        Counts of the cells to compare, at least one; other cells of the samples can be left out.
     m, n : int
         Number of values of the reference and of the current sample.
 
@@ -386,7 +387,7 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
     Examples
     --------
-    >>> one_sided_pvalue(np.array([30]), np.array([0]), 100, 900) < 1e-20
+    >>> largest_change_pvalue(np.array([30]), np.array([0]), 100, 900) < 1e-20
     True
     """
     most = float(_neg_log_pvalues(reference, current, m, n).max())
@@ -396,8 +397,8 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
     """Return ``-log(p)`` for each cell (bin), where ``p`` is an upper bound of the cell's p-value.
 
-    `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest result, and
-    describes the p-value.
+    `m` and `n` are the sizes of the two samples. `largest_change_pvalue` uses the largest result,
+    and describes the p-value.
     """
     both = reference + current
     # Hoeffding's bound for sampling without replacement, exp(-T KL(a / T, m / (m + n))), for a cell

@@ -1,4 +1,7 @@
-"""Count many values at points that are known before the values are read, without sorting them."""
+"""Count how many values are less than, or equal to, points that were given before the values.
+
+Because the points are known first, they are arranged in buckets once, and few values are sorted.
+"""
 
 import hashlib
 import math

@@ -96,8 +96,9 @@ class Moments(NamedTuple):
     def variance(self) -> float:
         """The variance with the divisor ``n - 1``; NaN for fewer than two values.
 
-        If `squares` is not None, the sum of the squared deviations is computed exactly and then
-        rounded. Otherwise it is the first element of `powers`, which is less precise.
+        The divided number is the sum of the squared deviations from the mean. It is computed
+        exactly from `squares` and then rounded. If `squares` is None, the first element of `powers`
+        is used as this sum, which is less precise.
         """
         return self.without_squares().powers[0] / (self.n - 1) if self.n > 1 else math.nan
 
@@ -111,8 +112,9 @@ class Moments(NamedTuple):
     def without_squares(self) -> "Moments":
         """Return a copy in which `squares`, the exact sum of the squares, is None.
 
-        In the copy, the first of `powers`, the sum of the squared deviations, is computed from
-        `squares`, and is therefore rounded only once. It is unchanged if `squares` is None already.
+        The first of the copy's `powers`, the sum of the squared deviations from the mean, is
+        computed exactly from the `squares` of this object and rounded once. If they are None
+        already, the copy has the same `powers`.
         """
         if self.squares is None or not self.n:
             return self._replace(squares=None)

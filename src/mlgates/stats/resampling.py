@@ -202,10 +202,11 @@ def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Flo
 def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield resamples of a table of counts, drawn from a Dirichlet distribution, in batches.
 
-    A batch of b resamples has shape ``(b, *cells.shape)``. First, two rows in total are added to
-    the table, spread equally over all cells. For a table of four cells (two classes), this is the
-    posterior distribution under Jeffreys' prior, which adds one half to each cell. The function is
-    used for tables from which all multinomial draws would be the same.
+    A batch of b resamples has shape ``(b, *cells.shape)``. First, ``2 / cells.size`` is added to
+    each count, so the counts of each resample add up to the total of the table plus 2. For a table
+    of four cells (two classes), 1/2 is added. The shares of the cells in a resample then have the
+    posterior distribution under Jeffreys' prior. The function is used for two classes, and for more
+    classes if all multinomial draws from the table would be the same.
 
     References
     ----------

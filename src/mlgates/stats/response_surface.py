@@ -1,4 +1,7 @@
-"""Compute a slow statistic of many tables of counts from few calls, by a quadratic polynomial."""
+"""Approximate a slow statistic of many tables of counts by a quadratic polynomial.
+
+The statistic itself is computed for few of the tables, and the polynomial is fitted to the results.
+"""
 
 import math
 from collections.abc import Callable
@@ -25,13 +28,13 @@ _AT_ENDS = 0.25
 def resampled_statistic(
     statistic: Callable[[Counts], float], tables: Counts, most: int, parts: int = 1
 ) -> Floats:
-    """Return the value of a slow statistic for each resampled table of counts, from few calls.
+    """Return a slow statistic for each resampled table of counts, and call it for few of them.
 
     The statistic is computed for the first tables, and a quadratic polynomial in the counts is
-    fitted to it, a *response surface* [1]_. This polynomial predicts the statistic of all other
-    tables. To test it, the statistic is computed for the tables with the ten smallest and the ten
-    largest predictions, on which the ends of a bootstrap interval depend. If the polynomial is not
-    good enough there, these tables are added to the fit, and the next ones are tested.
+    fitted to the results, a *response surface* [1]_. This polynomial predicts the statistic of all
+    other tables. To test it, the statistic is computed for the tables with the ten smallest and the
+    ten largest predictions, on which the ends of a bootstrap interval depend. If the polynomial is
+    not good enough there, these tables are added to the fit, and the next ones are tested.
 
     If the statistic is not nearly quadratic, or is NaN for one of the tables for which it is
     computed, nothing is predicted.

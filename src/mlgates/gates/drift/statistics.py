@@ -272,7 +272,7 @@ def column_drift(
         )
         if test is not cells and test.ordered:
             # Cells defined by both sides can hide a change in a cell of the reference.
-            bound = divergence.one_sided_pvalue(a, b, int(a.sum()), int(b.sum()))
+            bound = divergence.largest_change_pvalue(a, b, int(a.sum()), int(b.sum()))
             p_value = min(p_value, bound)
         statistic = DriftStatistic(distance, p_value, distance, distance, p_value)
         # Good and Turing estimate the share of unseen categories by those that occur once.
