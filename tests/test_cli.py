@@ -612,7 +612,7 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(place):
         ("gates = [", "not readable as TOML: "),
         ("x = " + "9" * 5_000, "not readable as TOML: "),
         ("x = " + "[" * 20_000, "not readable as TOML: "),
-        ("#" * (2**20 + 1), "larger than 1,048,576 bytes"),
+        ("#" * (2**20 + 1), "the file has 1,048,577 bytes, at most 1,048,576 are allowed"),
         (b"\xff\xfe", "not UTF-8 text"),
     ],
 )

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from mlgates.errors import EvidenceError
 
@@ -27,6 +27,7 @@ __all__ = [
     "dumps",
     "fields",
     "items",
+    "load",
     "loads",
     "locked_folder",
     "mapping",
@@ -34,12 +35,15 @@ __all__ = [
     "plain",
     "read",
     "read_bounded",
+    "read_text",
     "text",
     "unquoted",
     "versioned",
     "whole",
     "write_atomic",
 ]
+
+T = TypeVar("T")
 
 MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
@@ -206,10 +210,31 @@ def _levels(value: object) -> list[Collection[Any]]:
     raise RecursionError
 
 
+def load(
+    path: str | os.PathLike[str], make: Callable[[object], T], *, max_bytes: int = MAX_BYTES
+) -> T:
+    """Read a value from a strict JSON file, and convert it by ``make(value)``.
+
+    EvidenceError is raised if the file can't be read. If `make` raises EvidenceError, the path is
+    added to its message.
+    """
+    text = read_text(path, max_bytes)
+    try:
+        return make(loads(text))
+    except EvidenceError as error:
+        msg = f"{os.fspath(path)}: {error}"
+        raise EvidenceError(msg) from error
+
+
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     """Read a value from a strict JSON file in UTF-8; raise EvidenceError if this fails."""
+    return load(path, lambda value: value, max_bytes=max_bytes)
+
+
+def read_text(path: str | os.PathLike[str], max_bytes: int, encoding: str = "utf-8") -> str:
+    """Return the content of a text file of at most `max_bytes` bytes; EvidenceError if it fails."""
     try:
-        return loads(read_bounded(path, max_bytes).decode("utf-8"))
+        return read_bounded(path, max_bytes).decode(encoding)
     except OSError as error:
         msg = f"{path}: {error.strerror or type(error).__name__}"
         raise EvidenceError(msg) from error

@@ -429,16 +429,11 @@ class Report(_Judged):
             If the file is missing, is not strict JSON, or is not the JSON form of a report.
         """
         try:
-            data = jsonfile.read(path)
+            return jsonfile.load(path, cls.from_dict)
         except EvidenceError as error:
             if Path(path).suffix.lower() not in SUFFIXES.keys() - {".json"}:
                 raise
             msg = f"{error}; only a report saved as .json can be read"
-            raise EvidenceError(msg) from error
-        try:
-            return cls.from_dict(data)
-        except EvidenceError as error:
-            msg = f"{path}: {error}"
             raise EvidenceError(msg) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:

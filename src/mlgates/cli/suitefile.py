@@ -7,6 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from mlgates.errors import EvidenceError, OptionError
+from mlgates.jsonfile import read_text
 from mlgates.options import did_you_mean, shown
 from mlgates.suite import GateSuite
 
@@ -66,20 +67,8 @@ def load(where: str) -> GateSuite:
 
 def _read_toml(path: Path) -> GateSuite:
     """Return the suite in a TOML file, which must be UTF-8 and have at most `_MAX_BYTES` bytes."""
-    text = None
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
-        problem = f"larger than {_MAX_BYTES:,} bytes"
-        if len(raw) <= _MAX_BYTES:
-            text = raw.decode("utf-8-sig")  # Windows editors write a byte order mark
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    except UnicodeDecodeError:
-        problem = "not UTF-8 text"
-    if text is None:
-        msg = f"{path}: {problem}"
-        raise EvidenceError(msg)
+    # Windows editors write a byte order mark
+    text = read_text(path, _MAX_BYTES, encoding="utf-8-sig")
     try:
         return GateSuite.from_toml(text)
     except OptionError as error:

@@ -201,12 +201,7 @@ class RolloutState:
             If the file does not exist, is not strict JSON, has another format or version, or
             describes an impossible state.
         """
-        data = jsonfile.read(path)
-        try:
-            return cls.from_dict(data)
-        except EvidenceError as error:
-            msg = f"{os.fspath(path)}: {error}"
-            raise EvidenceError(msg) from error
+        return jsonfile.load(path, cls.from_dict)
 
 
 @final

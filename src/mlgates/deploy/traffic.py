@@ -361,12 +361,7 @@ class Traffic:
             If the file does not exist, is larger than 64 MiB, is not strict JSON, or has another
             format, another version or impossible counts.
         """
-        data = jsonfile.read(path, max_bytes=MAX_BYTES)
-        try:
-            return cls.from_dict(data)
-        except EvidenceError as error:
-            msg = f"{os.fspath(path)}: {error}"
-            raise EvidenceError(msg) from error
+        return jsonfile.load(path, cls.from_dict, max_bytes=MAX_BYTES)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Traffic):
