@@ -159,9 +159,9 @@ class ColumnView:
 
     @property
     def given_type(self) -> pa.DataType:
-        """Arrow type of the values in the user's table.
+        """Arrow type with which constants are compared: the type of `plain`, or float16.
 
-        It is the type of `plain`, except for half floats (float16), which are read as float32.
+        It is float16 if the user's column has half floats, although these are float32 in `plain`.
         """
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
         type_ = self.array.type  # (decoding strings takes long, if they repeat)
@@ -433,10 +433,13 @@ class ColumnProfile:
     A profile is computed for each batch of rows, and these profiles are merged into that of the
     whole column. `field` has its name and type. `rows`, `nulls`, `nans`, `neg_inf` and `pos_inf`
     are the numbers of rows, of nulls, of NaNs, of -inf and of inf. `missing` is the number of nulls
-    and NaNs together, and `valid` the number of other rows. `min` and `max` are the smallest and
-    the largest value, or None if there is no value; dates are numbers of days since 1970-01-01, and
-    times and durations are integers in the unit of the column. `checksum` is a number computed from
+    and NaNs together, and `valid` the number of other rows. `checksum` is a number computed from
     all values, which does not depend on their order.
+
+    `min` and `max` are the smallest and the largest value. They are None if there is no value, and
+    for strings, binary and nested values. Dates are numbers of days since 1970-01-01. Other times
+    are numbers of units of the column's type, such as microseconds: timestamps since 1970-01-01,
+    times of day since midnight, and durations.
 
     Examples
     --------

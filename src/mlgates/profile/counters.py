@@ -508,7 +508,7 @@ class NotMatching(_RuleCounter):
     pattern: str
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the strings of one batch of rows that do not match."""
+        """Count the strings of one batch of rows that the pattern does not match."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)

@@ -274,8 +274,8 @@ class Ecdf(State):
     def finalize(self) -> None:
         """Sort the values now instead of when `values` is first read.
 
-        An `Ecdf` of the counter `NumericSample` stays unsorted, because gates that use this counter
-        often do not need sorted values.
+        This does nothing for an `Ecdf` of the counter `NumericSample`, because gates that use this
+        counter often do not need sorted values.
         """
         if self._ordered:
             _ = self.values

@@ -1,4 +1,8 @@
-"""Count missing values in groups of rows with equal values, or in slices."""
+"""Count missing values in groups of rows, or in slices.
+
+The rows of a group have the same values in some columns. A slice consists of the rows for which a
+condition is true.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -82,7 +86,7 @@ class GroupMissing(State):
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def unordered(self) -> "GroupMissing":
-        """Return a copy with the groups in the order of their keys, not of their first rows."""
+        """Return a copy in which the groups are sorted by key instead of by their first rows."""
         return GroupMissing(by_key(self.groups))
 
     def to_parts(self) -> tuple[Any, ...]:
@@ -379,7 +383,8 @@ def rows_where(
     rows : int or None
         Number of rows; None if it is not known.
     columns : collection of str
-        Names of columns, of which a similar one is suggested for an unknown name.
+        Names that error messages may show, such as those of the table's columns. If the condition
+        raises a KeyError for an unknown name, the message suggests a similar one of these.
 
     Raises
     ------
@@ -407,7 +412,7 @@ def _row_answers(
 
     The bool is null where the condition has no answer. `subject` is the name of the condition in
     error messages. `native` is the table, and `rows` is its number of rows, or None if that is not
-    known. Of the names in `columns`, a similar one is suggested for an unknown name.
+    known. `columns` are names that error messages may show and suggest, see `rows_where`.
 
     Raises
     ------

@@ -172,8 +172,10 @@ class KeyHashes(State):
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` creates the same object.
 
-        They are the number of rows without a key, and for each merged part of the table its hashes,
-        row numbers and first row number.
+        They are the number of rows without a key, and a tuple for each merged part of the table. A
+        tuple has the first and the second hash of each key, the position of each key's row within
+        the part (None if all rows have a key), and the row number of the part's first row in the
+        table (-1 if it is not known).
         """
         return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
 

@@ -85,8 +85,9 @@ class QuantileSketch(State):
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
         """Create a sketch of a distribution with the given points.
 
-        For each point, the values below it are counted, and the values below or equal to it.
-        `points` are finite, sorted and distinct.
+        `ecdf` has all values of the distribution. The sketch has, for each point, the number of
+        values below it, and the number of values below or equal to it. `points` must be finite,
+        sorted and distinct.
         """
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))
@@ -124,12 +125,12 @@ class QuantileSketch(State):
         return count_stored(self.low[first], self.high[last], self.ends, edges)
 
     def snapped(self, edges: Edges) -> "QuantileSketch":
-        """Return the counts with rounding errors at atoms removed.
+        """Return a sketch in which values that are almost equal to an atom are counted as equal.
 
         An atom is an edge that is so frequent that its value is a bin of its own. Values that
-        differ from an atom by at most its element of ``edges.reach`` are counted as equal to it.
-        The edges, and the edges minus and plus their `reach`, must be points of the sketch, as for
-        `count`.
+        differ from an atom by at most its element of ``edges.reach``, because of rounding, are
+        counted as equal to it. The edges, and the edges minus and plus their `reach`, must be
+        points of this sketch.
         """
         low, high = self.low.copy(), self.high.copy()
         for first, at, last in np.stack(self._places(edges), axis=1).tolist():
