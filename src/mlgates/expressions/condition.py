@@ -74,8 +74,8 @@ class Condition:
         Parameters
         ----------
         columns : mapping of str to pyarrow.Array or pyarrow.ChunkedArray
-            The columns by name, in plain types and not dictionary-encoded. Null and NaN are
-            missing.
+            The columns by name, in plain types (see `mlgates.tables.field`) and not
+            dictionary-encoded. Null and NaN are missing.
         rows : int
             Length of the columns.
         halves : collection of str

@@ -63,8 +63,8 @@ _WIDEST = 76
 class TypeMismatchError(Exception):
     """An operator of a condition got a value of a type that it does not support.
 
-    `Condition.evaluate` raises an EvidenceError instead, which also shows the part of the
-    condition.
+    `Condition.evaluate` raises an EvidenceError instead. Its message also shows the part of the
+    condition that has this operator.
     """
 
 

@@ -249,11 +249,13 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores: those that were given, or those that the model computes.
+    """Return the scores of a model: those that were given, or those that the model computes.
 
     The result has one score per row, or for each row one score per class. `names` has the names of
-    the arguments of the run that belong to this model. With ``probabilities=True``, only the method
-    ``predict_proba`` of the model is used, and not its ``decision_function``.
+    the arguments of the run that belong to this model. Given scores are used if there are any.
+    Otherwise the model computes them with its method ``predict_proba``, or if it has none, with
+    ``decision_function``. With ``probabilities=True``, ``decision_function`` is not used.
+    EvidenceError is raised if there are no given scores, and no model with such a method.
     """
     if names.score in evidence:
         given = evidence[names.score]
@@ -279,9 +281,11 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
 def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
     """Return one score per document of a ranking: given, or computed by the model.
 
-    If the model has only the method ``predict``, as a regressor or a ranker has, the predictions
-    are the scores. For a classifier, they are the probabilities of the label 1. `names` has the
-    names of the arguments of the run that belong to this model.
+    Given scores are used if there are any. If the model has neither ``predict_proba`` nor
+    ``decision_function``, as a regressor or a ranker, its predictions are the scores. Otherwise one
+    of these methods computes them. If it returns a column for each of the classes 0 and 1, the
+    column of class 1 is used. EvidenceError is raised for any other scores with several columns.
+    `names` has the names of the arguments of the run that belong to this model.
     """
     is_given = names.score in evidence or names.model not in evidence
     if is_given or _method(evidence[names.model], _SCORING):
@@ -398,8 +402,8 @@ def _read_classes(evidence: "Evidence") -> Labels:
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
     """Return the `classes_` of a model, in their order, as `Labels`.
 
-    `names` has the name of the model among the arguments of a run. The result is None if the model
-    was not given, or has no `classes_` that can be used as labels.
+    `names` has the names of the arguments of the run that belong to this model. The result is None
+    if the model was not given, or has no `classes_` that can be used as labels.
     """
     if names.model not in evidence:
         return None

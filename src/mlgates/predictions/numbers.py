@@ -106,8 +106,9 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
 def weights_of(column: columns.Column) -> Floats:
     """Return the weights of the rows; raise EvidenceError if one is negative or all are 0.
 
-    Very large and very small weights are scaled by a power of two, so that sums of squares neither
-    overflow nor underflow.
+    If the largest weight is about 2**200 or more, or about 2**-200 or less, all weights are
+    multiplied by the same power of two, so that sums of their squares neither overflow nor
+    underflow.
     """
     weights = values_of(column)
     refuse_where(weights < 0, column.title, "negative; weights must be at least 0")
@@ -119,10 +120,10 @@ def weights_of(column: columns.Column) -> Floats:
 
 
 def counts_of(column: columns.Column) -> Floats:
-    """Return how many rows each given row represents.
+    """Return a column of counts as floats; each count says how many rows its row represents.
 
-    EvidenceError is raised unless all values are whole numbers of at least 1. Their sum must be
-    below 2**53, so that sums of them are exact.
+    EvidenceError is raised unless all counts are whole numbers of at least 1, and their sum is
+    below 2**53. So sums of the counts are exact.
     """
     counts = values_of(column)
     wrong = (counts < 1) | (counts != np.floor(counts))
