@@ -1,1 +1,1 @@
-"""Read tables of any kind as Arrow batches, and columns of any kind as values."""
+"""Read tables of any kind as Arrow batches, and single columns of any kind as Arrow arrays."""

@@ -62,9 +62,10 @@ class RowAxis:
 class Column(RowAxis):
     """An input with one value per row, such as `y_true`, as an Arrow array.
 
-    `as_column` creates it. `array` has the values in plain types, and `field` describes their type.
-    `declares` is True if the type of the input lists its categories (a pandas categorical or a
-    polars Enum). Such a list can have categories that occur in no row.
+    `as_column` creates it. `array` has the values in a plain type, which is one of the few Arrow
+    types that the rest of mlgates handles, and `field` describes the type. `declares` is True if
+    the type of the input lists its categories (a pandas categorical or a polars Enum). Such a list
+    can have categories that occur in no row.
     """
 
     array: pa.ChunkedArray

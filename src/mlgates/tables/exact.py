@@ -46,10 +46,10 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     """Return the number that a column of an Arrow type would store for a value, as a Fraction.
 
     For a floating type, this is the nearest value of the type. For a decimal type, a float is read
-    as Python prints it, so that ``0.1`` is exactly one tenth. For a type of dates, the number
-    counts days since 1970. For other types of times and durations, it counts the units of the type,
-    such as seconds: of a timestamp since 1970, and of a time of day since midnight. An infinite
-    value is returned as a float.
+    as Python prints it, so that ``0.1`` is exactly one tenth. If `type_` is a type of dates, the
+    number counts days since 1970. If it is another type of times, or of durations, the number
+    counts the units of the type, such as seconds: of a timestamp since 1970, and of a time of day
+    since midnight. A date is read as its midnight. An infinite value is returned as a float.
 
     The result is None if the value is missing (NaN, NaT), or if no value of this type can equal it,
     such as a string for a column of integers. EvidenceError is raised if only the value or only the

@@ -1,8 +1,11 @@
 """Names and types of columns, and their conversion to a few plain Arrow types.
 
-The rest of mlgates handles few Arrow types. String views become large strings, run-end encoding is
-decoded, extension types are replaced by their storage, and half floats become float32. A column of
-any other type is "unreadable": each of its values is replaced by the name of the value's type.
+The rest of mlgates handles only few Arrow types, the plain types. Columns of other types are
+converted. String views become large strings, and binary views large binary. Half floats become
+float32, and 64-bit dates become 32-bit dates. Decimals of less than 128 bits, or with a negative
+scale, become decimals of 128 or 256 bits. Run-end encoding is decoded, and dictionary encoding is
+kept. Extension types are replaced by their storage. A column that can't be converted is
+"unreadable": each of its values is replaced by the name of the value's type.
 """
 
 import re
@@ -270,11 +273,13 @@ def from_arrow(
     *,
     is_valid: bool = False,
 ) -> ArrowColumn:
-    """Convert an Arrow array to plain types, and return it with its name and type.
+    """Convert an Arrow array to a plain type, and return it with its name and type.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `metadata` is the metadata
-    of the Arrow field, see `field_of`. EvidenceError is raised if the array is malformed and must
-    be converted, unless ``is_valid=True``. Other arrays are checked when the table is read.
+    of the Arrow field, see `field_of`. If the array must be converted, it is validated first, and
+    EvidenceError is raised if it is malformed. ``is_valid=True`` leaves out this validation. An
+    array that has a plain type already is not validated here. If a value does not fit into the
+    plain type, such as a 64-bit date with a time of day, the returned column is unreadable.
     """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])

@@ -51,7 +51,7 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     Parameters
     ----------
     columns : sequence of (pyarrow.ChunkedArray, Field)
-        Columns of equal length in plain Arrow types, see `mlgates.tables.field`.
+        Columns of equal length in plain types, see `mlgates.tables.field`.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """Convert a column to another type without changing its values: numbers as strings, for example.
 
-This module uses pandas and polars, but never imports them.
+This module never imports pandas or polars. If a column is an object of one of these packages, that
+package is imported already.
 """
 
 import datetime as dt
@@ -52,15 +53,22 @@ class Retyped(NamedTuple):
 
 
 def retyped(column: Any, target: Target) -> Retyped | None:
-    """Return a column converted to another type, or None if this type doesn't fit its values.
+    """Return a column converted to another type, or None if it can't be converted.
 
     Parameters
     ----------
     column : list, array, or column of pandas, polars or Arrow
         An array may have two dimensions.
     target : {"text", "float", "float32", "int"}
-        "text" is for numbers, bools, times and categories, "float" for whole numbers, "float32" for
-        floats of 64 bits, and "int" for bools.
+        The new type. Numbers, bools, times and categories can be converted to "text" (strings),
+        whole numbers to "float", floats of 64 bits to "float32", and bools to "int".
+
+    Returns
+    -------
+    Retyped or None
+        None if values of this type are not converted to `target`, if all values are missing, and if
+        a value would be lost: an infinity or a number beyond the range of float32 as a float32, a
+        whole number beyond 2**53 as a float, or a missing value as an int.
 
     Examples
     --------

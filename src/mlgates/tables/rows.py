@@ -1,6 +1,7 @@
 """Select, copy, change and compare rows of features, in any container that a model takes.
 
-This module uses pandas and polars, but never imports them.
+This module never imports pandas or polars. If a container is an object of one of these packages,
+that package is imported already.
 """
 
 import copy
@@ -270,8 +271,9 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
     """Return a `Rows` object for a container of rows, or for a single request to an application.
 
     With ``request=True``, the value is a single request. It can have any type and is kept
-    unchanged. Otherwise the value has rows of features: files, DuckDB relations and streams are
-    read into an Arrow table, and EvidenceError is raised for a value without rows.
+    unchanged. Otherwise the value is a container with rows of features, which may be empty. Files,
+    DuckDB relations and streams are read into an Arrow table. EvidenceError is raised for a value
+    that is no container of rows, such as a number.
     """
     if request:
         return Rows(value, request=True)

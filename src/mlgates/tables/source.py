@@ -101,11 +101,12 @@ class Source:
     retype: Callable[[Mapping[str, pa.DataType]], "Source"] | None = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the table in batches, in the order of its rows and in plain Arrow types.
+        """Yield the table in batches, in the order of its rows and in plain types.
 
-        `columns` are the columns to read, by default all. There is at least one batch; a table in
-        memory is one batch. EvidenceError is raised if the table lacks a column or can't be read,
-        or if a string is not valid UTF-8.
+        Plain types are the few Arrow types that the rest of mlgates handles. `columns` are the
+        columns to read, by default all. There is at least one batch; a table in memory is one
+        batch. EvidenceError is raised if the table lacks a column or can't be read, or if a string
+        is not valid UTF-8.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
@@ -126,8 +127,9 @@ class Source:
     ) -> pa.Table:
         """Read columns of the table into one Arrow table in plain types.
 
-        `columns` are the names of the columns, by default all. `rows` are the numbers of the rows
-        to read, in ascending order, by default all.
+        Plain types are the few Arrow types that the rest of mlgates handles. `columns` are the
+        names of the columns, by default all. `rows` are the numbers of the rows to read, in
+        ascending order, by default all.
         """
         batches = self.batches(columns)
         if rows is not None:
