@@ -257,15 +257,13 @@ def matrix_of(frame: Any, names: Sequence[str]) -> Any | None:
     The result is None if the frame is not stored in this way. Reading this array is much faster
     than reading the columns of the frame one by one. `names` are the names of its columns.
     """
-    first = frame[names[0]]
-    if not isinstance(first.dtype, np.dtype) or first.dtype.kind not in "biuf":
+    types = set(frame.dtypes)
+    if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
         return None
-    whole = first.to_numpy().base
-    # `to_numpy` copies most other frames; they are recognised by the size of their first array.
-    if whole is None or getattr(whole, "size", 0) < first.size * len(names):
-        return None
-    matrix = frame.to_numpy()
-    return matrix if matrix.base is whole else None
+    first = frame[names[0]].to_numpy()
+    # Arrays of single columns would be copied.
+    size = 0 if first.base is None else getattr(first.base, "size", 0)
+    return frame.to_numpy() if size >= first.size * len(names) > 0 else None
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
