@@ -71,7 +71,7 @@ class GroupedStates(State):
             group.state.finalize()
 
     def unordered(self) -> "GroupedStates":
-        """Return a copy without row numbers, with the groups in the order of their keys."""
+        """Return a copy without row numbers, in which the groups are sorted by key."""
         groups = by_key(self.groups)
         return GroupedStates(tuple(g._replace(state=g.state.unordered()) for g in groups))
 

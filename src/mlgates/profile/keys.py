@@ -28,8 +28,8 @@ class _Part(NamedTuple):
     """The hashes of the keys of some consecutive rows.
 
     `rows` has for each key its position among these rows, from 0. It is None if all rows have a
-    key. `start` is the row number, in the whole table, of the first of these rows. It is -1 if row
-    numbers are not known.
+    key, or if row numbers are not known. `start` is the row number, in the whole table, of the
+    first of these rows. It is -1 if row numbers are not known.
     """
 
     hashes: RowHashes
@@ -173,9 +173,9 @@ class KeyHashes(State):
         """Return the values from which `from_parts` creates the same object.
 
         They are the number of rows without a key, and a tuple for each merged part of the table. A
-        tuple has the first and the second hash of each key, the position of each key's row within
-        the part (None if all rows have a key), and the row number of the part's first row in the
-        table (-1 if it is not known).
+        tuple has the first and the second hash of each key, and the fields `rows` and `start` of
+        `_Part`: the position of each key's row within the part, and the row number of the part's
+        first row in the table.
         """
         return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
 

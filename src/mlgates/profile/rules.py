@@ -76,7 +76,7 @@ class RuleCounts(State):
         return RuleCounts(tuple(merged.values()))
 
     def unordered(self) -> "RuleCounts":
-        """Return a copy without row numbers, with the groups in the order of their keys."""
+        """Return a copy without row numbers, in which the groups are sorted by key."""
         return RuleCounts(tuple(group._replace(first=()) for group in by_key(self.groups)))
 
     def to_parts(self) -> tuple[Any, ...]:
