@@ -77,10 +77,10 @@ def test_decimals_that_are_distinct_as_doubles(scale, units, distinct):
         assert distinct_as_doubles(pa.chunked_array([pa.array(cells, size)])) is distinct
 
 
-def test_numbers_of_a_file_against_a_stored_baseline_load_no_pandas(tmp_path):
+def test_numbers_of_files_against_a_stored_baseline_load_no_pandas(tmp_path):
     script = f"""
+import pathlib
 import sys
-from decimal import Context, Decimal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,10 +96,13 @@ arrays = [
 ]
 fields = pa.schema(list(zip("xyz", (array.type for array in arrays))))
 table = pa.Table.from_arrays(arrays, schema=fields)
-pq.write_table(table, {str(tmp_path / "t.parquet")!r})
-mg.Baseline.from_data({str(tmp_path / "t.parquet")!r}).save({str(tmp_path / "b.json")!r})
+root = pathlib.Path({str(tmp_path)!r})
+for key in ("0", "1", "__HIVE_DEFAULT_PARTITION__"):
+    (root / "t" / f"k={{key}}").mkdir(parents=True)
+    pq.write_table(table, root / "t" / f"k={{key}}" / "t.parquet")
+mg.Baseline.from_data(root / "t").save(root / "b.json")
 report = mg.GateSuite([mg.Drift("psi"), mg.Drift("ks")]).run(
-    data={str(tmp_path / "t.parquet")!r}, reference={str(tmp_path / "b.json")!r}
+    data=root / "t", reference=root / "b.json"
 )
 print(report.verdict, "pandas" in sys.modules)
 """

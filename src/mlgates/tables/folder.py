@@ -15,8 +15,9 @@ from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mlgates.arrow_arrays import from_numpy
+from mlgates.arrow_arrays import array_of, from_numpy, scalar
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
 from mlgates.tables.field import check_names, few, field_of, is_unicode, normalise
@@ -276,7 +277,10 @@ def _parsed_keys(values: list[str | None], wanted: pa.DataType | None) -> pa.Arr
 
     `wanted` is the type to try first; None if there is none.
     """
-    texts = pa.array(values, pa.large_string())
+    texts = array_of([value or "" for value in values], pa.large_string())
+    if None in values:
+        missing = from_numpy(np.array([value is None for value in values]))
+        texts = pc.if_else(missing, scalar(None, texts.type), texts)
     known = [value for value in values if value is not None]
     types: list[pa.DataType] = [] if wanted is None else [wanted]
     if not known:

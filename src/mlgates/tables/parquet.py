@@ -19,7 +19,9 @@ from mlgates.tables.field import Field, check_names, field_of, normalise
 from mlgates.tables.source import BATCH_BYTES, BATCH_ROWS, Source, at_least_one, joined, row_bytes
 
 #: Number of bytes of each column that are buffered while a file is read.
-_BUFFER_BYTES = 1 << 18
+_BUFFER_BYTES = 1 << 16
+#: A file of at most this many bytes is read at once.
+_SMALL_BYTES = 1 << 18
 _MAGIC = b"PAR1"
 #: Size of the shortest Parquet file in bytes: 4 at the start, 4 at the end, and 4 for the length of
 #: the footer.
@@ -225,7 +227,7 @@ def _opened(path: str, **options: Any) -> Iterator[pq.ParquetFile]:
     try:
         with pa.OSFile(os.fsencode(path)) as stored:
             # Read a small file at once, because each read takes some time of its own.
-            is_small = stored.size() <= _BUFFER_BYTES
+            is_small = stored.size() <= _SMALL_BYTES
             # Read INT96 timestamps in microseconds, because those after 2262 would overflow in
             # nanoseconds.
             with pq.ParquetFile(
