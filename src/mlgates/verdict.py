@@ -42,7 +42,7 @@ __all__ = [
 ROUNDING = 1e-12
 
 _MINUTE, _DAY = 60, 86_400
-_SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
+_SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 _EXACT = 8  # digits of a limit, enough to show most as they were written
 _MOST = 17  # most digits, which distinguish all floats
 _ROUNDING_PERCENT = 1e-10  # distance of a percentage from 100 that is a rounding error
