@@ -255,8 +255,9 @@ class Ecdf(State):
                 # To sort all values is faster than to find and sort so many of them.
                 x, y = Bucketed(self.unsorted), Bucketed(other.unsorted)
             else:
-                x.open(wanted)
-                y.open(wanted)
+                crossing = buckets.crossing_buckets(x, y) if area else None
+                for side in (x, y):
+                    side.open(wanted, keeping=crossing)
         for number in bins:
             edges = self._edges.setdefault(number, x.edges(number))
             self._counts[edges], other._counts[edges] = x.cells(edges), y.cells(edges)  # noqa: SLF001

@@ -34,6 +34,7 @@ __all__ = [
     "are_tied",
     "candidate_buckets",
     "count_unsorted",
+    "crossing_buckets",
     "grid_of",
     "ks",
     "wasserstein",
@@ -237,6 +238,8 @@ class Bucketed:
         #: Values of the open buckets in ascending order, and how many of all values are up to each.
         #: Of equal values, the last one has the right number.
         self._opened, self._upto = values[:0], counts[:0]
+        #: Some buckets, the values in them, and the bucket of each value.
+        self._kept: tuple[Mask, Values, Values] = self.inside, values[:0], values[:0]
 
     def _counted(self, grid: Grid, *, sums: bool) -> tuple[Counts, Floats]:
         """Return the counts of the buckets and, with `sums`, the values of `left`."""
@@ -256,15 +259,15 @@ class Bucketed:
             ends, shape = np.array([0, length], np.int32), (size, 1)
             count = csc_array((np.ones(length, kind), rows, ends), shape)
             add = csc_array((weights, rows, ends), shape)
-        for start in range(0, n, _BLOCK):
-            block = self.values[start : start + _BLOCK]
+        for part in _blocks(n):
+            block = self.values[part]
             row, weight = rows[: len(block)], weights[: len(block)]
             at = grid.positions(block, positions[: len(block)])
             np.clip(at, size, 2 * size - 1, out=at)
             row[:] = at
             # With bits cut off, so that no row can be outside the grid.
             np.bitwise_and(row, size - 1, out=row)
-            self._places[start : start + _BLOCK] = row
+            self._places[part] = row
             is_whole = len(block) == _BLOCK
             counts += count @ one if is_whole else np.bincount(row, minlength=size).astype(kind)
             if sums:
@@ -272,12 +275,13 @@ class Bucketed:
                 fractions += add @ np.ones(1) if is_whole else np.bincount(row, weight, size)
         return counts.astype(np.int64), counts - fractions
 
-    def open(self, wanted: npt.NDArray[np.integer] | Mask) -> None:
+    def open(self, wanted: npt.NDArray[np.integer] | Mask, *, keeping: Mask | None = None) -> None:
         """Sort the values of the buckets in `wanted`; buckets that are open already stay open.
 
         `wanted` has the numbers of buckets, from 0, or is a mask with one element for each bucket.
         The first and the last bucket are opened, too. If this object has no grid, all values are in
-        one bucket, so all of them are sorted.
+        one bucket, so all of them are sorted. `keeping` is a mask of further buckets. It makes
+        `inside_of` fast for these buckets, because their values are found in the same pass.
         """
         if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return
@@ -290,6 +294,10 @@ class Bucketed:
         counts = np.diff(self.before)
         equal, value = self._equal(counts * inside)
         taken = inside & (counts > 0) & ~equal
+        if keeping is not None:
+            kept = taken | (keeping & ~inside)
+            found = self.inside_of(kept)
+            self._kept = kept, found, self.grid.places(found)
         opened, held, start = np.sort(self.inside_of(taken)), counts[taken], self.before[:-1][taken]
         upto = np.arange(1, len(opened) + 1) + np.repeat(start - (np.cumsum(held) - held), held)
         if equal.any():
@@ -304,9 +312,12 @@ class Bucketed:
 
         `buckets` is a mask with one element for each bucket.
         """
-        blocks = self._blocks() if buckets.any() else ()
-        parts = (self.values[rows].compress(buckets.take(self._places[rows])) for rows in blocks)
-        return np.concatenate([self.values[:0], *parts])
+        known, values, places = self._kept
+        if (buckets > known).any():
+            values, places = self.values, self._places
+        blocks = _blocks(len(values))
+        found = (values[rows].compress(buckets.take(places[rows])) for rows in blocks)
+        return np.concatenate([values[:0], *found])
 
     def _equal(self, counts: Counts) -> tuple[Mask, Values]:
         """Find buckets of equal values, which need not be sorted.
@@ -320,15 +331,12 @@ class Bucketed:
         # Only buckets that have one of some evenly spaced values are looked at.
         few = slice(None, None, max(1, self.n // _BLOCK))
         value[self._places[few]], equal[self._places[few]] = self.values[few], True
-        for rows in (few, *self._blocks()):
+        for rows in (few, *_blocks(self.n)):
             places = self._places[rows]
             equal[places.compress(value.take(places) != self.values[rows])] = False
             if rows is few and 2 * int(counts[equal].sum()) < counts.sum():
                 return np.zeros_like(equal), value
         return equal & (counts > 0), value
-
-    def _blocks(self) -> Iterator[slice]:
-        return (slice(start, start + _BLOCK) for start in range(0, self.n, _BLOCK))
 
     def of_ranks(self, ranks: Counts) -> Counts:
         """Return the number of the bucket that contains the value of each rank.
@@ -452,6 +460,10 @@ class Bucketed:
             below, upto = self.count(np.array([-np.inf, np.inf]))
             ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
         return count_stored(low, high, ends, edges)
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
@@ -591,6 +603,16 @@ def _largest_difference(x: Bucketed, y: Bucketed) -> int:
     return best
 
 
+def crossing_buckets(x: Bucketed, y: Bucketed) -> Mask:
+    """Return a mask of the buckets in which ``F - G`` may change its sign.
+
+    ``F`` and ``G`` are the distribution functions of two samples counted in the same grid.
+    """
+    f, g = x.before * y.n, y.before * x.n
+    crossing: Mask = (f[:-1] < g[1:]) & (g[:-1] < f[1:])
+    return crossing
+
+
 def wasserstein(x: Bucketed, y: Bucketed) -> float:
     """Return the first Wasserstein distance of two samples.
 
@@ -638,7 +660,7 @@ def wasserstein(x: Bucketed, y: Bucketed) -> float:
             taken = np.cumsum(is_first) - 1
             others = np.maximum(np.arange(n + m) - taken - 1, 0)
             gaps = distance(first[taken], second[others])
-            return float(gaps @ np.diff(steps_at)) / (n * m) / scale
+            return float((gaps * np.diff(steps_at)).sum()) / (n * m) / scale
     x.open(y.inside)
     y.open(x.inside)
     area = _area((x, y), (m, -n), np.zeros(grid.size, np.int64)) / (n * m) / grid.scale
