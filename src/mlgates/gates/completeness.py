@@ -86,9 +86,9 @@ class Completeness(Gate):
     min_rows, max_rows : int
         Smallest and largest allowed number of rows. By default at least 1 row is required.
     max_row_change : float, optional
-        Largest change of the number of rows against the evidence ``reference``, which is then
-        required, as a share: with 0.5, `data` must have from 0.5 to 1.5 times as many rows as the
-        reference.
+        Largest allowed change of the number of rows from ``reference`` to ``data``, as a share of
+        the rows of the reference. With 0.5, `data` must have from 0.5 to 1.5 times as many rows as
+        the reference. With this option, the gate needs the evidence ``reference``.
     missing_values : sequence
         Values that mean a missing cell, such as ``"?"`` or ``-999``. The string ``"-999"`` and the
         number ``-999`` are different.

@@ -198,9 +198,10 @@ class MultivariateDrift(Gate):
     reference_counts = counts
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the area under the ROC curve.
+        """Yield the check of the area under the classifier's ROC curve.
 
-        If columns can't be compared, yield a check with the verdict ERROR for each of them instead.
+        If columns of `data` can't be compared with those of `reference`, yield a check with the
+        verdict ERROR for each of these columns instead.
         """
         theirs = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(theirs, Profile):

@@ -91,18 +91,24 @@ class Performance(MetricGate):
     it. For specificity, false positive rate and selection rate it makes the verdict ERROR, because
     it could be a misspelt positive label.
 
-    With `by`, Holm's correction for the number of slices is applied. With `decide_by="interval"`, a
-    slice FAILs if its interval at the corrected level is beyond the limit, and the check shows this
-    interval. With "significance", the p-values are corrected. PASS needs no correction, because
-    every slice must pass.
+    With several slices, Holm's correction for their number is applied. With `decide_by="interval"`,
+    a slice FAILs only if its whole interval at the corrected confidence level is beyond the limit;
+    its check shows this interval. With "significance", the p-values are corrected. PASS needs no
+    correction, because every slice must pass.
 
     Rows are assumed to be independent, unless the evidence `clusters` is given. Then rows with the
     same value of `clusters` may depend on each other, and intervals and p-values are cluster-robust
-    [1]_: the variance is computed from the sums of the clusters, and the degrees of freedom of
-    Student's t are the effective number of clusters minus 1. Shares have Wilson's interval for the
-    effective number of rows. The interval of an area under the ROC curve is computed on the logit
-    scale. Metrics that are neither shares nor means of losses nor areas under the ROC curve then
-    have no interval; they need ``decide_by="estimate"``.
+    [1]_: the variance is computed from one sum for each cluster, and the degrees of freedom of
+    Student's t are the effective number of clusters minus 1. With `clusters`, these metrics have an
+    interval:
+
+    - shares, F1, means of shares over classes, and metrics of rankings: Wilson's interval for the
+      effective number of rows (or queries)
+    - areas under the ROC curve: Student's t on the logit scale
+    - means of losses, and their square roots: Student's t
+
+    All other metrics, such as ``"f1_macro"``, R squared and functions, have no interval with
+    `clusters`, and need ``decide_by="estimate"``.
 
     An INCONCLUSIVE check reports how many rows would be enough for a decision with a probability of
     80 %, if the value and its spread stay the same. A gate with a lambda can't be pickled.

@@ -78,15 +78,16 @@ class Regression(ComparisonGate):
       label, production's label) are resampled. For all other metrics, rows are resampled.
 
     If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
-    other. The interval is then Student's t, with a variance computed from the sums of the clusters
-    [3]_. For shares it is Tango's interval for the effective numbers of rows. Metrics whose
-    interval would need resampling then have no interval.
+    other. The interval is then Student's t, with a variance computed from one sum for each cluster
+    [3]_; a share with the same denominator for both models has Tango's interval for the effective
+    numbers of rows. `Performance` lists the metrics that have an interval with `clusters`.
 
-    With several slices, the confidence level is corrected for their number by Holm's method: a
-    slice FAILs only if its whole interval at the corrected level is beyond the limit. The check
-    shows this interval. With "significance", the p-values are corrected. PASS needs no correction,
-    because every slice must pass. If both models give the same answers on all rows, the difference
-    is 0 with the interval (0, 0).
+    With several slices, Holm's correction for their number is applied. With `decide_by="interval"`,
+    a slice FAILs only if its whole interval at the corrected confidence level is beyond the limit;
+    its check shows this interval. With "significance", the p-values are corrected. PASS needs no
+    correction, because every slice must pass.
+
+    If both models give the same answers on all rows, the difference is 0 with the interval (0, 0).
 
     An INCONCLUSIVE check reports how many rows would be enough for a decision with a probability of
     80 %, if the difference and its spread stay the same. If the metric is computed from fewer than

@@ -94,8 +94,9 @@ class Drift(Gate):
     max_missing_shift : float
         Largest change of the share of missing cells in a column, from 0 to 1. It has its own check.
     max_drifted : float, optional
-        Largest share of the columns that may drift. If it is given, the gate has a single check, of
-        this share. Its details list the checks of the columns.
+        Largest share of the columns that may drift. If it is given, the columns have one check of
+        this share (with `by`, one in each slice) instead of checks of their own, which are in its
+        details. Columns that can't be compared are still an ERROR.
     by : str, sequence of str, or mapping of str to condition, optional
         Compare the columns in each slice (subset of the rows) of both tables instead of in all
         rows. Columns, given by name, define one slice for each combination of their values. A
@@ -281,9 +282,14 @@ class Drift(Gate):
         return counter if knots is None else AtPoints(name, knots, subsumed_by=counter)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield a check of each column's distance and, if cells are missing, of their share.
+        """Yield the checks of each column: its distance and the change of its missing share.
 
-        If `max_drifted` is given, the only check is that of the share of columns that drifted.
+        The distance is between the distributions of the column in the data and in the reference.
+        The share of missing values has a check only if values of the column are missing in one of
+        the two tables. If `max_drifted` is given, these checks are replaced by one check of the
+        share of columns that drifted. With `by`, there are such checks for each slice; a slice
+        without rows in one of the tables has a single check instead. A column that can't be
+        compared has a check with the verdict ERROR.
         """
         if self.by is None:
             known = self._known(evidence)

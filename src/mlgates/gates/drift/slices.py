@@ -56,12 +56,14 @@ class SliceCounters(NamedTuple):
 def reference_counters(
     by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
 ) -> Iterator[tuple[Part, Grouped]]:
-    """Yield pairs: a part of the reference with its slices, and the counter for these slices.
+    """Yield pairs of a part, which defines slices, and a counter for these slices of the reference.
 
     `by` is the option of `Drift`. If it names columns, there is one part, with a slice for each
-    combination of their values. Otherwise there is one part for each condition, and it is a single
-    slice. In each slice, the counter computes missing values, extremes and a checksum of each of
-    the `columns` that is in `schema`, and applies the `counters`.
+    combination of their values. If it has conditions, there is one part for each condition, with
+    one slice: the rows for which the condition is true.
+
+    In each slice, the counter counts the missing values of each of the `columns` that is in
+    `schema`, and computes its extremes and its checksum. It also applies the `counters`.
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):
@@ -75,10 +77,11 @@ def slice_counters(
     of_reference: Iterable[tuple[Part, Grouped]],
     data_counter: Callable[[Profile], Several],
 ) -> Iterator[SliceCounters]:
-    """Yield what to count in the data and in the reference, for each part that `by` defines.
+    """Yield what to count in the slices of the data and of the reference, once for each part.
 
-    The reference is counted first, because what to count in the data depends on it: for example,
-    the edges of bins are quantiles of the reference.
+    A part defines slices: either all columns in `by` together, or one condition. The reference is
+    counted first, because what to count in the data depends on it. For example, the edges of bins
+    are quantiles of the reference.
 
     `of_reference` is what `reference_counters` yields. `data_counter` is a function: it takes the
     profile (the counts) of the reference in a slice, and returns what to count in the data in this

@@ -181,18 +181,19 @@ class Fairness(Gate):
     Notes
     -----
     The share of a group has Wilson's interval [1]_. The difference of two shares has Newcombe's
-    interval [2]_, and the ratio of two shares Koopman's [3]_. Their level is that of the
-    studentized range, so that the intervals of all pairs hold simultaneously [4]_. For other
-    metrics, Newcombe's formula combines the intervals of two groups. A group in which the metric is
-    computed from fewer than 10 rows (fewer than 10 positives for recall) is INCONCLUSIVE. For
-    metrics of rankings, queries with a relevant document are counted instead of rows, and all
-    documents of a query must be in the same group.
+    interval [2]_, and the ratio of two shares Koopman's [3]_. For other metrics, Newcombe's formula
+    combines the intervals of two groups. A group in which the metric is computed from fewer than 10
+    rows (fewer than 10 positives for recall) is INCONCLUSIVE. For metrics of rankings, queries with
+    a relevant document are counted instead of rows, and all documents of a query must be in the
+    same group. Demographic parity and selection rates don't need `y_true`.
 
-    With `reference_group`, the level of a pair has Sidak's correction [5]_ for the number of other
-    groups. With `by`, the p-values of the strata have Holm's correction [6]_; with
-    ``decide_by="interval"``, the levels of the intervals have it. So `significance` and
-    `confidence` hold for the gate as a whole. Demographic parity and selection rates don't need
-    `y_true`.
+    The intervals of all pairs of groups hold simultaneously: in each interval, the normal quantile
+    is replaced by that of the studentized range, divided by the square root of 2 [4]_. With
+    `reference_group`, Sidak's correction [5]_ for the number of other groups is used instead; for
+    the smallest or largest value of any group, it is Sidak's correction for the number of groups.
+    With `by`, the p-values of the strata also have Holm's correction [6]_; with
+    ``decide_by="interval"``, the confidence levels of their intervals have it, too. So
+    `significance` and `confidence` hold for the gate as a whole.
 
     If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
     other. Each group then has a cluster-robust interval, as in `Performance`. Newcombe's formula
@@ -311,7 +312,10 @@ class Fairness(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the metric, the label if one is given, and the sensitive features."""
+        """The kind of the gate, the metric, the label if one is given, and the sensitive features.
+
+        For example ``"fairness:recall_ratio:sex+region"``.
+        """
         label = "" if self.label is None else f":{short_name(str(self.label))}"
         features = "" if self.sensitive is None else ":" + "+".join(self.sensitive)
         return f"{self.kind}:{self._definition.name}{label}{features}"
@@ -328,7 +332,10 @@ class Fairness(Gate):
         return defined._replace(rates=rates)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register the features that define the groups: all gates then count the rows only once."""
+        """Register the features that define the groups.
+
+        The rows are then divided into groups only once for all gates of the run.
+        """
         super().request_counts(evidence)
         evidence.register(GroupRequest(tuple(self.sensitive or ()), self.by, self.max_groups))
 

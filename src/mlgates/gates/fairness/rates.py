@@ -64,8 +64,8 @@ class GroupRates:
     clusters : int or None
         Number of clusters in the groups that can be compared; None if the rows are independent.
     correlations : array of shape (k, k) or None
-        Correlations of the values of the groups. None if they count as 0, for example because no
-        cluster has rows of several groups.
+        Correlations between the estimates of the metric in the groups. None if they count as 0, for
+        example because no cluster has rows of several groups.
     """
 
     metric: str
@@ -87,9 +87,11 @@ class GroupRates:
     correlations: Floats | None = None
 
     def correlation(self, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp]) -> Floats | float:
-        """Return the correlation of the values of the groups `i` and `j`, for each pair of indices.
+        """Return the correlation between the metric's estimates in two groups, for pairs of groups.
 
-        It is 0 if no cluster has rows of several groups.
+        `i` and `j` have the index of the first and of the second group of each pair. The estimates
+        are correlated if rows of both groups are in the same cluster. If `correlations` is None,
+        the result is the number 0.0, for all pairs.
         """
         return 0.0 if self.correlations is None else self.correlations[i, j]
 

@@ -133,15 +133,31 @@ def find_reference(
     names: Sequence[str],
     groups: Sequence[tuple[Any, ...]],
 ) -> Reference:
-    """Return the reference group: the group with the given value or name.
+    """Return the group that the option `reference_group` of `Fairness` names.
 
-    If `given` has pairs of a feature and a value, it is the group with all these values. `groups`
-    has the values of the features in each group, and `names` the names of the groups.
+    Parameters
+    ----------
+    given : object
+        The option, as `reference_option` returns it: the name of a group, the value of the only
+        sensitive feature, or a tuple of pairs (feature, value). None if the option is not given.
+    features : sequence of str
+        Names of the sensitive features.
+    names : sequence of str
+        Names of the groups.
+    groups : sequence of tuple
+        For each group, the values of the features, in the order of `features`.
+
+    Returns
+    -------
+    Reference
+        If no group has this name or these values, its field `absent` says so. If `given` is None,
+        all pairs of groups are compared.
 
     Raises
     ------
     EvidenceError
-        If `given` does not have exactly one value for each feature.
+        If `given` has pairs, but not exactly one for each feature. If there are several features,
+        and `given` is neither the name of a group nor pairs.
     """
     if given is None:
         return Reference()

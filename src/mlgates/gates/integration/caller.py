@@ -183,7 +183,10 @@ class Differences:
         return not same
 
     def failed(self, reply: Reply) -> None:
-        """Count a call that gave no answer; `described` names the problem of the first one."""
+        """Count a call that gave no answer, and keep the problem of the first such call.
+
+        Both are in the text that `described` returns.
+        """
         self._failed += 1
         self._problem = self._problem or reply.problem
 
@@ -367,8 +370,8 @@ class ModelCaller(_Caller):
         """Call the model a second time, and return for each row whether its answer changed.
 
         `at` has the order of the rows in the second call, as positions in the sample. By default
-        the order is the same. `differences` compares the answers, and keeps what it found. `given`
-        names the input in the message of an error.
+        the order is the same. `differences` compares the answers, and adds what differs to its
+        description. `given` names the input in the message of an error.
         """
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
@@ -397,10 +400,10 @@ class ModelCaller(_Caller):
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return a mask of the rows in which the answer is missing or not the expected one.
+        """Return a mask that is True for each row without an answer, or with an unexpected one.
 
         `reply` is the reply to a call, and `expected` has the expected answer of each row.
-        `differences` compares the two, and keeps what it found.
+        `differences` compares the two, and adds what differs to its description.
         """
         if reply.kind != "answer":
             differences.failed(reply)
@@ -459,7 +462,7 @@ class ApplicationCaller(_Caller):
         """Send all requests a second time, and return for each whether its response changed.
 
         A request without a response counts as changed. `differences` compares the responses, and
-        keeps what it found. `given` names the input in the message of an error.
+        adds what differs to its description. `given` names the input in the message of an error.
         """
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
@@ -493,10 +496,10 @@ class ApplicationCaller(_Caller):
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return an array with one bool: whether the response is missing or not the expected one.
+        """Return an array with one bool: True if the response is missing or not as expected.
 
         `reply` is the reply to one request. `differences` compares its response with `expected`,
-        and keeps what it found.
+        and adds what differs to its description.
         """
         return np.array([differences.response(expected, reply)])
 

@@ -367,9 +367,11 @@ def one_row(caller: ModelCaller) -> Outcome:
 
 
 def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
-    """Test that the model answers or refuses a table without rows, as `declared`.
+    """Test what the model does with a table without rows.
 
-    Returns None if `declared` is "untried".
+    `declared` says what it must do: return an answer without rows ("answer"), raise an exception
+    with a message ("refuse"), or one of the two ("either"). If `declared` is "untried", nothing is
+    tested and the result is None.
     """
     if declared == "untried":
         return None
@@ -481,10 +483,12 @@ def _shortened(refusal: Reply) -> str:
 
 
 def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
-    """Test that columns in another order change no answer, or are refused, as `declared`.
+    """Test what the model does if the columns are in another order.
 
-    Returns None if `declared` is "untried", if the columns have no names, or if there are no rows
-    or only one column.
+    `declared` says what it must do: give the same answers ("answer"), raise an exception with a
+    message ("refuse"), or one of the two ("either"). If `declared` is "untried", nothing is tested
+    and the result is None. It is also None if the columns have no names, or if there are no rows or
+    only one column.
     """
     table = caller.table
     if declared == "untried" or not table.named or len(table.names) < 2 or not caller.n:
@@ -497,11 +501,15 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
 def altered_columns(
     caller: ModelCaller, subject: str, declared: Behaviour, rtol: float
 ) -> Outcome | None:
-    """Test that altered columns change no answer, or are refused, as `declared`.
+    """Test what the model does if a column is missing, or if there is one more column.
 
-    `subject` is the alteration. "missing_column": one column after another is left out.
-    "extra_column": a column is added. Returns None if `declared` is "untried". NotTestedError is
-    raised if the rows can't be altered in this way, for example because the columns have no names.
+    With the `subject` "missing_column", the model gets rows without one of their columns, for one
+    column after another (at most 32, drawn with a fixed seed). With "extra_column", it gets rows
+    with one more column.
+
+    `declared` says what it must do: give the same answers ("answer"), raise an exception with a
+    message ("refuse"), or one of the two ("either"). If `declared` is "untried", nothing is tested
+    and the result is None. NotTestedError is raised if there are no rows, or too few columns.
     """
     if declared == "untried":
         return None
@@ -527,12 +535,17 @@ def altered_columns(
 def changed_types(
     caller: ModelCaller, target: Target, declared: Behaviour, rtol: float, *, required: bool
 ) -> Outcome | None:
-    """Test that columns of another type change no answer, or are refused, as `declared`.
+    """Test what the model does if a column has another type.
 
-    The columns that can have the type `target` are converted one after another. The answers are
-    compared with those for the same values in the type that the column had. If there is no such
-    column, the result is None; with ``required=True``, NotTestedError is raised instead, so that
-    the check is INCONCLUSIVE. The result is also None if `declared` is "untried".
+    Each column that can have the type `target` is converted alone; an array without names is
+    converted as a whole. Of more than 32 columns, 32 are drawn with a fixed seed. If the conversion
+    rounds values, the answers are compared with those for the rounded values in the old type.
+
+    `declared` says what the model must do: give the same answers ("answer"), raise an exception
+    with a message ("refuse"), or one of the two ("either"). If `declared` is "untried", nothing is
+    tested and the result is None. If no column can be converted, the result is None too; with
+    ``required=True``, NotTestedError is raised instead, so that the check is INCONCLUSIVE. It is
+    also raised if there are no rows.
     """
     if declared == "untried":
         return None
@@ -553,7 +566,11 @@ def _altered(
     rtol: float,
     inputs: Sequence[_Variant],
 ) -> Outcome:
-    """Call the model with altered rows, and require the same answers or refusals as `declared`."""
+    """Call the model with altered rows, and test that it does what is `declared`.
+
+    It must give the same answers ("answer"), raise an exception with a message ("refuse"), or one
+    of the two ("either").
+    """
     n = caller.n
     answered, refused = dict[str, None](), list[str]()
     for what, rows, rounded in inputs:

@@ -127,7 +127,11 @@ class Latencies:
 
     @cached_property
     def dependence(self) -> stats.Dependence:
-        """How much latencies depend on earlier latencies, and the number of independent calls."""
+        """How much latencies depend on earlier ones, and the effective number of calls.
+
+        The effective number is the number of independent calls from which the quantile (for "mean"
+        and "max" the median) could be estimated with the same precision.
+        """
         share = 0.5 if self.share is None else float(self.share)
         return stats.dependence(self.seconds, share, self.confidence)
 
@@ -159,10 +163,10 @@ class Latencies:
     def by_blocks(self) -> stats.Interval | None:
         """The interval from quantiles of blocks of calls; None if it is not used.
 
-        It is used if calls depend on earlier calls and the number of independent calls is too
-        small. It is not used if slow calls come in clusters while the other calls are independent:
-        most blocks then contain no cluster, and their quantiles do not show how slow the next
-        cluster is.
+        It is used if calls depend on earlier calls and the effective number of calls (see
+        `dependence`) is too small. It is not used if slow calls come in clusters while the other
+        calls are independent: most blocks then contain no cluster, and their quantiles do not show
+        how slow the next cluster is.
         """
         share, calls = self.share, self.dependence
         if share is None or calls.inflation <= 1 or self.n < self.least or self.is_sorted:

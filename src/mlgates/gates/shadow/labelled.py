@@ -25,12 +25,12 @@ _DAY = 86_400
 class LabelCounts(NamedTuple):
     """How many requests of one slice have a label, and how many of these lack an answer.
 
-    `requests` is the number of requests in both logs. `labelled` is the number of these with a
-    label. `failed` is the number of labelled requests to which one of the two models, or both, gave
-    no answer, or no score if the metric needs scores. `wrong` says whether failed requests count as
-    wrong answers; otherwise they are left out. `ages` has the median age of the labelled requests
-    and that of all requests, in seconds before the newest request; it is None if the times are not
-    known.
+    `requests` is the number of requests of the slice that are in the logs of both models.
+    `labelled` is the number of these with a label. `failed` is the number of labelled requests to
+    which one of the two models, or both, gave no answer, or no score if the metric needs scores.
+    `wrong` says whether failed requests count as wrong answers; otherwise they are left out. `ages`
+    has the median age of the labelled requests and that of all these requests, in seconds before
+    the newest request; it is None if the time of no labelled request is known.
     """
 
     requests: int

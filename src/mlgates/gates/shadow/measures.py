@@ -100,10 +100,12 @@ class Measure(NamedTuple):
 
 
 def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
-    """Return a function that measures, in a slice, the share of requests with different answers.
+    """Return a function that measures, in a slice, how often the models give different answers.
 
-    `name` is the column with the answers, and `rtol` the allowed relative difference. Requests that
-    production did not answer are left out.
+    It is the share of the requests to which candidate and production gave different answers. A
+    request that only production answered counts as different. Requests that production did not
+    answer are left out. `rtol` is the relative difference that two equal answers may have, if they
+    are floats or decimals. `name` is the name of the column of answers, for messages.
     """
     same = same_answers(requests.candidate, requests.production, rtol)
     failed, unknown = requests.candidate.failed, requests.production.failed

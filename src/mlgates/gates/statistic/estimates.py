@@ -76,11 +76,20 @@ def kinds_of(of: str) -> frozenset[str]:
 
 
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
-    """Return the counter that a statistic of a part of a table needs.
+    """Return the counter that says what to count for a statistic of a column.
 
-    `of` is the name of the statistic, and `part` says which rows are counted. `condition` is the
-    condition of ``"rate"``. For ``"rows"`` it is a condition that is true in each row, and for
-    other statistics it is None.
+    Parameters
+    ----------
+    of : str
+        Name of the statistic, such as ``"mean"`` or ``"rate"``.
+    column : str
+        Name of the column; not used if there is a `condition`.
+    condition : Condition or None
+        For ``"rate"``, the share of rows for which a condition is true: this condition. For
+        ``"rows"``, the number of rows: a condition that is true in each row. None for all other
+        statistics.
+    part : Part
+        The rows to count: all rows, each slice of some columns, or one slice.
     """
     if condition is not None:
         read = part.read if part.slice else ()
