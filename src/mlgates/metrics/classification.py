@@ -111,11 +111,13 @@ class CountMetric(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models, from resampled counts.
 
-        The rows are counted by true label and both predictions, and these counts are resampled. If
-        only few rows are right for one model only, the resamples would vary too little. So one row
-        is added to the counts: half of it to the rows that only the candidate gets right, and half
-        to those that only production gets right. Agresti and Min do the same for paired shares
-        [1]_. If all classes have the same weight, one row is added to each class.
+        The rows are counted by true label and both predictions, and these counts are resampled.
+        First, one row is added to the counts, because the resamples would vary too little if there
+        are few rows that exactly one of the models gets right. Half of it is added to the rows that
+        only the candidate gets right, and half to those that only production gets right. Both
+        halves are divided among the true classes in proportion to their numbers of rows. With
+        `equal_weights`, one row is added to each class instead. Agresti and Min do the same for
+        paired shares [1]_.
 
         References
         ----------
@@ -356,7 +358,8 @@ class MarginMetric(CountMetric):
     For any other metric, many confusion matrices are drawn at random, and the metric is computed
     from each. With two classes they are drawn from the posterior distribution with Jeffreys' prior.
     With more classes they are drawn from the multinomial distribution, and the interval is a BCa
-    interval.
+    interval. If all these draws are equal, for example because all rows are right, and there are at
+    most 64 classes, they are drawn from a Dirichlet distribution, as with two classes.
 
     Parameters
     ----------
@@ -411,8 +414,9 @@ class MarginMetric(CountMetric):
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the given value with its confidence interval.
 
-        For a plain mean over classes, the intervals of the classes are combined. For other metrics,
-        confusion matrices are drawn at random.
+        For a plain mean over classes, Wilson's intervals of the classes are combined. For other
+        metrics, confusion matrices are drawn at random from a distribution around the observed one
+        (`MarginMetric` says which), and the interval is that of the metric's values on them.
         """
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0
@@ -467,8 +471,10 @@ class MarginMetric(CountMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models on the same rows.
 
-        For a mean over the true classes, Tango's intervals of the classes are combined, and the
-        test is McNemar's test over all classes. For other metrics, the counts are resampled.
+        Balanced accuracy and `recall_macro` are the mean over the true classes of the share of
+        right rows. For these, Tango's intervals of the classes are combined, and the test is
+        McNemar's test over all classes. For other metrics, the counts of rows by true label and
+        both predictions are resampled, as in `CountMetric.change`.
 
         McNemar's test uses the sum of ``(b - c) / n`` over the classes. In a class of ``n`` rows,
         ``b`` rows are right for the candidate only, and ``c`` rows for production only. If the

@@ -81,11 +81,11 @@ class FunctionMetric(Metric):
     )
 
     def calls(self, n: int) -> int:
-        """Return the number of calls of `function` that the resamples of `n` rows need.
+        """Return how many calls of `function` the interval for `n` rows needs, for a progress bar.
 
-        There is one call for each bootstrap resample, and one for each block of rows that is left
-        out to correct the skewness of the interval. If most rows are equal to other rows, fewer
-        calls are made.
+        This is one call for each bootstrap resample, and one for each block of rows that the
+        jackknife leaves out to correct the interval for skewness. If most rows are equal to other
+        rows, usually fewer calls are made; the result does not take this into account.
         """
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)

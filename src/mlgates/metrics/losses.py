@@ -159,8 +159,9 @@ class RowShare(LossMetric):
 
         Each model has one value per row, such as 1 for a right prediction and 0 for a wrong one. If
         the value of the candidate is larger than that of production, the difference of the two is
-        an increase of this row. If it is smaller, the difference is a decrease. If rows have
-        weights, the number of rows is the effective one, and the sums are in proportion to it.
+        an increase of this row. If it is smaller, the difference without its sign is a decrease. If
+        rows have weights, the number of rows is the effective number, and a sum is this number
+        times the weighted mean of the increases, or decreases, over all rows.
         """
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (

@@ -39,9 +39,10 @@ class _Area(Metric):
     need: Need = "scores"
 
     def clustered_change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the interval and test of the difference of two areas, for rows in clusters.
+        """Return the interval and test of the difference between the areas of two models.
 
-        Rows of the same cluster, such as those of one user, may depend on each other.
+        An area is that under the ROC curve of one model. The rows are in clusters: rows of the same
+        cluster, such as those of one user, may depend on each other.
         """
         weight = candidate.weight
         return _same_ranking(scores(candidate), scores(production), weight) or clustered_change(
