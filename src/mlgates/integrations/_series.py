@@ -101,10 +101,13 @@ def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[st
 def accepted_name(
     parts: Sequence[str], refused: str, longest: int, identity: Sequence[str] = ()
 ) -> str:
-    r"""Join the parts of a name by slashes, and replace characters as `metric_names` does.
+    r"""Join the parts of a name by slashes, and replace what a tracker does not accept.
 
-    If the name is changed, a hash is added to its end. The hash is computed from `identity`, by
-    default from the parts.
+    In each part, a slash or a character that matches the regular expression `refused` becomes
+    ``_``. So do two or more dots at the start of a part, and a part that is empty or a single dot.
+    If this changes a part, or if the name has more than `longest` characters, a hash is added to
+    its end, and the name is cut so that both together have at most `longest` characters. The hash
+    is computed from `identity`, by default from the parts.
 
     Examples
     --------
@@ -122,8 +125,7 @@ def accepted_name(
 class Sample(NamedTuple):
     """A number for a monitoring system, such as Prometheus, with its name and its labels.
 
-    `labels` are the values of the labels. Their names are in `SAMPLES`, under the key `name`, in
-    the same order.
+    `labels` are the values of the labels. ``SAMPLES[name][1]`` has their names, in the same order.
     """
 
     name: str

@@ -34,12 +34,13 @@ def log_report(
 
     The run gets
 
-    - an MLflow metric for each check that has a value. It is called
-      ``SUITE/GATE/SUBJECT/METRIC/GROUP``, after the suite, the gate, and three fields of the check.
-      METRIC is left out if the gate's name ends in it. For example, ``credit/drift/psi/age`` is the
-      check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. Characters that
-      MLflow does not allow become ``_``, and a name that was changed ends in a hash of the original
-      name.
+    - an MLflow metric for each check that has a value. The parts of its name are the suite, the
+      gate (split at ``:``), and the subject, the metric and the group of the check. They are joined
+      by ``/``. The metric is left out if the gate's name ends in it, the subject if it equals the
+      metric, and the group if the check is of all rows. For example, ``credit/drift/psi/age`` is
+      the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
+      part, characters that MLflow does not allow become ``_``. A name that was changed or cut ends
+      in a hash of the original name.
     - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag
       ``mlgates.verdict`` with the worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were

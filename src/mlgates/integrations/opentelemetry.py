@@ -21,12 +21,17 @@ __all__ = ["record"]
 def record(report: Report, meter_provider: "MeterProvider | None" = None) -> bool:
     """Record the report of a suite as OpenTelemetry gauges.
 
-    The gauges are ``mlgates.suite.verdict`` and ``mlgates.gate.verdict`` (1 for the verdict in the
-    attribute ``verdict``, 0 for all other verdicts), ``mlgates.check.value``,
-    ``mlgates.check.limit`` and ``mlgates.suite.last_run_timestamp`` (in seconds). If they are
-    exported to Prometheus, they have the same names as the metrics of `prometheus.collect`. A check
-    without a value has no ``mlgates.check.value``. An infinite value is recorded as the largest
-    float, 1.8e308.
+    The gauges are
+
+    - ``mlgates.suite.verdict`` and ``mlgates.gate.verdict``, which have one series for each
+      possible verdict, named by the attribute ``verdict``: 1 for the actual verdict, 0 for the
+      others,
+    - ``mlgates.check.value`` and ``mlgates.check.limit``, by gate, subject, group and metric,
+    - ``mlgates.suite.last_run_timestamp``, the time of the run in seconds since 1970.
+
+    If they are exported to Prometheus, they have the same names as the metrics of
+    `prometheus.collect`. A check without a value has no ``mlgates.check.value``. Infinity is
+    recorded as the largest float, 1.8e308, and minus infinity as -1.8e308.
 
     Parameters
     ----------

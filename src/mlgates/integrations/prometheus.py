@@ -67,10 +67,10 @@ def collect(report: Report, registry: "CollectorRegistry") -> bool:
     The metrics stay in the registry until this function is called with the next report of the same
     suite, which replaces them. Use this function in services. The metrics are
 
-    - ``mlgates_suite_verdict`` and ``mlgates_gate_verdict``: 1 for the verdict in the label
-      ``verdict``, 0 for all other verdicts,
+    - ``mlgates_suite_verdict`` and ``mlgates_gate_verdict``, which have one series for each
+      possible verdict, named by the label ``verdict``: 1 for the actual verdict, 0 for the others,
     - ``mlgates_check_value`` and ``mlgates_check_limit``, by gate, subject, group and metric,
-    - ``mlgates_suite_last_run_timestamp_seconds``, the time of the run.
+    - ``mlgates_suite_last_run_timestamp_seconds``, the time of the run in seconds since 1970.
 
     A check without a value has no ``mlgates_check_value``.
 
