@@ -510,7 +510,8 @@ class FunctionGate(Gate):
     def request_counts(self, evidence: Evidence) -> None:
         """Register that `data` is used, so that the report has its number of rows and its hash.
 
-        Nothing is counted in it for this gate, because the function gets the table itself.
+        This is done only if the function of the gate has the parameter `data`. Nothing is counted
+        in the table for this gate, because the function gets the table itself.
         """
         if "data" in self.needs | self.optional_evidence:
             evidence.request(self.counts)

@@ -50,8 +50,9 @@ _AS_BINARY = {
 def is_malformed(array: pa.Array) -> bool:
     """Return whether offsets, lengths or indices in an array point outside of its values.
 
-    Arrow does not check them, and its functions read from wrong addresses. The bytes of strings can
-    be any.
+    Arrow does not check them, and its functions then read from wrong addresses. Arrays of strings
+    or bytes, dictionary arrays and run-end encoded arrays are checked; for all others the result is
+    False. Strings are not checked for valid UTF-8.
 
     Examples
     --------

@@ -47,8 +47,9 @@ class Change:
         What differs, such as ``"data.fingerprint"``, ``"model.params.C"`` or ``"drift:psi age"``.
     what : {"changed", "added", "removed", "unknown"}
         "changed": both reports have a value, and the values differ. "added": only the new report
-        has a value. "removed": only the old report has a value. "unknown": a report did not record
-        the value, so it is not known whether it changed.
+        has a value. "removed": only the old report has a value. "unknown": it is not known whether
+        the value changed, because a report did not record it. The change "dirty" is also "unknown"
+        if both runs have the same commit and uncommitted changes, because their code may differ.
     old, new : object
         The value in each report; None if the report has none.
     unit : str
@@ -92,9 +93,11 @@ class Comparison:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The names of the areas in which it is not known whether a value changed.
+        """The names of the areas, such as ``"data"``, in which some values can't be compared.
 
-        This is the case if one of the reports did not record the value.
+        A value can't be compared if one of the reports did not record it. The area ``"code"`` is
+        also in the result if both runs have the same commit and uncommitted changes, because their
+        code may differ. An area can be in both `changed` and `unknown`.
         """
         return tuple(
             area
@@ -296,7 +299,10 @@ _OPTIONAL = frozenset({"commit", "dirty", "seed", "seeds", "deselected"})
 
 
 def _unknown(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
-    """Yield an "unknown" change for each thing that a report lacks, so it can't be compared."""
+    """Yield an "unknown" change for each value that can't be compared.
+
+    A report lacks it, or both runs have the same commit and uncommitted changes.
+    """
     for area, sections in AREAS.items():
         for section in sections:
             # reports of older versions lack whole sections

@@ -112,9 +112,9 @@ def _read_numeral(text: str) -> float:
 
 
 def number(value: object, what: str) -> float | None:
-    """Return the number that `plain` converted to a JSON value; None for null.
+    """Convert a JSON value that `plain` made from a number back to the number; None for null.
 
-    `what` is the key of the value, for the message of the error.
+    EvidenceError is raised for all other values. `what` is the key of the value, for its message.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value

@@ -390,9 +390,10 @@ class Later(NamedTuple):
 
 
 class Details(Mapping[str, object]):
-    """A read-only mapping from names to values that can be written as JSON.
+    """A read-only mapping from strings to values, each of which can be written as JSON.
 
-    It is equal to a dict with the same items. A value can be given as `Later`.
+    Sequences become tuples, and NaN becomes None. The mapping is equal to a dict with the same
+    items. To compute a value only when it is first read, give it as a `Later`.
     """
 
     __slots__ = ("_items",)

@@ -106,16 +106,19 @@ def _refuse(message: str) -> NoReturn:
 
 
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
-    """Return the result of the gate that a test is for.
+    """Return the result of the gate that a test is for, or end the test.
 
     The first call with a value of the fixture `evidence` runs the gates of all selected tests.
     Later calls with this value use the report of that run. The result is returned without the
     INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
 
-    The test of an advisory gate that did not pass is an expected failure (xfail). So is the test of
-    a gate that has only such allowed checks. The test of a skipped gate that is not advisory is
-    skipped. If every gate of a suite is advisory, is skipped or has only allowed checks, the run
-    verifies nothing. Then the tests of all gates fail if the suite is run as a whole.
+    The function ends the test, by an exception of pytest, in the first of these cases that applies:
+
+    - The test fails if all gates of the suite were run and none of them counts, because each is
+      advisory, was skipped, or has only allowed checks. Such a run verifies nothing.
+    - The test is skipped if its gate was skipped and is not advisory.
+    - The test is an expected failure (xfail) if its gate is advisory and did not pass, or if it has
+      only allowed checks. With pytest's option ``--runxfail``, the test is skipped.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):

@@ -60,8 +60,8 @@ class Collector:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports to files; if a file can't be written, the run fails.
 
-        Reports count as equal if they differ only in times and in the packages that were imported.
-        This is so if several workers ran the same suite. Equal reports are written once.
+        Reports that differ only in times and in the packages that were imported count as equal, and
+        are written once. Workers that run the same suite make such reports.
         """
         if self._texts:
             from mlgates import jsonfile

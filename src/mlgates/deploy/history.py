@@ -89,14 +89,14 @@ class History:
         return self._path
 
     def append(self, report: Report, *, at: datetime) -> None:
-        """Append a report to the file, as the report of a window.
+        """Append the report of a window (the period to which it belongs) to the file.
 
         Parameters
         ----------
         report : Report
             The report of a run of the suite.
         at : datetime
-            The time that identifies the window, with a time zone.
+            The time that identifies the window, usually its start. It must have a time zone.
 
         Raises
         ------

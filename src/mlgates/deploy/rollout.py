@@ -393,8 +393,8 @@ class Rollout(options.OptionsByName):
         state : RolloutState
             The state that `start`, or the last call of `step`, returned.
         traffic : Traffic
-            The counts since the rollout began, as one look after another. A look is a period in
-            which the candidate's share was constant.
+            The counts of both models since the rollout began: all looks, not only the new ones. A
+            look is a period in which the candidate's share of the traffic did not change.
         now : datetime
             The present time, with a time zone.
         **evidence

@@ -135,15 +135,16 @@ class Traffic:
     ) -> "Self":
         """Return a copy with the counts of one more look.
 
+        A look is a period in which the candidate's share of the traffic did not change.
+
         Parameters
         ----------
         candidate, production : mapping of str to int
-            Counts of each model since the last look: the number of ``"requests"``, and the number
-            of each event. Both models must have the same events. Count an event at most once per
+            Counts of each model in this look alone: the number of ``"requests"``, and the number of
+            each event. Both models must have the same events. Count an event at most once per
             request.
         share : float
-            Probability that a request was routed to the candidate. It must not change within a
-            look.
+            Probability that a request was routed to the candidate in this look.
         look : str, optional
             Name of the look, such as its time. If a look of this name was added before, it is not
             counted again. By default the look has no name, and is always counted.
@@ -163,16 +164,19 @@ class Traffic:
         return replace(self, looks=joined)
 
     def merge(self, other: "Traffic") -> "Self":
-        """Return a `Traffic` with the looks of both objects; a look that both have is counted once.
+        """Return a `Traffic` with the looks of both objects.
 
-        The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are always
-        different looks. If units such as users were counted, no unit may occur in both objects.
+        A look is a period in which the candidate's share of the traffic did not change. A look that
+        has the same name in both objects is counted once. Looks without a name are always different
+        looks. The order does not matter: ``a.merge(b) == b.merge(a)``. If units such as users were
+        counted, no unit may occur in both objects.
 
         Raises
         ------
         EvidenceError
-            If a look of the same name has other counts or another share in `other`, or if one
-            object counts units and the other requests.
+            If a look of the same name has different counts in the two objects, or a different share
+            of the traffic for the candidate. If one object counts requests and the other units, or
+            if they count different units.
         """
         given: object = other
         if not isinstance(given, Traffic):
@@ -235,8 +239,8 @@ class Traffic:
         EvidenceError
             If the log is not a table, or lacks a column. If, in a row of one of the models, the
             share, look or unit is missing, or it is not known whether an event happened. If the
-            share changes within a look. If no row has the value `candidate`, or `production`, but
-            rows have other values.
+            share changes within a look. If no row has the value `candidate`, or no row has the
+            value `production`, and some rows have a value that is neither of the two.
         OptionError
             If a name or a condition is invalid.
 

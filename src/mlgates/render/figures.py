@@ -611,9 +611,10 @@ _OF_DETAIL = {
 
 
 def number(value: object) -> float | None:
-    """Return a value as a float, or None if it can't be drawn.
+    """Return a value as a float that a figure can show; None if it can't show the value.
 
-    Values that are almost 0 become 0.
+    The result is None for bools, for values that are not numbers, for NaN, and for numbers whose
+    absolute value is at least 1e15. Numbers whose absolute value is at most 1e-100 become 0.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None

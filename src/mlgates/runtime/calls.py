@@ -56,7 +56,10 @@ class Job:
 
 
 class Reply(NamedTuple):
-    """The answer to one call, and the side effects of the call.
+    """The answer to one call, and the side effects of the call and of its job.
+
+    A job is a set of calls, as `Job` describes. Effects on the process, such as printed characters,
+    are recorded for the whole job instead of for each call.
 
     Parameters
     ----------
@@ -74,9 +77,9 @@ class Reply(NamedTuple):
     changed_inputs : sequence of str
         Parts of the input that the call changed, such as "index".
     changed_state : sequence of str
-        Global state of the process that the calls of the job changed, such as "random state".
+        Global state of the process that any call of the job changed, such as "random state".
     printed : int
-        Number of characters that the calls of the job wrote to the standard streams.
+        Number of characters that all calls of the job together wrote to the standard streams.
     """
 
     kind: Literal["answer", "malformed", "raised", "stopped"]
