@@ -252,7 +252,7 @@ def test_what_is_missing_or_wrong_in_training_is_named():
         "training rows: `y_train` has 80 rows and `train_pred` has 1"
     )
     result = run(of=of | {"train_pred": np.where(np.arange(80) < 3, 2, of["train_pred"])})
-    assert result.reason.endswith("labels predicted in training, but not in `y_true`: 2")
+    assert result.reason.endswith("labels predicted in training, but not in `y_train`: 2")
 
 
 @pytest.mark.parametrize(

@@ -134,11 +134,13 @@ class MetricGate(Gate):
       production" for another model. `note` puts this string after the words "labels predicted".
       `_outcomes` reads the predictions of production for each string but "". A subclass that
       measures another model must override `_outcomes`.
+    - `_labels`: the arguments of a run that have the true labels of each measured model.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
     _rules: ClassVar[tuple[Rule, ...]]
     _sides: ClassVar[tuple[str, ...]] = ("",)
+    _labels: ClassVar[tuple[str, ...]] = ("y_true",)
     #: an option only of gates that can judge queries
     empty_queries = "inconclusive"
     metric: str | Callable[..., object]
@@ -298,8 +300,10 @@ class MetricGate(Gate):
     def note(self, evidence: Evidence) -> str:
         """Return a remark on predicted labels that `y_true` lacks, and on excluded slices."""
         notes = [
-            f"labels predicted{side}, but not in `y_true`: {list_labels(outcomes.unseen)}"
-            for side, outcomes in zip(self._sides, self._outcomes(evidence), strict=True)
+            f"labels predicted{side}, but not in `{true}`: {list_labels(outcomes.unseen)}"
+            for side, true, outcomes in zip(
+                self._sides, self._labels, self._outcomes(evidence), strict=True
+            )
             if outcomes.unseen
         ]
         excluded = [f"{name} ({why})" for name, why in self._results(evidence) if type(why) is str]
@@ -419,6 +423,7 @@ class ComparisonGate(MetricGate):
 
     _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")
     _sides: ClassVar[tuple[str, ...]] = ("", " in production")
+    _labels: ClassVar[tuple[str, ...]] = ("y_true", "y_true")
     _: KW_ONLY
     tolerance: float
     empty_queries: Literal["inconclusive", "exclude"] = "inconclusive"

@@ -124,6 +124,7 @@ class Generalization(MetricGate):
 
     _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate")
     _sides: ClassVar[tuple[str, ...]] = ("", " in training")
+    _labels: ClassVar[tuple[str, ...]] = ("y_true", "y_train")
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "y_train"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
