@@ -164,7 +164,10 @@ class Gate(options.OptionsByName):
 
     @property
     def default_name(self) -> str:
-        """The kind, and the first option if it is a string: ``"freshness:event_time"``."""
+        """The kind of the gate, and the first option if it is a string.
+
+        For example ``"freshness:event_time"``.
+        """
         first = next((f for f in dataclasses.fields(self) if not f.kw_only), None)
         value = None if first is None else getattr(self, first.name)
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind

@@ -180,7 +180,7 @@ class MetricGate(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the name of the metric or function, and the label if one is given.
+        """The kind of the gate, the name of the metric or function, and the label if one is given.
 
         For example ``"performance:recall"``, or ``"performance:recall:b"`` for the label ``"b"``.
         """

@@ -74,7 +74,7 @@ class Leakage(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, and the columns that are compared: ``"leakage:patient"``."""
+        """The kind of the gate, and the columns that are compared: ``"leakage:patient"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def request_counts(self, evidence: Evidence) -> None:

@@ -72,7 +72,7 @@ class Unique(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, and the columns of the key: ``"unique:id,day"``."""
+        """The kind of the gate, and the columns of the key: ``"unique:id,day"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:

@@ -68,8 +68,10 @@ def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[st
     r"""Return a name for each series, made only of characters that a tracker accepts.
 
     A name consists of the parts of the series, joined by slashes. Characters that are not accepted
-    become ``_``. A name that was changed ends in a hash of the original name. So two series never
-    have the same name, and a series has the same name in each report.
+    become ``_``, as do parts that are empty or a single dot, and dots at the start of a part if
+    there are several. A name that was changed or cut, or that several series would have, ends in a
+    hash of the original name. So two series never have the same name, and a series has the same
+    name in all reports that have the same series.
 
     Parameters
     ----------

@@ -257,7 +257,10 @@ class Statistic(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, the statistic, and the column or condition: ``"statistic:mean:age"``."""
+        """The kind of the gate, the statistic, and the column or condition.
+
+        For example ``"statistic:mean:age"``.
+        """
         subject = self.column or self.condition
         return ":".join([self.kind, self.of, *([short_name(subject)] if subject else [])])
 
