@@ -23,7 +23,7 @@ from mlgates.gates.performance import Performance
 from mlgates.gates.rule import Rule
 from mlgates.gates.schema import Column, Schema
 from mlgates.gates.unique import Unique
-from mlgates.printable import clean
+from mlgates.printable import clean, number_of
 from mlgates.profile.scan import Profile
 from mlgates.suite import GateSuite
 from mlgates.tables.encoding import to_whole_numbers
@@ -169,7 +169,7 @@ def draft_toml(reference: object, *, y_true: object = None, name: str = "suite")
     rows, drafted = _drafted(source, y_true, None)
     written = GateSuite([gate for gate, _ in drafted], name=name).to_toml()
     head, *blocks = written.split("\n[[gates]]\n")
-    text = f"# A draft from {rows:,} row{'' if rows == 1 else 's'}. Review each limit: "
+    text = f"# A draft from {number_of(rows, 'row')}. Review each limit: "
     text += f"the data show what was, not what is right.\n\n{head}"
     for block, (_, notes) in zip(blocks, drafted, strict=True):
         text += "".join(f"\n# {note}" for note in notes) + f"\n[[gates]]\n{block}"

@@ -6,9 +6,9 @@ names different. `without_commands` hides commands from CI servers.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["clean", "distinct", "shorten", "visible", "without_commands"]
+__all__ = ["clean", "distinct", "first_of", "number_of", "shorten", "visible", "without_commands"]
 
 _NAME = 500  # largest number of characters of a name
 # Commands that CI servers find anywhere in a line of a log: ##[error], ##vso[...], ##teamcity[...].
@@ -16,6 +16,29 @@ _COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
 # Commands that CI servers find at the start of a line: ::error::, and Buildkite's ---, +++, ~~~,
 # ^^^.
 _LINE_COMMAND = re.compile(r"^(\s*)(?=::|---|\+\+\+|~~~|\^\^\^)(.)")
+
+
+def number_of(n: int, one: str, many: str = "") -> str:
+    """Return a number with the noun `one` for 1, and with `many` (by default `one` + s) otherwise.
+
+    Examples
+    --------
+    >>> number_of(1, "row"), number_of(1_200, "row"), number_of(2, "query has", "queries have")
+    ('1 row', '1,200 rows', '2 queries have')
+    """
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Return at most `most` of some names in words, and how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def clean(text: str, most: int = _NAME) -> str:

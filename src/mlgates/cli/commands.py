@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mlgates.cli.arguments import CANARY, COLUMNS, OTHERS, TABLES, parse
 from mlgates.errors import EvidenceError, MlgatesError
+from mlgates.printable import number_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -108,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         baseline = Baseline.from_data(given.data, exclude=given.exclude)
         baseline.save(given.output)
         rows, columns = baseline.rows, len(baseline.columns)
-        shape = f"{rows:,} row{'' if rows == 1 else 's'}, {columns:,} column"
+        shape = f"{number_of(rows, 'row')}, {columns:,} column"
         _print(f"{given.output}: {shape}{'' if columns == 1 else 's'}")
     except KeyboardInterrupt:
         _print_error("interrupted")

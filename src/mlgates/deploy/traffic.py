@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, final
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.jsonfile import fields, items, mapping
+from mlgates.printable import number_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -378,7 +379,7 @@ class Traffic:
     def __repr__(self) -> str:
         counts = [look.of(REQUESTS) or (0, 0) for look in self.looks]
         first, whole = sum(c for c, _ in counts), sum(map(sum, counts))
-        looks = f"{len(self.looks):,} look{'' if len(self.looks) == 1 else 's'}"
+        looks = f"{number_of(len(self.looks), 'look')}"
         noun = "units" if self.unit else REQUESTS
         shown = f"{looks}, {noun}: {first:,} of {whole:,}, events: {', '.join(self.events)}"
         return f"Traffic({shown if self.looks else 'no looks'})"

@@ -16,6 +16,7 @@ from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.expressions.condition import Condition
 from mlgates.expressions.syntax import Column
+from mlgates.printable import number_of
 from mlgates.profile.column import ColumnView
 from mlgates.profile.counters import COMPARABLE, require_kind
 from mlgates.stats.arrays import Codes, Counts, Mask
@@ -217,7 +218,7 @@ def _answers(
     plain = {name: views[name].plain for name in condition.columns}
     answer = condition.evaluate(plain, len(kept)).filter(pa.array(kept))
     if count := answer.null_count:
-        rows = f"{count:,} row{'' if count == 1 else 's'} of the log"
+        rows = f"{number_of(count, 'row')} of the log"
         msg = f"event `{event}` depends on a missing value in {rows}"
         msg += f"; write '{rule} or {condition.columns[0]} is missing' to count it as an event"
         raise EvidenceError(msg)

@@ -32,6 +32,7 @@ from mlgates.metrics.retrieval import QueryMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, Slice
 from mlgates.predictions.labels import label_text, list_labels
+from mlgates.printable import first_of, number_of
 from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
@@ -266,7 +267,7 @@ class MetricGate(Gate):
             if empty:
                 n += f" and {empty:,} without a relevant document"
             if estimate.clusters is not None:
-                n += f" in {estimate.clusters:,} cluster{'' if estimate.clusters == 1 else 's'}"
+                n += f" in {number_of(estimate.clusters, 'cluster')}"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
             dropped, need = unlabelled(measured.dropped, metric.noun)
             text += dropped
@@ -308,9 +309,7 @@ class MetricGate(Gate):
         ]
         excluded = [f"{name} ({why})" for name, why in self._results(evidence) if type(why) is str]
         if excluded:
-            more = len(excluded) - _MOST_NAMED
-            listed = ", ".join(excluded[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-            notes.append(f"excluded slices: {listed}")
+            notes.append(f"excluded slices: {first_of(excluded, _MOST_NAMED)}")
         return "; ".join(notes)
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:

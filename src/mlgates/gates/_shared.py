@@ -15,7 +15,7 @@ from mlgates.evidence import read_only
 from mlgates.expressions.condition import Condition
 from mlgates.options import did_you_mean
 from mlgates.predictions.groups import too_many_groups, unique_names
-from mlgates.printable import shorten
+from mlgates.printable import number_of, shorten
 from mlgates.profile.counters import Violations
 from mlgates.profile.groups import MOST_SLICES, RowCondition, Slice
 from mlgates.redaction import describe
@@ -469,9 +469,9 @@ def unlabelled(dropped: int, noun: str) -> tuple[str, str]:
     if not dropped:
         return "", ""
     if noun == "queries":
-        has = "1 query has" if dropped == 1 else f"{dropped:,} queries have"
+        has = number_of(dropped, "query has", "queries have")
         return f"; {has} a document without a value in `y_true`", "every document needs one"
-    has = "1 row has" if dropped == 1 else f"{dropped:,} rows have"
+    has = number_of(dropped, "row has", "rows have")
     return f"; {has} no value in `y_true`", "every row needs one"
 
 

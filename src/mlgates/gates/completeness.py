@@ -25,6 +25,7 @@ from mlgates.gates._shared import (
     slices_of,
 )
 from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
+from mlgates.printable import number_of
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
@@ -218,7 +219,7 @@ class Completeness(Gate):
         """Yield checks of the number of rows, of missing cells and of values that must occur."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit, n = Limit(self.min_rows, self.max_rows), profile.rows
-        text = f"the table has {n:,} row{'' if n == 1 else 's'}"
+        text = f"the table has {number_of(n, 'row')}"
         rows = Measurement(n, n=n, method="count")
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=text)
         if self.max_row_change is not None:

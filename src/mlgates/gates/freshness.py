@@ -31,6 +31,7 @@ from mlgates.gates._shared import (
 )
 from mlgates.options import Duration, seconds
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.printable import number_of
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Missing, Violations
 from mlgates.profile.grouped import Grouped, GroupState
@@ -238,7 +239,7 @@ class Freshness(Gate):
             )
             text += f": it is {by} ahead" if ahead == 1 else f": the furthest is {by} ahead"
             hint = _unit_hint(furthest)
-        summary = f"{ahead:,} timestamp{'' if ahead == 1 else 's'} in the future"
+        summary = f"{number_of(ahead, 'timestamp')} in the future"
         yield property_check(
             column, "future", text, violations=ahead, n=n, group=group, hint=hint, summary=summary
         )

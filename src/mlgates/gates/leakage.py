@@ -10,6 +10,7 @@ from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
+from mlgates.printable import number_of
 from mlgates.profile.counter import Counter
 from mlgates.profile.keys import KeyCounter, KeyHashes
 from mlgates.profile.scan import Profile
@@ -109,7 +110,7 @@ class Leakage(Gate):
         share = count / keys.n if keys.n and theirs.n else None
         subject = "rows" if self.columns is None else ", ".join(counter.key)
         ours = "the only row is not" if keys.n == 1 else f"none of the {keys.n:,} rows is"
-        text = f"{ours} in the reference ({theirs.n:,} row{'' if theirs.n == 1 else 's'})"
+        text = f"{ours} in the reference ({number_of(theirs.n, 'row')})"
         if count:
             have = "has" if count == 1 else "have"
             same = f"the same `{'`, `'.join(counter.key)}` as a row of the reference"
@@ -122,8 +123,7 @@ class Leakage(Gate):
         if share is None:
             text, empty = "", f"the {'reference' if keys.n else 'data'} has no rows with values"
         elif keys.missing:
-            has = "row has" if keys.missing == 1 else "rows have"
-            text += f"; {keys.missing:,} {has} no value (not counted)"
+            text += f"; {number_of(keys.missing, 'row has', 'rows have')} no value (not counted)"
         details = {"count": count, "pairs": pairs, "columns": counter.key}
         measured = Measurement(share, n=keys.n, method="count of hashed rows", details=details)
         yield Check.judge(

@@ -15,6 +15,7 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, described_type, enough, rows_until_significant
 from mlgates.predictions.outcomes import cluster_codes
+from mlgates.printable import number_of
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.scan import Profile
@@ -370,7 +371,7 @@ class MultivariateDrift(Gate):
         if clusters is not None:
             details["clusters"] = clusters.numbers
             sizes = [
-                f"{size} in {number:,} cluster{'' if number == 1 else 's'}"
+                f"{size} in {number_of(number, 'cluster')}"
                 for size, number in zip(sizes, clusters.numbers, strict=True)
             ]
             noun = "clusters"

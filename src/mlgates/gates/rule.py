@@ -23,6 +23,7 @@ from mlgates.gates._shared import (
     slices_of,
 )
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.printable import number_of
 from mlgates.profile.counter import Counter
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.rules import RuleCounter, RuleGroup
@@ -182,8 +183,8 @@ class Rule(Gate):
             rows=group.first,
         )
         if is_left_out:
-            has = "row has" if group.missing == 1 else "rows have"
-            text += f"; {group.missing:,} {has} a missing value (not counted)"
+            missing = number_of(group.missing, "row has", "rows have")
+            text += f"; {missing} a missing value (not counted)"
         elif group.missing:
             who = "it has" if invalid == 1 else f"{group.missing:,} of them have"
             who = "1 of them has" if group.missing == 1 < invalid else who

@@ -8,6 +8,7 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, listed
+from mlgates.printable import number_of
 from mlgates.profile.counter import Counter
 from mlgates.profile.keys import KeyCounter, KeyHashes
 from mlgates.profile.scan import Profile
@@ -125,9 +126,8 @@ class Unique(Gate):
             empty += " no value" if self.missing == "value" else " a missing value"
             empty += "" if self.columns is None else f" in `{'`, `'.join(counter.key)}`"
         elif keys.missing:
-            has = "row has" if keys.missing == 1 else "rows have"
             what = "no value" if self.missing == "value" else "a missing value"
-            text += f"; {keys.missing:,} {has} {what} (not counted)"
+            text += f"; {number_of(keys.missing, 'row has', 'rows have')} {what} (not counted)"
         details = {"count": keys.count, "missing": keys.missing, "rows": keys.rows}
         measured = Measurement(share, n=keys.n, method="count of hashed keys", details=details)
         yield Check.judge(

@@ -15,6 +15,7 @@ from mlgates.errors import EvidenceError, MlgatesError, suppress_errors
 from mlgates.options import did_you_mean
 from mlgates.predictions.labels import Labels, code_labels, label_text
 from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
+from mlgates.printable import number_of
 from mlgates.process_state import restored
 from mlgates.redaction import describe
 from mlgates.tables import columns
@@ -502,7 +503,7 @@ def _output(
             return output
         if output.rows != table.rows:
             msg = (
-                f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but "
+                f"{call} returned {number_of(output.rows, 'row')}, but "
                 f"{table.title} has {table.rows:,}"
             )
             raise EvidenceError(msg)

@@ -19,6 +19,7 @@ from mlgates.predictions.score_columns import (
     classes_in_order,
     refuse_scores_of_pairs,
 )
+from mlgates.printable import number_of
 from mlgates.stats.retrieval import RankedQueries
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
@@ -178,7 +179,7 @@ class Outcomes:
             some = np.pad(some, (0, len(every) - len(some)))
             split = int(np.count_nonzero((some > 0) & (some < every)))
             if split:
-                some_have = "1 query has" if split == 1 else f"{split:,} queries have"
+                some_have = number_of(split, "query has", "queries have")
                 msg = (
                     f"{some_have} rows both inside and outside of a slice or group; a slice or "
                     "group must have all rows of a query or none"
@@ -551,10 +552,9 @@ def _ranked_outcomes(
         of_query[query] = values
         differ = len(np.unique(query[of_query[query] != values]))
         if differ:
-            verb = "1 query has" if differ == 1 else f"{differ:,} queries have"
-            msg = (
-                f"{verb} rows with different `{name}`; all rows of a query must have the same value"
-            )
+            queries_have = number_of(differ, "query has", "queries have")
+            msg = f"{queries_have} rows with different `{name}`; all rows of a query must have the "
+            msg += "same value"
             raise EvidenceError(msg)
     if missing is None:
         return replace(every, query=query)
@@ -752,7 +752,7 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
     codes, _ = labels.encode(column)
     missing = int(np.count_nonzero(codes < 0))
     if missing:
-        rows = "1 row" if missing == 1 else f"{missing:,} rows"
+        rows = number_of(missing, "row")
         msg = (
             f"{column.title} has no value in {rows}: leave such rows out, or give each a value "
             "of its own if it is independent of all other rows"

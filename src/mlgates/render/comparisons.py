@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from mlgates.comparison import AREAS, Change, Comparison, started
-from mlgates.printable import clean, distinct, without_commands
+from mlgates.printable import clean, distinct, number_of, without_commands
 from mlgates.render.markdown import escape
-from mlgates.render.rows import GLYPHS, number_of
+from mlgates.render.rows import GLYPHS
 from mlgates.report import Report
 from mlgates.verdict import Verdict, format_number
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlgates.printable import clean, distinct, visible
+from mlgates.printable import clean, distinct, number_of, visible
 from mlgates.report import GateResult, severity
 from mlgates.verdict import Check, Limit, format_ends, format_limit, format_number
 
@@ -228,7 +228,7 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
     notes += [f"{more:,} more are not drawn"] if more else []
     yield Levels(
         title="missing cells",
-        description=f"{len(shown)} column{'' if len(shown) == 1 else 's'}{against}.",
+        description=f"{number_of(len(shown), 'column')}{against}.",
         head=("column", "missing cells"),
         rows=[
             (level.label, format_number(value, "share")) for value, level, _ in some[:_MOST_BARS]
@@ -284,7 +284,7 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
         value = "undefined" if span.value is None else format_number(span.value, unit)
         ends = format_ends(span.interval, unit) if span.interval else ""
         rows.append((span.label, value, ends, "" if span.n is None else f"{span.n:,}", span.note))
-    what = f"{len(shown)} value{'' if len(shown) == 1 else 's'}"
+    what = f"{number_of(len(shown), 'value')}"
     if any(span.interval for span in shown):
         what = f"{what} with intervals" if len(shown) > 1 else "1 value with its interval"
     listed = ", ".join(line.label for line in lines)

@@ -17,7 +17,7 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlgates.printable import clean
+from mlgates.printable import clean, number_of
 from mlgates.render import rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
@@ -91,7 +91,7 @@ def _environment() -> "Environment":
         GLYPHS=rows.GLYPHS,
         WIDTH=WIDTH,
         digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        number_of=rows.number_of,
+        number_of=number_of,
         split_code=split_code,
         style=Markup(style),  # noqa: S704  (our own file)
     )

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mlgates.printable import clean
-from mlgates.render import rows
+from mlgates.printable import clean, number_of
 from mlgates.render.figures import Point, Trend
 from mlgates.render.html import filled
 from mlgates.render.svg import draw
@@ -39,7 +38,7 @@ def to_html(
     shown = record[-_STEPS:]
     times = written([datetime.fromisoformat(entry["at"]) for entry in shown])
     badge, verdict = _ENDS.get(ended or "", ("in progress", Verdict.INCONCLUSIVE))
-    facts = [rows.number_of(len(record), "step")]
+    facts = [number_of(len(record), "step")]
     if times:
         facts.append(f"{times[0]} to {times[-1]} (UTC)")
     facts.append(f"stages {', '.join(format_number(share, 'share') for share in stages)}")
@@ -89,7 +88,7 @@ def _shares(
     changes = sum(entry["action"] != "hold" for entry in record)
     return Trend(
         title="share of the candidate",
-        description=f"{rows.number_of(len(record), 'step')}, {changes} of them not hold.",
+        description=f"{number_of(len(record), 'step')}, {changes} of them not hold.",
         head=("time", "share", "action"),
         rows=[
             (at, format_number(entry["share"], "share"), entry["action"])

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mlgates.jsonfile import plain
-from mlgates.printable import clean, distinct
+from mlgates.printable import clean, distinct, first_of, number_of
 from mlgates.render.figures import bins, title
 from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import (
@@ -215,9 +215,7 @@ def unmeasured_row(result: GateResult, checks: Sequence[Check], gate: str) -> Ro
         named = check.subject if len(subjects) > 1 else check.metric if len(metrics) > 1 else ""
         labels.append(f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})")
     others = list(dict.fromkeys(labels))[1:]
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    listed = ", ".join(others[:_NAMED]) + more
-    reason = clean(f"{checks[0].reason}; also undecided: {listed}", _REASON)
+    reason = clean(f"{checks[0].reason}; also undecided: {first_of(others, _NAMED)}", _REASON)
     return Row(checks[0].verdict, aside(result), gate, f"{len(checks)} checks", reason=reason)
 
 
@@ -353,8 +351,3 @@ def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
         clauses.append(clean(f"{name}: {shown}", 500))
     more = len(clauses) - _METADATA
     return [*clauses[:_METADATA], f"{more:,} more"] if more > 0 else clauses
-
-
-def number_of(count: int, what: str) -> str:
-    """Return a count with its noun, as in ``"1 gate"`` or ``"2 gates"``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

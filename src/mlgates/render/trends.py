@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mlgates.printable import clean, distinct
-from mlgates.render import rows
+from mlgates.printable import clean, distinct, number_of
 from mlgates.render.figures import Point, Trend, number, title
 from mlgates.render.html import filled
 from mlgates.render.svg import draw
@@ -98,12 +97,12 @@ def written(times: Sequence[datetime]) -> list[str]:
 def _facts(written: Sequence[str], reports: Sequence[Report], skipped: Sequence[int]) -> list[str]:
     if not reports:
         return ["no windows"]
-    facts = [rows.number_of(len(reports), "window"), f"{written[0]} to {written[-1]} (UTC)"]
+    facts = [number_of(len(reports), "window"), f"{written[0]} to {written[-1]} (UTC)"]
     passed = sum(report.passed for report in reports)
     facts.append(f"{passed:,} of them passed")
     if skipped:
         lines = ", ".join(map(str, skipped[:10]))
-        facts.append(f"{rows.number_of(len(skipped), 'incomplete line')} skipped: {lines}")
+        facts.append(f"{number_of(len(skipped), 'incomplete line')} skipped: {lines}")
     return facts
 
 
@@ -166,7 +165,7 @@ def _trend(series: _Series, times: Sequence[datetime], written: Sequence[str]) -
     bad = sum(point.beyond for point in points)
     return Trend(
         title=series.name,
-        description=f"{rows.number_of(len(points), 'window')}; {bad} of them FAIL or ERROR.",
+        description=f"{number_of(len(points), 'window')}; {bad} of them FAIL or ERROR.",
         head=("window", "value", "limit", "verdict"),
         rows=cells[::-1],
         unit=unit,

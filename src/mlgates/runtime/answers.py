@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.predictions.score_columns import column_of_each_label
+from mlgates.printable import number_of
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.columns import columns_of, is_table
 from mlgates.tables.containers import kind_of
@@ -134,7 +135,7 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
         msg = f"{_shape(values)}; expected one answer per row"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"{_counted(len(values), 'answer')} for {_counted(rows, 'row')}"
+        msg = f"{number_of(len(values), 'answer')} for {number_of(rows, 'row')}"
         raise MalformedError(msg)
     wrong_type = None if values.dtype.kind in "biufUSOMm" else str(values.dtype)
     if values.dtype.kind == "O":
@@ -170,7 +171,7 @@ def probabilities(
         msg = f"{_shape(values)}; expected one column per class"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"{_counted(len(values), 'row')} of answers for {_counted(rows, 'row')}"
+        msg = f"{number_of(len(values), 'row')} of answers for {number_of(rows, 'row')}"
         raise MalformedError(msg)
     if values.dtype.kind not in _NUMERIC:
         msg = f"values of type {values.dtype}, expected numbers"
@@ -197,10 +198,6 @@ def response(answer: object) -> object:
 
 def _shape(values: npt.NDArray[Any]) -> str:
     return f"an array of shape {values.shape}" if values.ndim else "a single value"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:

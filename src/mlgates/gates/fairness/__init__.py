@@ -36,6 +36,7 @@ from mlgates.metrics.retrieval import QueryMetric
 from mlgates.predictions import Groups, Outcomes
 from mlgates.predictions.groups import MAX_GROUPS, GroupRequest, Slice
 from mlgates.predictions.labels import label_text
+from mlgates.printable import first_of, number_of
 from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
@@ -384,9 +385,7 @@ class Fairness(Gate):
                         reason = f"`{rates.metric}`: {rates.insufficient[g]}"
                     why.setdefault(one.named(rates.groups[g]), reason)
         small = [f"{group} ({reason})" for group, reason in why.items()]
-        more = len(small) - _MOST_NAMED
-        named = ", ".join(small[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        return f"excluded groups: {named}" if small else ""
+        return f"excluded groups: {first_of(small, _MOST_NAMED)}" if small else ""
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         """Return pairs of a stratum's name and its rates; without `by`, one pair with None."""
@@ -407,7 +406,7 @@ class Fairness(Gate):
             rows = int(np.isin(groups.codes, np.flatnonzero(groups.missing)).sum())
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
-                text = "1 row has" if rows == 1 else f"{rows:,} rows have"
+                text = number_of(rows, "row has", "rows have")
                 msg = f"{text} no value of {features}; missing_group='own' makes such rows a group"
                 raise EvidenceError(msg)
         of_groups = groups.features, groups.names, groups.values
@@ -773,9 +772,9 @@ class Fairness(Gate):
             count += f" and {stratum.empty_queries:,} without a relevant document"
         sizes = f"({interval}n = {count} in {rates.comparable.sum():,} groups"
         if rates.clusters is not None:
-            sizes += f" and {rates.clusters:,} cluster{'' if rates.clusters == 1 else 's'}"
+            sizes += f" and {number_of(rates.clusters, 'cluster')}"
         if left_out:
-            sizes += f", {left_out:,} group{'' if left_out == 1 else 's'} excluded as too small"
+            sizes += f", {number_of(left_out, 'group')} excluded as too small"
         sizes += f"){dropped}"
         if len(pair) == 1:
             return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient or need

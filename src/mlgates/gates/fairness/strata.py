@@ -12,6 +12,7 @@ from mlgates.gates.fairness.comparison import Comparison, Rule, compare
 from mlgates.gates.fairness.rates import Floats, GroupRates
 from mlgates.options import did_you_mean
 from mlgates.predictions.groups import group_name
+from mlgates.printable import first_of
 
 __all__ = ["Reference", "Stratum", "find_reference", "reference_option"]
 
@@ -179,7 +180,6 @@ def find_reference(
     if wanted in groups:
         return Reference(groups.index(wanted))
     name = ", ".join(map(group_name, features, wanted))
-    more = len(names) - _MOST_NAMED
-    listed = ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    listed = first_of(names, _MOST_NAMED)
     near = did_you_mean(given, [str(v[0]) for v in groups]) if len(wanted) == 1 else ""
     return Reference(None, f"the reference group {name} has no rows; the groups are {listed}{near}")

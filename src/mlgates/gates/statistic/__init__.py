@@ -39,6 +39,7 @@ from mlgates.gates.statistic.estimates import (
     kinds_of,
 )
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.printable import number_of
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.grouped import GroupedStates
@@ -546,8 +547,8 @@ class Statistic(Gate):
                 text = f"{where} went from {first} to {second}, {change} of {shown} "
                 text += f"({interval}{n})"
         if ours.missing:
-            has = "row has" if ours.missing == 1 else "rows have"
-            text += f"; {ours.missing:,} {has} a missing value (not counted)"
+            missing = number_of(ours.missing, "row has", "rows have")
+            text += f"; {missing} a missing value (not counted)"
         decided = measured.value is not None and math.isfinite(measured.value)
         by_value = self.of in _BY_ESTIMATE and self.decide_by == "interval"
         # with an interval, the check itself says what the limit is compared with
