@@ -171,7 +171,8 @@ def test_bins_that_a_stored_reference_does_not_have_are_an_error():
     for bins in (7, 720):
         result = mg.Drift(bins=bins).run(data={"x": x}, reference=stored)
         assert result.reason == (
-            "`bins` must divide 360, the number of parts of `x` that the stored reference has, "
+            "`bins` must be a divisor of 360, because the stored reference divides the values of "
+            "`x` into 360 parts, "
             f"got {bins}"
         )
     assert mg.Drift(bins=12).run(data={"x": x}, reference=stored).passed

@@ -393,8 +393,8 @@ def test_all_missing_in_data(method, nothing):
     assert found(result) == {("x", method): U, ("x", "missing_shift"): F}
     assert not result.checks[0].by_chance
     assert result.checks[0].reason.startswith(
-        "`x` has no values in the data; to leave the column out, list it in `exclude`; no rows to "
-        "measure"
+        "`x` has no values in the data; to leave the column out, list it in `exclude`; nothing "
+        "can be compared"
     )
 
 
@@ -425,7 +425,7 @@ def test_missing_share_against_no_rows():
     result = run({"x": []}, with_missing(0.5))
     assert found(result) == {("x", "ks"): U, ("x", "missing_shift"): U}
     assert result.checks[1].reason.startswith(
-        "50 % of `x` is missing in the reference, and the data has no rows"
+        "50 % of `x` is missing in the reference, but the data has no rows; nothing can be compared"
     )
 
 
@@ -778,7 +778,7 @@ def test_wasserstein_is_undefined_where_values_are_infinite():
         "`wasserstein` of `x` is undefined (n = 2,000 against 2,000 in the reference) because of "
         "infinite values, "
         "7 in the data and 0 in the reference; remove them, or use the method 'ks', which allows "
-        "them; "
+        "infinite values (limit: "
     )
 
 
@@ -797,10 +797,9 @@ def test_one_other_value_than_a_constant_can_be_chance():
     check = only(run(data, reference, "wasserstein"))
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
-        "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference); all values of "
-        "the reference are equal, and so few values of the data differ from them that it may be "
-        "by chance; pass more "
-        "rows to decide (limit: at most 0.1)"
+        "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference), because all "
+        "values of the reference are equal; so few values of the data differ from the value of "
+        "the reference that it may be by chance; pass more rows to decide (limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
     assert decided.verdict is F
@@ -1496,7 +1495,8 @@ def test_a_distance_that_is_rounded_to_the_limit_is_shown_before_rounding(method
     assert check.verdict is P
     assert check.details["before_rounding"] == clear.value
     assert (
-        f"; the measured {clear.value!r} counts as equal to the limit, because they differ only by "
+        f"; before rounding, it is {clear.value!r}, which counts as equal to the limit, because "
+        "they differ only by "
         "a rounding error; the limit is" in check.reason
     )
     (beyond,) = mg.Drift(method, at_most=clear.value * (1 - 1e-10)).run(**columns).checks

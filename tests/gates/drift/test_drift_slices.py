@@ -155,7 +155,7 @@ def test_undecided_columns_never_pass_alone():
     assert result.verdict is U
     (check,) = result.checks
     assert not check.by_chance
-    assert "4 columns are undecided; the first: " in check.reason
+    assert "; the check of `x` says: '`psi` of `x` is " in check.reason
     assert "at least 100 are needed" in check.reason
 
 
@@ -232,7 +232,18 @@ def test_a_rare_slice_may_be_absent_by_chance():
 def test_a_slice_without_rows_in_both_tables_is_undecided():
     result = run(shops(2), by={"none": "x > 100", "all": "x < 100"})
     assert found(result)["rows", "none", "slice"] is U
+    (check,) = (check for check in result.checks if check.group == "none")
+    assert check.reason == (
+        "in slice `none`, there are no rows in either table; nothing can be compared"
+    )
     assert not result.passed
+
+
+def test_a_slice_of_data_without_rows_is_undecided():
+    result = run({name: values[:0] for name, values in shops(2).items()}, by={"all": "x < 100"})
+    assert found(result)["rows", "all", "slice"] is U
+    (check,) = (check for check in result.checks if check.group == "all")
+    assert check.reason == "in slice `all`, the data has no rows; nothing can be compared"
 
 
 def test_small_slices_are_undecided():

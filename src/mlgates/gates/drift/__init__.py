@@ -448,7 +448,9 @@ class Drift(Gate):
                 undefined = statistics.DriftStatistic(*[math.nan] * 5)
                 reason = f"`{name}` has no values in the data; {self._leave_out}"
                 n, details = reference.valid, {"n_reference": reference.valid}
-                drift = ColumnDrift(name, self.method, limit, 0, n, undefined, reason, details)
+                drift = ColumnDrift(
+                    name, self.method, limit, 0, n, undefined, reason, details, statistics.NOTHING
+                )
                 return [drift, *missing]
             fields = reference.field, data.field
             kinds = {"number" if f.kind in NUMBERS else f.kind for f in fields}
@@ -462,9 +464,9 @@ class Drift(Gate):
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
             if is_binned and is_cut and PARTS % self.bins:
                 msg = (
-                    f"`bins` must divide {PARTS}, the number of parts of `{name}` that the stored "
+                    f"`bins` must be a divisor of {PARTS}, because the stored reference divides "
+                    f"the values of `{name}` into {PARTS} parts, got {self.bins}"
                 )
-                msg += f"reference has, got {self.bins}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             current = profile[self._counter(known, name)]
             if isinstance(side, Ecdf) and isinstance(current, Ecdf):

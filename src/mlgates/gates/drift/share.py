@@ -40,7 +40,7 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     if undecided:
         text += f"; undecided: {_listed_columns(undecided, 5)}"
     if limit.holds(value) and (len(undecided) == n or not limit.holds(highest)):
-        few = f"{len(undecided):,} columns are undecided; the first: {undecided[0].reason}"
+        few = f"the check of `{undecided[0].subject}` says: '{undecided[0].reason}'"
     listed = [
         {
             "column": check.subject,

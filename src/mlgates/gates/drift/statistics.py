@@ -43,6 +43,8 @@ Counts = npt.NDArray[np.int64]
 
 NUMBERS = frozenset({"int", "float", "decimal"})
 MISSING, ABSENT = "missing_shift", "slice"
+#: Why a distance is undefined if one of the tables has no rows or no values.
+NOTHING = "nothing can be compared"
 #: Method and unit of the changes that are counted in rows.
 _OF_ROWS: dict[str, tuple[str, Unit]] = {
     MISSING: ("two proportions", "share"),
@@ -115,7 +117,8 @@ class ColumnDrift(NamedTuple):
 
     `n` and `m` are the numbers of values in the data and in the reference. `dropped` is the number
     of missing values in the data, and `cells` the number of bins or categories. `group` is the name
-    of the slice. `limit` is the limit of the distance in `statistic`.
+    of the slice. `limit` is the limit of the distance in `statistic`. `undefined` says why the
+    distance is undefined, and is "" if it is defined.
 
     A small reference may lack categories that are rare. They occur in the data even without drift,
     and increase the distance. `floor` is the distance that is expected for this reason alone if the
@@ -130,6 +133,7 @@ class ColumnDrift(NamedTuple):
     statistic: DriftStatistic
     reason: str
     details: Mapping[str, object]
+    undefined: str = ""
     dropped: int = 0
     cells: int = 0
     floor: float = 0.0
@@ -289,12 +293,15 @@ def column_drift(
         f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,} in the "
         "reference)"
     )
+    undefined = ""
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
             f" because of infinite values, {data.infinite:,} in the data and "
-            f"{reference.infinite:,} in the reference; remove them, or use the method 'ks', which "
-            "allows them"
+            f"{reference.infinite:,} in the reference"
         )
+        undefined = "remove them, or use the method 'ks', which allows infinite values"
+    if value == math.inf:
+        reason += ", because all values of the reference are equal"
     described = Later(partial(_described_bins, pair, significance))
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "bins": described}
     details |= before_rounding(exact, value, limit)
@@ -309,6 +316,7 @@ def column_drift(
         statistic,
         reason,
         details,
+        undefined,
         dropped=data.missing,
         cells=len(cells.positions),
         floor=floor,
@@ -409,12 +417,13 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
         shift = format_value(value, limit, "share")
         reason += f", {format_number(now, 'share')} in the data: an absolute change of {shift}"
     else:
-        reason += ", and the data has no rows"
+        reason += ", but the data has no rows"
     m = reference.rows
     details = {"n_reference": m, "p_value_alone": p_value, "before": before, "now": now}
     details |= before_rounding(exact, value, limit)
     statistic = DriftStatistic(value, p_value, value, value, p_value)
-    return [ColumnDrift(name, MISSING, limit, data.rows, m, statistic, reason, details)]
+    nothing = "" if data.rows else NOTHING
+    return [ColumnDrift(name, MISSING, limit, data.rows, m, statistic, reason, details, nothing)]
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
@@ -422,13 +431,15 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
 
     `group` is the name of the slice. `rows` has its numbers of rows in the data and in the
     reference, and `totals` the numbers of rows of the whole tables. The drift is undefined if the
-    slice has rows in neither table.
+    slice has rows in neither table, or if a table has no rows at all.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
     value = p_value = math.nan
     reason = "there are no rows in either table"
-    if k or before:
+    if (k or before) and not (n and m):
+        reason = f"the {'reference' if n else 'data'} has no rows"
+    elif k or before:
         value, p_value = 1.0, divergence.chi_square_pvalue(*sides, ordered=False)
         share = format_number(max(k / n, before / m), "share")
         have, lack = ("data", "reference") if k else ("reference", "data")
@@ -437,8 +448,10 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
         )
     statistic = DriftStatistic(value, p_value, value, value, p_value)
     details = {"n_reference": m, "p_value_alone": p_value}
-    limit = Limit(at_most=0)
-    return ColumnDrift("rows", ABSENT, limit, n, m, statistic, reason, details, group=group)
+    limit, nothing = Limit(at_most=0), NOTHING if math.isnan(value) else ""
+    return ColumnDrift(
+        "rows", ABSENT, limit, n, m, statistic, reason, details, nothing, group=group
+    )
 
 
 def decide_columns(
@@ -460,7 +473,7 @@ def decide_columns(
         )
         is_open = drift.limit.holds(low) and not drift.limit.holds(high)
         method, unit = _OF_ROWS.get(drift.metric, (drift.metric, ""))
-        of_rows, insufficient, chance, remedy = drift.metric in _OF_ROWS, "", "", ""
+        of_rows, insufficient, chance, remedy = drift.metric in _OF_ROWS, drift.undefined, "", ""
         if drift.m < least:
             noun = "rows" if of_rows else "values"
             insufficient = (
@@ -472,8 +485,8 @@ def decide_columns(
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and so few values of the data differ from "
-                "them that it may be by chance; pass more rows to decide"
+                "so few values of the data differ from the value of the reference that it may be "
+                "by chance; pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)
