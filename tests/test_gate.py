@@ -1299,7 +1299,7 @@ def test_only_plain_functions_become_gates(function, name):
         mg.gate(function)
     assert str(caught.value) == (
         f"gate {name}: a gate must be a plain function whose parameters are names of evidence, "
-        "such as `data`"
+        "such as `data`; *args, **kwargs and parameters before / are not allowed"
     )
 
 

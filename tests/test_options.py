@@ -354,7 +354,7 @@ def test_scalar_refuses_what_is_missing(value):
     with pytest.raises(OptionError) as caught:
         options.scalar("Column", "isin", value, one_of_several=True)
     assert str(caught.value) == (
-        "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
+        "Column: each value of `isin` must be a finite number, string, bool, date or datetime, "
         f"got {value!r}; null and NaN always count as missing"
     )
 
@@ -378,7 +378,7 @@ def test_scalar_refuses_what_is_no_value(value):
     with pytest.raises(OptionError) as caught:
         options.scalar("Column", "isin", value, one_of_several=True)
     assert str(caught.value) == (
-        "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
+        "Column: each value of `isin` must be a finite number, string, bool, date or datetime, "
         f"got {value!r}"
     )
 

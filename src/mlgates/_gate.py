@@ -333,9 +333,10 @@ class Gate(options.OptionsByName):
         if kind_of(data) == "spark":
             if not given.can_judge_parts():
                 msg = (
-                    f"{name}: on a Spark DataFrame, `offending_rows` is for rules that judge each "
+                    f"{name}: on a Spark DataFrame, `offending_rows` works only for gates that "
+                    "judge each row by itself, and this gate compares rows; if the rows fit into "
+                    "memory, give df.toArrow()"
                 )
-                msg += "row without the others; if the rows fit into memory, give df.toArrow()"
                 raise EvidenceError(msg)
             from mlgates.profile.spark import chosen_rows
 
@@ -466,8 +467,10 @@ class FunctionGate(Gate):
         what = f"gate {getattr(self.function, '__name__', type(self.function).__name__)}"
         parameters = _parameters(self.function)
         if parameters is None:
-            allowed = "a plain function whose parameters are names of evidence, such as `data`"
-            msg = f"{what}: a gate must be {allowed}"
+            msg = (
+                f"{what}: a gate must be a plain function whose parameters are names of evidence, "
+            )
+            msg += "such as `data`; *args, **kwargs and parameters before / are not allowed"
             raise OptionError(msg)
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
         for option, bound in bounds.items():

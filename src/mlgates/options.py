@@ -12,6 +12,7 @@ import math
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta
@@ -86,6 +87,8 @@ def shown(value: object) -> str:
     with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
         return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
+    if type(value) is int:
+        return "an integer of too many digits to be shown"
     return f"a value of type {type(value).__name__}"
 
 
@@ -348,9 +351,10 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
     allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
         allowed_type = False  # numpy returns nanoseconds as an integer
+    what = f"each value of `{option}`" if one_of_several else f"`{option}`"
     if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
-        allowed = "made of integers" if one_of_several else "an integer"
-        raise refuse(owner, option, f"{allowed} of at most 100 digits", value)
+        msg = f"{owner}: {what} must be an integer of at most 100 digits, got a longer one"
+        raise OptionError(msg)
     if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
         finite = item.is_finite()
     else:
@@ -358,11 +362,10 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
         finite = bool(item == item) and not is_inf  # noqa: PLR0124
     missing = item is None or (allowed_type and not finite)
     if missing or not allowed_type:
-        allowed, hint = "a finite number, string, bool, date or datetime", ""
-        if one_of_several:
-            allowed = "made of finite numbers, strings, bools, dates or datetimes"
-            hint = "; null and NaN always count as missing" if missing else ""
-        raise refuse(owner, option, allowed, value, hint)
+        hint = "; null and NaN always count as missing" if missing and one_of_several else ""
+        msg = f"{owner}: {what} must be a finite number, string, bool, date or datetime, got "
+        msg += f"{shown(value)}{hint}"
+        raise OptionError(msg)
     return item
 
 
@@ -379,7 +382,10 @@ def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]
     except (TypeError, ValueError):
         raise refuse(owner, option, allowed, given) from None
     if len(found) < len(pairs):  # dict() keeps the last of equal keys
-        raise refuse(owner, option, f"{allowed}, each name once", given)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        msg = f"{owner}: `{option}` has {shown(twice)} more than once; give each name once"
+        raise OptionError(msg)
     return found
 
 

@@ -184,7 +184,9 @@ def test_an_integer_beside_a_float_limit_of_the_same_digits_fails():
 )
 def test_integers_that_python_does_not_print_are_refused(build):
     # the report writes the suite down, and would break after the run
-    with pytest.raises(mg.OptionError, match="a value of type int"):
+    with pytest.raises(
+        mg.OptionError, match=r"got (a longer one|an integer of too many digits to be shown)$"
+    ):
         build()
 
 

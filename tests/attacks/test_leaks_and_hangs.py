@@ -123,7 +123,9 @@ def test_case_is_noticed_among_a_thousand_renamed_columns():
     ids=range(3),
 )
 def test_a_name_given_twice_is_refused(build, option):
-    with pytest.raises(mg.OptionError, match=rf"`{option}` must be .*, each name once"):
+    with pytest.raises(
+        mg.OptionError, match=rf"`{option}` has .* more than once; give each name once"
+    ):
         build()
 
 

@@ -58,7 +58,7 @@ def verdicts(result):
         ({"missing_values": "?"}, "`missing_values` must be a sequence of finite numbers, strings"),
         ({"missing_values": [None]}, "got None; null and NaN always count as missing"),
         ({"missing_values": [math.nan]}, "got nan; null and NaN always count as missing"),
-        ({"missing_values": [[1]]}, "`missing_values` must be made of finite numbers, strings"),
+        ({"missing_values": [[1]]}, "each value of `missing_values` must be a finite number,"),
         (
             {"expected": {}},
             "`expected` must be a non-empty mapping of column names to expected values",

@@ -45,8 +45,16 @@ def only(column, values, metric):
     [
         ({}, {}, "Schema: `columns` must be a mapping with at least one column, got {}"),
         ((), {}, "Schema: `columns` must be a mapping with at least one column, got ()"),
-        (7, {}, "Schema: `columns` must be a mapping of names to columns, got 7"),
-        (["age"], {}, "Schema: `columns` must be a mapping of names to columns, got ['age']"),
+        (
+            7,
+            {},
+            "Schema: `columns` must be a mapping of names to `Column` objects or types, got 7",
+        ),
+        (
+            ["age"],
+            {},
+            "`columns` must be a mapping of names to `Column` objects or types, got ['age']",
+        ),
         ({1: "int"}, {}, "Schema: `columns` must be a mapping with strings as keys, got 1"),
         ({("a", "b"): "int"}, {}, "`columns` must be a mapping with strings as keys"),
         (
@@ -373,7 +381,8 @@ def test_rules_of_an_all_missing_nullable_column_are_inconclusive(rules, metrics
         assert check.verdict is INCONCLUSIVE
         how = "remove the rule if the column may be empty"
         if metric == "infinite":
-            how = "if the column may be empty, switch this check off by `allow_inf=True`"
+            how = "if the column may be empty, switch off the check for infinite values by "
+            how += "`allow_inf=True`"
         assert check.reason == f"`x` has no values to judge; {how}"
     assert result.verdict is INCONCLUSIVE
 

@@ -94,7 +94,8 @@ _SHOWN_PATTERN = 60
 #: What makes a check possible that has nothing to check, by metric.
 _REMEDIES = {
     "missing": "pass a table with at least one row",
-    "infinite": "if the column may be empty, switch this check off by `allow_inf=True`",
+    "infinite": "if the column may be empty, switch off the check for infinite values by "
+    "`allow_inf=True`",
 }
 
 _undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
@@ -182,10 +183,11 @@ class Column(options.OptionsByName):
             if not self._is_declared(*texts):
                 allowed = f"left out for type {self.dtype!r}"
                 raise options.refuse(_COLUMN, "matches", allowed, pattern)
-            if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
+            if not isinstance(pattern, str):
+                raise options.refuse(_COLUMN, "matches", "a string", pattern)
+            if len(pattern) > _LONGEST_PATTERN:
                 allowed = f"a string of at most {_LONGEST_PATTERN:,} characters"
-                shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
-                raise options.refuse(_COLUMN, "matches", allowed, shown)
+                raise options.refuse(_COLUMN, "matches", allowed, f"{pattern[:40]}...")
             try:
                 translate(pattern)
             except EvidenceError as error:
@@ -207,7 +209,7 @@ class Column(options.OptionsByName):
         bound, for the message.
         """
         if isinstance(value, date):
-            options.scalar(_COLUMN, option, value, one_of_several=True)  # pandas.NaT is a date too
+            options.scalar(_COLUMN, option, value)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is_declared(wanted):
                 hint = f"; this bound fits columns of type {wanted!r}"
@@ -354,7 +356,8 @@ class Schema(Gate):
     ordered: bool = False
 
     def __post_init__(self) -> None:
-        pairs = options.mapping(_SCHEMA, "columns", self.columns, "a mapping of names to columns")
+        allowed = "a mapping of names to `Column` objects or types"
+        pairs = options.mapping(_SCHEMA, "columns", self.columns, allowed)
         if not pairs:
             allowed = "a mapping with at least one column"
             raise options.refuse(_SCHEMA, "columns", allowed, self.columns)
