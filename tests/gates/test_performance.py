@@ -412,8 +412,8 @@ def test_a_value_that_is_rounded_to_the_limit_is_shown_before_rounding():
     assert (check.verdict, check.value) == ("pass", 1_000_000)
     assert check.details["before_rounding"] == pytest.approx(error, rel=1e-15)
     assert (
-        f"; the measured {check.details['before_rounding']!r} counts as equal to the limit, "
-        in check.reason
+        f"; before rounding, it is {check.details['before_rounding']!r}, which counts as equal to "
+        "the limit, " in check.reason
     )
     (clear,) = gate.run(y_true=[0.0] * 40, y_pred=[999_999.0] * 40).checks
     assert "before_rounding" not in clear.details
