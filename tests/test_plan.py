@@ -307,9 +307,9 @@ def test_checks_that_a_profile_was_not_made_for_say_what_it_lacks():
     plan = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1, 2]})
     report = mg.GateSuite([mg.Completeness(missing_values=[7])]).run(data=plan.count({"x": [1]}))
     assert report.results[0].checks[1].reason == (
-        "`missing` of `x` could not be judged: the profile has no counts of `x` for this gate, "
-        "because its plan was made for another suite or table; count with a plan of this suite, or "
-        "pass the rows"
+        "`missing` of `x` could not be judged: the profile has no counts of `x` for this gate: it "
+        "was made for another suite or table; make it with the `plan` of this suite, or pass the "
+        "rows"
     )
     assert report.verdict is mg.Verdict.ERROR
 
@@ -464,7 +464,8 @@ def test_states_of_unknown_classes_are_refused():
     profile = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1]}).count({"x": [1]})
     parts = serialization.from_bytes("profile", profile.to_bytes())
     named = (*parts[:-1], tuple((key, "Foreign", state) for key, _, state in parts[-1]))
-    message = "there is no class of states named 'Foreign'; import the module that defines it"
+    message = "the class of a counter's result, 'Foreign', is not known; import the module that "
+    message += "defines it"
     with pytest.raises(mg.EvidenceError, match=f"^{message}$"):
         mg.Profile.from_bytes(serialization.to_bytes("profile", named))
 
@@ -492,7 +493,7 @@ def test_profiles_of_different_plans_are_not_merged():
     with pytest.raises(mg.EvidenceError, match="their plans were made with different references"):
         one.merge(suite.plan(data=rows, reference=mg.Baseline.from_data(rows)).count(rows))
     other = mg.GateSuite([mg.Schema({"x": mg.Column("float", at_least=0)})]).plan(data=rows)
-    with pytest.raises(mg.EvidenceError, match="only one of them has the counters 'In x "):
+    with pytest.raises(mg.EvidenceError, match="only one of them has results of 'In x "):
         one.merge(other.count(rows))
 
 

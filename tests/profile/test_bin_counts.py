@@ -54,7 +54,7 @@ def test_texts_are_refused():
 
 
 def test_counts_in_other_cells_are_not_added():
-    with pytest.raises(EvidenceError, match="for the same cells only, got 2 and 3 cells"):
+    with pytest.raises(EvidenceError, match="of the same bins, got 2 and 3 bins"):
         CellCounts(np.array([1, 2])).merge(CellCounts(np.array([1, 2, 3])))
     assert CellCounts(np.array([1])) != "one"
 

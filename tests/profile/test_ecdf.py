@@ -84,5 +84,7 @@ def test_equal_values_make_equal_distributions():
 
 
 def test_texts_are_refused():
-    with pytest.raises(EvidenceError, match="needs an array of numbers, got one of <U1"):
+    with pytest.raises(
+        EvidenceError, match="expected an array of numbers, got an array with dtype <U1"
+    ):
         Ecdf.of(np.array(["a"]))

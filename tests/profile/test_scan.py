@@ -295,7 +295,7 @@ def test_conditions_get_the_users_own_table():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"y": [1]}, "only one of them has the columns 'x', 'y'$"),
+        ({"y": [1]}, "only one of them has 'x', 'y'$"),
         ({"x": ["a"]}, "column 'x' has int values"),
     ],
 )
@@ -306,7 +306,7 @@ def test_other_tables_do_not_merge(other, message):
 
 def test_other_counters_do_not_merge():
     a, b = Profile.of({"x": [1]}, [Missing("x")]), Profile.of({"x": [1]}, [])
-    with pytest.raises(EvidenceError, match=r"has the counters \"Missing\(column='x'\)\"$"):
+    with pytest.raises(EvidenceError, match=r"has results of \"Missing\(column='x'\)\"$"):
         a.merge(b)
     c = Profile.of({"x": [1]}, [], columns=[])
     with pytest.raises(EvidenceError, match="has the profiled columns 'x'"):

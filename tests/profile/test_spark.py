@@ -191,8 +191,9 @@ def test_offending_rows_of_rules_that_compare_rows_are_refused(session):
         with pytest.raises(mg.EvidenceError) as caught:
             gate.offending_rows(frame)
         assert str(caught.value) == (
-            f"{gate.name}: on a Spark DataFrame, `offending_rows` is for rules that judge each row "
-            "without the others; if the rows fit into memory, give df.toArrow()"
+            f"{gate.name}: on a Spark DataFrame, `offending_rows` works only for gates that judge "
+            "each row by itself, and this gate compares rows; if the rows fit into memory, give "
+            "df.toArrow()"
         )
     with pytest.raises(mg.EvidenceError, match="`absent` is not in"):
         mg.Rule("absent > 0").offending_rows(frame)
@@ -222,6 +223,6 @@ def test_frames_without_arrow_are_refused():
     DataFrame.__module__ = "pyspark.pandas.frame"
     result = mg.Completeness().run(data=DataFrame())
     assert result.reason == (
-        "got a pandas-on-Spark DataFrame or one of an old Spark; call .to_spark(), or give a "
-        "pyspark.sql.DataFrame of Spark 4 or later"
+        "got a pandas-on-Spark DataFrame, or a DataFrame of Spark 3; call .to_spark() on the "
+        "first, or upgrade to Spark 4 or later"
     )

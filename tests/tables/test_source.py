@@ -488,11 +488,11 @@ def test_not_a_table(table, name):
         (
             np.zeros(3),
             (
-                "a table must be an array of 2 dimensions, got shape (3,); for one column write "
-                "array.reshape(-1, 1)"
+                "an array must have 2 dimensions to be a table, got shape (3,); for one column "
+                "write array.reshape(-1, 1)"
             ),
         ),
-        (np.zeros((1, 2, 3)), "a table must be an array of 2 dimensions, got shape (1, 2, 3)"),
+        (np.zeros((1, 2, 3)), "an array must have 2 dimensions to be a table, got shape (1, 2, 3)"),
         ([1, "a"], f"got a list of int, str, which is not a table; {ACCEPTED}"),
         ([[1, 2], [3, 4]], f"got a list of list, which is not a table; {ACCEPTED}"),
         ((1, 2), f"got a tuple of int, which is not a table; {ACCEPTED}"),

@@ -126,7 +126,8 @@ def state_of(
     """
     classes = state_classes() if classes is None else classes
     if name not in classes:
-        msg = f"there is no class of states named {name!r}; import the module that defines it"
+        msg = f"the class of a counter's result, {name!r}, is not known; import the module that "
+        msg += "defines it"
         raise EvidenceError(msg)
     return classes[name].from_parts(*parts)
 

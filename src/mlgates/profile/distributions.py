@@ -66,7 +66,7 @@ def concatenated(parts: Sequence[Values]) -> Values:
     if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
         msg = (
             "no numeric type represents all values: integers beyond 2**53 cannot be merged with "
-            "floats, nor those from 2**63 on with negative integers"
+            "floats, and integers from 2**63 on cannot be merged with negative integers"
         )
         raise EvidenceError(msg)
     return np.concatenate(doubles)
@@ -133,7 +133,7 @@ class Ecdf(State):
     def of(cls, array: npt.NDArray[np.generic]) -> "Ecdf":
         """Return the distribution of an array of integers or floats; NaN is left out."""
         if array.dtype.kind not in "iuf":
-            msg = f"a distribution function needs an array of numbers, got one of {array.dtype}"
+            msg = f"expected an array of numbers, got an array with dtype {array.dtype}"
             raise EvidenceError(msg)
         return cls([counting.in_order(array)])
 
@@ -550,8 +550,8 @@ class CellCounts(State):
         """
         if len(self.counts) != len(other.counts):
             msg = (
-                "counts can be added for the same cells only, got "
-                f"{len(self.counts)} and {len(other.counts)} cells"
+                "counts can be added only if they are of the same bins, got "
+                f"{len(self.counts)} and {len(other.counts)} bins"
             )
             raise EvidenceError(msg)
         return CellCounts(self.counts + other.counts)

@@ -302,9 +302,8 @@ class Profile:
             if self.is_planned:  # not a mistake of the gate: it was made for another suite or table
                 where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
                 msg = (
-                    f"the profile has no counts of {where} for this gate, because its plan was "
-                    "made for another suite or table; count with a plan of this suite, or pass the "
-                    "rows"
+                    f"the profile has no counts of {where} for this gate: it was made for another "
+                    "suite or table; make it with the `plan` of this suite, or pass the rows"
                 )
                 raise EvidenceError(msg)
             raise KeyError(counter)
@@ -345,15 +344,15 @@ class Profile:
             raise EvidenceError(msg)
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
-            ("columns", self.schema, other.schema),
-            ("profiled columns", self.columns, other.columns),
-            ("counters", self._states, states),
+            ("has", self.schema, other.schema),
+            ("has counts of", self.columns, other.columns),
+            ("has results of", self._states, states),
         ]
-        for what, ours, theirs in pairs:
+        for verb_phrase, ours, theirs in pairs:
             unpaired = [key for key in {**ours, **theirs} if key not in ours or key not in theirs]
             if unpaired:
                 listed = few(map(str, unpaired))
-                msg = f"profiles cannot be merged: only one of them has the {what} {listed}"
+                msg = f"profiles cannot be merged: only one of them {verb_phrase} {listed}"
                 raise EvidenceError(msg)
         merged = {
             counter: merge_states(state, states[counter], self.rows)

@@ -217,8 +217,8 @@ def _open_spark(frame: Any) -> Source:
     Spark's workers count its rows; the rows are never collected on the driver.
     """
     if not hasattr(frame, "toArrow"):
-        msg = "got a pandas-on-Spark DataFrame or one of an old Spark; call .to_spark(), or give a "
-        msg += "pyspark.sql.DataFrame of Spark 4 or later"
+        msg = "got a pandas-on-Spark DataFrame, or a DataFrame of Spark 3; call .to_spark() on the "
+        msg += "first, or upgrade to Spark 4 or later"
         raise EvidenceError(msg)
     with suppress_errors() as caught:
         empty = frame.limit(0).toArrow()
@@ -255,7 +255,7 @@ def _columns_of(kind: containers.Kind, table: Any, title: str) -> Iterable[Arrow
         return _columns_of_records(table, remedy)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
-        msg = f"a table must be an array of 2 dimensions, got shape {table.shape}{hint}"
+        msg = f"an array must have 2 dimensions to be a table, got shape {table.shape}{hint}"
         raise EvidenceError(msg)
     if isinstance(table, pa.Table | pa.RecordBatch):
         try:
