@@ -158,8 +158,8 @@ def test_each_gate_is_compared_with_a_pattern_once(monkeypatch):
     assert compared.call_count <= 4 * count
     report = patterned.run()
     assert [result.verdict for result in report] == [FAIL, *[INCONCLUSIVE] * (count - 1)]
-    assert report["g2"].reason == "not run, because g0, g1 did not pass"
-    assert report["g399"].reason.endswith("g8, g9 and 389 more did not pass")
+    assert report["g2"].reason == "not run, because `g0`, `g1` did not pass"
+    assert report["g399"].reason.endswith("`g8`, `g9` and 389 more did not pass")
     assert len(nested) == 2 * count
     assert chain.run().passed
 
@@ -213,7 +213,7 @@ def test_waiting_inside_a_suite_stays_inside():
         "in/schema": "fail",
         "in/rows": "inconclusive",
     }
-    assert report["in/rows"].reason == "not run, because in/schema did not pass"
+    assert report["in/rows"].reason == "not run, because `in/schema` did not pass"
 
 
 def test_suites_are_joined_by_plus():
@@ -257,7 +257,7 @@ def test_only_takes_names_kinds_and_patterns(patterns, names):
 def test_only_no_longer_waits_for_what_is_left_out():
     assert verdicts(SUITE.only("drift:ks").run()) == {"drift:ks": "pass"}
     kept = suite(says("a", "fail"), says("b"), says("c", after=("a", "b"))).only("a", "c")
-    assert kept.run()["c"].reason == "not run, because a did not pass"
+    assert kept.run()["c"].reason == "not run, because `a` did not pass"
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_gate_waits_for_earlier_ones(verdict, after):
         says("third", after=after, inconclusive="allow"),
     ).run()
     assert report["third"].verdict is INCONCLUSIVE
-    assert report["third"].reason == "not run, because first did not pass"
+    assert report["third"].reason == "not run, because `first` did not pass"
     # and being blocked is not being undecided by chance
     assert report["third"].counted is INCONCLUSIVE
     passing = suite(says("first"), says("second"), says("third", after=after)).run()
@@ -335,15 +335,15 @@ def test_a_gate_waits_for_all_it_names():
         says("d", after=("c", "a", "b")),
         says("e", after="d"),
     ).run()
-    assert report["d"].reason == "not run, because c, a did not pass"
-    assert report["e"].reason == "not run, because d did not pass"
+    assert report["d"].reason == "not run, because `c`, `a` did not pass"
+    assert report["e"].reason == "not run, because `d` did not pass"
 
 
 def test_skipped_and_advisory_gates_also_block_gates_after_them():
     one = suite(says("a"), says("b", after="a")).skip("a", reason="r")
-    assert one.run()["b"].reason == "not run, because a did not pass"
+    assert one.run()["b"].reason == "not run, because `a` did not pass"
     advisory = suite(says("a", "fail", advisory=True), says("b", after="a")).run()
-    assert advisory["b"].reason == "not run, because a did not pass"
+    assert advisory["b"].reason == "not run, because `a` did not pass"
 
 
 def test_a_blocked_gate_is_not_run():
@@ -355,7 +355,7 @@ def test_a_blocked_gate_is_not_run():
         return True
 
     report = suite(says("a", "fail"), later).run(y_true=[1])
-    assert (called, report["later"].reason) == ([], "not run, because a did not pass")
+    assert (called, report["later"].reason) == ([], "not run, because `a` did not pass")
 
 
 @pytest.mark.parametrize(

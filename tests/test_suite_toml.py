@@ -118,7 +118,7 @@ def test_what_toml_cannot_express_is_refused(suite, message):
         (3, "`text` must be"),
         ("", "`gates` must be one or more tables, [[gates]], got None"),
         ("gates = [", "not readable as TOML"),
-        ("x = 1", "the file: unknown key 'x'; allowed: suite, gates"),
+        ("x = 1", "top level: unknown key 'x'; allowed: suite, gates"),
         (
             '[[gates]]\ngate = "Completeness"\nskip = ""',
             "gate 1 (Completeness): `skip` must be a n",
@@ -128,7 +128,7 @@ def test_what_toml_cannot_express_is_refused(suite, message):
             "gate 1 (Completeness): `suite` must be a n",
         ),
         ('[[gates]]\ngate = "Completeness"\nafter = "schema"', "completeness: `after`"),
-        ("#" * 2**21, "larger than 1,048,576 characters"),
+        ("#" * 2**21, "has 2,097,152 characters, at most 1,048,576 are allowed"),
     ],
 )
 def test_a_wrong_text_is_refused(text, message):

@@ -400,7 +400,8 @@ class GateSuite(options.OptionsByName):
                     results[name] = blocked_result(gate, name, Verdict.SKIP, said)
                 elif blockers:
                     more = len(blockers) - _MOST_NAMES
-                    said = f"not run, because {', '.join(blockers[:_MOST_NAMES])}"
+                    names = (f"`{name}`" for name in blockers[:_MOST_NAMES])
+                    said = f"not run, because {', '.join(names)}"
                     said += f" and {more:,} more" if more > 0 else ""
                     said += " did not pass"
                     results[name] = blocked_result(gate, name, Verdict.INCONCLUSIVE, said)

@@ -50,7 +50,7 @@ def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
     ('nightly', [WrittenGate(gate=Completeness(), suite='', skip=None)])
     """
     if len(text) > MAX_CHARACTERS:
-        msg = f"larger than {MAX_CHARACTERS:,} characters"
+        msg = f"the text has {len(text):,} characters, at most {MAX_CHARACTERS:,} are allowed"
         raise OptionError(msg)
     try:
         written = tomllib.loads(text)
@@ -60,7 +60,7 @@ def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
     except ValueError as error:  # TOMLDecodeError, or an integer of more digits than Python reads
         msg = f"not readable as TOML: {error}"
         raise OptionError(msg) from error
-    _check_keys("the file", written, ("suite", "gates"))
+    _check_keys("top level", written, ("suite", "gates"))
     head, tables = written.get("suite", {}), written.get("gates")
     if not isinstance(head, dict):
         msg = f"`suite` must be a table, [suite], got {shown(head)}"

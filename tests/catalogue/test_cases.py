@@ -198,7 +198,7 @@ def test_gate_after_a_failed_gate_is_inconclusive(table):
     suite = mg.GateSuite([complete(columns="x"), mg.Schema({"x": "int"}, after="completeness")])
     report = suite.run(data=table)
     assert report["schema"].verdict is Verdict.INCONCLUSIVE
-    assert report["schema"].reason == "not run, because completeness did not pass"
+    assert report["schema"].reason == "not run, because `completeness` did not pass"
 
 
 def test_order_of_gates_changes_no_verdict():

@@ -33,7 +33,8 @@ def load(where: str) -> GateSuite:
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)
     if path.suffix not in (".py", ".toml"):
         msg = (
-            f"SUITE must be a .toml or .py file, or a name in it as in gates.py:NAME, got {where!r}"
+            "SUITE must be a .toml file, a .py file, or a name in a .py file, such as "
+            f"gates.py:NAME, got {where!r}"
         )
         raise OptionError(msg)
     if not path.is_file():
