@@ -96,7 +96,7 @@ def test_an_area_beyond_the_limit_by_chance_is_undecided():
     check = only(result)
     assert result.verdict is INCONCLUSIVE
     assert check.by_chance
-    assert "not significant: areas up to 0." in check.reason
+    assert "not significant: values of the ROC AUC up to 0." in check.reason
     gate = mg.MultivariateDrift(
         at_most=0.5, min_samples=40, significance=1e-9, inconclusive="allow"
     )
@@ -374,21 +374,21 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             "pateint",
             {},
             {},
-            "`pateint` in `clusters` is not in the reference; did you mean 'patient'?",
+            "`pateint`, the column of `clusters`, is not in the reference; did you mean 'patient'?",
         ),
         (
             "patient",
             {"patient": None},
             {},
-            "`patient` in `clusters` is not in the data; give another column as `clusters`",
+            "`patient`, the column of `clusters`, is not in the data; give another column",
         ),
         (
             "patient",
             {"patient": [f"p{i}" for i in range(300)]},
             {},
             (
-                "`patient` in `clusters` has type int64 in the reference, but type string "
-                "in the data; convert one of them"
+                "`patient`, the column of `clusters`, has type int64 in the reference, but type "
+                "string in the data; convert one of them"
             ),
         ),
         (
@@ -396,8 +396,8 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {"patient": [[i] for i in range(300)]},
             {},
             (
-                "in the data, `patient` in `clusters` holds nested values; give another column as "
-                "`clusters`"
+                "in the data, `patient`, the column of `clusters`, holds nested values; give "
+                "another column"
             ),
         ),
         (
@@ -405,9 +405,8 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {"patient": [[i] for i in range(300)]},
             (
-                "in the reference, `patient` in `clusters` holds nested values; give another "
-                "column "
-                "as `clusters`"
+                "in the reference, `patient`, the column of `clusters`, holds nested values; "
+                "give another column"
             ),
         ),
         (
@@ -488,6 +487,6 @@ def test_equal_rows_in_renamed_clusters_do_not_pass():
     result = mg.MultivariateDrift().run(data=renamed, reference=reference, clusters="patient")
     assert result.verdict is mg.Verdict.INCONCLUSIVE
     assert (
-        "the area is far below 0.5, perhaps because equal rows are in different clusters"
+        "the ROC AUC is far below 0.5, perhaps because equal rows are in different clusters"
         in result.reason
     )

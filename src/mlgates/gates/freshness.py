@@ -249,11 +249,9 @@ class Freshness(Gate):
         ages = f"{where} has no timestamps"
         if n + ahead:
             ages = f"the only timestamp of {where} is in the future"
-            ages = (
-                ages
-                if n + ahead == 1
-                else f"all {n + ahead:,} timestamps of {where} are in the future"
-            )
+            if n + ahead > 1:
+                every = "both" if n + ahead == 2 else f"all {n + ahead:,}"
+                ages = f"{every} timestamps of {where} are in the future"
         text = f"{ages}, so the age counts as infinite"
         if times.newest is not None:
             newest = Fraction(times.newest, per_second)

@@ -281,7 +281,8 @@ class MultivariateDrift(Gate):
             field, other = theirs.get(name), ours.get(name)
             title, leave_out = f"`{name}`", "remove it from `columns`"
             if name in clusters:
-                title, leave_out = f"`{name}` in `clusters`", "give another column as `clusters`"
+                title = f"`{name}`, the column of `clusters`,"
+                leave_out = "give another column"
             elif self.columns is None:
                 leave_out = "to leave the column out, list it in `exclude`"
             if field is None:
@@ -291,14 +292,16 @@ class MultivariateDrift(Gate):
             ):
                 left.append(f"`{name}` ({field.type})")
             elif field.kind not in _KINDS:
-                problem = field.problem or f"{title} holds {field.kind} values"
-                problems[name] = f"in the reference, {problem}; {leave_out}"
+                problem = f"{title} holds {field.kind} values"
+                problem = f"{field.problem}; otherwise" if field.problem else f"{problem};"
+                problems[name] = f"in the reference, {problem} {leave_out}"
             elif other is None:
                 hint = lost.hint(name) or f"; {leave_out}"
                 problems[name] = f"{title} is not in the data{hint}"
             elif other.kind not in _KINDS:
-                problem = other.problem or f"{title} holds {other.kind} values"
-                problems[name] = f"in the data, {problem}; {leave_out}"
+                problem = f"{title} holds {other.kind} values"
+                problem = f"{other.problem}; otherwise" if other.problem else f"{problem};"
+                problems[name] = f"in the data, {problem} {leave_out}"
             elif len({_family(f) for f in (field, other)} - {"null"}) > 1:
                 problems[name] = (
                     f"{title} has {described_type(field)} in the reference, but "
@@ -407,8 +410,8 @@ class MultivariateDrift(Gate):
             )
         elif clusters is not None and found.area < 0.5 and found.p_value > _TOO_LOW:
             kept_from_pass = (
-                "the area is far below 0.5, perhaps because equal rows are in different clusters; "
-                "give a cluster the same name in both tables"
+                "the ROC AUC is far below 0.5, perhaps because equal rows are in different "
+                "clusters; give a cluster the same name in both tables"
             )
         return Check.judge(
             "rows",
@@ -421,7 +424,9 @@ class MultivariateDrift(Gate):
             insufficient=few_clusters or (kept_from_pass if math.isnan(value) else ""),
             insufficient_for_pass=kept_from_pass,
             said=text,
-            chance="" if math.isnan(level) else f"areas up to {format_value(0.5 + level, limit)}",
+            chance=""
+            if math.isnan(level)
+            else f"values of the ROC AUC up to {format_value(0.5 + level, limit)}",
             remedy=enough(enough_rows, noun),
         )
 
