@@ -363,7 +363,7 @@ def test_a_blocked_gate_is_not_run():
     [
         (
             [says("a", after="b"), says("b")],
-            "a: `after`: 'b' matches no earlier gate; no gate comes before it",
+            "a: `after`: 'b' matches no earlier gate; there are no earlier gates",
         ),
         (
             [says("a"), says("b", after="b")],

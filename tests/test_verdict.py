@@ -737,7 +737,8 @@ def test_judge_carries_everything_over():
         subject="age",
         metric="psi",
         verdict=FAIL,
-        reason="`psi` of `age` where sex=f is 31 % (n = 40); the limit is at most 20 %",
+        reason="`psi` of `age` where sex=f is 31 % (95 % interval 25 % to 40 %, n = 40); the limit "
+        "is at most 20 %",
         group="sex=f",
         value=0.31,
         limit=MOST,
@@ -889,8 +890,8 @@ def test_judge_applies_the_options_of_decide():
             {"value": 0.31, "n": 9, "interval": (0.1, 0.4)},
             {"rule": "interval", "chance": "differences up to 0.4", "remedy": "20 would do"},
             (
-                "`psi` of `age` is 0.31 (n = 9); the interval contains the limit; 20 would do "
-                "(limit: at most 0.2)"
+                "`psi` of `age` is 0.31 (interval 0.1 to 0.4, n = 9); the interval contains the "
+                "limit; 20 would do (limit: at most 0.2)"
             ),
         ),
         (  # more rows don't help where nothing is tested

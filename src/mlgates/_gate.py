@@ -34,8 +34,7 @@ from mlgates.verdict import (
     Rule,
     Unit,
     Verdict,
-    format_interval,
-    format_value,
+    format_measurement,
 )
 
 __all__ = [
@@ -558,13 +557,8 @@ class FunctionGate(Gate):
             summary = f"returned {not value}"
             said = f"{title}{colon} {summary}"
         else:
-            shown = None if self._limit is None else value
-            value_text = format_value(shown, limit, self.unit)
-            ends = ""
-            if self.decide_by == "interval" and measurement.interval is not None:
-                found = measurement.interval, measurement.confidence
-                ends = f"{format_interval(*found, self.unit, limit)}, "
-            said = f"{title}{colon} {is_}{value_text} ({ends}n = {measurement.n:,})"
+            shown = measurement if self._limit else Measurement(None, n=measurement.n)
+            said = f"{title}{colon} {is_}{format_measurement(shown, limit, self.unit)}"
         given = measurement.details.get("rows")
         # row numbers alone: other values may come from the data
         numbers = [row for row in given if type(row) is int] if isinstance(given, Sequence) else []

@@ -561,7 +561,7 @@ def _no_match(entries: list[Entry], pattern: str, owner: str, what: str) -> Opti
     there = (
         f"; the {what}s are: {', '.join(map(repr, names))}"
         if names
-        else "; no gate comes before it"
+        else "; there are no earlier gates"
     )
     near = options.did_you_mean(pattern, names) or there
     return OptionError(f"{owner}: {pattern!r} matches no {what}{near}")

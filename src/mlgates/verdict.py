@@ -31,6 +31,7 @@ __all__ = [
     "format_ends",
     "format_interval",
     "format_limit",
+    "format_measurement",
     "format_number",
     "format_value",
     "slice_clause",
@@ -314,6 +315,23 @@ def format_ends(interval: tuple[float, float], unit: str = "", limit: Limit | No
     if not math.isinf(interval[1]):
         return f"up to {high}" if math.isinf(interval[0]) else f"{low} to {high}"
     return f"{low} to infinity" if math.isinf(interval[0]) else f"from {low} upwards"
+
+
+def format_measurement(measurement: "Measurement", limit: Limit, unit: str = "") -> str:
+    """Return the value of a measurement in words, with its interval and its number of rows.
+
+    The value and the interval get enough digits to show on which side of the `limit` they are.
+
+    Examples
+    --------
+    >>> measured = Measurement(0.06, n=100, interval=(0.028, 0.125), confidence=0.95)
+    >>> format_measurement(measured, Limit(at_most=0.1), "share")
+    '6 % (95 % interval 2.8 % to 12.5 %, n = 100)'
+    """
+    ends, interval = measurement.interval, ""
+    if ends is not None:
+        interval = f"{format_interval(ends, measurement.confidence, unit, limit)}, "
+    return f"{format_value(measurement.value, limit, unit)} ({interval}n = {measurement.n:,})"
 
 
 Rule = Literal["estimate", "significance", "interval"]
@@ -843,15 +861,14 @@ class Check:
         measurement, limit, **options
             As in `decide`.
         said : str
-            The first part of the reason. By default it says the metric, the subject, the value and
-            the number of rows.
+            The first part of the reason. By default it says the metric, the subject, the value, its
+            interval if there is one, and the number of rows.
         """
         verdict, because, by_chance = decide(measurement, limit, **options)
         if not said:
             prefix = "" if metric == subject else f"`{metric}` of "
             where = f"`{subject}`{slice_clause(group)}"
-            value = format_value(measurement.value, limit, unit)
-            said = f"{prefix}{where} is {value} (n = {measurement.n:,})"
+            said = f"{prefix}{where} is {format_measurement(measurement, limit, unit)}"
         if hint:
             said += f" (hint: {hint})"
         exact = measurement.details.get("before_rounding")
