@@ -737,7 +737,7 @@ def test_judge_carries_everything_over():
         subject="age",
         metric="psi",
         verdict=FAIL,
-        reason="`psi` of `age` where sex=f is 31 % (95 % interval 25 % to 40 %, n = 40); the limit "
+        reason="`psi` of `age` where sex=f is 31 % (90 % interval 25 % to 40 %, n = 40); the limit "
         "is at most 20 %",
         group="sex=f",
         value=0.31,

@@ -309,7 +309,7 @@ def test_other_counters_do_not_merge():
     with pytest.raises(EvidenceError, match=r"has results of \"Missing\(column='x'\)\"$"):
         a.merge(b)
     c = Profile.of({"x": [1]}, [], columns=[])
-    with pytest.raises(EvidenceError, match="has the profiled columns 'x'"):
+    with pytest.raises(EvidenceError, match="has counts of 'x'"):
         b.merge(c)
 
 
