@@ -70,6 +70,7 @@ class Method:
     small distance to the population stability index (PSI), which is approximately ``psi_scale *
     distance**psi_power``. For total variation the PSI is at least the result of this formula.
     `least` is the default of the option `min_samples`, and `most` the largest possible distance.
+    `known_as` follows the name of the method in messages.
     """
 
     at_most: float = 0.1
@@ -79,6 +80,7 @@ class Method:
     psi_power: int = 2
     least: int = 30
     most: float = 1.0
+    known_as: str = ""
 
 
 METHODS = {
@@ -88,7 +90,7 @@ METHODS = {
     "wasserstein": Method(kinds=NUMBERS, most=math.inf),
     "hellinger": Method(distance=divergence.hellinger, psi_scale=8),
     "total_variation": Method(distance=divergence.total_variation, psi_scale=4),
-    "chi2": Method(distance=divergence.cramers_v, psi_scale=4),
+    "chi2": Method(distance=divergence.cramers_v, psi_scale=4, known_as=" (Cramer's V)"),
 }
 
 
@@ -290,8 +292,8 @@ def column_drift(
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
     reason = (
-        f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,} in the "
-        "reference)"
+        f"`{name}`{method.known_as} of `{reference.field.name}` is {shown} (n = {n:,} against "
+        f"{m:,} in the reference)"
     )
     undefined = ""
     if math.isnan(value) and reference.infinite + data.infinite:
