@@ -134,7 +134,8 @@ def test_a_reliability_curve_marks_the_bins_that_differ():
 
 @pytest.mark.parametrize("display", [display for display, _ in EACH])
 def test_a_result_without_figures_is_refused(display):
-    with pytest.raises(EvidenceError, match="'integration' has no figure of this kind"):
+    message = "the result of 'integration' has no figure to draw; pass a result of `"
+    with pytest.raises(EvidenceError, match=message):
         display.from_result(skipped())
 
 

@@ -50,6 +50,7 @@ class _Display:
     """Base class of the displays, which draw the figures of a result with matplotlib."""
 
     _kind: ClassVar[type[Figure]]
+    _gate: ClassVar[str]
     ax_: "Axes"
     figure_: "Canvas | SubFigure"
 
@@ -73,7 +74,7 @@ class _Display:
         OptionError
             When `result` is not a GateResult, or no figure has this title.
         EvidenceError
-            When the result has no figure of this kind.
+            When the result has no figure that this class draws.
         """
         owner = cls.__name__
         if not isinstance(result, GateResult):
@@ -81,7 +82,8 @@ class _Display:
             raise options.refuse(owner, "result", allowed, type(result).__name__)
         drawable = [figure for figure in figures(result) if isinstance(figure, cls._kind)]
         if not drawable:
-            msg = f"{owner}: the result of {result.name!r} has no figure of this kind"
+            msg = f"{owner}: the result of {result.name!r} has no figure to draw; pass a result of "
+            msg += f"`{cls._gate}` that has measurements"
             raise EvidenceError(msg)
         if title is None:
             return cls(drawable[0])
@@ -170,6 +172,7 @@ class DriftDisplay(_Display):
 
     figure: Bins
     _kind = Bins
+    _gate = "Drift"
 
     def _draw(self, ax: "Axes") -> None:
         bins = self.figure.bins
@@ -232,6 +235,8 @@ class FairnessDisplay(_SpansDisplay):
         The figure of matplotlib that has these axes. It is set by `plot`, not before.
     """
 
+    _gate = "Fairness"
+
 
 class RegressionDisplay(_SpansDisplay):
     """Plot a result of the gate `Regression`: the difference between candidate and production.
@@ -247,6 +252,8 @@ class RegressionDisplay(_SpansDisplay):
     figure_ : matplotlib Figure
         The figure of matplotlib that has these axes. It is set by `plot`, not before.
     """
+
+    _gate = "Regression"
 
 
 class PerformanceDisplay(_SpansDisplay):
@@ -273,6 +280,8 @@ class PerformanceDisplay(_SpansDisplay):
     >>> [(span.label, span.value, span.beyond) for span in display.figure.spans]
     [('sex=m', 0.5, True), ('sex=f', 1.0, False)]
     """
+
+    _gate = "Performance"
 
 
 class CompletenessDisplay(_Display):
@@ -302,6 +311,7 @@ class CompletenessDisplay(_Display):
 
     figure: Levels
     _kind = Levels
+    _gate = "Completeness"
 
     def _draw(self, ax: "Axes") -> None:
         for place, level in enumerate(self.figure.levels):
@@ -333,6 +343,7 @@ class LatencyDisplay(_Display):
 
     figure: Histogram
     _kind = Histogram
+    _gate = "Latency"
 
     def _draw(self, ax: "Axes") -> None:
         figure = self.figure
@@ -384,6 +395,7 @@ class CalibrationDisplay(_Display):
 
     figure: Reliability
     _kind = Reliability
+    _gate = 'Performance("expected_calibration_error", ...)'
 
     def _draw(self, ax: "Axes") -> None:
         ax.plot([0, 1], [0, 1], "--", color="0.4", linewidth=1, label="perfectly calibrated")
