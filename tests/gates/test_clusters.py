@@ -235,8 +235,8 @@ def test_a_row_without_a_cluster_is_an_error(gate, clusters, message):
     assert (verdict, reason) == (
         E,
         (
-            f"{message}: leave such rows out, or give each a value of its own if it is independent "
-            "of all other rows"
+            f"{message}: leave out the rows without a cluster, or give each of them a cluster of "
+            "its own if they are independent"
         ),
     )
 

@@ -414,8 +414,8 @@ def test_few_clusters_are_undecided_and_never_allowed(patients, table):
             {},
             {"patient": [None, *range(299)]},
             (
-                "`patient` of the reference has no value in 1 row: leave such rows out, "
-                "or give each a value of its own if it is independent of all other rows"
+                "`patient` of the reference has no value in 1 row: leave out the rows without a "
+                "cluster, or give each of them a cluster of its own if they are independent"
             ),
         ),
     ],

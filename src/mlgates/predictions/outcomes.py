@@ -754,8 +754,8 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
     if missing:
         rows = number_of(missing, "row")
         msg = (
-            f"{column.title} has no value in {rows}: leave such rows out, or give each a value "
-            "of its own if it is independent of all other rows"
+            f"{column.title} has no value in {rows}: leave out the rows without a cluster, or give "
+            "each of them a cluster of its own if they are independent"
         )
         raise EvidenceError(msg)
     first, order = np.unique(codes, return_index=True)
