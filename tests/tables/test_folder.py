@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mlgates as mg
+from mlgates.tables import parquet
 from mlgates.tables.source import as_source
 
 
@@ -350,6 +351,44 @@ def test_rows_of_many_joined_files_keep_the_keys_of_their_folders(tmp_path):
     assert [day for batch in source.batches(["day"]) for day in batch["day"].to_pylist()] == (
         expected["day"]
     )
+
+
+def test_rows_are_counted_from_footers_that_arrow_does_not_read(tmp_path, monkeypatch):
+    sizes = [1, 0, 63, 64, 127, 128, 8_191, 8_192, 20_000]
+    for i, size in enumerate(sizes):
+        texts = pa.array(["a"] * size, pa.string())
+        write(tmp_path, f"{i}.parquet", {"x": pa.array(range(size), pa.int64()), "y": texts})
+    opened = []
+    open_footer = parquet._opened
+    monkeypatch.setattr(parquet, "_opened", lambda path: opened.append(path) or open_footer(path))
+    assert as_source(tmp_path).rows == sum(sizes)
+    assert opened == [str(tmp_path / "0.parquet")]
+
+
+def test_a_file_with_damaged_row_groups_is_an_error(tmp_path):
+    for name in "ab":
+        write(tmp_path, f"{name}.parquet", {"x": [1, 2]})
+    content = bytearray((tmp_path / "b.parquet").read_bytes())
+    footer = parquet.footer_of(str(tmp_path / "b.parquet"))[1]
+    contents = parquet.described(str(tmp_path / "b.parquet"), footer)
+    first, last = len(contents.start) + 8, len(footer) - len(contents.end) - 8
+    at = len(content) - 8 - len(footer)
+    content[at + first : at + last] = b"\xff" * (last - first)
+    (tmp_path / "b.parquet").write_bytes(content)
+    assert (
+        mg.Completeness()
+        .run(data=tmp_path)
+        .reason.startswith(f"the Parquet file '{tmp_path / 'b.parquet'}' can't be read: ")
+    )
+
+
+def test_types_that_only_the_schema_of_arrow_tells_apart(tmp_path):
+    write(tmp_path, "a.parquet", {"x": pa.array([1], pa.duration("s"))})
+    write(tmp_path, "b.parquet", {"x": pa.array([1], pa.int64())})
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "c.parquet", store_schema=False)
+    assert "have different columns or types: 'x'" in mg.Completeness().run(data=tmp_path).reason
+    (tmp_path / "a.parquet").unlink()
+    assert read(as_source(tmp_path)) == {"x": [1, 1]}
 
 
 def test_files_whose_schemas_differ_in_metadata_alone_are_one_table(tmp_path):

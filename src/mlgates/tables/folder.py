@@ -27,8 +27,8 @@ from mlgates.tables.parquet import (
     Columns,
     Selection,
     described,
+    footer_of,
     in_plain_types,
-    problem_of,
     read_parts,
 )
 from mlgates.tables.source import Source, at_least_one, joined
@@ -87,12 +87,12 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     """
     check_format(folder)
     parts: list[_Part] = []
-    columns = parent = None
-    for path, shown in _files(folder):
-        columns, rows = described(path, columns)
+    contents = parent = None
+    for path, shown, footer in _files(folder):
+        contents = described(path, footer, contents)
         if parent != (parent := shown.rpartition("/")[0]):
             keys = _keys_of(shown)
-        parts.append(_Part(path, shown, columns, rows, keys))
+        parts.append(_Part(path, shown, contents.columns, contents.rows, keys))
     if not parts:
         msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
         raise EvidenceError(msg)
@@ -129,10 +129,10 @@ def _is_iceberg(metadata: Path) -> bool:
     return any(file.name.endswith(ends) for file in metadata.iterdir())
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
+def _files(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     """Yield the Parquet files below a folder in the order of their paths.
 
-    Each file comes with its path relative to the folder.
+    Each file comes with its path relative to the folder, and with its footer.
     """
     waiting: list[tuple[str, str, os.DirEntry[str] | None]] = [(str(folder), "", None)]
     while waiting:
@@ -147,7 +147,9 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
                     if not _is_hidden(entry, here):
                         waiting.append((entry.path, here, entry))
                 continue
-            problem = problem_of(path) if entry.is_file() else "is not a regular file"
+            problem = "is not a regular file"
+            if entry.is_file():
+                problem, footer = footer_of(path)
         except OSError as error:
             problem = f"can't be read: {type(error).__name__}"
         if problem:
@@ -158,7 +160,7 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
                     "name with '_' to leave it out"
                 )
             raise EvidenceError(msg)
-        yield path, shown
+        yield path, shown, footer
 
 
 def _is_hidden(entry: os.DirEntry[str], shown: str) -> bool:

@@ -1,6 +1,7 @@
 """Read Parquet files in batches with a bounded number of rows and bytes."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _BUFFER_BYTES = 1 << 16
 #: A file of at most this many bytes is read at once.
 _SMALL_BYTES = 1 << 18
 _MAGIC = b"PAR1"
+#: The number of rows in a footer: a 64-bit integer as the third field, with a list as the fourth.
+_ROWS = re.compile(rb"\x16([\x80-\xff]*[\x00-\x7f])\x19")
 #: Size of the shortest Parquet file in bytes: 4 at the start, 4 at the end, and 4 for the length of
 #: the footer.
 _LEAST_BYTES = 12
@@ -48,35 +51,40 @@ def open_file(path: str) -> Source:
     >>> open_file(path)
     Source(parquet file, 1 rows, x: float)
     """
-    if problem := problem_of(path):
+    problem, footer = footer_of(path)
+    if problem:
         msg = f"the file {path!r:.200} {problem}"
         if problem == NOT_PARQUET:
             msg += "; read the file yourself and give the table"
         raise EvidenceError(msg)
-    columns, rows = described(path)
+    contents = described(path, footer)
+    columns = contents.columns
     check_names(columns.fields)
     fields = MappingProxyType(columns.fields)
-    return Source("parquet file", fields, rows, partial(_read_file, path, columns))
+    return Source("parquet file", fields, contents.rows, partial(_read_file, path, columns))
 
 
 NOT_PARQUET = "is not a Parquet file"
 
 
-def problem_of(path: str) -> str:
-    """Return why a file can't be read as Parquet, as the end of a sentence about the file.
+def footer_of(path: str) -> tuple[str, bytes]:
+    """Return why a file can't be read as Parquet, and its footer.
 
-    The result is "" if the file can be read. OSError is raised if it can't be opened.
+    The reason is the end of a sentence about the file, or "" if the file can be read. OSError is
+    raised if it can't be opened.
     """
     with pa.OSFile(os.fsencode(path)) as file:
         size = file.size()
-        head, tail = file.read_at(4, 0), file.read_at(4, max(0, size - 4))
+        head, tail = file.read_at(4, 0), file.read_at(8, max(0, size - 8))
+        start = size - 8 - int.from_bytes(tail[:4], "little")
+        footer = file.read_at(size - 8 - start, start) if start > 0 else b""
     if head == b"PARE":
-        return "is an encrypted Parquet file, which can't be read"
+        return "is an encrypted Parquet file, which can't be read", b""
     if head != _MAGIC:
-        return NOT_PARQUET
-    if tail != _MAGIC or size < _LEAST_BYTES:
-        return "is not a complete Parquet file (perhaps still being written)"
-    return ""
+        return NOT_PARQUET, b""
+    if not tail.endswith(_MAGIC) or size < _LEAST_BYTES:
+        return "is not a complete Parquet file (perhaps still being written)", b""
+    return "", footer
 
 
 class _Leaf(NamedTuple):
@@ -167,14 +175,47 @@ class Selection(NamedTuple):
         return cls(columns, names, fixed, varying)
 
 
-def described(path: str, like: Columns | None = None) -> tuple[Columns, int]:
-    """Return the columns of a Parquet file and its number of rows, which are read from its footer.
+class Contents(NamedTuple):
+    """What the footer of a Parquet file says: its columns, and its number of rows.
 
-    `like` are the columns of another file. If this file has equal columns, `like` is returned as
-    its columns, so that the files of a folder share one object.
+    `start` has the bytes of the footer before the number of rows, which describe the columns. `end`
+    has those from the Arrow schema to the end of the footer, or none if there is no such schema.
     """
+
+    columns: Columns
+    rows: int
+    start: bytes
+    end: bytes
+
+
+def described(path: str, footer: bytes, like: Contents | None = None) -> Contents:
+    """Return the columns of a Parquet file and its number of rows, given its footer.
+
+    `like` are the contents of another file. If this file has equal columns, it gets the same object
+    as its columns. The footers of files with equal columns mostly differ only in the number of rows
+    and the description of row groups. Arrow then need not read them.
+    """
+    end = footer[footer.rfind(b"ARROW:schema") :] if b"ARROW:schema" in footer else b""
+    if like is not None and footer.startswith(like.start) and end == like.end:
+        number = _ROWS.match(footer, len(like.start))
+        if number is not None:
+            return like._replace(rows=_whole_number(number[1]))
     with _opened(path) as file:
-        return Columns.of(file, like), file.metadata.num_rows
+        columns, rows = Columns.of(file, like and like.columns), file.metadata.num_rows
+    numbers = (match for match in _ROWS.finditer(footer) if _whole_number(match[1]) == rows)
+    start = next((match.start() for match in numbers), len(footer))
+    return Contents(columns, rows, footer[:start], end)
+
+
+def _whole_number(digits: bytes) -> int:
+    """Return a number from its seven-bit digits in Thrift's compact protocol, the last one first.
+
+    Examples
+    --------
+    >>> _whole_number(bytes([0b1101_0000, 0b0000_1111]))
+    1000
+    """
+    return sum((digit & 127) << 7 * i for i, digit in enumerate(digits)) >> 1
 
 
 def _read_file(path: str, known: Columns, names: list[str]) -> Iterator[pa.Table]:
