@@ -245,8 +245,10 @@ class ColumnView:
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
         """Number of rows for each value of the dictionary of `encoded`, in its order."""
-        # Missing rows have the code -1.
-        return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
+        size = len(self.encoded.dictionary)
+        if not self.missing:
+            return np.bincount(self.codes, minlength=size)
+        return np.bincount(self.codes + 1, minlength=size + 1)[1:]  # missing rows have the code -1
 
     def checksum(self) -> int:
         """Return a checksum of the values, a sum modulo 2**64.
