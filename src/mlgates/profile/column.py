@@ -120,8 +120,8 @@ class ColumnView:
         self.field = field
         self.rows = len(array)
         self._mask: npt.NDArray[np.bool_] | None = None
-        hides_nulls = bool(pa.types.is_union(array.type))
-        if pa.types.is_dictionary(array.type):
+        hides_nulls = field.kind == "nested" and bool(pa.types.is_union(array.type))
+        if sweep is None and pa.types.is_dictionary(array.type):
             hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
         if hides_nulls:
             # The validity bitmap of the column does not include these nulls.

@@ -521,8 +521,9 @@ class _Scan:
             side_by_side: Callable[..., Iterable[Any]] = map if pool is None else pool.map
             for new in chain(batches, repeat(None)):
                 if new is not None:
-                    sweeps = sweep_together({name: new[name] for name in floats}, n_jobs)
-                    count = partial(self._count_column, new, sweeps)
+                    arrays = dict(zip(new.column_names, new.columns, strict=True))
+                    sweeps = sweep_together({name: arrays[name] for name in floats}, n_jobs)
+                    count = partial(self._count_column, new, arrays, sweeps)
                     pending.append((new, side_by_side(count, self.own)))
                     # Keep at most one batch per thread in memory.
                     if len(pending) < threads:
@@ -559,8 +560,14 @@ class _Scan:
             {counter: states[counter] for counter in self.order},
         )
 
-    def _count_column(self, batch: pa.Table, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
-        view = ColumnView(batch[name], self.source.schema[name], sweeps.get(name))
+    def _count_column(
+        self,
+        batch: pa.Table,
+        arrays: Mapping[str, pa.ChunkedArray],
+        sweeps: Mapping[str, Sweep],
+        name: str,
+    ) -> _Counted:
+        view = ColumnView(arrays[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
         # Compute the profile after the counters: if a counter encoded the strings, the checksum is
         # faster.
@@ -584,11 +591,10 @@ class _Scan:
             # Skip a counter that failed in an earlier batch.
             if not isinstance(self.states.get(counter), Failure):
                 with suppress_errors() as caught:  # `Profile.__getitem__` raises it
-                    states[counter] = counter.count(view)
+                    state = counter.count(view)
                     if rows == self.source.rows:
-                        states[counter].finalize()
-                if caught.error is not None:
-                    states[counter] = Failure(caught.error)
+                        state.finalize()
+                states[counter] = state if caught.error is None else Failure(caught.error)
         return states
 
 

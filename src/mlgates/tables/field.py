@@ -262,8 +262,10 @@ def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
     >>> field.kind, stored_kind(field, sums)
     ('int', 'decimal')
     """
+    if field.kind != "int":
+        return field.kind
     type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    return "decimal" if pa.types.is_decimal(type_) else field.kind
+    return "decimal" if pa.types.is_decimal(type_) else "int"
 
 
 def from_arrow(

@@ -8,7 +8,7 @@ from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
 from mlgates.profile.column import ColumnProfile
-from mlgates.profile.counters import Distribution, NumericSample, Side
+from mlgates.profile.counters import NumericSample, Side
 from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
 from mlgates.tables.field import Field, is_unsupported
@@ -85,8 +85,9 @@ def candidates(
                 if isinstance(reference, Baseline):
                     side = reference.distributions.get(name)
                 else:
-                    counters = (Distribution(name), NumericSample(name))
-                    side = next((reference[c] for c in counters if c in reference), None)
+                    sample = NumericSample(name)  # or the `Distribution` that has its values
+                    if sample in reference:
+                        side = reference[sample]
             if caught.error is not None:
                 problem = describe(caught.error, {name})
             if not isinstance(caught.error, MlgatesError | None):

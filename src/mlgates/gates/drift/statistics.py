@@ -289,7 +289,7 @@ def column_drift(
     value, low, high = (
         snap_to_limit(x, limit, scale=1.0) for x in (exact, statistic.low, statistic.high)
     )
-    statistic = statistic._replace(value=value, low=low, high=high)
+    statistic = DriftStatistic(value, statistic.p_value, low, high, *statistic[4:])
     shown = format_value(None if math.isnan(value) else value, limit)
     reason = (
         f"`{name}`{method.known_as} of `{reference.field.name}` is {shown} (n = {n:,} against "
