@@ -144,8 +144,7 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=_LEFT, x2=_RIGHT, y1=bottom, y2=bottom)
     for tick in ticks(least, most):
         x, shown = at(tick), format_number(tick, figure.unit)
-        yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield from _tick(x, bottom, shown)
     for place, line in enumerate(figure.lines, 1):
         other, x = at(figure.lines[0].value) if place > 1 else None, at(line.value)
         name, y = "limit" if line.value else "zero", _LABEL * place
@@ -166,11 +165,9 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
             for end in (low, high):
                 yield _shape("line", f"{name} mg-interval", x1=end, x2=end, y1=y - 3, y2=y + 3)
         hint = f"{span.label}: {value}{ends and f' ({ends})'}"
+        yield _mark(x, y, 4, hint, beyond=span.beyond)
         if span.beyond:
-            yield _shape("rect", name, "", hint, x=x - 4, y=y - 4, width=8, height=8)
             yield _shape("text", "sign", "✗", x=_NUMBERS, y=y + 4, text_anchor="start")
-        else:
-            yield _shape("circle", name, "", hint, cx=x, cy=y, r=4)
         yield _shape("text", "", value, x=WIDTH - 40, y=y + 4, text_anchor="end")
 
 
@@ -205,8 +202,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
     for tick in figure.ticks:
         x, shown = at(tick), format_number(tick, "s")
-        yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield from _tick(x, bottom, shown)
     limit = None if figure.limit is None else at(figure.limit)
     if figure.value is not None:
         label = f"{figure.label} {format_number(figure.value, 's')}"
@@ -262,10 +258,7 @@ def _trend(figure: Trend) -> Iterator[Shape]:
         if point.interval:
             lows = [height(end) for end in point.interval]
             yield _shape("line", f"{name} mg-interval", x1=x, x2=x, y1=lows[0], y2=lows[1])
-        if point.beyond:
-            yield _shape("rect", name, "", hint, x=x - 3, y=y - 3, width=6, height=6)
-        else:
-            yield _shape("circle", name, "", hint, cx=x, cy=y, r=3)
+        yield _mark(x, y, 3, hint, beyond=point.beyond)
 
 
 def _reliability(figure: Reliability) -> Iterator[Shape]:
@@ -282,8 +275,7 @@ def _reliability(figure: Reliability) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=left, x2=left, y1=bottom, y2=height(1))
     for tick in (0.0, 0.5, 1.0):
         x, y, shown = at(tick), height(tick), format_number(tick, "share")
-        yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield from _tick(x, bottom, shown)
         yield _shape("line", "axis", x1=left - 4, x2=left, y1=y, y2=y)
         yield _shape("text", "label", shown, x=left - 7, y=y + 4, text_anchor="end")
     middle, below = at(0.5), bottom + 15 + _AXIS
@@ -298,10 +290,7 @@ def _reliability(figure: Reliability) -> Iterator[Shape]:
         shares = [format_number(share, "share") for share in (point.place, value)]
         hint = f"{point.label}: {shares[1]} observed, {shares[0]} predicted"
         yield _shape("line", f"{name} mg-interval", x1=x, x2=x, y1=low, y2=high)
-        if point.beyond:
-            yield _shape("rect", name, "", hint, x=x - 3, y=y - 3, width=6, height=6)
-        else:
-            yield _shape("circle", name, "", hint, cx=x, cy=y, r=3)
+        yield _mark(x, y, 3, hint, beyond=point.beyond)
 
 
 def _shape(
@@ -321,6 +310,20 @@ def _short(labels: Iterable[str]) -> dict[str, str]:
     }
     short = distinct(signs.values(), _LETTERS)
     return {label: short[sign] for label, sign in signs.items()}
+
+
+def _tick(x: float, bottom: float, label: str) -> Iterator[Shape]:
+    """Yield a mark below the horizontal axis, and its label."""
+    yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
+    yield _shape("text", "label", label, x=x, y=bottom + 15, text_anchor="middle")
+
+
+def _mark(x: float, y: float, size: float, hint: str, *, beyond: bool) -> Shape:
+    """Return the mark of a value: a square if it is beyond the limit, and otherwise a circle."""
+    if beyond:
+        left, top, side = x - size, y - size, 2 * size
+        return _shape("rect", "beyond", "", hint, x=left, y=top, width=side, height=side)
+    return _shape("circle", "current", "", hint, cx=x, cy=y, r=size)
 
 
 def _name(y: float, label: str, names: Mapping[str, str]) -> Shape:
