@@ -28,7 +28,6 @@ __all__ = [
 
 _MOST_BINS = 400
 _MOST_ROWS = 40
-_OTHER = "(other)"
 _WITHOUT_INTERVALS = ("performance", "regression")  # have a figure even if no value has an interval
 _MOST_BARS = 24
 _TICKS = 8
@@ -304,15 +303,9 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
 
 
 def _distributions(check: Check) -> Bins | None:
-    shown = bins(check)
+    shown = bins(check)[:_MOST_ROWS]  # (`Drift` itself stores fewer)
     if not shown:
         return None
-    if len(shown) > _MOST_ROWS:  # (`Drift` itself stores fewer)
-        order = sorted(enumerate(shown), key=lambda at: -abs(at[1].current - at[1].reference))
-        kept, others = order[: _MOST_ROWS - 1], [each for _, each in order[_MOST_ROWS - 1 :]]
-        before = min(1.0, sum(each.reference for each in others))
-        now = min(1.0, sum(each.current for each in others))
-        shown = (*(each for _, each in sorted(kept)), Bin(_OTHER, before, now, moved=False))
     moved = [each.label for each in shown if each.moved]
     changes = (
         f"{len(moved)} changed significantly: {', '.join(moved)}"
