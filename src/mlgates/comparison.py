@@ -85,11 +85,8 @@ class Comparison:
     @property
     def changed(self) -> tuple[str, ...]:
         """The names of the areas in which the reports differ, such as ``"data"``."""
-        return tuple(
-            area
-            for area in AREAS
-            if any(each.area == area and each.what != "unknown" for each in self.changes)
-        )
+        found = {each.area for each in self.changes if each.what != "unknown"}
+        return tuple(area for area in AREAS if area in found)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -99,11 +96,8 @@ class Comparison:
         also in the result if both runs have the same commit and uncommitted changes, because their
         code may differ. An area can be in both `changed` and `unknown`.
         """
-        return tuple(
-            area
-            for area in AREAS
-            if any(each.area == area and each.what == "unknown" for each in self.changes)
-        )
+        found = {each.area for each in self.changes if each.what == "unknown"}
+        return tuple(area for area in AREAS if area in found)
 
     def to_dict(self) -> dict[str, object]:
         """Return the differences as dicts, lists, strings and numbers, for JSON."""

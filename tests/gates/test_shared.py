@@ -133,7 +133,7 @@ def test_long_list_is_shortened():
     assert listed(("a", 2_000)) == "'a', 2,000"
     assert listed(tuple(range(5))) == "0, 1, 2, 3, 4"
     assert listed(tuple(range(6))) == "0, 1, 2, 3, 4 and 1 more"
-    assert listed(tuple(range(2_000)), most=1) == "0 and 1,999 more"
+    assert listed(tuple(range(2_000))) == "0, 1, 2, 3, 4 and 1,995 more"
 
 
 # Options

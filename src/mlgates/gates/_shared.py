@@ -220,16 +220,13 @@ def described_type(field: Field) -> str:
     return f"type {field.type_name}"
 
 
-def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first values in words, and how many more there are.
-
-    `most` is the number of values that are shown.
-    """
+def listed(values: tuple[object, ...]) -> str:
+    """Return the first five values in words, and how many more there are."""
     shown = ", ".join(
         f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
-        for value in values[:most]
+        for value in values[:5]
     )
-    return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
+    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5:,} more"
 
 
 # Comparing two names takes about 30 microseconds, and more for long names.

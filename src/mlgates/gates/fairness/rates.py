@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.errors import EvidenceError
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.metrics.metric import few
@@ -207,11 +206,6 @@ class GroupedOutcomes:
         The shape of each array is (group, true class, predicted class).
         """
         outcomes, counted = self.outcomes, self._counted
-        if outcomes.need != "labels" or outcomes.pred is None:
-            msg = (
-                f"a confusion matrix needs Outcomes with need='labels', got need={outcomes.need!r}"
-            )
-            raise EvidenceError(msg)
         true, pred = counted.true[self._cells], counted.pred[self._cells]
         k, n = len(outcomes.classes), len(self.names)
         cells = [
