@@ -212,8 +212,8 @@ def _is_code(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
     if pa.types.is_large_string(array.type) or pa.types.is_string(array.type):
         listed = _value_set(values, types_of(values), array.type, given)
         most = pc.max(pc.binary_length(listed)).as_py()
-        lengths = encoding.filled(pc.binary_length(array), -1)
-        if most is None or not len(lengths) or lengths.min() > most:
+        least = pc.min(pc.binary_length(array)).as_py()
+        if most is None or least is None or least > most:
             return from_numpy(np.zeros(len(array), np.bool_))
     return is_in(array, values, given)
 
