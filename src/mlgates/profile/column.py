@@ -373,14 +373,15 @@ def _text_sum(texts: pa.ChunkedArray) -> int:
     It is the sum of the numbers from `_text_weights`, modulo 2**64, over all values that are not
     null.
     """
-    total = bytes_sum(texts)
+    total = 0
     for part in texts.chunks:
         chunk = as_bytes(part)
-        if chunk.null_count:
-            # Remove nulls, because the bytes of a null in Arrow can be any.
-            chunk = chunk.drop_null()
         offsets, data = offsets_and_bytes(chunk)
-        for row in range(0, len(chunk), _TEXTS_BLOCK):
+        # The bytes of a null in Arrow can be any. A null without bytes adds 0, as an empty string.
+        if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
+            offsets, data = offsets_and_bytes(chunk.drop_null())
+        total += bytes_sum(data)
+        for row in range(0, len(offsets) - 1, _TEXTS_BLOCK):
             words = _last_eight_bytes(offsets[row : row + _TEXTS_BLOCK + 1], offsets[0], data)
             total += int(np.dot(*_factors(words)))
     return total % 2**64

@@ -254,29 +254,17 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([chunk.view(storage) for chunk in array.chunks], type=storage)
 
 
-def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return a number that depends on the bytes of all strings of a column, for its checksum.
-
-    It is the sum of all bytes plus 2**32 times the number of bytes. Nulls are left out.
-    """
-    total = 0
-    for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
-        chunk = as_bytes(part)
-        data = offsets_and_bytes(chunk)[1]
-        if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
-            # Remove nulls, because the bytes of a null in Arrow can be any.
-            data = offsets_and_bytes(chunk.drop_null())[1]
-        total += len(data) * _LENGTH
-        for start in range(0, len(data), _BLOCK):
-            total += int(np.add.reduce(data[start : start + _BLOCK], dtype=np.uint32))
-    return total
+def bytes_sum(data: npt.NDArray[np.uint8]) -> int:
+    """Return the sum of some bytes plus 2**32 times their number."""
+    blocks = (data[start : start + _BLOCK] for start in range(0, len(data), _BLOCK))
+    return len(data) * _LENGTH + sum(int(np.add.reduce(part, dtype=np.uint32)) for part in blocks)
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """Return for each string the sum of its bytes plus 2**32 times its length, modulo 2**64.
 
-    This is the number that the string adds to `bytes_sum` of its column. `dictionary` has the
-    strings, without nulls.
+    This is the number that the string adds to `bytes_sum` of the bytes of its column. `dictionary`
+    has the strings, without nulls.
     """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
