@@ -181,7 +181,8 @@ class Ecdf(State):
         """Count the values in each bin between edges, see `stats.buckets.Bucketed.cells`."""
         if edges not in self._counts:
             grid = buckets.grid_of(self.unsorted)
-            self._counts[edges] = Bucketed(self.unsorted, grid).cells(edges)
+            values = self.values if grid is None else self.unsorted
+            self._counts[edges] = Bucketed(values, grid).cells(edges)
         return self._counts[edges]
 
     def snapped(self, edges: Edges) -> "Ecdf":

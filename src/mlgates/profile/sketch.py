@@ -21,7 +21,7 @@ from mlgates.stats import twosample
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import Edges, Ends, count_stored, ranks_of, stored_edges
 
-__all__ = ["PARTS", "QuantileSketch", "number_in_range"]
+__all__ = ["PARTS", "QuantileSketch", "number_in_range", "quantile_points"]
 
 #: A reference is summarised at its quantiles at 0, 1/360, 2/360, ..., 1. Because 360 has many
 #: divisors, these include the edges of bins of equal size for most numbers of bins.
@@ -68,18 +68,12 @@ class QuantileSketch(State):
 
     @classmethod
     def of(cls, ecdf: Ecdf) -> "QuantileSketch":
-        """Summarise a distribution at its quantiles at 0, 1/360, 2/360, ..., 1.
+        """Summarise a distribution at its `quantile_points`, and compute its spread.
 
-        The quantiles are values of the distribution (inverted CDF). A distribution of at most 360
-        values is represented exactly.
+        A distribution of at most 360 values is represented exactly.
         """
-        values, (n, negative, positive) = ecdf.values, _ends(ecdf.values)
-        ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
-        # Points are finite: infinities are replaced by the least and the greatest finite value.
-        last = n - positive - 1
-        points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
-        points = points[np.append(True, points[1:] != points[:-1])[: len(points)]]
-        return replace(cls.at(points, ecdf), spread=twosample.spread(Bucketed(values)))
+        spread = twosample.spread(Bucketed(ecdf.values))
+        return replace(cls.at(quantile_points(ecdf), ecdf), spread=spread)
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
@@ -121,6 +115,8 @@ class QuantileSketch(State):
         the edge plus its reach must be points, too, unless the counts of this sketch were made with
         the same reach.
         """
+        if edges.ends[0] is self.points:
+            return count_stored(self.low, self.high, self.ends, edges)
         first, _, last = self._places(edges)
         return count_stored(self.low[first], self.high[last], self.ends, edges)
 
@@ -233,6 +229,19 @@ class QuantileSketch(State):
 
     def __repr__(self) -> str:
         return f"QuantileSketch(n={self.ends.n:,}, {len(self.points)} points)"
+
+
+def quantile_points(ecdf: Ecdf) -> npt.NDArray[Any]:
+    """Return the distinct finite quantiles of a distribution at 0, 1/360, 2/360, ..., 1.
+
+    The quantiles are values of the distribution (inverted CDF). Infinities are replaced by the
+    least and the greatest finite value.
+    """
+    values, (n, negative, positive) = ecdf.values, _ends(ecdf.values)
+    ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
+    last = n - positive - 1
+    points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
+    return np.asarray(points[np.append(True, points[1:] != points[:-1])[: len(points)]])
 
 
 def number_in_range(value: object, name: str) -> float | None:

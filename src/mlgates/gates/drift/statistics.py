@@ -21,7 +21,7 @@ from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies
-from mlgates.profile.sketch import PARTS, QuantileSketch
+from mlgates.profile.sketch import PARTS, QuantileSketch, quantile_points
 from mlgates.stats import counting, divergence, twosample
 from mlgates.stats.multiplicity import holm
 from mlgates.stats.two_by_two import THIN
@@ -212,11 +212,11 @@ def _cut_together(
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
-        sketch = QuantileSketch.of(sketch)
+        sketch = QuantileSketch.at(quantile_points(sketch), sketch)
     data = current.snapped(edges)
     if isinstance(data, Ecdf):
         if reference.n <= PARTS:
-            points = QuantileSketch.of(data).points
+            points = quantile_points(data)
             # A common type of two types might not represent all points: then only those of the
             # reference are used.
             if points.dtype == sketch.points.dtype:
