@@ -99,8 +99,8 @@ class DriftStatistic(NamedTuple):
 
     If the reference is a stored baseline, the distance is only known to be between `low` and
     `high`, and the p-value to be at least `p_least`. Otherwise `low` and `high` equal `value`, and
-    `p_least` equals `p_value`. For "wasserstein", the p-value is that of the Kolmogorov-Smirnov
-    distance `tested`.
+    `p_least` equals `p_value`. For "wasserstein", the p-value combines a test of the
+    Kolmogorov-Smirnov distance `tested` and a test of the values beyond the reference's range.
     """
 
     value: float
