@@ -45,8 +45,6 @@ _MOST_BUCKETS = 1 << 15
 _PER_BUCKET = 4
 #: If no sample has this many values, they are sorted instead of counted in buckets.
 _FEW = 8_192
-#: Values of a run.
-_RUN = 64
 #: Values per block. Larger blocks do not fit into the cache of a processor; smaller ones make
 #: threads wait for each other.
 _BLOCK = 1 << 16
@@ -561,14 +559,6 @@ def ks(x: Bucketed, y: Bucketed) -> float:
     y.open(buckets)
     for a, b in ((x, y), (y, x)):
         values, upto = a.distinct()
-        if len(values) > _FEW:
-            # Runs of values are bounded as buckets are, and most of them can be skipped.
-            start = np.arange(0, len(values), _RUN)
-            other = b.up_to(values[start]) * a.n
-            best = max(best, int((upto[start] * b.n - other).max()))
-            most = upto[np.append(start[1:], len(values)) - 1] * b.n - other
-            kept = np.repeat(most > best, _RUN)[: len(values)]
-            values, upto = values[kept], upto[kept]
         best = int((upto * b.n - b.up_to(values) * a.n).max(initial=best))
     return best / (x.n * y.n)
 
