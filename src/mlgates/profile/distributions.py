@@ -250,13 +250,13 @@ class Ecdf(State):
             if area and self.n and other.n:
                 for side in (x, y):
                     wanted[side.of_ranks(np.array([1, side.n]))] = True
-            opened = int((np.diff(x.before) + np.diff(y.before))[wanted].sum())
+            crossing = buckets.crossing_buckets(x, y) if area else np.zeros_like(wanted)
+            held = int((np.diff(x.before) + np.diff(y.before))[wanted | crossing].sum())
             few = np.sort(self.unsorted[:: max(1, self.n // _LOOKED_AT)])
-            if 3 * opened > x.n + y.n and not buckets.are_tied(few):
+            if 3 * held > x.n + y.n and not buckets.are_tied(few):
                 # To sort all values is faster than to find and sort so many of them.
                 x, y = Bucketed(self.unsorted), Bucketed(other.unsorted)
             else:
-                crossing = buckets.crossing_buckets(x, y) if area else None
                 for side in (x, y):
                     side.open(wanted, keeping=crossing)
         for number in bins:

@@ -292,7 +292,7 @@ class Bucketed:
         counts = np.diff(self.before)
         equal, value = self._equal(counts * inside)
         taken = inside & (counts > 0) & ~equal
-        if keeping is not None:
+        if keeping is not None and keeping.any():
             kept = taken | (keeping & ~inside)
             found = self.inside_of(kept)
             self._kept = kept, found, self.grid.places(found)
