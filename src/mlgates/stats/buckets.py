@@ -133,7 +133,7 @@ def grid_of(*samples: Values) -> Grid | None:
       times the mean number of elements, plus two.
 
     Let W be the width of the range that contains the middle 98 % of the elements. The grid covers
-    this range and up to W / 4 more on each side, but not much more than the range of all elements.
+    this range and up to W / 8 more on each side, but not much more than the range of all elements.
     If W is 0, it covers the range of all finite elements.
 
     Parameters
@@ -161,8 +161,8 @@ def grid_of(*samples: Values) -> Grid | None:
         first, last = finite[[0, -1]].tolist() if len(finite) else (0.0, 0.0)
     if not (last > first and max(-first, last) < _WHOLE):
         return None
-    low = max(sample[0].item(), first - width / 4)
-    high = min(sample[-1].item(), last + width / 4)
+    low = max(sample[0].item(), first - width / 8)
+    high = min(sample[-1].item(), last + width / 8)
     margin = (high - low) / 32
     size = min(_MOST_BUCKETS, 1 << (n // _PER_BUCKET).bit_length() - 1)
     scale = (size - 2) / (high - low + 2 * margin)
