@@ -13,9 +13,7 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import VOCABULARY, Evidence, read_only, rows_of
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.predictions.lookup import CANDIDATE, PRODUCTION
-from mlgates.profile import scan
 from mlgates.profile.counters import Missing, NotIn
-from mlgates.profile.scan import MANY_VALUES
 
 ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}
 
@@ -448,12 +446,3 @@ def test_features_that_a_gate_needs_are_fingerprinted():
     assert other["X"]["fingerprint"] != asked["X"]["fingerprint"]
     assert Evidence({"X": X}).tables() == {}  # no gate asks for it: it is not read
     assert Evidence({"X": ["a text", "another"]}, also={"X"}).tables() == {}  # no table
-
-
-@pytest.mark.parametrize(("values", "threads"), [(0, 1), (MANY_VALUES - 1, 1), (MANY_VALUES, 3)])
-def test_calls_that_read_many_values_get_threads(values, threads, monkeypatch):
-    monkeypatch.setattr(scan.os, "cpu_count", lambda: 3)
-    table, used = {"x": [1.0]}, []
-    monkeypatch.setattr(evidence, "each", lambda do, items, count: used.append(count))
-    Evidence({"data": table, "reference": table}).each(abs, [], values)
-    assert used == [threads]

@@ -24,7 +24,7 @@ from mlgates.predictions.outcomes import check_rows, outcomes_of, row_argument
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.plan import Plan
-from mlgates.profile.scan import MANY_ROWS, MANY_VALUES, Profile, each, threads_for
+from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, is_table, rows_of
 from mlgates.tables.containers import kind_of
 from mlgates.tables.field import Field, TableSchema
@@ -560,11 +560,11 @@ class Evidence:
     def _scan_all(self, name: str) -> Profile:
         return Profile.of(self.source(name), (), n_jobs=self._n_jobs)
 
-    def each(self, do: Callable[[T], R], items: Iterable[T], values: int = 0) -> list[R]:
+    def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Call a function for each item and return the results; use threads if a table is large.
 
-        Threads are also used if the calls together read many `values`. Otherwise only one thread is
-        used if the reference is a stored baseline, because each call is then short.
+        Only one thread is used if the reference is a stored baseline, because each call is then
+        short.
 
         Examples
         --------
@@ -575,8 +575,7 @@ class Evidence:
         known = self.reference()
         stored = isinstance(known, Baseline)
         rows = 0 if stored else max(known.rows, self.source("data").rows or 0)
-        is_large = rows >= MANY_ROWS or values >= MANY_VALUES
-        return each(do, items, threads_for(self._n_jobs, is_large=is_large))
+        return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def tables(self) -> dict[str, object]:
         """Return facts about each table that was read, for the report, by evidence name.

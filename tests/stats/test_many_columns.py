@@ -97,7 +97,7 @@ def test_distributions_compared_together_are_those_compared_alone(name):
     rng = np.random.default_rng(5)
     values = [SHAPES[name](rng, size) for size in (3_000, 2_500)]
     alone, together = ([Ecdf([each], ordered=False) for each in values] for _ in range(2))
-    compare_together([(*together, (10,))], lambda do, groups, _: [do(group) for group in groups])
+    compare_together([(*together, (10,))], lambda do, groups: [do(group) for group in groups])
     results = []
     for reference, current in (alone, together):
         edges = reference.edges(10)

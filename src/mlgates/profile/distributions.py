@@ -323,8 +323,7 @@ def compare_together(
         both are counted in this number of bins between quantiles of the reference. If the sample
         has no values, only the bins of the reference are computed.
     each : callable
-        Calls a function for each item of a list, for example in threads. Its third argument is the
-        total number of values that the calls read.
+        Calls a function for each item of a list, for example in threads.
     """
     chosen: dict[frozenset[int], list[tuple[Ecdf, Ecdf]]] = {}
     pairs: dict[frozenset[int], list[Pair]] = {}
@@ -350,8 +349,7 @@ def compare_together(
                 comparison = Comparison(found.ks, math.nan, math.nan, (0, 0))
                 other._compared = reference, comparison  # noqa: SLF001
 
-    groups = [(bins, group) for bins, own in pairs.items() for group in groups_of(own)]
-    each(compare, groups, sum(len(side) for own in pairs.values() for pair in own for side in pair))
+    each(compare, [(bins, group) for bins, own in pairs.items() for group in groups_of(own)])
 
 
 class Frequencies(State):

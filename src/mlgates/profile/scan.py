@@ -40,7 +40,6 @@ from mlgates.tables.source import Source, as_source
 
 __all__ = [
     "MANY_ROWS",
-    "MANY_VALUES",
     "Failure",
     "Profile",
     "each",
@@ -51,11 +50,7 @@ __all__ = [
 
 #: Threads make a scan faster if the table has at least this many rows.
 MANY_ROWS = 100_000
-#: Threads make work on many small columns faster if the columns have at least this many values in
-#: total.
-MANY_VALUES = 1 << 19
-#: Number of values in a matrix of columns. Such a matrix fits into the processor's cache, and is
-#: large enough that threads save time.
+#: Number of values in a matrix of columns. Such a matrix fits into the processor's cache.
 _MATRIX = 1 << 16
 T = TypeVar("T")
 R = TypeVar("R")
@@ -179,7 +174,7 @@ class Profile:
             only if a counter needs them.
         n_jobs : int, optional
             Number of threads. By default one for each processor if the table is large (100,000
-            rows, or half a million floats), else one. The result does not depend on it.
+            rows), else one. The result does not depend on it.
 
         Returns
         -------
@@ -522,7 +517,7 @@ class _Scan:
             for new in chain(batches, repeat(None)):
                 if new is not None:
                     arrays = dict(zip(new.column_names, new.columns, strict=True))
-                    sweeps = sweep_together({name: arrays[name] for name in floats}, n_jobs)
+                    sweeps = sweep_together({name: arrays[name] for name in floats})
                     count = partial(self._count_column, new, arrays, sweeps)
                     pending.append((new, side_by_side(count, self.own)))
                     # Keep at most one batch per thread in memory.
@@ -625,9 +620,7 @@ def merge_states(state: State, other: State, shift: int) -> State:
     return merged if caught.error is None else Failure(caught.error)
 
 
-def sweep_together(
-    columns: Mapping[str, pa.ChunkedArray], n_jobs: int | None = None
-) -> dict[str, Sweep]:
+def sweep_together(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Sweep]:
     """Compute the extremes and checksums of many short columns of floats at once.
 
     The result has a `Sweep` for each column that was processed. It leaves out columns with nulls or
@@ -647,22 +640,18 @@ def sweep_together(
     fitted = [
         name
         for name, array in columns.items()
-        if 0 < len(array) <= _MATRIX
+        if 0 < len(array) <= _MATRIX // 2
         and array.num_chunks == 1
         and array.null_count == 0
         and not pa.types.is_dictionary(array.type)
     ]
-    if not fitted:
-        return {}
-    rows = len(columns[fitted[0]])
-    width = _MATRIX // rows
-    groups = [fitted[i : i + width] for i in range(0, len(fitted), width)]
-    threads = threads_for(n_jobs, is_large=rows * len(fitted) >= MANY_VALUES)
-    if min(threads, len(groups)) == 1 and len(groups) == len(fitted):
-        # For a single column, a matrix saves no time.
-        return {}
-    swept = each(partial(_sweep_group, columns), groups, threads)
-    return {name: sweep for part in swept for name, sweep in part.items()}
+    swept: dict[str, Sweep] = {}
+    if len(fitted) < 2:  # for a single column, a matrix saves no time
+        return swept
+    width = _MATRIX // len(columns[fitted[0]])
+    for start in range(0, len(fitted), width):
+        swept |= _sweep_group(columns, fitted[start : start + width])
+    return swept
 
 
 def _sweep_group(columns: Mapping[str, pa.ChunkedArray], names: list[str]) -> dict[str, Sweep]:
