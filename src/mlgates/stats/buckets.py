@@ -426,8 +426,14 @@ class Bucketed:
         >>> edges.points.tolist(), edges.atoms.tolist()
         ([0, 2], [True, False])
         """
-        n, neighbours = self.n, None
-        quantiles = in_order(self.at(quantile_ranks(n, bins)) if n else self.values)
+        n, neighbours, ranks = self.n, None, quantile_ranks(self.n, bins)
+        if self.grid is not None:
+            # Also open the buckets of neighbours that will be needed, which takes no further pass.
+            places = self.of_ranks(ranks)
+            places = places[np.diff(self.before)[places] * bins >= n]
+            beside = np.concatenate([self.before[places], self.before[places + 1] + 1])
+            self.open(self.of_ranks(np.concatenate([ranks, beside.clip(1, n)])))
+        quantiles = in_order(self.at(ranks) if n else self.values)
         low, high = self.count(quantiles)
         if quantiles.dtype.kind == "f" and np.any((high - low) * bins >= n):
             # Only atoms need their neighbours, which may be in other buckets.
