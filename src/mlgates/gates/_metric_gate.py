@@ -131,10 +131,10 @@ class MetricGate(Gate):
     its own options in addition to those here, which `Performance` describes:
 
     - `_rules`: the allowed values of the option `decide_by`.
-    - `_sides`: one string for each measured model: "" for the candidate, and words such as " in
-      production" for another model. `note` puts this string after the words "labels predicted".
-      `_outcomes` reads the predictions of production for each string but "". A subclass that
-      measures another model must override `_outcomes`.
+    - `_sides`: one string for each measured model: "" for the candidate, " in production" for the
+      production model. The note of the result has this string after the words "labels predicted".
+      A subclass that measures a third model has another string for it, such as " in training", and
+      overrides `_outcomes`, which reads the predictions.
     - `_labels`: the arguments of a run that have the true labels of each measured model.
     """
 

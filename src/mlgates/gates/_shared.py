@@ -374,17 +374,37 @@ def rows_needed(
     """Return how many rows are needed so that the interval no longer contains the limit.
 
     With this number of rows, about four of five samples give a decision if the true value equals
-    the present `estimate`. The result is None if the interval does not contain the limit, or if no
-    number of rows is enough.
+    the present `estimate`.
 
-    `n` is the present number of rows, and `level` the confidence level of the interval. The number
-    is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. ``distance`` is from
-    the estimate to the limit. ``z_level`` and ``z_power`` are the normal quantiles of the
-    confidence level and of the power. ``error`` is the standard error of the estimate. By default
-    it is computed from the interval, as a length divided by ``z_level``. The length is the larger
-    one of two: half the length of the interval, and the distance from the estimate to the end on
-    the side of the limit. If the interval shrinks faster than ``1 / sqrt(n)``, this is too large:
-    then pass the standard error as `error`. It is used if the result is more than `n` rows.
+    The number is ``n ((z_level + z_power) error / distance)**2``, rounded up to two significant
+    digits. ``z_level`` and ``z_power`` are the normal quantiles of the two-sided confidence `level`
+    and of the power 0.82. ``distance`` is the distance from `estimate` to the bound of `limit`. If
+    the estimate is within two bounds, and the interval contains both of them, the larger of the two
+    numbers is returned.
+
+    Parameters
+    ----------
+    estimate : float or None
+        The present value.
+    interval : (float, float) or None
+        Its confidence interval.
+    limit : Limit
+        The limit.
+    n : int
+        The present number of rows.
+    level : float
+        The confidence level of the interval.
+    error : float, optional
+        Standard error of the estimate. It is needed if the interval shrinks faster than
+        ``1 / sqrt(n)``, and is only used if the number is then more than `n`. By default it is
+        ``max(half, arm) / z_level``. Here ``half`` is half the length of the interval, and ``arm``
+        is the distance from the estimate to the end of the interval on the side of the limit.
+
+    Returns
+    -------
+    int or None
+        None if there is no finite estimate and interval, if the interval does not contain the
+        limit, or if the number would be 1e15 or more, as when the estimate equals the limit.
 
     Examples
     --------

@@ -56,14 +56,14 @@ class SliceCounters(NamedTuple):
 def reference_counters(
     by: Any, columns: Sequence[str], counters: Sequence[Counter], schema: TableSchema
 ) -> Iterator[tuple[Part, Grouped]]:
-    """Yield pairs of a part, which defines slices, and a counter for these slices of the reference.
+    """Yield what to count in the slices of the reference, as pairs of a `Part` and a counter.
 
-    `by` is the option of `Drift`. If it names columns, there is one part, with a slice for each
-    combination of their values. If it has conditions, there is one part for each condition, with
-    one slice: the rows for which the condition is true.
+    A `Part` defines slices. `by` is the option of `Drift`. If `by` has names of columns, there is
+    one pair, and each combination of their values is a slice. If `by` has conditions, there is one
+    pair for each condition, and the rows for which the condition is true are a slice.
 
-    In each slice, the counter counts the missing values of each of the `columns` that is in
-    `schema`, and computes its extremes and its checksum. It also applies the `counters`.
+    The counter has these results for each slice: for each of the `columns` that is in `schema`, the
+    missing values, the extremes and the checksum, and the result of each of the `counters`.
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):

@@ -495,10 +495,12 @@ class Fairness(Gate):
         and for each rate that is a share of rows, a metric such as `true_positive_rate_count` is
         the number of rows in the denominator. The columns in `by` are the control features.
 
-        You can give this frame to `run` as ``metric_frame=`` instead of the labels and predictions.
-        For shares of rows, the verdict is then the same, unless the rows are in `clusters`. Other
-        metrics then have no interval, and are INCONCLUSIVE unless the gate has
-        ``decide_by="estimate"``.
+        You can give this frame to `run` as ``metric_frame=`` instead of all other evidence. The
+        verdict is the same, except in two cases, because the frame has no rows:
+
+        - A metric that is not a share of rows, such as F1, has no interval. Its checks are
+          INCONCLUSIVE, unless the gate has ``decide_by="estimate"``.
+        - If `clusters` was given to this method, the intervals do not take clusters into account.
 
         Parameters
         ----------

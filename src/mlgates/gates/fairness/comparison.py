@@ -362,15 +362,16 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
 def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
     """Return by what factor the rows must grow so that each value's interval excludes its limit.
 
-    Let ``d`` be the distance of a value from its limit. With ``f`` times as many rows, the interval
-    excludes the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. Because ``d`` is
-    only estimated, the mean of this probability over a normal distribution is used: its mean is the
-    estimated ``d``, and its standard deviation is 0.7 times the standard error. The returned factor
-    is the ``f`` for which this mean is 85 %. In practice about four of five cases are then decided.
+    Let ``d`` be the true distance of a value from its limit. With ``f`` times as many rows, the
+    interval excludes the limit with the probability ``p = Phi(|d| sqrt(f) / error - q)``. The
+    estimate of ``d`` is in `beyond`. The uncertainty of this estimate is taken into account by a
+    normal distribution of ``d`` with this mean and the standard deviation ``0.7 error``. The
+    returned factor is the ``f`` for which the expected value of ``p`` is 85 %. In practice about
+    four of five cases are then decided.
 
-    A PASS needs the intervals of all values to be within the limit, also that of the value with the
-    largest random deviation. So for a value within its limit, this deviation, `farthest`, is added
-    to `quantile`.
+    If ``d`` is at least 0, ``q = quantile``. If ``d`` is negative, ``q = quantile + farthest``: the
+    gate is a PASS only if all intervals are within the limit, so the value with the largest random
+    error decides.
 
     Parameters
     ----------

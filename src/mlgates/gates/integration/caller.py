@@ -370,8 +370,8 @@ class ModelCaller(_Caller):
         """Call the model a second time, and return for each row whether its answer changed.
 
         `at` has the order of the rows in the second call, as positions in the sample. By default
-        the order is the same. `differences` compares the answers, and adds what differs to its
-        description. `given` names the input in the message of an error.
+        the order is the same. `differences` compares the answers, and keeps the differences for
+        ``differences.described``. `given` names the input in the message of an error.
         """
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
@@ -384,7 +384,8 @@ class ModelCaller(_Caller):
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
         """Return the calls for the test that several threads can call the model at the same time.
 
-        The list has one element. It has one call for each thread, with a part of the sample.
+        The list has one element, for one group of calls at the same time. The sample is divided
+        into as many parts as there are threads, and each thread calls the model with one part.
         """
         self.need(2)
         method = self.methods[-1]
@@ -403,7 +404,7 @@ class ModelCaller(_Caller):
         """Return a mask that is True for each row without an answer, or with an unexpected one.
 
         `reply` is the reply to a call, and `expected` has the expected answer of each row.
-        `differences` compares the two, and adds what differs to its description.
+        `differences` compares the two, and keeps the differences for ``differences.described``.
         """
         if reply.kind != "answer":
             differences.failed(reply)
@@ -462,7 +463,8 @@ class ApplicationCaller(_Caller):
         """Send all requests a second time, and return for each whether its response changed.
 
         A request without a response counts as changed. `differences` compares the responses, and
-        adds what differs to its description. `given` names the input in the message of an error.
+        keeps the differences for ``differences.described``. `given` names the input in the message
+        of an error.
         """
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
@@ -498,8 +500,8 @@ class ApplicationCaller(_Caller):
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
         """Return an array with one bool: True if the response is missing or not as expected.
 
-        `reply` is the reply to one request. `differences` compares its response with `expected`,
-        and adds what differs to its description.
+        `reply` is the reply to one request, and `expected` the expected response. `differences`
+        compares the two, and keeps the differences for ``differences.described``.
         """
         return np.array([differences.response(expected, reply)])
 

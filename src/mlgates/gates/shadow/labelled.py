@@ -25,12 +25,21 @@ _DAY = 86_400
 class LabelCounts(NamedTuple):
     """How many requests of one slice have a label, and how many of these lack an answer.
 
-    `requests` is the number of requests of the slice that are in the logs of both models.
-    `labelled` is the number of these with a label. `failed` is the number of labelled requests to
-    which one of the two models, or both, gave no answer, or no score if the metric needs scores.
-    `wrong` says whether failed requests count as wrong answers; otherwise they are left out. `ages`
-    has the median age of the labelled requests and that of all these requests, in seconds before
-    the newest request; it is None if the time of no labelled request is known.
+    Attributes
+    ----------
+    requests : int
+        Number of requests of the slice that are in the logs of both models.
+    labelled : int
+        Number of requests with a label.
+    failed : int
+        Number of requests with a label to which at least one of the two models gave no answer, or
+        no score if the metric needs scores.
+    wrong : bool
+        True if the failed requests count as wrong answers, False if they are left out.
+    ages : (float, float) or None
+        Median age of the requests with a label, and median age of all requests. The age of a
+        request is the time from it to the newest request, in seconds. None if the time of no
+        request with a label is known.
     """
 
     requests: int
@@ -41,7 +50,7 @@ class LabelCounts(NamedTuple):
 
     @property
     def said(self) -> str:
-        """The number of requests with a label, and what `details` has, in words for a reason."""
+        """The numbers and median ages of the requests, as a clause for the reason of a check."""
         text = f"{self.labelled:,} of {self.requests:,} requests have a label"
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"

@@ -85,9 +85,8 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
     column : str
         Name of the column; not used if there is a `condition`.
     condition : Condition or None
-        For ``"rate"``, the share of rows for which a condition is true: this condition. For
-        ``"rows"``, the number of rows: a condition that is true in each row. None for all other
-        statistics.
+        For ``"rate"``, a condition: the rate is the share of rows for which the condition is true.
+        For ``"rows"``, a condition that is true in each row. None for all other statistics.
     part : Part
         The rows to count: all rows, each slice of some columns, or one slice.
     """
