@@ -274,11 +274,12 @@ class Share(CountMetric):
     def discordant(
         self, candidate: Outcomes, production: Outcomes
     ) -> tuple[float, float, float] | None:
-        """Return how many rows only one of two models counts, as `Metric` describes it.
+        """Return three numbers of rows ``(b, c, n)`` for paired tests of the share.
 
-        They are the rows that are in the numerator of the candidate only, those in the numerator of
-        production only, and those in the denominator. None if the denominator depends on the
-        predictions.
+        ``n`` is the number of rows in the denominator. ``b`` is the number of rows that are in the
+        numerator for the candidate, but not for production, and ``c`` the number of rows for which
+        the opposite is true. With weights, all three are effective numbers. The result is None if
+        the denominator depends on the predictions, as for precision and F1.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
@@ -471,14 +472,19 @@ class MarginMetric(CountMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models on the same rows.
 
-        Balanced accuracy and `recall_macro` are the mean over the true classes of the share of
-        right rows. For these, Tango's intervals of the classes are combined, and the test is
-        McNemar's test over all classes. For other metrics, the counts of rows by true label and
-        both predictions are resampled, as in `CountMetric.change`.
+        Balanced accuracy and `recall_macro` are means of the recalls of the classes. For these two
+        metrics, ``n`` is the number of rows of a class, ``b`` the number of its rows that only the
+        candidate predicts correctly, and ``c`` the number of those that only production predicts
+        correctly. With weights, all three are effective numbers. The recalls of the two models in
+        the class differ by ``(b - c) / n``.
 
-        McNemar's test uses the sum of ``(b - c) / n`` over the classes. In a class of ``n`` rows,
-        ``b`` rows are right for the candidate only, and ``c`` rows for production only. If the
-        models do not differ, the variance of this sum is ``sum((b + c) / n**2)``.
+        - The difference of the metric is the mean of ``(b - c) / n`` over the classes.
+        - `of_mean` computes its interval from Tango's interval of ``(b - c) / n`` in each class.
+        - The p-value is ``2 Phi(-|z|)`` with ``z = sum((b - c) / n) / sqrt(sum((b + c) / n**2))``.
+          With one class, this is McNemar's test.
+
+        For other metrics, the counts of rows by true label and both predictions are resampled, as
+        in `CountMetric.change`.
         """
         if self.mean_of != "true":
             return super().change(candidate, production)

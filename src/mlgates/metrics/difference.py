@@ -106,24 +106,30 @@ def resampled_change(
     left_out: Floats | None = None,
     times: npt.ArrayLike = 1.0,
 ) -> Change:
-    """Return the difference of a metric, with its bootstrap confidence interval and its p-value.
-
-    `Change` describes the result. Its function `ends` returns the interval at a confidence level.
+    """Return the bootstrap interval and p-value of the difference of a metric between two models.
 
     Parameters
     ----------
     value : float
-        The difference of the metric on all rows.
-    draws : ndarray
-        The difference on each resample; NaN where it is undefined. If all are equal, both ends of
-        the interval are `value`.
+        The difference, computed from all rows.
+    draws : ndarray of shape (r,)
+        The difference, computed from each resample; NaN where it is undefined.
     what : str
         Name of the resampling method, for the report.
     left_out : ndarray, optional
-        The differences on all rows but one, or but one block of rows, for the BCa correction. By
-        default there is no correction.
+        The difference, computed without one row, for each row, or without one block of rows, for
+        each block. It is needed for the BCa interval. By default the interval has no correction.
     times : array_like
-        How many rows each element of `left_out` represents. Default 1.
+        Number of equal rows that each element of `left_out` counts for. Default 1.
+
+    Returns
+    -------
+    Change
+        The interval is that of `bca_interval`, widened to contain `value`. If all draws are equal,
+        both ends are `value`. There is no interval if more than 10 % of the draws are NaN. The
+        p-value is ``min(1, 2 (k + 1) / (m + 1))``. Here ``m`` is the number of draws that are not
+        NaN, and ``k`` the smaller one of two numbers: the draws of at most 0, and the draws of at
+        least 0.
     """
     defined = draws[~np.isnan(draws)]
     how = bca_interval(value, draws, left_out, times=times).how

@@ -252,11 +252,13 @@ class FunctionMetric(Metric):
 
 
 class _Resamples(NamedTuple):
-    """The values of a function on resamples, and on the rows without each block of rows."""
+    """The values of a function on resamples, and on the rows without each block of rows.
+
+    `times` has the number of equal rows that each element of `left_out` counts for.
+    """
 
     values: Floats
     left_out: Floats
-    #: the number of rows for which each element of `left_out` counts
     times: Floats
 
 

@@ -155,13 +155,13 @@ class RowShare(LossMetric):
         return tango_change(*self.discordant(candidate, production))
 
     def discordant(self, candidate: Outcomes, production: Outcomes) -> tuple[float, float, float]:
-        """Return the sum of the increases, the sum of the decreases, and the number of rows.
+        """Return three numbers ``(b, c, n)`` for paired tests.
 
-        Each model has one value per row, such as 1 for a right prediction and 0 for a wrong one. If
-        the value of the candidate is larger than that of production, the difference of the two is
-        an increase of this row. If it is smaller, the difference without its sign is a decrease. If
-        rows have weights, the number of rows is the effective number, and a sum is this number
-        times the weighted mean of the increases, or decreases, over all rows.
+        ``n`` is the number of rows; with weights, the effective number. The other two numbers are
+        ``b = n mean(max(x - y, 0))`` and ``c = n mean(max(y - x, 0))``, where ``x`` is the value of
+        a row for the candidate and ``y`` its value for production. With weights, the means are
+        weighted. If all values are 0 or 1, ``b`` is the number of rows with 1 for the candidate
+        only, and ``c`` the number of rows with 1 for production only.
         """
         moved, n = self.row(candidate) - self.row(production), candidate.effective
         b, c = (

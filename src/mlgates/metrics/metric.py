@@ -254,11 +254,14 @@ class Metric(ABC):
     def discordant(
         self, candidate: Outcomes, production: Outcomes
     ) -> tuple[float, float, float] | None:
-        """Return how many rows only one of two models counts, for a metric that is a share of rows.
+        """Return three numbers of rows ``(b, c, n)`` for paired tests of a metric that is a share.
 
-        The result has the number of rows that count for the candidate only, the number of those
-        that count for production only, and the number of all rows of which the metric is a share.
-        With weights, these are effective numbers. None, the default, if the metric is no share.
+        ``n`` is the number of rows in the denominator of the share, which must be the same rows for
+        both models. ``b`` is the number of rows that are in the numerator for the candidate, but
+        not for production, and ``c`` the number of rows for which the opposite is true. The metrics
+        of the two models differ by ``(b - c) / n``. With weights, all three are effective numbers.
+
+        The result is None if the metric is not such a share. This base class returns None.
         """
         del candidate, production
         return None

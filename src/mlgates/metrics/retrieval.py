@@ -121,7 +121,13 @@ class QueryMetric(Metric):
     def discordant(
         self, candidate: Outcomes, production: Outcomes
     ) -> tuple[float, float, float] | None:
-        """Return on how many queries only one of two models is right, for shares of queries."""
+        """Return three numbers of queries ``(b, c, n)`` for paired tests of a share of queries.
+
+        ``n`` is the number of judged queries. ``b`` is the number of queries with the value 1 for
+        the candidate and 0 for production, and ``c`` the number of queries for which the opposite
+        is true. With weights, all three are effective numbers. The result is None unless
+        `is_share` is true.
+        """
         if not self.is_share:
             return None
         return _SHARE.discordant(self._of_queries(candidate), self._of_queries(production))

@@ -81,7 +81,7 @@ def bca_interval(
     confidence : float
         Level of the two-sided interval, by default 0.95.
     times : array_like
-        How many rows each element of `left_out` represents. Default 1.
+        Number of equal rows that each element of `left_out` counts for. Default 1.
 
     Returns
     -------
