@@ -119,22 +119,21 @@ def grid_of(*samples: Values) -> Grid | None:
     """Return a grid of buckets that fits the values of some samples, or None.
 
     A grid divides the numbers into buckets, in which values are counted instead of sorted. The grid
-    is chosen from about 2,000 evenly spaced elements of each sample. The result is None if sorting
-    is better:
+    is chosen from about 2,000 evenly spaced values of each sample, called elements here. The result
+    is None in these cases, in which sorting is better:
 
-    - No sample has 8,192 values.
-    - All finite values of these elements are equal.
+    - Every sample has fewer than 8,192 values.
+    - All finite elements are equal.
     - More than 1 % of the elements are above 2**52, or more than 1 % are below -2**52.
-    - There are several samples, and their elements are identical. Then the largest difference
-      between their distribution functions could be in almost any bucket, and the values of all
-      these buckets would have to be sorted.
-    - There are several samples, and more than a third of the elements are in crowded buckets, as
-      with heavy tails, unless many of them are tied. A bucket is crowded if it has more than six
-      times the mean number of elements, plus two.
+    - There are several samples, and the elements of each are identical to those of the first. The
+      largest difference between the distribution functions could then be in almost any bucket.
+    - There are several samples, at least a quarter of all elements are distinct, and more than a
+      third are in crowded buckets. A bucket is crowded if it has more than ``2 + 6 m`` elements,
+      where ``m`` is the mean number of elements per bucket.
 
     Let W be the width of the range that contains the middle 98 % of the elements. The grid covers
     this range and up to W / 8 more on each side, but not much more than the range of all elements.
-    If W is 0, it covers the range of all finite elements.
+    If W is 0, the grid covers the range of all finite elements.
 
     Parameters
     ----------
@@ -213,8 +212,8 @@ class Bucketed:
         For each bucket, the sum of the distances from its values to the upper end of the bucket, in
         widths of a bucket. It is only computed with a grid and ``sums=True``.
     inside : numpy.ndarray of bool, shape (size,)
-        Which buckets are open. The first and the last one are opened with any other bucket, because
-        they also have the values beyond the grid.
+        Which buckets are open. If any bucket is open, the first and the last bucket are open, too.
+        These two also have the values below and above the grid.
 
     Examples
     --------
@@ -621,9 +620,9 @@ def wasserstein(x: Bucketed, y: Bucketed) -> float:
     Notes
     -----
     If ``F - G`` does not change its sign in a bucket, the area in this bucket is ``|integral F -
-    integral G|``, and these integrals follow from the number and the sum of the values in it. The
-    other buckets are divided into narrower ones if they have many values. Only values that are in
-    one of these buckets, and where ``F - G`` may change its sign, are sorted.
+    integral G|``. Both integrals are computed from the number and the sum of the values in the
+    bucket. If many values are in the other buckets, these are divided into narrower buckets, for
+    which the same is done. Only the values in the buckets that then remain are sorted.
 
     References
     ----------

@@ -30,21 +30,20 @@ _CHANGED = math.log(1e5)
 
 
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
-    """Return the cells (bins) for a test of two samples, cut at quantiles of both together.
+    """Count two samples in the same cells (bins) for a test, given their counts in narrow ranges.
 
-    The values of both samples were counted at some points (numbers in ascending order) and between
-    them. These counts are added up in larger cells, in two steps:
+    Some points define the ranges: there is one range for the values equal to each point, and one
+    for the values between each two neighbouring points. Ranges are joined to cells in two steps:
 
-    - The values of both samples together are cut at their quantiles into at most `bins` cells.
-    - Some points get a cell of their own, and their old cell is divided there. This happens in two
-      cases: at least five values of both samples together, and at least ``1 / (2 * bins)`` of all
-      their values, are equal to the point; or the counts of the two samples at the point differ
-      more than chance explains. The values between two neighbouring points get a cell of their own
-      only if their counts in the two samples differ more than chance explains.
+    1. The quantiles of both samples together divide the finite values into at most `bins` cells.
+       The values -inf and the values inf are further cells.
+    2. A range becomes a cell of its own, which divides its old cell, if its counts in the two
+       samples differ so much that an upper bound of the p-value is below 0.00001. The range of a
+       point also becomes a cell of its own if it is frequent: if it has at least five values of
+       both samples together, and at least a share of ``1 / (2 * bins)`` of all values.
 
-    Quantiles of both samples are used for this reason: in a small sample, some values are frequent
-    by chance. With quantiles of this sample only, such a value would get a cell of its own, and
-    would seem rarer in the other sample.
+    The cells are not chosen from one sample alone. In a small sample, some values are frequent by
+    chance. If such values had cells of their own, they would seem rarer in the other sample.
 
     Parameters
     ----------
@@ -52,15 +51,20 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
         Number of values of each sample that are -inf, below the first point, equal to it, between
         the first and the second point, and so on, above the last point, and inf.
     bins : int
-        Number of cells in the first step.
+        Largest number of cells in the first step.
+
+    Returns
+    -------
+    Cells
+        The counts of both samples in each cell, in ascending order, without cells that are empty in
+        both.
 
     Examples
     --------
-    There are ten points, numbered from 1 to 10, and no values between them. The quantiles give five
-    cells with the points {1, 2, 3}, {4, 5}, {6}, {7, 8} and {9, 10}. Point 5 has 15 % of all
-    values, so it gets a cell of its own, and leaves point 4 alone in its cell. The elements 2, 4,
-    ..., 20 of an array of counts are those of the points. The other elements count values that are
-    equal to no point, and are 0.
+    There are ten points, numbered from 1 to 10, and no values between them. The first step gives
+    five cells with the points {1, 2, 3}, {4, 5}, {6}, {7, 8} and {9, 10}. Point 5 has 15 % of all
+    values, so {4, 5} is divided into the cells {4} and {5}. The elements 2, 4, ..., 20 of an array
+    of counts are those of the points.
 
     >>> reference, current = np.zeros((2, 23), np.int64)
     >>> reference[2:-2:2] = [8, 9, 9, 9, 20, 9, 9, 9, 9, 9]

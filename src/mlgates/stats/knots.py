@@ -1,6 +1,7 @@
-"""Count how many values are less than, or equal to, points that were given before the values.
+"""Count the values less than each of some points, and the values less than or equal to it.
 
-Because the points are known first, they are arranged in buckets once, and few values are sorted.
+The points are the same for many arrays of values. They are divided into buckets once. Most values
+are then compared with one point only, and few values are sorted.
 """
 
 import hashlib
@@ -42,13 +43,12 @@ class _Table(NamedTuple):
 
 
 class Knots:
-    """Count, for each of some points, the values less than it, and those less than or equal to it.
+    """Count the values less than each of some points, and the values less than or equal to it.
 
-    A table of buckets (intervals) is made once for the points, and each value is assigned to its
-    bucket. If the bucket contains at most one point, the value is compared with the next point.
-    Values in buckets with several points are looked up in another table with narrower buckets.
-    There are at most three tables. Values that are in a bucket with several points in the last
-    table as well are sorted.
+    A table of buckets (intervals) is made once for the points. A value in a bucket with at most one
+    point is compared with one point only: the first one that is not below the bucket. Values in a
+    bucket with several points are looked up in another table, with narrower buckets. There are at
+    most three tables. If a value is in a bucket with several points in all tables, it is sorted.
 
     Two objects with the same points are equal.
 

@@ -65,11 +65,11 @@ class Compared(NamedTuple):
         Kolmogorov-Smirnov distance; NaN if the current sample is empty.
     cells : dict of int to (Edges, numpy.ndarray, numpy.ndarray)
         For each number of bins, the edges of the bins, and the counts of the reference and of the
-        current sample in them. The counts are in the order of
-        `mlgates.stats.buckets.Bucketed.cells`, in which the first and the last are the numbers of
-        values -inf and inf. These are always 0: if a sample has an infinite value, `cells` is
-        empty. A number of bins is also left out if a value is so frequent that it would be a bin of
-        its own.
+        current sample in the bins. The counts are in the order of
+        `mlgates.stats.buckets.Bucketed.cells`: the first is the number of values -inf, and the last
+        is the number of values inf. Both are always 0, because `cells` is empty if a sample has an
+        infinite value. A number of bins is left out if a share of at least ``1 / bins`` of the
+        reference is equal to an edge.
     """
 
     ks: float
@@ -248,11 +248,23 @@ def _times(counts: Counts, factor: Counts) -> Counts:
 def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
     """Return the Kolmogorov-Smirnov distance and the counts in bins for several pairs of samples.
 
-    The function `fits` must return True for each pair. The results are exact, even if values are
-    tied. `bins` has one or more numbers of bins. For each of them, the reference is divided at its
-    quantiles into this number of bins of about equal share, as by
-    `mlgates.stats.buckets.Bucketed.edges`. `Compared` describes the counts, and says when there
-    are none.
+    The results are exact, even if values are tied.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        Each has a reference and a current sample. `fits` must return True for each pair.
+    bins : iterable of int
+        One or more numbers of bins. For each of them, both samples are counted in this number of
+        bins between quantiles of the reference, see `mlgates.stats.buckets.Bucketed.edges`.
+
+    Returns
+    -------
+    list of Compared
+        One for each pair. ``cells[number]`` has the edges of `number` bins, and two arrays of
+        ``number + 2`` counts: first the values -inf, then the values in each bin, last the values
+        inf. There is no ``cells[number]`` if a sample of the pair has an infinite value, or if a
+        share of at least ``1 / number`` of the reference is equal to an edge.
 
     Examples
     --------

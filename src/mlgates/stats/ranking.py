@@ -161,21 +161,20 @@ def area_difference(
 def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
     """Return the amount to add to DeLong's variance if two scores differ on few rows only.
 
-    The variance is that of the difference between two areas under the ROC curve. The placement of a
-    row is the share of rows of the other class against which it is ranked correctly. The move of a
-    row is its placement by the first score minus its placement by the second score.
+    DeLong's variance is that of the difference between two areas under the ROC curve. The placement
+    of a row is the share of rows of the other class against which the row is ranked correctly. The
+    move of a row is its placement by the first score minus its placement by the second score.
 
-    If only few rows of the population move, the sample of a class may contain none of these rows by
-    chance. The variance of its moves is then too small. The result is the variance that two more
-    rows in each class would add: one that moves up and one that moves down. Agresti and Min add
-    such rows for paired proportions [1]_. The squared move of each added row is ``sum(move**4) /
-    sum(move**2)``. These sums are over the rows of both classes, so the added moves are of typical
-    size.
+    If only few rows of the population move, the sample may contain none of these rows by chance.
+    DeLong's variance is then too small. As Agresti and Min do for paired proportions [1]_, two rows
+    are added to each class: one that moves up and one that moves down. The result is the variance
+    of these rows, ``weight * 2 * square * sum(1 / size**2)``, with a sum over the two classes:
 
-    The result is smaller, or 0, if many rows move. The number of rows of a class that move is
-    computed as ``sum(move**2)**2 / sum(move**4)``, and divided by the number of its rows. The
-    smaller one of these two shares decides. Above 4 %, the result decreases linearly, and it is 0
-    from 8 % on. It is also 0 if no row moves.
+    - ``square = sum(move**4) / sum(move**2)`` is the squared move of an added row. Both sums are
+      over the rows of both classes. If no row moves, the result is 0.
+    - ``weight`` is 1 if at most 4 % of the rows move, and 0 if at least 8 % move. Between the two,
+      it decreases linearly. The share of moving rows is ``sum(move**2)**2 / sum(move**4) / n`` for
+      a class of ``n`` rows, and the smaller share of the two classes is used.
 
     Parameters
     ----------

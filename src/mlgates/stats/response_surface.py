@@ -1,6 +1,7 @@
-"""Approximate a slow statistic of many tables of counts by a quadratic polynomial.
+"""Approximate a statistic that takes long to compute, for each of many tables of counts.
 
-The statistic itself is computed for few of the tables, and the polynomial is fitted to the results.
+The statistic is computed for few of the tables. A quadratic polynomial in the counts of a table is
+fitted to the results, and gives the approximate statistic of each other table.
 """
 
 import math
@@ -28,7 +29,7 @@ _AT_ENDS = 0.25
 def resampled_statistic(
     statistic: Callable[[Counts], float], tables: Counts, most: int, parts: int = 1
 ) -> Floats:
-    """Return a slow statistic for each resampled table of counts, and call it for few of them.
+    """Return a statistic for each of many resampled tables of counts, and call it for few of them.
 
     The statistic is computed for the first tables, and a quadratic polynomial in the counts is
     fitted to the results, a *response surface* [1]_. This polynomial predicts the statistic of all
