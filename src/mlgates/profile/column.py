@@ -159,9 +159,11 @@ class ColumnView:
 
     @property
     def given_type(self) -> pa.DataType:
-        """Arrow type with which constants are compared: the type of `plain`, or float16.
+        """The Arrow type that values of the column have when they are compared with constants.
 
-        It is float16 if the user's column has half floats, although these are float32 in `plain`.
+        If the user's column has half floats, this is float16, although `plain` stores them as
+        float32. A constant such as 0.1 is then rounded to a half float, too. Otherwise it is the
+        type of `plain`.
         """
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
         type_ = self.array.type  # (decoding strings takes long, if they repeat)

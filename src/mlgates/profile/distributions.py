@@ -194,13 +194,18 @@ class Ecdf(State):
         return Ecdf([counting.snapped(self.values, edges)])
 
     def knots(self, bins: Iterable[int]) -> Knots | None:
-        """Return points at which another sample is counted, in order to compare it with this one.
+        """Return the points at which another sample must be counted to compare it with this one.
 
-        The counts at these points are enough for the exact KS distance. For each number of bins in
-        `bins`, they are also enough for the counts in the bins between the edges that the method
-        `edges` returns. The points are the distinct finite values. If values near an edge count as
-        equal to it, because the edge has a `reach`, the ends of the range of these values are
-        points, too. The result is None if there are more than 65,536 distinct values.
+        At each point, the other sample is counted by `Knots.count`: the values less than the point,
+        and the values less than or equal to it. From these counts follow
+
+        - the exact Kolmogorov-Smirnov distance of the two samples,
+        - for each number in `bins`, the counts of the other sample between the edges that
+          ``edges(number)`` returns.
+
+        The points are the distinct finite values of this sample. If an edge has a `reach` (see
+        `Edges`), the points ``edge - reach`` and ``edge + reach`` are added. The result is None if
+        this sample has more than 65,536 distinct values.
         """
         key = frozenset(bins)
         if key not in self._knots:

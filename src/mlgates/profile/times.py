@@ -124,10 +124,14 @@ class Spans(NamedTuple):
     def largest(self, longest: int) -> Gap | None:
         """Return the largest gap between consecutive timestamps; None if there are no timestamps.
 
+        The gaps between spans are known exactly. A gap inside of a span is only known to be at most
+        as long as the span and, if `power` is None, at most `longest`. If such a gap may be as long
+        as the largest gap between spans, the result has this bound as its length, and ``exact`` is
+        False.
+
         If several gaps are equally long, the first of them is returned. If all timestamps are
         equal, the gap has length 0. `longest` is the largest gap that the user allows, in ticks
-        (units of the column). If `power` is None, no gap within a span is longer than `longest`, so
-        that a long span does not count as a long gap.
+        (units of the column).
         """
         if not len(self.first):
             return None

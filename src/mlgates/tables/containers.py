@@ -146,9 +146,11 @@ def columns_in(table: Any) -> Iterable[Any]:
 
 
 def from_sequence(name: str, values: Any) -> ArrowColumn:
-    """Convert one column to Arrow: an array, a Series, a list or a range.
+    """Convert the values of one column to an Arrow column with the name `name`.
 
-    EvidenceError is raised for any other value. `name` is the name of the column.
+    `values` is a one-dimensional numpy array, a Series of pandas or polars, an Arrow array, or a
+    sequence such as a list or a range. EvidenceError is raised for any other value, such as a
+    string.
 
     Examples
     --------

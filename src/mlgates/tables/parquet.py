@@ -145,11 +145,19 @@ class Columns:
 
 
 class Selection(NamedTuple):
-    """Some columns of a file, which are to be read.
+    """The columns of a Parquet file that are to be read.
 
-    `columns` are all columns of the file, and `names` those to read. `fixed` is the number of bytes
-    per row of the leaves of these columns that have a fixed width and are not nested, and `varying`
-    are their other leaves.
+    Attributes
+    ----------
+    columns : Columns
+        All columns of the file.
+    names : list of str
+        Names of the columns to read.
+    fixed : int
+        Number of bytes per row of those columns to read that are not nested and have values of a
+        fixed width, such as numbers.
+    varying : list of _Leaf
+        The other columns to read, such as strings, and the parts of nested columns to read.
     """
 
     columns: Columns
@@ -159,9 +167,10 @@ class Selection(NamedTuple):
 
     @classmethod
     def of(cls, columns: Columns, names: list[str]) -> "Selection":
-        """Select columns by their names; without names, the first column.
+        """Select columns by their names.
 
-        Without any column, the rows of a file would not be returned.
+        If `names` is empty, the first column is selected, because `pyarrow.concat_tables` loses the
+        number of rows of tables without columns.
         """
         names = names or columns.schema.names[:1]
         chosen, prefixes = set(names), tuple(f"{name}." for name in names)
