@@ -48,8 +48,9 @@ class Change:
     what : {"changed", "added", "removed", "unknown"}
         "changed": both reports have a value, and the values differ. "added": only the new report
         has a value. "removed": only the old report has a value. "unknown": it is not known whether
-        the value changed, because a report did not record it. The change "dirty" is also "unknown"
-        if both runs have the same commit and uncommitted changes, because their code may differ.
+        the value changed, because a report did not record it. The name ``"dirty"`` (whether a run
+        had uncommitted changes) is also "unknown" if it is True in both reports and the commits are
+        equal, because the uncommitted changes of the two runs may differ.
     old, new : object
         The value in each report; None if the report has none.
     unit : str
@@ -295,7 +296,8 @@ _OPTIONAL = frozenset({"commit", "dirty", "seed", "seeds", "deselected"})
 def _unknown(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
     """Yield an "unknown" change for each value that can't be compared.
 
-    A report lacks it, or both runs have the same commit and uncommitted changes.
+    These are the values that one of the reports lacks. "dirty" (whether a run had uncommitted
+    changes) is also one of them if it is True in both reports and the commits are equal.
     """
     for area, sections in AREAS.items():
         for section in sections:

@@ -156,8 +156,8 @@ class Evidence:
     progress : bool
         Whether gates that take long show a progress bar.
     in_parts : bool
-        Whether the evidence is for a plan: `data` is then counted in parts, and is not kept in
-        memory as a whole.
+        Whether the evidence is for `GateSuite.plan`. The parts of `data` are then counted later,
+        one by one, so gates can't use all of its rows at once.
     shown : Mapping, optional
         Names that messages show in place of the names in `given`, such as ``{"X": "X_train"}``.
 
@@ -561,10 +561,12 @@ class Evidence:
         return Profile.of(self.source(name), (), n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Call a function for each item and return the results; use threads if a table is large.
+        """Call a function for each item, and return the results in the order of the items.
 
-        Only one thread is used if the reference is a stored baseline, because each call is then
-        short.
+        The number of threads is `n_jobs` of the run. By default it is the number of processors if
+        the reference is a table, and `data` or the reference has at least 100,000 rows. Otherwise
+        it is 1. If the reference is a stored baseline, more threads would not save time, because
+        the calls are short.
 
         Examples
         --------

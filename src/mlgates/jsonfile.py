@@ -112,9 +112,10 @@ def _read_numeral(text: str) -> float:
 
 
 def number(value: object, what: str) -> float | None:
-    """Convert a JSON value that `plain` made from a number back to the number; None for null.
+    """Return the number for which `plain` wrote a JSON value; None for null.
 
-    EvidenceError is raised for all other values. `what` is the key of the value, for its message.
+    `plain` writes infinities and integers beyond 2**53 as strings. EvidenceError is raised for all
+    other strings, and for values of other types. `what` is the key of the value, for the message.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value

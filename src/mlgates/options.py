@@ -372,9 +372,8 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
     """Return the value of an option as a dict.
 
-    The value must be a mapping, or an iterable of pairs of a key and a value with different keys.
-    OptionError is raised for any other value; `allowed` is the part of its message that says what
-    is allowed.
+    `given` must be a mapping, or an iterable of (key, value) pairs in which no key occurs twice.
+    OptionError is raised for anything else. `allowed` says in its message what is allowed.
     """
     try:
         pairs = list(given.items() if isinstance(given, Mapping) else given)

@@ -101,14 +101,20 @@ def weak_slices(
 
     Notes
     -----
+    Only the rows in the denominator of the metric are used, such as the positive rows for recall. A
+    row is an error if it makes the metric worse: a wrong prediction for accuracy and recall, and a
+    predicted positive for the false positive rate. So the error rate of a slice is 1 minus the
+    metric, or the metric itself if less is better.
+
     There are two searches. The first one searches for slices in a random half of the rows, but in
     at most 10,000 rows. The second one searches in as many of the other rows. A condition compares
     numbers, dates or times with a quantile of the column, compares strings, bools or whole numbers
     with one value, or selects the rows in which a value is missing. Each search finds up to three
-    candidates: conditions, or several conditions joined by "and", with the largest log-likelihood
-    ratio. The rows of earlier candidates are left out when the next one is searched for, and at
-    least 15 of its rows must remain. Two candidates of the same search share less than half of the
-    rows of the smaller one.
+    candidates. A candidate is a condition, or several conditions joined by "and". The one is chosen
+    for which different error rates inside and outside of the slice explain the errors best, by the
+    log-likelihood ratio. The rows of earlier candidates are left out when the next one is searched
+    for, and at least 15 of its rows must remain. Two candidates of the same search share less than
+    half of the rows of the smaller one.
 
     Each candidate is tested on all rows that its search did not use, without the rows of earlier
     candidates of this search. The p-value is that of the hypergeometric distribution: the
@@ -117,7 +123,7 @@ def weak_slices(
     [1]_ for the candidates of the same search, and Bonferroni's correction for two searches. If two
     of the remaining candidates, such as one of each search, share at least half of the rows of the
     smaller one, only the one with the smaller p-value is returned. If errors do not depend on the
-    columns, any slice is returned with a probability of at most 5 %. Rows are assumed to be
+    columns, the probability that the result is not empty is at most 5 %. Rows are assumed to be
     independent: if a person has several rows, use only one of them.
 
     Columns of identifiers or of free text define no slices, because no value is in enough rows.

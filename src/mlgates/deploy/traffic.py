@@ -240,8 +240,8 @@ class Traffic:
         EvidenceError
             If the log is not a table, or lacks a column. If, in a row of one of the models, the
             share, look or unit is missing, or it is not known whether an event happened. If the
-            share changes within a look. If no row has the value `candidate`, or no row has the
-            value `production`, and some rows have a value that is neither of the two.
+            share changes within a look. If one of the values `candidate` and `production` is in no
+            row, but there is a third value in the column, so the value is probably misspelt.
         OptionError
             If a name or a condition is invalid.
 

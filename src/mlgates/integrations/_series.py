@@ -67,16 +67,15 @@ def series(report: Report) -> list[Series]:
 def metric_names(found: Iterable[Series], refused: str, longest: int) -> list[str]:
     r"""Return a name for each series, made only of characters that a tracker accepts.
 
-    A name consists of the parts of the series, joined by slashes. Characters that are not accepted
-    become ``_``, as do parts that are empty or a single dot, and dots at the start of a part if
-    there are several. A name that was changed or cut, or that several series would have, ends in a
-    hash of the original name. So two series never have the same name, and a series has the same
-    name in all reports that have the same series.
+    `accepted_name` makes each name from the parts of the series. If it changed or cut a name, or if
+    several series have the same name, the name ends in a hash of the suite, gate, subject, group
+    and metric. Different series therefore have different names. The name of a series is the same in
+    all reports with the same checks.
 
     Parameters
     ----------
     found : iterable of Series
-        The series of one report.
+        The series of one report, each with another suite, gate, subject, group or metric.
     refused : str
         Regular expression that matches a character that the tracker refuses. Slashes within a part
         are also replaced.

@@ -34,11 +34,11 @@ def log_report(
 
     The run gets
 
-    - an MLflow metric for each check that has a value. The parts of its name are the suite, the
-      gate (split at ``:``), and the subject, the metric and the group of the check. They are joined
-      by ``/``. The metric is left out if the gate's name ends in it, the subject if it equals the
-      metric, and the group if the check is of all rows. For example, ``credit/drift/psi/age`` is
-      the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
+    - an MLflow metric for each check that has a value. Its name is
+      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. Parts of the name that
+      would repeat the one before are left out: METRIC if GATE ends in it, and SUBJECT if it equals
+      METRIC. GROUP is left out if the check is of all rows. For example, ``credit/drift/psi/age``
+      is the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
       part, characters that MLflow does not allow become ``_``. A name that was changed or cut ends
       in a hash of the original name.
     - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag

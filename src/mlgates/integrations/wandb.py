@@ -27,13 +27,13 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
 
     The run gets
 
-    - a number in its summary for each check that has a value. The parts of its name are the suite,
-      the gate (split at ``:``), and the subject, the metric and the group of the check. They are
-      joined by ``/``. The metric is left out if the gate's name ends in it, the subject if it
-      equals the metric, and the group if the check is of all rows. For example,
-      ``credit/drift/psi/age`` is the check of the column ``age`` by the gate ``drift:psi`` of the
-      suite ``credit``. In each part, characters other than letters, digits, blanks, ``_`` and ``-``
-      become ``_``. A name that was changed or cut ends in a hash of the original name.
+    - a number in its summary for each check that has a value. Its name is
+      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. Parts of the name that
+      would repeat the one before are left out: METRIC if GATE ends in it, and SUBJECT if it equals
+      METRIC. GROUP is left out if the check is of all rows. For example, ``credit/drift/psi/age``
+      is the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
+      part, characters other than letters, digits, blanks, ``_`` and ``-`` become ``_``. A name that
+      was changed or cut ends in a hash of the original name.
     - in its summary, the verdict of this suite as ``mlgates/verdict/SUITE``, and the worst verdict
       of all suites that were logged to the run as ``mlgates/verdict``.
     - the table ``SUITE/checks``, with a row for each check and the original names.
