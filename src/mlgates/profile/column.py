@@ -36,8 +36,9 @@ _HALF = np.uint64(32)
 #: so that products are rounded. One of 1,600 pairs of neighbouring doubles has equal products.
 _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
-#: Numbers per block. With smaller blocks, threads would wait for each other.
-_BLOCK = 1 << 16
+#: Numbers per block. The block and its working memory fit into the processor's cache. With smaller
+#: blocks, threads would wait for each other.
+_BLOCK = 1 << 15
 #: Number of bits to drop from the last eight bytes of a string of 0, 1, ..., 7, and 8 or more
 #: bytes. For an empty string, all 64 bits are shifted out.
 _SURPLUS = np.arange(64, -1, -8).astype(np.uint64)
