@@ -443,10 +443,10 @@ class Bucketed:
     def cells(self, edges: Edges) -> Counts:
         """Count the values in each cell (bin) between edges.
 
-        The first count is that of the value -inf, and the last one that of inf. Between them are
-        the counts of the cells in ascending order. A value equal to an edge is in the cell below
-        it, or in a cell of its own if the edge is an atom. The values and the edges may have
-        different types.
+        The first count is the number of values -inf, and the last one the number of values inf.
+        Between these two are the counts of the cells in ascending order. A value equal to an edge
+        is in the cell below the edge, or in a cell of its own if the edge is an atom. The values
+        and the edges may have different types.
 
         Examples
         --------
@@ -472,11 +472,11 @@ def _blocks(n: int) -> Iterator[slice]:
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
     """Count the values of an unsorted array in each cell (bin) between edges, without sorting them.
 
-    The counts are in the order of `Bucketed.cells`: that of the value -inf is the first, that of
-    inf the last, and the others are in ascending order. NaN is not counted.
+    The counts are in the order of `Bucketed.cells`: first the number of values -inf, then the
+    counts of the cells in ascending order, last the number of values inf. NaN is not counted.
 
-    `ends` has the number of values that are not NaN, and of -inf and inf. By default they are
-    counted here; give `ends` if they are known already.
+    `ends` has the number of values that are not NaN, of values -inf, and of values inf. By default
+    these three numbers are counted here; give `ends` if they are known already.
 
     Examples
     --------
@@ -571,10 +571,10 @@ def ks(x: Bucketed, y: Bucketed) -> float:
 def _largest_difference(x: Bucketed, y: Bucketed) -> int:
     """Return the largest ``n * m * |F - G|`` of two samples without a grid.
 
-    It is computed first for a part of the values, at equal distances. If that gives ``d``, then
-    ``n * m * (F - G)`` exceeds ``d`` at the value of rank ``i`` of the first sample only if the
-    value of rank ``ceil((i * m - d) / n)`` of the second one is greater. So all other values can be
-    skipped without searching for them.
+    The difference is first computed only at some evenly spaced values of both samples. Let ``d`` be
+    the largest of these differences. At the value ``v`` of rank ``i`` of the first sample, ``n * m
+    * (F - G)`` is more than ``d`` only if the value of rank ``ceil((i * m - d) / n)`` of the second
+    sample is greater than ``v``. All other values are skipped.
     """
     best, sides = 0, [(x, y), (y, x)]
     steps = [max(1, side.n // _SAMPLE) for side in (x, y)]

@@ -204,8 +204,8 @@ def split(values: Values) -> tuple[Floats, Floats]:
 class Ends(NamedTuple):
     """The number of values of a sample, and how many of them are infinite.
 
-    `n` is the number of all values without NaN, `neg_inf` the number of -inf, and `pos_inf` that of
-    inf. They are used with counts at finite points, which do not show infinite values.
+    `n` is the number of all values without NaN, `neg_inf` the number of values -inf, and `pos_inf`
+    the number of values inf. Counts at finite points do not show how many values are infinite.
     """
 
     n: int
@@ -429,8 +429,9 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
     For each of ``edges.points``, `low` has the number of values less than this point, and `high`
     the number of values less than or equal to it. `ends` has the number of all values and of
-    infinite values. The counts are in the order of `mlgates.stats.buckets.Bucketed.cells`: that of
-    the value -inf is the first, that of inf the last, and the others are in ascending order.
+    infinite values. The counts are in the order of `mlgates.stats.buckets.Bucketed.cells`: first
+    the number of values -inf, then the counts of the cells in ascending order, last the number of
+    values inf.
 
     Examples
     --------
