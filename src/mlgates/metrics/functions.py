@@ -137,11 +137,11 @@ class FunctionMetric(Metric):
     def _resampled(
         self, value: float, of_rows: Callable[[Values], float], *models: Outcomes
     ) -> "_Resamples":
-        """Return a function of the rows on resamples, and on the rows without each block.
+        """Compute the function `of_rows` on resamples, and on the rows without each block of rows.
 
-        `value` is the result of the function for all rows. If most rows are equal to other rows,
-        and their order makes no difference, the function depends only on how often each row occurs.
-        Then resamples are drawn as tables of counts, so that few of them need a call.
+        `value` is the result of `of_rows` for all rows. If most rows are equal to other rows, and
+        their order makes no difference, the result depends only on how often each row occurs. Then
+        resamples are drawn as tables of counts, and `of_rows` is called for few of them.
         """
         n, called = models[0].n, 0
         draws = self._resamples(n)
@@ -171,9 +171,11 @@ class FunctionMetric(Metric):
     def _of_tables(
         self, call: Callable[[Values], float], cells: Codes, strata: Codes | None
     ) -> "_Resamples":
-        """Return a function of the rows on resampled tables, which count equal rows.
+        """Compute the function `call` on resampled tables, which count equal rows.
 
-        `cells` has one code per row, the same for equal rows.
+        `cells` has one code per row, the same for equal rows. `strata` has the class of each row,
+        if rows are resampled within each class; otherwise it is None. `left_out` of the result has
+        one element for each group of equal rows, computed without one of them.
         """
         _, row, counts = np.unique(cells, return_index=True, return_counts=True)
         parts = np.zeros(len(row), np.intp) if strata is None else strata[row]

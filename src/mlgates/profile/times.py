@@ -146,7 +146,9 @@ class Spans(NamedTuple):
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` creates the same object.
 
-        They are `power`, the first timestamp, and the differences of consecutive timestamps.
+        The values are `power`, the start of the first span (None without spans), the differences
+        between the starts of consecutive spans, and the length of each span. The lengths are None
+        if `power` is 0, because all of them are then 0.
         """
         ticks = self.first.view(np.uint64)
         steps = ticks[1:] - ticks[:-1]

@@ -200,9 +200,9 @@ class Contents(NamedTuple):
 def described(path: str, footer: bytes, like: Contents | None = None) -> Contents:
     """Return the columns of a Parquet file and its number of rows, given its footer.
 
-    `like` are the contents of another file. If this file has equal columns, it gets the same object
-    as its columns. The footers of files with equal columns mostly differ only in the number of rows
-    and the description of row groups. Arrow then need not read them.
+    `like` are the contents of another file. If the columns of both files are equal, the result has
+    the object ``like.columns``. The footers of files with equal columns mostly differ only in the
+    number of rows and the description of row groups. In this case, Arrow does not read the footer.
     """
     end = footer[footer.rfind(b"ARROW:schema") :] if b"ARROW:schema" in footer else b""
     if like is not None and footer.startswith(like.start) and end == like.end:
@@ -217,7 +217,7 @@ def described(path: str, footer: bytes, like: Contents | None = None) -> Content
 
 
 def _whole_number(digits: bytes) -> int:
-    """Return a number from its seven-bit digits in Thrift's compact protocol, the last one first.
+    """Decode an integer of at least 0 from the bytes of Thrift's compact protocol (zigzag varint).
 
     Examples
     --------

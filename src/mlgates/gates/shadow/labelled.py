@@ -167,7 +167,11 @@ def _ages(times: Column) -> Floats:
 
 
 def _medians(ages: Floats, labelled: Mask, every: Mask) -> tuple[float, float] | None:
-    """Return the medians of the known ages of two sets of requests; None if one has none."""
+    """Return the median age of the requests with a label, and the median age of every request.
+
+    `ages` is NaN for requests of unknown age, which are left out. `labelled` and `every` are masks
+    of the requests. The result is None if no request with a label has a known age.
+    """
     known = [ages[rows & ~np.isnan(ages)] for rows in (labelled, every)]
     return (float(np.median(known[0])), float(np.median(known[1]))) if len(known[0]) else None
 
