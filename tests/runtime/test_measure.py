@@ -396,7 +396,7 @@ def test_calls_that_take_no_time_are_an_error():
 
 def test_rows_that_can_not_be_taken_are_refused():
     with pytest.raises(
-        mg.EvidenceError, match=r"expected a data frame, .*, got a value of type int"
+        mg.EvidenceError, match=r"must be a data frame, .*, got a value of type int"
     ):
         measure({"`model`": len}, 7, Plan(5))
 
