@@ -94,8 +94,8 @@ class Comparison:
         """The names of the areas, such as ``"data"``, in which some values can't be compared.
 
         A value can't be compared if one of the reports did not record it. The area ``"code"`` is
-        also in the result if both runs have the same commit and uncommitted changes, because their
-        code may differ. An area can be in both `changed` and `unknown`.
+        also in the result if both runs had uncommitted changes to the same commit, because these
+        changes may differ. An area can be in both `changed` and `unknown`.
         """
         found = {each.area for each in self.changes if each.what == "unknown"}
         return tuple(area for area in AREAS if area in found)

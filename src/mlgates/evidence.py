@@ -374,10 +374,13 @@ class Evidence:
     def _open(self, name: str) -> Source:
         """Open a table, and choose the types of columns that come from the names of its folders.
 
-        By default the type of such a column is inferred from these names. If a gate declares a type
-        for the column, it is used instead. Otherwise, if the column has another type in the other
-        table (the reference for the data, for example), both tables must agree: the column becomes
-        one of strings if that type was inferred, too, and gets that type if it was not.
+        Such a column gets the first of these types that applies:
+
+        - The type that a gate declares for the column.
+        - If the column has another kind in the other table (such as the reference, if this is the
+          data): strings if the type of that column was inferred from names of folders, too, and
+          otherwise the type of that column.
+        - The type that is inferred from the names of the folders.
         """
         if isinstance(self[name], Profile):
             profile = cast("Profile", self[name])

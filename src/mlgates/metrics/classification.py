@@ -231,10 +231,9 @@ class Share(CountMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the difference of the metric between two models, with its interval and test.
 
-        The interval is Tango's, and the test is McNemar's. Both use only the rows that are in the
-        numerator for one model but not for the other, such as those that one model gets right and
-        the other gets wrong. If the predictions decide which rows are in the denominator, as for
-        precision, the counts are resampled instead.
+        The interval is Tango's, and the test is McNemar's. Both are computed from the three numbers
+        that `discordant` returns. If it returns None, the counts are resampled, as in
+        `CountMetric.change`.
         """
         counts = self.discordant(candidate, production)
         if counts is None:

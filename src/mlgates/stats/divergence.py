@@ -32,8 +32,9 @@ _CHANGED = math.log(1e5)
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     """Count two samples in the same cells (bins) for a test, given their counts in narrow ranges.
 
-    Some points define the ranges: there is one range for the values equal to each point, and one
-    for the values between each two neighbouring points. Ranges are joined to cells in two steps:
+    Some points define the ranges: there is one range for the values equal to each point, one for
+    the values between each two neighbouring points, one below the first point, and one above the
+    last point. Ranges are joined to cells in two steps:
 
     1. The quantiles of both samples together divide the finite values into at most `bins` cells.
        The values -inf and the values inf are further cells.

@@ -175,7 +175,8 @@ def _extreme(name: str, state: ExtremeState, rows: int) -> Estimate:
 def _quantile(ecdf: Ecdf, rows: int, share: Fraction | None) -> Estimate:
     """Return the estimate of a quantile, or of the median if `share` is None.
 
-    A quantile is the smallest value for which at least `share` of all values are not larger.
+    The quantile is the smallest value ``v`` such that a share of at least `share` of all values is
+    less than or equal to ``v``.
     """
     n, values = ecdf.n, ecdf.values
 
