@@ -346,11 +346,9 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
         return _COMPARE[sign][0](left, right)
     sides = []
     for array in (left, right):
-        per = (
-            _DAY * 10**9
-            if pa.types.is_date32(array.type)
-            else 10**9 // _PER_SECOND[array.type.unit]
-        )
+        per = _DAY * 10**9
+        if not pa.types.is_date32(array.type):
+            per = 10**9 // _PER_SECOND[array.type.unit]
         sides.append((_ticks(array), per))
     finest = min(per for _, per in sides)
     try:

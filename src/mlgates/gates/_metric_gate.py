@@ -441,10 +441,8 @@ class ComparisonGate(MetricGate):
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
         """Return the difference between the two models in one slice."""
-        paired, limit = (
-            difference(metric, *models, interval=self.confidence is not None),
-            self._limit,
-        )
+        limit = self._limit
+        paired = difference(metric, *models, interval=self.confidence is not None)
         scale = abs(paired.candidate or 0) + abs(paired.production or 0)
         details: dict[str, object] = {
             "candidate": paired.candidate,

@@ -263,11 +263,9 @@ class Canary(Gate):
         noun = "units" if traffic.unit else REQUESTS
         split = _split_check(looks, noun)
         yield split
-        wrong = (
-            ""
-            if split.verdict is not Verdict.ERROR
-            else f"the {noun} were not divided as stated, see the check `split`"
-        )
+        wrong = ""
+        if split.verdict is Verdict.ERROR:
+            wrong = f"the {noun} were not divided as stated, see the check `split`"
         near = Near(self._names, traffic.events)
         for event in self._names:
             if traffic.looks and event not in traffic.events:

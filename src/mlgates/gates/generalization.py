@@ -229,16 +229,12 @@ class Generalization(MetricGate):
             for given in (evidence, self._training(evidence))
         ]
         rows = [each.n if each.kept is None else len(each.kept) for each in models]
-        return [
-            (
-                name,
-                [
-                    side[name] if name in side else Slice(name, np.zeros(n, np.bool_))
-                    for side, n in zip(sides, rows, strict=True)
-                ],
-            )
-            for name in dict.fromkeys((*sides[0], *sides[1]))
-        ]
+        found = []
+        for name in dict.fromkeys((*sides[0], *sides[1])):
+            empty = [Slice(name, np.zeros(n, np.bool_)) for n in rows]
+            parts = [side.get(name, none) for side, none in zip(sides, empty, strict=True)]
+            found.append((name, parts))
+        return found
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
         """Return the gap of one slice from its test rows and its training rows."""

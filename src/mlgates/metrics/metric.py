@@ -297,11 +297,8 @@ class RowMetric(Metric):
         .. [1] Kleiner, A., Talwalkar, A., Sarkar, P. and Jordan, M. I. (2014). A scalable bootstrap
            for massive data. Journal of the Royal Statistical Society B 76, 795-816.
         """
-        n, rng, statistic = (
-            candidate.n,
-            np.random.default_rng(SEED),
-            self._paired(candidate, production),
-        )
+        n, rng = candidate.n, np.random.default_rng(SEED)
+        statistic = self._paired(candidate, production)
         value = float(statistic(np.ones((1, n), np.uint8))[0])
         size = self.subset_size(candidate)
         if 2 * size > n:

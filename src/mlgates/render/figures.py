@@ -307,11 +307,9 @@ def _distributions(check: Check) -> Bins | None:
     if not shown:
         return None
     moved = [each.label for each in shown if each.moved]
-    changes = (
-        f"{len(moved)} changed significantly: {', '.join(moved)}"
-        if moved
-        else "none changed significantly"
-    )
+    changes = "none changed significantly"
+    if moved:
+        changes = f"{len(moved)} changed significantly: {', '.join(moved)}"
     return Bins(
         title=visible(title(check)),
         description=(
@@ -381,10 +379,8 @@ def _groups(check: Check) -> Spans | None:
         spans.append(Span(label, value, interval, None if n is None else int(n), shown))
     if not spans:
         return None
-    line, limit = (
-        _gap_line(check, [span.value for span in spans if span.value is not None]),
-        check.limit,
-    )
+    limit = check.limit
+    line = _gap_line(check, [span.value for span in spans if span.value is not None])
     if line is not None and limit is not None:
         # If the limit is for the largest value, values above the line are beyond it; for any other
         # gap, values below it.

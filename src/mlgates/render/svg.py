@@ -281,11 +281,8 @@ def _reliability(figure: Reliability) -> Iterator[Shape]:
     middle, below = at(0.5), bottom + 15 + _AXIS
     yield _shape("text", "label", "mean probability", x=middle, y=below, text_anchor="middle")
     for point in figure.points:
-        name, x, value = (
-            "beyond" if point.beyond else "current",
-            at(point.place),
-            point.value or 0.0,
-        )
+        name, value = "beyond" if point.beyond else "current", point.value or 0.0
+        x = at(point.place)
         y, (low, high) = height(value), map(height, point.interval or (value, value))
         shares = [format_number(share, "share") for share in (point.place, value)]
         hint = f"{point.label}: {shares[1]} observed, {shares[0]} predicted"

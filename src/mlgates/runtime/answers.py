@@ -72,14 +72,7 @@ def computed(answer: Any) -> Any:
         kinds = {type(item) for item in answer}
         eager = all(issubclass(kind, _EAGER) for kind in kinds)
         return answer if eager else type(answer)(map(computed, answer))
-    if kind_of(answer) in (
-        "pandas",
-        "pandas column",
-        "polars",
-        "polars column",
-        "arrow",
-        "arrow column",
-    ):
+    if kind_of(answer).removesuffix(" column") in ("pandas", "polars", "arrow"):
         return answer
     # (a class may have any attribute, as mocks do)
     for name in ("block_until_ready", "compute", "collect", "result"):

@@ -448,11 +448,8 @@ class Fairness(Gate):
             )
             msg += "pass `y_true`, `y_score`, `query_id` and the sensitive features instead"
             raise EvidenceError(msg)
-        options_, rates = (
-            (tuple(self.sensitive or ()), tuple(self.by or ())),
-            self._definition.rates,
-        )
-        for part in strata_of_frame(frame, rates, *options_, self._measured_with):
+        sensitive, by, rates = self.sensitive or (), self.by or (), self._definition.rates
+        for part in strata_of_frame(frame, rates, tuple(sensitive), tuple(by), self._measured_with):
             names = part.rates[0].groups
             reference = find_reference(self.reference_group, part.features, names, part.values)
             stratum = Stratum(part.name, part.rates, reference, part.size)

@@ -297,10 +297,8 @@ def _rates_of(
         reasons.append(reason or (few(float(denominator[g]), counted) if is_share else ""))
     comparable = np.array([not reason for reason in reasons], np.bool_)
     successes = value * denominator
+    # NaN for metrics that are not shares, and if the counts are not known
     at_level = partial(wilson_interval, successes, denominator)
-    if not is_share or lacking:
-        nothing = np.full(k, np.nan)
-        at_level = partial(_no_interval, nothing)
     low, high = at_level(confidence) if confidence else np.full((2, k), np.nan)
     return GroupRates(
         metric=rate.name,
@@ -318,8 +316,3 @@ def _rates_of(
         method="Wilson" if is_share else "",
         at=at_level,
     )
-
-
-def _no_interval(nothing: Floats, level: float) -> tuple[Floats, Floats]:
-    del level
-    return nothing, nothing

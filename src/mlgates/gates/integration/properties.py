@@ -214,10 +214,8 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
     at = shuffled(caller.n)
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the rows in another order", at)
-    good, bad = (
-        "rows in another order got the same answers",
-        "got a different answer in another order",
-    )
+    good = "rows in another order got the same answers"
+    bad = "got a different answer in another order"
     return caller.outcome(wrong, good, bad, at, differences)
 
 

@@ -366,10 +366,8 @@ class Shadow(Gate):
             make = partial(score_shift_of, requests, self.score)
             yield Measure(self.score, "score_shift", limit, make)
         if self.error is not None:
-            limit, make = (
-                Limit(at_most=self.max_error_increase),
-                partial(error_increase_of, requests),
-            )
+            limit = Limit(at_most=self.max_error_increase)
+            make = partial(error_increase_of, requests)
             yield Measure(self.error, "error_increase", limit, make)
         if self.latency is not None:
             limit = Limit(at_most=self.max_slowdown)
