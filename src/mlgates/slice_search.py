@@ -110,11 +110,11 @@ def weak_slices(
     at most 10,000 rows. The second one searches in as many of the other rows. A condition compares
     numbers, dates or times with a quantile of the column, compares strings, bools or whole numbers
     with one value, or selects the rows in which a value is missing. Each search finds up to three
-    candidates. A candidate is a condition, or several conditions joined by "and". The one is chosen
-    for which different error rates inside and outside of the slice explain the errors best, by the
-    log-likelihood ratio. The rows of earlier candidates are left out when the next one is searched
-    for, and at least 15 of its rows must remain. Two candidates of the same search share less than
-    half of the rows of the smaller one.
+    candidates. A candidate is a condition, or several conditions joined by "and". Candidates have
+    the largest log-likelihood ratios, which compare two hypotheses: different error rates inside
+    and outside of the slice, and one error rate for all rows. The rows of earlier candidates are
+    left out when the next one is searched for, and at least 15 of its rows must remain. Two
+    candidates of the same search share less than half of the rows of the smaller one.
 
     Each candidate is tested on all rows that its search did not use, without the rows of earlier
     candidates of this search. The p-value is that of the hypergeometric distribution: the
