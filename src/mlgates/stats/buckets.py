@@ -326,9 +326,10 @@ class Bucketed:
         if 8 * int(counts.sum()) <= self.n:
             return equal, value
         # Only buckets that have one of some evenly spaced values are looked at.
-        few = slice(None, None, max(1, self.n // _BLOCK))
+        step = max(1, self.n // _BLOCK)
+        few = slice(None, None, step)
         value[self._places[few]], equal[self._places[few]] = self.values[few], True
-        for rows in (few, *_blocks(self.n)):
+        for rows in (few, *(_blocks(self.n) if step > 1 else ())):
             places = self._places[rows]
             equal[places.compress(value.take(places) != self.values[rows])] = False
             if rows is few and 2 * int(counts[equal].sum()) < counts.sum():
