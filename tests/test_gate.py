@@ -23,7 +23,7 @@ from mlgates._gate import FunctionGate, Gate, blocked_result, run_gate
 from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.profile.counters import Missing
-from mlgates.redaction import describe
+from mlgates.redaction import describe, without_secrets
 from mlgates.verdict import Check, Limit, Measurement, Verdict
 
 PASS, INCONCLUSIVE, FAIL, ERROR, SKIP = Verdict
@@ -651,7 +651,7 @@ def test_no_quoted_value_reaches_the_report(canary, template):
     ("message", "shown"),
     [
         ("password=hunter2 was wrong", "password=<hidden> was wrong"),
-        ("api_key: abc123, please", "api_key: <hidden> please"),
+        ("api_key: abc123, please", "api_key: <hidden>, please"),
         ("Authorization: Bearer abc.def", "Authorization: <hidden>"),
         ("token = abc", "token = <hidden>"),
         ("at postgres://ann:pw@db/x now", "at <address> now"),
@@ -676,6 +676,19 @@ def test_no_quoted_value_reaches_the_report(canary, template):
 )
 def test_what_else_is_hidden(message, shown):
     assert describe(ValueError(message)) == f"ValueError: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("no file 's3://bucket/x'; name another", "no file '<address>'; name another"),
+        ("no file 'x?password=b'; name another", "no file 'x?password=<hidden>'; name another"),
+        ("with password='b', or another", "with password=<hidden>, or another"),
+        ("see https://x.org/?q='a'&token=b.", "see <address>."),
+    ],
+)
+def test_the_quotation_mark_behind_a_secret_is_kept(message, shown):
+    assert without_secrets(message) == shown
 
 
 @pytest.mark.parametrize(

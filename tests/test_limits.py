@@ -289,7 +289,7 @@ def test_a_value_that_rounding_brought_to_its_limit_is_shown_before_rounding():
     check = Check.judge("x", "m", Measurement(0.1, n=9, details=details), limit)
     assert check.passed
     assert check.reason == (
-        "`m` of `x` is 0.1 (n = 9); before rounding, it is 0.10000000000000003, which "
+        "`m` of `x` is 0.1 (n = 9); the computed value, 0.10000000000000003, "
         "counts as equal to the limit, because they differ only by a rounding error; "
         "the limit is at most 0.1"
     )

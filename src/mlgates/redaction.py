@@ -15,12 +15,14 @@ _SECRET_WORD = (
     r"(?:pass(?:word|wd|phrase)|pgpass|secret|credential|(?:api|access|private)[_-]?key)s?"
 )
 _SECRET_END = r"(?:pass|pwd?|auth|authorization|bearer|token|key|(?:access|api|auth)[_-]?tokens)"
+# A quotation mark at the end of a word, with punctuation behind it, is not a part of the secret.
+_WORD_END = r"(?=['\"]?[;,.:)]*(?:\s|$))"
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
+    (re.compile(rf"[a-zA-Z][a-zA-Z0-9+.-]{{0,30}}://\S+?{_WORD_END}"), "<address>"),
     (
         re.compile(
             rf"(?i)({_SECRET_WORD}|(?<![a-z])(?:pass|pwd|authorization|token)|\bkey)"
-            r"(['\"]?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
+            rf"(['\"]?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?(['\"]?)\S+?\3{_WORD_END}"
         ),
         r"\1\2<hidden>",
     ),

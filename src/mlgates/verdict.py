@@ -876,7 +876,7 @@ class Check:
         if isinstance(exact, float):
             unrounded = f"{100 * exact!r} %" if unit == "share" else f"{exact!r}"
             unrounded += " s" if unit == "s" else ""
-            rounded = f"before rounding, it is {unrounded}, which counts as equal to the limit, "
+            rounded = f"the computed value, {unrounded}, counts as equal to the limit, "
             rounded += "because they differ only by a rounding error"
         reason = "; ".join(filter(None, [said, rounded, because]))
         bound = format_limit(limit, unit, measurement.value)

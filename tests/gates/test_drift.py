@@ -1495,7 +1495,7 @@ def test_a_distance_that_is_rounded_to_the_limit_is_shown_before_rounding(method
     assert check.verdict is P
     assert check.details["before_rounding"] == clear.value
     assert (
-        f"; before rounding, it is {clear.value!r}, which counts as equal to the limit, because "
+        f"; the computed value, {clear.value!r}, counts as equal to the limit, because "
         "they differ only by "
         "a rounding error; the limit is" in check.reason
     )

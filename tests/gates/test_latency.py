@@ -785,7 +785,7 @@ def test_a_slowdown_that_is_rounded_to_the_limit_passes_and_is_shown_before_roun
     check = only(run(gate, [0.11] * 100, production_latencies=[0.1] * 100))
     assert (check.verdict, check.value) == (P, 0.1)  # 0.11 / 0.1 - 1 is more than 0.1
     assert (
-        f"; before rounding, it is {100 * check.details['before_rounding']!r} %, which counts as "
+        f"; the computed value, {100 * check.details['before_rounding']!r} %, counts as "
         in check.reason
     )
     assert only(run(gate, [0.1101] * 100, production_latencies=[0.1] * 100)).verdict is F

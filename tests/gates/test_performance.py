@@ -412,7 +412,7 @@ def test_a_value_that_is_rounded_to_the_limit_is_shown_before_rounding():
     assert (check.verdict, check.value) == ("pass", 1_000_000)
     assert check.details["before_rounding"] == pytest.approx(error, rel=1e-15)
     assert (
-        f"; before rounding, it is {check.details['before_rounding']!r}, which counts as equal to "
+        f"; the computed value, {check.details['before_rounding']!r}, counts as equal to "
         "the limit, " in check.reason
     )
     (clear,) = gate.run(y_true=[0.0] * 40, y_pred=[999_999.0] * 40).checks

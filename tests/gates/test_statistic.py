@@ -363,7 +363,7 @@ def test_direction_of_a_relative_change(sign):
             ([0.4], [0.3]),
             {"max_change": 0.1},
             PASS,
-            "before rounding, it is 0.10000000000000003, which counts as equal to the limit",
+            "the computed value, 0.10000000000000003, counts as equal to the limit",
         ),
         ("max", ([BIG + 1], [BIG]), {"max_change": 0}, FAIL, "a change of 1 ("),
         (

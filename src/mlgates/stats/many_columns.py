@@ -79,8 +79,8 @@ class Compared(NamedTuple):
 def fits(pair: Pair) -> bool:
     """Return whether a pair of samples can be compared by `compare_group`.
 
-    No sample may have more than 65,536 values, the reference must not be empty, and doubles must
-    represent all values exactly.
+    No sample may have more than 65,536 values, the reference must not be empty, and no integer
+    may be beyond 2**53, where doubles do not represent all integers.
 
     Examples
     --------
