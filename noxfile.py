@@ -35,7 +35,7 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
 
 def run_tests(session: nox.Session, marks: str, *args: str) -> None:
     """Run pytest with one process per processor; the examples of a page run in order."""
-    # With a process per processor, more threads only wait for each other, and use time for it.
+    # There is a process per processor, so more threads would only wait for each other.
     session.env.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     session.run(
         "pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *args, *session.posargs
@@ -104,7 +104,7 @@ def integrations(session: nox.Session, of: str) -> None:
     """Run the tests and the page of an integration with the package itself (minutes)."""
     session.install("--editable", *([".", of] if of == "feast" else [f".[{of}]"]), "--group=test")
     paths = [Path(f"tests/integrations/test_{of}.py"), Path(f"docs/howto/{of}.md")]
-    # these packages warn of their own parts
+    # These packages emit warnings about their own code.
     session.run("pytest", "-W", "default", *(path for path in paths if path.is_file()))
 
 
@@ -121,7 +121,7 @@ def orchestrators(session: nox.Session, of: str) -> None:
 @nox.session(venv_backend="venv")
 def models(session: nox.Session) -> None:
     """Test the content hash of models of PyTorch, XGBoost, LightGBM and CatBoost (minutes)."""
-    # by pip, whose settings can name a build of torch without CUDA
+    # Use pip, because its settings can name a build of torch without CUDA.
     session.install("--editable", ".", "torch==2.13.0", "xgboost", "lightgbm", "catboost", "pytest")
     session.run("pytest", "-W", "default", "--noconftest", "tests/real_models.py")
 
@@ -133,7 +133,7 @@ def spark(session: nox.Session) -> None:
         session.skip("Spark needs Java, and there is no `java` here")
     session.install("--editable", ".[spark]", "--group=test")
     session.env["PYSPARK_PYTHON"] = str(Path(session.bin) / "python")
-    # Spark warns of versions of pandas
+    # Spark emits warnings about versions of pandas.
     session.run(
         "pytest",
         "-W",
@@ -219,7 +219,7 @@ def gate(session: nox.Session) -> None:
     session.run("mypy", source)
     own = [*tests, *page, source, "tests/test_register.py", "tests/test_public_api.py"]
     session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *own)
-    # Test ids contain the name of a class or of an example: ErrorRate, error-rate.
+    # Ids of tests contain the name of a class or of an example, such as ErrorRate or error-rate.
     spellings = dict.fromkeys([name, name.replace("_", ""), name.replace("_", "-")])
     laws = ["tests/test_every_gate.py", "-k", " or ".join(spellings)]
     session.run("pytest", "--numprocesses=auto", *laws)
