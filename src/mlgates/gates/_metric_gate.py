@@ -85,7 +85,7 @@ class SliceEstimate(NamedTuple):
 
 #: The estimate of a slice, the exception that it raised, or why the slice is excluded.
 SliceResult = SliceEstimate | BaseException | str
-#: Most names of excluded slices in a note.
+#: Largest number of names of excluded slices in a note.
 _MOST_NAMED = 5
 
 
@@ -314,7 +314,7 @@ class MetricGate(Gate):
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
         """Return pairs of a slice's name and its result; without slices, one pair with None."""
-        # kept for the note
+        # cached, because `check` and `note` use the same results
         return evidence.cached("slice results", self, partial(self._measure_slices, evidence))
 
     def _measure_slices(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:

@@ -358,7 +358,8 @@ def distinct_values(
     return options.distinct(values)
 
 
-#: Aimed at so that at least 0.8 is reached: intervals are a little wider than z errors.
+#: Power for which numbers of rows are computed with the normal approximation. The intervals are a
+#: little wider than this approximation says, so that a power of at least 0.8 is reached.
 _POWER = 0.82
 
 
@@ -630,7 +631,7 @@ def named_groups(part: Part, groups: Sequence[Any], most: int) -> Iterator[tuple
         raise EvidenceError(too_many_groups("`by`", len(groups), most))
     names: Sequence[str | None] = [part.name] * len(groups)
     keys = [group.key for group in groups]
-    if part.by and all(keys):  # the key of all rows is empty
+    if part.by and all(keys):  # without slices, there is one group with an empty key
         names = slice_names(part.by, keys)
     yield from zip(names, groups, strict=True)
 

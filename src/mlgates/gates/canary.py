@@ -523,7 +523,8 @@ def _stages(event: _Event, side: Side) -> tuple[float, _Counts, int]:
     (`side` "greater") or less frequent ("less"). The strongest stage has the largest e-value.
     """
     since = [s if s is None else _since(event.name, event.looks, s) for s in event.starts]
-    # a stage that has not begun counts as 1, so that the number of stages stays the same
+    # A stage that has not begun has the e-value 1 (logarithm 0), because the mean must always be
+    # over the same number of stages.
     logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
     most = max(logs)
     mean = most + math.log(sum(math.exp(log_e - most) for log_e in logs) / len(logs))

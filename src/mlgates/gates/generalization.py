@@ -29,7 +29,8 @@ _TRAINING = {
     "y_score": "train_score",
     **{name: name for name in ("model", "pos_label", "classes")},
 }
-#: What columns of both tables may hold; one value per row would be of the test rows alone.
+#: Arguments that must be the name of a column of both tables, because an array would have values
+#: for the test rows only.
 _OF_COLUMNS = ("sample_weight", "clusters")
 
 

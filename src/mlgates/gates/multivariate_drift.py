@@ -33,7 +33,7 @@ __all__ = ["MultivariateDrift"]
 _METRIC = "roc_auc"
 _TIMES = frozenset({"date", "time", "timestamp", "duration"})
 _KINDS = _TIMES | {"int", "float", "decimal", "bool", "string", "null"}
-#: Most categories of a column for which the classifier has codes; the last is for all others.
+#: Largest number of codes of a column of categories. The last code is for all rare categories.
 _CATEGORIES = 255
 _CONFIDENCE = 0.95
 #: Types of numbers, by Arrow's name, to which the other table's numbers are rounded.
@@ -489,7 +489,9 @@ def _numbers(pair: Sequence[Column]) -> Floats:
     values = np.concatenate(parts)
     for name, dtype in _NARROW.items():
         if any(column.field.type == name for column in pair):
-            with np.errstate(over="ignore"):  # numbers that differ by rounding are equal
+            # Round to the narrower type, so that numbers that differ only by this rounding are
+            # equal. Numbers beyond the range of this type become infinite.
+            with np.errstate(over="ignore"):
                 values = values.astype(dtype).astype(np.float64)
     known = ~np.isnan(values)
     values[known] = np.unique(values[known], return_inverse=True)[1]

@@ -158,7 +158,8 @@ class Performance(MetricGate):
             msg = f"{_OWNER}: {side[better]} is required as the limit of `{metric.name}`"
             raise OptionError(msg)
         options.in_order(_OWNER, at_least=at_least, at_most=at_most)
-        # a limit in the good direction alone is probably a mistake
+        # If greater values are better, `at_most` without `at_least` is probably a mistake. If
+        # smaller values are better, `at_least` without `at_most` is.
         if better is True and at_least is None:
             msg = (
                 f"{_OWNER}: `at_least` is required, because greater values of `{metric.name}` are "

@@ -91,7 +91,7 @@ _PARSED = frozenset({"int", "float", "number", "timestamp", "date"})
 _SMALL_SET = 20
 _SHOWN_PATTERN = 60
 
-#: What makes a check possible that has nothing to check, by metric.
+#: What to do if a check has no values to check, by metric.
 _REMEDIES = {
     "missing": "pass a table with at least one row",
     "infinite": "if the column may be empty, switch off the check for infinite values by "

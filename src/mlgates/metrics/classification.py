@@ -654,7 +654,8 @@ _EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
     "rows of class {} (true or predicted)",
 )
-# classes are weighted by their rows, so only the largest class must not be nearly all rows
+# Small classes do no harm, because classes are weighted by their rows. But there must be enough
+# rows outside of the largest class.
 _OUTSIDE = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
 _combined = partial(MarginMetric, interval="Wilson per class, combined")
 

@@ -184,7 +184,8 @@ def clustered_change(
         return Change(method, details={**details, "no_interval": _ONE_CLUSTER})
     value = mine.to_metric(mine.value) - theirs.to_metric(theirs.value)
     error = math.sqrt(variance.variance)
-    if mine.scale == "plain" and not error > _RELATIVE * abs(value):  # all rows differ by the same
+    # All rows differ by the same amount.
+    if mine.scale == "plain" and not error > _RELATIVE * abs(value):
         return Change(method, lambda _: (value, value), p_value=float(value == 0), details=details)
     if mine.scale != "plain" and error**2 <= _ROUNDING:  # no row differs
         if abs(value) > _RELATIVE:

@@ -28,10 +28,11 @@ _DRAWS_OF_MANY = 500
 _MANY = 10_000
 #: Calls of the function on resamples for an interval that is only shown.
 _DRAWS_SHOWN = 200
-#: One block of rows for so many resamples is left out to estimate the skewness, at most 200.
+#: Number of resamples per block of rows that the jackknife leaves out to estimate the skewness, and
+#: the largest number of blocks.
 _JACKKNIFE = 4
 _MOST_BLOCKS = 200
-#: If at most so many rows differ from each other, resamples are drawn as counts of equal rows.
+#: With at most this many distinct rows, resamples are drawn as counts of equal rows.
 _MOST_CELLS = 50
 #: Largest relative rounding error of a function if its rows are sorted.
 _ROUNDING = 1e-9

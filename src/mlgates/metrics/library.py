@@ -23,8 +23,8 @@ _AVERAGES = ("macro", "micro", "weighted")
 #: Names of the arguments with the true labels, and of those with predictions and scores.
 _TRUE = ("y_true", "y1", "labels_true")
 _PRED = ("y_pred", "y2", "labels_pred")
-#: Metrics of several labels of each row, of values of a decision function, and of the best two of
-#: all classes, which is always 1 for two classes.
+#: Metrics of rows with several labels, and metrics of values of a decision function. Top-k accuracy
+#: is excluded because its default k = 2 always gives 1 for two classes.
 _EXCLUDED = frozenset(
     {
         "coverage_error",

@@ -20,7 +20,7 @@ from mlgates.stats.means import mean_interval, median_interval, weighted_median
 from mlgates.stats.proportions import wilson_interval
 
 _EPSILON = float(np.finfo(np.float64).eps)
-#: Numbers of discordant rows are computed to so many digits.
+#: Number of digits to which numbers of discordant rows are computed.
 _DIGITS = 9
 #: A variance below this share of the numbers that it is computed from is rounding error.
 _ROUNDING = 1e-12
@@ -102,7 +102,9 @@ class LossMetric(Metric):
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
             sides, weight = [side[weight > 0] for side in sides], weight[weight > 0]
-        if self.root:  # delta method: numbers with the mean and the standard error of the root
+        if self.root:
+            # Delta method: convert the losses so that their mean is the root of the mean loss, and
+            # the standard error of their mean is that of the root.
             roots = [math.sqrt(float(np.average(side, weights=weight))) for side in sides]
             sides = [
                 side / (2 * root) + root / 2 if root else side
@@ -113,7 +115,7 @@ class LossMetric(Metric):
         mean = float(np.average(change, weights=weight))
 
         def ends(confidence: float) -> Ends:
-            # without an interval, all rows differ by the same amount
+            # `mean_interval` is None if all rows differ by the same amount, which is `mean`.
             return mean_interval(change, weight, confidence) or (mean, mean)
 
         if n < 2:

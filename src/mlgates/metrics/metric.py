@@ -37,7 +37,7 @@ _PLURAL = re.compile(r"\b(?:(positive|negative|row|prediction)s|queries)\b")
 _SUBSET = 10_000
 _OF_A_CLASS = 200
 _SUBSETS = 10
-#: Maximal number of blocks of the jackknife; each of at most so many rows is its own block.
+#: Largest number of blocks of the jackknife. With at most this many rows, each row is a block.
 _BLOCKS = 200
 
 

@@ -58,7 +58,7 @@ _LONG_FORM = (
 )
 #: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
 _CLASS_SCORES = 0.99
-#: Most models within each other that are looked into.
+#: Largest number of nested models (pipelines and searches) that are looked into.
 _DEEPEST = 10
 
 

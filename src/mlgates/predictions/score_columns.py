@@ -21,11 +21,12 @@ __all__ = [
 
 #: Names that polars gives to columns without a name; pandas uses the numbers themselves.
 _DEFAULT_NAME = re.compile(r"(?:column_)?(\d+)")
-#: Names of a score of one label that is a number; other names, such as "fold_0", count something.
+#: Column names that have a numeric label in them, such as "proba_1". In other names, such as
+#: "fold_0", the number is not a label.
 _SCORE_OF_NUMBER = re.compile(r"(?i)(?:p|pr|prob|proba|probability|class|label)[\W_]*-?\d[\d.]*\W*")
 #: An integer written as a float, such as the column name "1.0".
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
-#: Rows from which shares of right labels distinguish scores of pairs from those of classes.
+#: Fewest rows from which it is inferred that scores are of pairs of classes, not of classes.
 _ENOUGH_ROWS = 30
 #: Boundary between words in names such as "probDog".
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -103,7 +104,7 @@ def arrange_scores(
     try:
         named = column_of_each_label(scores.title, scores.names, labels)
     except EvidenceError:
-        if not declared:  # otherwise the names of the columns may be any others
+        if not declared:  # with declared classes, the columns can have any names
             raise
     if declared and named is not None and [*named.values()] != [*range(width)]:
         msg = (
@@ -171,9 +172,8 @@ def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> N
         return
     place = {label: at for at, label in enumerate(classes.every)}
     labels = np.array([place[value] for value in truth.values] + [-1])[codes]
-    first = np.stack(
-        [values[:, 0] > 0, values[:, 2] > 0, values[:, 1] < 0], axis=1
-    )  # votes against the next class in turn
+    # whether class 0 wins against class 1, class 1 against class 2, and class 2 against class 0
+    first = np.stack([values[:, 0] > 0, values[:, 2] > 0, values[:, 1] < 0], axis=1)
     votes = first.astype(int) + ~np.roll(first, 1, axis=1)
     as_classes = np.mean(values.argmax(axis=1) == labels)
     as_pairs = max(np.mean(v.argmax(axis=1) == labels) for v in (votes, 2 - votes))

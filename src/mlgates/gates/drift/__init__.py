@@ -342,7 +342,7 @@ class Drift(Gate):
         gate = replace(self, by=None, max_drifted=None)
         if self.columns is not None:
             return gate
-        # columns that make the slices are the same in all of their rows
+        # A column that defines the slices has the same value in all rows of a slice.
         by = [name for name in self.by or () if isinstance(name, str)]
         return replace(gate, exclude=tuple(dict.fromkeys((*self.exclude, *by))))
 

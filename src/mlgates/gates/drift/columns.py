@@ -85,7 +85,8 @@ def candidates(
                 if isinstance(reference, Baseline):
                     side = reference.distributions.get(name)
                 else:
-                    sample = NumericSample(name)  # or the `Distribution` that has its values
+                    # If `Distribution` was counted instead, the profile returns its result.
+                    sample = NumericSample(name)
                     if sample in reference:
                         side = reference[sample]
             if caught.error is not None:
@@ -94,7 +95,7 @@ def candidates(
                 refused[name] = f"`{name}` of the reference could not be read: {problem}"
                 continue
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
-            # A baseline does not keep the distribution of so many strings.
+            # A baseline does not keep the distribution of many different strings.
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
                 not_served = "strings with too many different values"

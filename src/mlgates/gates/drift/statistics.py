@@ -509,7 +509,8 @@ def decide_columns(
             max_dropped=1.0,  # missing cells have a check of their own
             significance=significance,
             insufficient=insufficient,
-            # The distance may be on either side of the limit, and on both sides by chance.
+            # More rows help if even the largest possible distance may be by chance. Otherwise the
+            # rows of the reference are needed, because the baseline only gives two bounds.
             insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
             group=drift.group,
             unit=unit,

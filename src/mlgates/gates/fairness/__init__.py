@@ -57,7 +57,7 @@ _OWNER = "Fairness"
 
 #: With more groups the arrays of all pairs would not fit into memory.
 _MOST_GROUPS = 1_000
-#: Most names of groups in one sentence.
+#: Largest number of names of groups in one sentence.
 _MOST_NAMED = 5
 _OVERS: tuple[Over, ...] = ("difference", "ratio", "group_min", "group_max")
 #: Definitions of fairness, and the rates that they compare.
@@ -389,7 +389,7 @@ class Fairness(Gate):
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:
         """Return pairs of a stratum's name and its rates; without `by`, one pair with None."""
-        # kept for the note
+        # cached, because `check` and `note` use the same rates
         return evidence.cached("group rates", self, partial(self._measure, evidence))
 
     def _measure(self, evidence: Evidence) -> list[tuple[str | None, StratumResult]]:

@@ -20,7 +20,7 @@ from mlgates.verdict import ROUNDING, Limit
 Ints = npt.NDArray[np.intp]
 Over = Literal["difference", "ratio", "group_min", "group_max"]
 
-#: At most so many pairs get Fisher's exact test; the others count as not significant.
+#: Largest number of pairs that get Fisher's exact test. The others count as not significant.
 _MOST_EXACT = 2_000
 #: Number of pairs or groups nearest to the limit that the sample size is computed from.
 _NEAREST = 20

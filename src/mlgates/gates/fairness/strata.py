@@ -16,7 +16,7 @@ from mlgates.printable import first_of
 
 __all__ = ["Reference", "Stratum", "find_reference", "reference_option"]
 
-#: Most names of groups in one sentence.
+#: Largest number of names of groups in one sentence.
 _MOST_NAMED = 5
 
 

@@ -594,7 +594,7 @@ def _altered(
                 bad = f"got a different answer and no exception when the model was given {what}"
                 bad += differences.described("answer")
                 return row_outcome(wrong, caller.positions, "", bad)
-            # even if the next method refuses these rows
+            # recorded now, because it is reported even if the next method refuses these rows
             answered[f"given {what}, the model gave the same answers"] = None
     text = _first_of(list(answered))
     if answered and declared == "refuse":

@@ -32,7 +32,7 @@ __all__ = ["Latency"]
 
 _OWNER = "Latency"
 _SUBJECT = "latency"
-#: Independent calls that can show a quantile to be beyond a limit, though not within it.
+#: Number of independent calls that is enough if the interval does not contain the limit.
 _FEW = 10
 #: A limit above this multiple of the median, or below this fraction of it, suggests a wrong unit.
 _ODD = 1_000

@@ -28,7 +28,8 @@ _LEAST = 30
 _BINS = 60
 #: The model to measure when latencies are not given.
 MODELS = {"latencies": "model", "production_latencies": "production_model"}
-#: Confidence of the intervals that end a measurement early: looking often must not cost certainty.
+#: Confidence of the intervals that can end a measurement early. It is high because the interval is
+#: computed many times, and each time it can be wrong.
 _EARLY = 0.999
 
 

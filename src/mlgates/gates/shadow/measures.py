@@ -218,7 +218,7 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
             more += f"; {_left_out(dropped)}, because a score is missing"
 
         def ends(level: float) -> Ends:
-            # without an interval, all scores shifted by the same amount
+            # `mean_interval` is None if all scores shifted by the same amount, which is `value`.
             found = mean_interval(change, None, level) if n > 1 else None
             return found or ((value, value) if n > 1 and value is not None else None)
 

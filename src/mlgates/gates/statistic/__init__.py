@@ -472,7 +472,9 @@ class Statistic(Gate):
         value, details = None, dict[str, object](missing=ours.missing)
         if exact is not None:
             scale = 0.0
-            if metric == "change":  # both values have 15 exact digits
+            if metric == "change":
+                # Both values are exact to 15 digits, so an error of 1e-15 of the larger one is
+                # tolerated: 1e-12 (`ROUNDING`) of this scale.
                 scale = 1e-3 * max(abs(float(each.value or 0)) for each in (ours, theirs or ours))
             value = _number(exact, limit, scale)
             if isinstance(exact, float):
