@@ -27,7 +27,8 @@ __all__ = ["CellCounts", "Comparison", "Ecdf", "Frequencies", "compare_together"
 Values: TypeAlias = npt.NDArray[Any]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
-#: Merged frequencies are added up when they have this many values more than needed.
+#: Merged frequencies are added up when their parts have more values than twice the distinct values
+#: plus this number.
 _FEW_ENTRIES = 1 << 16
 #: Values looked at to see whether most are tied.
 _LOOKED_AT = 2_048
@@ -60,7 +61,8 @@ def concatenated(parts: Sequence[Values]) -> Values:
     if all(part.dtype.kind != "f" and part.min() >= 0 for part in parts):
         return np.concatenate([part.astype(np.uint64) for part in parts])
     doubles = [part.astype(np.float64) for part in parts]
-    # A number that rounding moved beyond its type is not the same when converted back.
+    # Rounding can move a number out of the range of its type. Converted back, it is another number,
+    # which the comparison below finds, so numpy's warning is not needed.
     with np.errstate(invalid="ignore"):
         pairs = [(a, b.astype(a.dtype)) for a, b in zip(parts, doubles, strict=True)]
     if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
@@ -259,7 +261,7 @@ class Ecdf(State):
             held = int((np.diff(x.before) + np.diff(y.before))[wanted | crossing].sum())
             few = np.sort(self.unsorted[:: max(1, self.n // _LOOKED_AT)])
             if 3 * held > x.n + y.n and not buckets.are_tied(few):
-                # To sort all values is faster than to find and sort so many of them.
+                # If many values would be sorted, it is faster to sort all of them.
                 x, y = Bucketed(self.unsorted), Bucketed(other.unsorted)
             else:
                 for side in (x, y):
@@ -271,7 +273,7 @@ class Ecdf(State):
         if area and self.n:
             low, high = y.count(x.at(np.array([1, self.n])))
             beyond = int(low[0]), other.n - int(high[1])
-            # Its last digits depend on the order of the rows.
+            # Round to 12 digits, because the last digits depend on the order of the rows.
             size = float(f"{buckets.wasserstein(x, y):.12g}")
             unit = twosample.spread(x)
         found = Comparison(buckets.ks(x, y), size, unit, beyond)
@@ -376,7 +378,7 @@ class Frequencies(State):
         self._parts = tuple(part for part in parts if len(part[0]))
         self.n = sum(int(counts.sum()) for _, counts in self._parts)
         sizes = [len(values) for values, _ in self._parts]
-        #: Number of values in all parts, and at least how many of them are distinct.
+        #: Number of values in all parts, and a lower bound of the number of distinct values.
         self._entries, self._distinct = sum(sizes), max(sizes, default=0)
 
     @classmethod

@@ -53,7 +53,8 @@ class Duplicates(State):
     counted when `count` or `rows` is first read.
     """
 
-    #: Always 0. Gates read this attribute from `Duplicates` and `Violations` alike.
+    #: Always 0. It exists because gates read this attribute of `Violations`, and treat objects of
+    #: both classes in the same way.
     alike = 0
 
     def __init__(self, *parts: _Part) -> None:

@@ -264,7 +264,7 @@ class Profile:
         44
         """
         read = serialization.from_bytes("profile", data)
-        for module in _MODULES:  # that define the classes of states
+        for module in _MODULES:  # `state_classes` finds classes of imported modules only
             import_module(f"mlgates.profile.{module}")
         try:
             rows, reference, fields, columns, states = read
@@ -294,7 +294,7 @@ class Profile:
         """
         state = self._find(counter)
         if state is None:
-            if self.is_planned:  # not a mistake of the gate: it was made for another suite or table
+            if self.is_planned:  # the plan was made for another suite or table
                 where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
                 msg = (
                     f"the profile has no counts of {where} for this gate: it was made for another "
@@ -427,7 +427,7 @@ class _Merger:
     def add(self, state: State, rows: int) -> None:
         """Add the result for the next batch, which has `rows` rows."""
         self._parts.append((1, rows, state))
-        # Counts at points take as much memory for each batch as for all of them.
+        # A sketch of one batch takes as much memory as a sketch of all batches, so merge it now.
         at_once = isinstance(state, QuantileSketch)
         while len(self._parts) > 1 and (at_once or self._parts[-1][0] >= self._parts[-2][0]):
             self._merge_last()

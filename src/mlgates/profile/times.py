@@ -236,8 +236,8 @@ class TimestampState(State):
             return state
         if self.oldest != oldest and self.newest is not None:
             state = replace(state, fresh=0 if self.newest < oldest else None)
-        # The timestamps after `self.latest` are also after the earlier `latest`, and no other
-        # timestamp is after it.
+        # In this case, `future` stays the same: all timestamps after `self.latest` are also after
+        # `latest`, and no other timestamps are.
         if latest <= self.latest and (self.newest is None or self.newest <= latest):
             return state
         if latest >= self.latest and not self.future:

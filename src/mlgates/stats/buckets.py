@@ -52,7 +52,8 @@ _BLOCK = 1 << 16
 _SAMPLE = 2_048
 #: A bucket is crowded if it has more than this many times the mean number of values.
 _CROWDED = 6
-#: Doubles represent all integers up to twice this number.
+#: Half of the number up to which doubles represent all integers, so that the difference of two
+#: integers below it is exact.
 _WHOLE = 2.0**52
 #: Larger doubles are scaled down before their differences are added, to avoid overflow.
 LARGE = 2.0**1000
@@ -232,8 +233,9 @@ class Bucketed:
             counts, self.left = self._counted(grid, sums=sums)
         self.before = np.concatenate(([0], np.cumsum(counts)))
         self.inside = np.zeros(size, np.bool_)
-        #: Values of the open buckets in ascending order, and how many of all values are up to each.
-        #: Of equal values, the last one has the right number.
+        #: Values of the open buckets in ascending order, and for each of them the number of all
+        #: values that are less than or equal to it. Of equal values, only the last one has this
+        #: number.
         self._opened, self._upto = values[:0], counts[:0]
         #: Some buckets, the values in them, and the bucket of each value.
         self._kept: tuple[Mask, Values, Values] = self.inside, values[:0], values[:0]
@@ -325,7 +327,7 @@ class Bucketed:
         equal, value = np.zeros(len(counts), np.bool_), np.zeros(len(counts), self.values.dtype)
         if 8 * int(counts.sum()) <= self.n:
             return equal, value
-        # Only buckets that have one of some evenly spaced values are looked at.
+        # Look only at buckets that contain one of these values: the value of every `step`-th row.
         step = max(1, self.n // _BLOCK)
         few = slice(None, None, step)
         value[self._places[few]], equal[self._places[few]] = self.values[few], True

@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 
-#: Values that are nearer than this share of a gap are equal up to rounding.
+#: A value is equal to a point up to rounding if their distance is at most this share of the
+#: distance from the point to the nearest other point.
 _ROUNDING = 1e-9
 #: Integers of 64 bits are split at this number into two parts that are doubles.
 _HIGH = 2.0**32

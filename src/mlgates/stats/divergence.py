@@ -80,8 +80,9 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     # is far from all others does not get a cell of its own.
     last += last % 2
     neg_log = _neg_log_pvalues(reference, current, m, n)
-    # The bound allows for many cells with as many values as this one, but there are only as many
-    # ranges between points as there are points.
+    # The p-value of a cell with T values is corrected for (m + n) / T cells. For ranges between
+    # points, correct for m cells instead if m is larger, because the number of ranges depends on
+    # the number of points and not on T.
     neg_log[1::2] -= np.log(np.maximum(m * both[1::2] / (m + n), 1))
     own = neg_log > _CHANGED
     own[::2] |= both[::2] >= max((m + n) / (2 * bins), THIN)

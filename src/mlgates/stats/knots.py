@@ -27,7 +27,8 @@ _MOST_TABLES = 3
 _FEW = 1 / 64
 #: Values per block. All arrays of a block fit into the cache of a processor.
 _BLOCK = 1 << 14
-#: More values are counted in buckets that are fitted to them, if there are fewer points.
+#: More than _MANY values are counted in buckets that are fitted to the values, if there are fewer
+#: than _FEW_POINTS points.
 _MANY = 1 << 18
 _FEW_POINTS = 1 << 10
 
@@ -76,7 +77,7 @@ class Knots:
         if not (len(self.points) and are_doubles(self.points) and are_doubles(values)):
             return ranks_of(np.sort(values), self.points)
         if len(values) > _MANY and len(self.points) < _FEW_POINTS:
-            # Buckets that are fitted to so many values take less time.
+            # For many values, buckets that are fitted to the values take less time.
             return Bucketed(values, grid_of(values)).count(self.points)
         size = len(self.points) + 2
         first, equal = np.zeros((2, size), np.int64)

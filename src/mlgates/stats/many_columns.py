@@ -26,8 +26,9 @@ _LONGEST = 1 << 16
 _GROUP = 1 << 18
 #: Largest number of columns in a group.
 _MOST_COLUMNS = 64
-#: A column has at most this many buckets times the square root of its number of values: for
-#: distances, and if only quantiles are needed. Quantiles depend on fewer buckets than distances.
+#: Largest number of buckets of a column, divided by the square root of its number of values. The
+#: second number is used if only quantiles are needed, because they depend on fewer buckets than
+#: distances.
 _BUCKETS = 64
 _BUCKETS_OF_QUANTILES = 16
 _FEWEST_BUCKETS = 64
@@ -36,9 +37,10 @@ _LOOKED_AT = 128
 #: A column is treated as having ties if more than one in this many of these values equals another
 #: value.
 _TIED = 16
-#: Equal values are looked for if more than one in so many values of a column is in open buckets.
+#: Equal values are looked for if more than one in this many values of a column is in open buckets.
 _OPENED = 8
-#: From this double on, all doubles are integers, and their last bits are this integer.
+#: From this number on, all doubles are integers. For an integer i below 2**52, the last 52 bits of
+#: the double 2**52 + i are i.
 _INTEGERS = 2.0**52
 _BITS = int(np.float64(_INTEGERS).view(np.int64))
 #: Arrays of each thread for intermediate results, kept from one group to the next.
@@ -304,7 +306,8 @@ def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
     taken[upto[0].searchsorted(ranks)] = True
     opened = taken.nonzero()[0]
     inside = [each.take(opened) for each in held]
-    # Equal values are found in passes over all values: only where many would be sorted.
+    # Finding equal values takes passes over all values of a column, so it is done only for columns
+    # of which many values would be sorted.
     many = np.bincount(opened // grids.size, inside[0] + inside[1], shape[0])
     ties &= many * _OPENED > (n + m)[:, 0]
     entries: list[tuple[Any, ...]] = []
@@ -320,12 +323,14 @@ def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
         own[number] = 1
         entries.append((at[found], side.values[found], *own))
     at, values, *weights = map(np.concatenate, zip(*entries, strict=True))
-    # By value and then by column. A stable sort of short integers takes linear time.
+    # Sort by value, and then by column with a stable sort, so that the values of each column are in
+    # order. A stable sort of short integers takes linear time.
     order = np.argsort(values)
     numbers = (at // grids.size).astype(np.uint16).take(order)
     order = order.take(np.argsort(numbers, kind="stable"))
     at, values, *weights = (each.take(order) for each in (at, values, *weights))
-    # How many values are at most as large as each of these, with all of the columns before.
+    # For each of these values, the number of values of its column that are not larger, plus the
+    # number of all values of the columns before.
     bucket, column = opened.searchsorted(at), at // grids.size
     counts = [
         np.cumsum(weight) + (total.take(opened) - np.cumsum(own)).take(bucket)

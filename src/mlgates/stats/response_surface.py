@@ -13,16 +13,19 @@ from mlgates.stats.arrays import Counts, Floats
 
 __all__ = ["resampled_statistic"]
 
-#: The polynomial is fitted to at least so many tables, and to three for each of its coefficients.
+#: Fewest tables that the polynomial is fitted to, and fewest tables for each coefficient of it.
 _LEAST = 40
 _PER_COEFFICIENT = 3
-#: So many tables with the smallest predicted values, and as many with the largest, test the fit.
+#: The fit is tested with this many tables that have the smallest predicted values, and with as many
+#: that have the largest.
 _AT_EACH_END = 10
 #: Number of times that the tables of a test that failed are added to the fit, to test it again.
 _ROUNDS = 3
-#: Largest allowed errors, as multiples of the standard deviation over all tables: of the standard
-#: deviation of the residuals, and of the statistic of a table that tests the fit.
+#: Largest allowed standard deviation of the residuals, as a share of the standard deviation of the
+#: statistic over the tables of the fit.
 _RESIDUAL = 0.1
+#: Largest allowed error for a table that tests the fit, as a share of the standard deviation of the
+#: predicted statistic over all tables.
 _AT_ENDS = 0.25
 
 

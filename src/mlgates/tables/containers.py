@@ -263,7 +263,8 @@ def matrix_of(frame: Any, names: Sequence[str]) -> Any | None:
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
         return None
     first = frame[names[0]].to_numpy()
-    # Arrays of single columns would be copied.
+    # If the first column is a view of an array that is large enough for all columns, `to_numpy`
+    # returns this array. Otherwise it would copy the columns.
     size = 0 if first.base is None else getattr(first.base, "size", 0)
     return frame.to_numpy() if size >= first.size * len(names) > 0 else None
 

@@ -34,13 +34,13 @@ __all__ = [
     "to_whole_numbers",
 ]
 
-#: The sum of so many bytes fits into 32 bits, because 255 * 2**24 < 2**32.
+#: The sum of this many bytes fits into 32 bits, because 255 * 2**24 < 2**32.
 _BLOCK = 1 << 24
 _LENGTH = 1 << 32
 #: If the mean length of strings is above this, their bytes are added up string by string.
 _LONG = 1 << 12
-#: All whole numbers up to `_WHOLE` are exact as doubles, and so are all powers of ten up to the
-#: next number.
+#: Doubles represent exactly all whole numbers up to `_WHOLE`, and all powers of ten up to
+#: ``10**_POWERS``.
 _WHOLE = 1 << 53
 _POWERS = 22
 #: Distinct decimals of up to this many digits have distinct nearest doubles.

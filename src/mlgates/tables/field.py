@@ -384,7 +384,8 @@ def _plain(array: pa.Array) -> pa.Array:
     if not pa.types.is_dictionary(array.type):
         return array.cast(_plain_type(array.type))
     codes, values, ordered = array.indices, array.dictionary, array.type.ordered
-    if values.null_count:  # a missing value gets no code, not the code of a null
+    # Codes of a null in the dictionary become null, so that missing values are marked in one way.
+    if values.null_count:
         valid = values.is_valid().to_numpy(zero_copy_only=False)
         codes = pa.array(np.cumsum(valid) - 1, codes.type, mask=~valid).take(codes)
         values = values.drop_null()

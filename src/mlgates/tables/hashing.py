@@ -30,7 +30,8 @@ _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
 _MASK = (1 << 64) - 1
 #: Factors of the two hashes of a string. They are odd numbers.
 _FACTORS = _STEP, 0xD6E8FEB86659FD93
-#: The first so many bytes of all strings are hashed together.
+#: Up to this number of bytes, each step is applied to all strings; after it, only to strings that
+#: are longer.
 _COMMON = 32
 #: Masks that keep 0, 1, ..., 8 bytes of a word of eight bytes.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)

@@ -31,7 +31,7 @@ _ROWS = re.compile(rb"\x16([\x80-\xff]*[\x00-\x7f])\x19")
 _LEAST_BYTES = 12
 #: Number of rows to read at a time if single rows may be large, and their size is not known.
 _FEW_ROWS = 512
-#: A file with at most so many values is read without threads.
+#: A file with at most this many values is read without threads.
 _FEW_CELLS = 1 << 16
 #: A row of more bytes than this is refused.
 _MOST_ROW_BYTES = 1 << 30
@@ -129,11 +129,12 @@ class Columns:
         stored, written = file.schema, file.metadata.metadata
         # The first line is the address of the object.
         printed = str(stored).partition("\n")[2]
-        # The comparison of `stored` does not cover what contains a leaf, such as a struct. The
-        # metadata of whole schemas can differ: pandas writes the number of rows there.
+        # `equals` compares only the leaves of the schemas. The printed schemas have their structs
+        # and lists, too.
         is_stored_like = like and stored.equals(like.stored) and printed == like.printed
         if like and is_stored_like and written == like.written:
             return like
+        # Equal schemas can have different metadata, because pandas writes the number of rows there.
         schema: pa.Schema = file.schema_arrow.remove_metadata()
         if like and is_stored_like and schema.equals(like.schema, check_metadata=True):
             return like
