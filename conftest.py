@@ -21,7 +21,8 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, SkipParser
 
-# `pytester` for the tests of our own plugin, and that for examples where it is not installed
+# The tests of the mlgates plugin need `pytester`. The plugin is named here because some
+# environments run the examples without installing mlgates.
 pytest_plugins = ["pytester", "mlgates.pytest_plugin"]
 
 SOURCE = Path(__file__).parent / "src"

@@ -7,11 +7,14 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10.9"
-# Mutants that change no behaviour: a unit "XXXX" is written like "" (3), an infinity is beyond 0
-# and beyond 1 alike (2), 999.2 has three digits in both formats (1), no unit of time lies between
-# one and two seconds (1), converting plain details to plain values changes nothing (1), no value
-# is exactly as close to a limit as the bound for more digits says (1), and 60 seconds are written
-# in seconds (1).
+# Number of mutants that change no behaviour:
+# - 3 replace the unit "" by "XXXX". A number is written without a unit in both cases.
+# - 2 compare an infinite value with 1 instead of 0, which gives the same result.
+# - 1 takes a number such as 999.2 for a whole number. It is written with three digits anyway.
+# - 1 compares the units of time with 2 s instead of 1 s, and no unit lies between.
+# - 1 converts details to plain values that are plain values already.
+# - 1 differs only for a value at one exact distance from a limit, which no value has.
+# - 1 gives more digits to a limit of 60 seconds, which is written as "1 min" with any digits.
 EQUIVALENT_MUTANTS = 10
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
@@ -104,7 +107,7 @@ def integrations(session: nox.Session, of: str) -> None:
     """Run the tests and the page of an integration with the package itself (minutes)."""
     session.install("--editable", *([".", of] if of == "feast" else [f".[{of}]"]), "--group=test")
     paths = [Path(f"tests/integrations/test_{of}.py"), Path(f"docs/howto/{of}.md")]
-    # These packages emit warnings about their own code.
+    # These packages emit warnings about their own code, so warnings are not errors here.
     session.run("pytest", "-W", "default", *(path for path in paths if path.is_file()))
 
 
@@ -133,7 +136,7 @@ def spark(session: nox.Session) -> None:
         session.skip("Spark needs Java, and there is no `java` here")
     session.install("--editable", ".[spark]", "--group=test")
     session.env["PYSPARK_PYTHON"] = str(Path(session.bin) / "python")
-    # Spark emits warnings about versions of pandas.
+    # Spark emits warnings about versions of pandas, so warnings are not errors here.
     session.run(
         "pytest",
         "-W",

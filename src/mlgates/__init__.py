@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from mlgates.verdict import Verdict as Verdict
     from mlgates.verdict import decide as decide
 
-if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of what is written
+# A block of its own, so that sorting moves no import across the markers of the generated lines.
+if TYPE_CHECKING:
     # written by nox -s register, imports
     from mlgates.gates.canary import Canary as Canary
     from mlgates.gates.completeness import Completeness as Completeness
@@ -112,7 +113,8 @@ __all__ += [
 ]
 # end of names
 
-if not TYPE_CHECKING:  # a type checker would take any attribute for granted
+# Hidden from type checkers, which would accept any attribute of a module with `__getattr__`.
+if not TYPE_CHECKING:
     _HOMES = {
         "_gate": ("Gate", "gate"),
         "comparison": ("Comparison", "compare"),

@@ -392,7 +392,8 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
                 if check.verdict is Verdict.SKIP:
                     _refuse("a gate can't return SKIP: use `suite.skip(..., reason=...)`")
                 checks.append(check)
-        except (EvidenceError, KeyError):  # perhaps of a counter that was not counted
+        except (EvidenceError, KeyError):
+            # A counter can lack a result because its request failed. Then that error is raised.
             evidence.raise_failed_request(name)
             raise
         evidence.raise_failed_request(name)

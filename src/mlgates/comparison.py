@@ -289,7 +289,8 @@ def _provenance(old: Report, new: Report) -> Iterator[Change]:
     yield from _differences("configuration", *(dict(_leaves("", each)) for each in about))
 
 
-#: parts of the provenance that can be absent; that of the commit and of changes is handled apart
+#: Parts of the provenance that a report can lack. For "commit" and "dirty", `_unknown` has further
+#: rules.
 _OPTIONAL = frozenset({"commit", "dirty", "seed", "seeds", "deselected"})
 
 

@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 _LETTERS = 40  # of the name of a row
-_INCHES, _MARGIN = 0.24, 1.3  # height of a row, and of what is above and below all
+# Height of one row, and height of the space above and below all rows together, in inches.
+_INCHES, _MARGIN = 0.24, 1.3
 _POINTS = 15  # height of a row at which names have their usual size
 _LEGEND = 0.5  # inches between axes and legend
 _REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"

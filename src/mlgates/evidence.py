@@ -127,7 +127,8 @@ class DeclaredTypes:
     types: Mapping[str, pa.DataType]
 
 
-#: types of keys of folders that are compared with a column of this kind
+#: Arrow type for a column whose values are in the names of folders (``year=2024``), by the kind of
+#: the column with this name in the other table.
 _TYPES = {
     "int": pa.int64(),
     "float": pa.float64(),
@@ -591,7 +592,7 @@ class Evidence:
         """
         for name in ("X", "candidate_log", "production_log"):
             if self.uses(name):
-                with suppress_errors():  # a sparse matrix, or a list of strings
+                with suppress_errors():  # sparse matrices and lists of strings have no profile
                     self.cached("profile", name, partial(self._scan_all, name))
         found: dict[str, object] = {}
         for name in (*TABLES, "X"):

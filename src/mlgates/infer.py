@@ -41,16 +41,18 @@ _SHARES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, *(i / 20 for
 _UNSEEN = 7
 #: Whole numbers within a span of this size are codes, such as an hour of the day.
 _WIDEST_CODES = 31
-#: The set of strings is closed if there are on average so many rows with each of them.
+#: The set of strings is closed if each string has at least this many rows on average.
 _FEWEST_A_VALUE = 10
 #: A column with more different strings is free text.
 _MOST_TEXTS = 100
 _FEWEST_FOR_DRIFT = 200
-#: With fewer rows, an order or that no row is repeated may be a coincidence.
+#: With fewer rows, it may be a coincidence that two columns have an order or that no row is
+#: repeated.
 _FEWEST_FOR_RULE = 100
-#: Columns with at most as many different values are not ordered with others, nor identifiers.
+#: A column must have more different values than this to be compared with others for an order, and
+#: at least this many to be an identifier.
 _FEW = 20
-#: Columns that are compared in pairs.
+#: Largest number of columns that are compared in pairs.
 _MOST_ORDERED = 20
 #: An order is no coincidence if it has this log-probability in rows that are paired at random.
 _LOG_SURE = math.log(1e-9)

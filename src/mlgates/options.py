@@ -84,7 +84,7 @@ def shown(value: object) -> str:
 
     If repr raises an exception, the string names the type of the value.
     """
-    with suppress_errors():  # repr can raise anything; it does for 4,300 digits
+    with suppress_errors():  # repr can raise anything; it does for an int of over 4,300 digits
         written = repr(value)
         return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
     if type(value) is int:

@@ -100,7 +100,8 @@ def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
     for name, short in shown.items():
         alike.setdefault(short, []).append(name)
     for group in (group for group in alike.values() if len(group) > 1):
-        first, last = min(group), max(group)  # what both have in common, all have
+        # All names between the first and the last in sorted order have the prefix of these two.
+        first, last = min(group), max(group)
         ends = enumerate(zip(first, last, strict=False))
         start = next((i for i, (a, b) in ends if a != b), 0)
         for name in group:

@@ -330,7 +330,7 @@ class Report(_Judged):
         """
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
-        # of one verdict, the gate whose worst check is farthest beyond its limit
+        # Of gates with the same verdict, the one with the check farthest beyond its limit is first.
         blocking.sort(key=lambda b: (worst_first(b[0]), min(map(severity, b[1].checks))[1]))
         return tuple(result for _, result in blocking)
 

@@ -35,18 +35,19 @@ __all__ = ["weak_slices"]
 
 _OWNER = "weak_slices"
 _SIGNIFICANCE = 0.05
-#: A slice has at least so many rows in the half that is searched; gates need 30 in all rows.
+#: Fewest rows of a slice in the half that is searched. Gates need 30 in all rows.
 _LEAST = 15
-#: Most rows that are searched at once; the others test what was found.
+#: Largest number of rows that are searched at once. The other rows are used to test the slices that
+#: were found.
 _MOST_ROWS = 10_000
 _DEEPEST = 4
 #: Shares of the values at which columns of numbers and times are cut.
 _CUTS = (0.05, *(i / 10 for i in range(1, 10)), 0.95)
-#: A cut is the shortest constant within this share of the values around it.
+#: A cut is a short constant between two quantiles: for a share of 0.5, those at 0.49 and 0.51.
 _NEAR = 0.01
-#: A column of whole numbers with at most so many different values is tried value by value too.
+#: In a column of whole numbers with at most this many different values, each value is tried, too.
 _FEW = 20
-#: Most values of a column of strings that are tried, the most frequent first.
+#: Number of values of a column of strings that are tried. They are the most frequent ones.
 _MOST_TEXTS = 50
 _LONGEST_TEXT = 100
 _MOST_DIGITS = 17

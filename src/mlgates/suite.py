@@ -269,7 +269,8 @@ class GateSuite(options.OptionsByName):
             raise options.refuse(_OWNER, "text", "a text in TOML", text)
         name, gates = read_suite(text)
         entries: list[Entry] = []
-        earlier = {"": _Earlier(entries)}  # by the name of the suite, with names in it
+        # For each suite, by its name ("" for the whole): its gates so far, by their names in it.
+        earlier = {"": _Earlier(entries)}
         for gate, suite, skip in gates:
             prefix = f"{suite}/" if suite else ""
             names = earlier.setdefault(suite, _Earlier([])).names_after(gate)

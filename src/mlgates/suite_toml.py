@@ -169,7 +169,8 @@ def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
                 msg = f"{gate.name}: `{key}` can't be written in TOML: {error}"
                 raise OptionError(msg) from None
             if isinstance(value, dict) and len(text) > _WIDTH:
-                # one line an entry; TOML has tables after the plain keys of a table
+                # A long mapping is a table with one entry per line. The tables are written last,
+                # because in TOML they must follow the plain keys.
                 entries = (f"{_key(each)} = {_value(item)}" for each, item in value.items())
                 tables.append("\n".join([f"\n[gates.{_key(key)}]", *entries]))
             else:

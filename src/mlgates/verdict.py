@@ -173,7 +173,8 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     if unit == "share":
         value, suffix = 100 * value, " %"
     elif unit == "s":
-        # the largest unit with a number of at least 2, or exactly 1; below minutes at least 1
+        # Use the largest unit in which the time is at least 2 or exactly 1. For seconds and smaller
+        # units, at least 1 is enough.
         size = abs(value)
         scale, name = next(
             (s for s in _SPANS if size >= (2 * s[0] if s[0] > 1 else s[0]) or size == s[0]),
@@ -220,7 +221,7 @@ def _format_bound(bound: float, unit: str, value: float | None) -> str:
     """Format a bound; use all digits if fewer could hide its difference from a value."""
     digits = _EXACT
     if value is not None and abs(value - bound) <= _CLOSE * abs(bound) < math.inf:
-        # (no float equals some long integers)
+        # The default `_MOST` is for long integers that are equal to no float.
         enough = (d for d in range(_EXACT, _MOST) if float(f"{bound:.{d}g}") == bound)
         digits = next(enough, _MOST)
         # minutes and hours have other digits than seconds
@@ -274,7 +275,8 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
         return format_number(value, unit)
     text = format_number(value, unit, _digits(value, nearest))
     if text in (_format_bound(end, unit, value) for end in (limit.low, limit.high)):
-        text += f" ({value!r})"  # multiplied by the unit, both are the same float
+        # Converted to the unit, value and limit are the same float, so add the exact value.
+        text += f" ({value!r})"
     return text
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Collector"]
 
 _NAMED = 3  # gates of one report in the summary
-# parts of the provenance that differ between runs of one session: times, and what was imported yet
+# Parts of the provenance that differ between the runs of one session: times, and the versions of
+# the packages that were imported so far.
 _VARYING = {"started", "seconds", "now", "versions"}
 
 

@@ -33,7 +33,8 @@ __all__ = ["Monitor"]
 _OWNER = "Monitor"
 _NAME = "monitor"
 _LISTED = 5
-_ENOUGH = 20  # times as many rows in the reference as in a window, for slow changes
+#: Slow changes are tracked if the reference has at least this many times the rows of a window.
+_ENOUGH = 20
 
 
 @final

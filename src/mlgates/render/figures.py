@@ -247,7 +247,7 @@ def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
         found = [check.details.get(detail) for detail in _OF_DETAIL if detail != "reliability"]
-        # the detail "bins" of a calibration error is their number
+        # For a calibration error, the detail "bins" is only the number of bins.
         own = any(detail for detail in found if not isinstance(detail, int))
         if check.limit is not None and number(check.value) is not None and not own:
             alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
@@ -382,8 +382,8 @@ def _groups(check: Check) -> Spans | None:
     limit = check.limit
     line = _gap_line(check, [span.value for span in spans if span.value is not None])
     if line is not None and limit is not None:
-        # If the limit is for the largest value, values above the line are beyond it; for any other
-        # gap, values below it.
+        # If the limit is for the largest value of the groups, values above the line are beyond the
+        # limit. In all other cases, values below the line are.
         above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
         for i, (_, value, *_) in enumerate(spans):
             over = 0.0 if value is None else value - line.value

@@ -27,7 +27,8 @@ from mlgates.verdict import Check, Verdict, format_number, worst_first
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_FIRST = 12  # rows of a gate that are not folded, if more than _FEW others are
+# If a gate has more than _FIRST + _FEW rows, all rows after the first _FIRST are folded.
+_FIRST = 12
 _FEW = 4
 _MOST = 1_000  # largest number of rows of a gate
 _DRAWN = 12  # largest number of pictures of a gate
@@ -161,7 +162,7 @@ def _worst(result: GateResult, name: str) -> str:
 
 def _closest(result: GateResult, name: str) -> str:
     """Return one line for the check that is closest to its limit: value, interval and limit."""
-    verdict = result.verdict  # computed from all checks
+    verdict = result.verdict  # read once, because the property goes through all checks
     checks = [check for check in result.checks if check.verdict is verdict and check.limit]
     nearest = rows.closest(checks)
     if nearest is None:

@@ -26,7 +26,7 @@ from mlgates.report import GateResult, Report
 _SYNTAX = re.compile(r"[&<>|`*\[\]\\~$#!{}^\"']|_(?![^\W_])|(?<![^\W_])_|(?<==)=|(?<=\+)\+|(?<=-)-")
 # GitHub turns these into mentions, references or links even if they are escaped.
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
-_BREAK = "\u200b"  # a space of no width
+_BREAK = "\u200b"  # a zero-width space
 
 
 def to_markdown(thing: Report | GateResult) -> str:

@@ -74,7 +74,7 @@ def computed(answer: Any) -> Any:
         return answer if eager else type(answer)(map(computed, answer))
     if kind_of(answer).removesuffix(" column") in ("pandas", "polars", "arrow"):
         return answer
-    # (a class may have any attribute, as mocks do)
+    # Methods are looked up in the class, because a mock object has any attribute.
     for name in ("block_until_ready", "compute", "collect", "result"):
         method = getattr(type(answer), name, None)
         if callable(method):
