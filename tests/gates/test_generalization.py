@@ -276,15 +276,17 @@ def test_what_is_missing_or_wrong_in_training_is_named():
         (
             {"metric": "ndcg@5", "max_gap": 0.1},
             (
-                "`metric` must be a metric of predictions or scores, got 'ndcg@5'; there is no "
-                "argument for ranked documents of the training rows"
+                "`metric` must be a metric of predictions or scores, got 'ndcg@5'; 'ndcg@5' is "
+                "computed from `query_id`, which can be given for the test rows only, not for the "
+                "training rows"
             ),
         ),
         (
             {"metric": "interval_width", "max_gap": 0.1},
             (
                 "`metric` must be a metric of predictions or scores, got 'interval_width'; "
-                "there is no argument for predicted intervals of the training rows"
+                "'interval_width' is computed from `y_interval`, which can be given for the test "
+                "rows only, not for the training rows"
             ),
         ),
         (

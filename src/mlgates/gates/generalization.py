@@ -150,9 +150,10 @@ class Generalization(MetricGate):
     def __post_init__(self) -> None:
         metric = self._require_direction()
         if metric.need in ("relevance", "interval"):
-            kind = "ranked documents" if metric.need == "relevance" else "predicted intervals"
+            name = "query_id" if metric.need == "relevance" else "y_interval"
             allowed = "a metric of predictions or scores"
-            hint = f"; there is no argument for {kind} of the training rows"
+            hint = f"; {metric.name!r} is computed from `{name}`, which can be given for the test "
+            hint += "rows only, not for the training rows"
             raise options.refuse(type(self).__name__, "metric", allowed, metric.name, hint)
         self._convert("max_gap", bounded, 0, metric.high - metric.low)
         super().__post_init__()
