@@ -195,8 +195,8 @@ NESTED = (
         ([1j] * 4, "holds Python objects of type complex; convert them to numbers or text first"),
         ([object()] * 4, ("holds Python objects of type object; convert them to numbers or text "
          "first")),
-        (np.array([1j] * 4), ("has type complex128, which is not supported; "
-         "convert it to numbers, text or timestamps first")),
+        (np.array([1j] * 4), ("has type complex128, which can't be read; "
+         "convert it to numbers, strings, dates or timestamps")),
     ],
 )  # fmt: skip
 def test_invalid_labels_are_refused(true, message):

@@ -114,8 +114,8 @@ def test_numpy_dtypes_without_a_plain_form_are_unreadable(array, label, cells):
     assert types_of(column) == ("unreadable", label, "string")
     assert cells_of(column) == cells
     assert column.field.problem == (
-        f"column 'x' has type {label}, which is not supported; "
-        "convert it to numbers, text or timestamps first"
+        f"column 'x' has type {label}, which can't be read; "
+        "convert it to numbers, strings, dates or timestamps"
     )
 
 
@@ -264,8 +264,8 @@ def test_pandas_dtypes_without_a_plain_form_are_unreadable(series, label, cell):
     assert types_of(column) == ("unreadable", label, "string")
     assert cells_of(column) == [cell, None]
     assert column.field.problem == (
-        f"column 'x' has type {label}, which is not supported; "
-        "convert it to numbers, text or timestamps first"
+        f"column 'x' has type {label}, which can't be read; "
+        "convert it to numbers, strings, dates or timestamps"
     )
 
 

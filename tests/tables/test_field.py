@@ -230,8 +230,8 @@ def test_periods_are_unreadable_even_where_their_type_is_not_registered():
 def test_calendar_intervals_are_unreadable():
     field = from_arrow("x", pa.array([(1, 2, 3), None], pa.month_day_nano_interval())).field
     assert field.problem == (
-        "column 'x' has type month_day_nano_interval, which is not supported; "
-        "convert it to numbers, text or timestamps first"
+        "column 'x' has type month_day_nano_interval, which can't be read; "
+        "convert it to numbers, strings, dates or timestamps"
     )
 
 

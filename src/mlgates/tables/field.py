@@ -290,10 +290,15 @@ def from_arrow(
         raise EvidenceError(malformed(f"column {name!r}"))
     try:
         return ArrowColumn(normalise(chunked, field), field)
-    except pa.ArrowInvalid:  # a date64 with a time of day, or out of range
-        problem = f"column {name!r} holds values outside the range of its type {field.type}"
+    except pa.ArrowInvalid:  # a date64 with a time of day or out of range, or a huge decimal
+        problem = f"column {name!r} of type {field.type} has "
+        if field.kind == "date":
+            problem += "a value that is not a whole day or not in the range of dates; correct the "
+            problem += "value, or cast the column to timestamp[ms]"
+        else:
+            problem += "a value of more than 76 digits; cast the column to double"
         cells = _type_names(chunked, field.type).to_pylist()
-        return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
+        return unreadable(name, field.type, problem, cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
@@ -330,8 +335,8 @@ def no_plain_form(name: str, label: str) -> str:
     `name` is the column and `label` the name of its type.
     """
     return (
-        f"column {name!r} has type {label}, which is not supported; "
-        "convert it to numbers, text or timestamps first"
+        f"column {name!r} has type {label}, which can't be read; "
+        "convert it to numbers, strings, dates or timestamps"
     )
 
 
