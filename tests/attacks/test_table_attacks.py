@@ -92,8 +92,8 @@ def test_a_date64_that_is_no_day_affects_no_other_column():
         ("x", "missing"): PASS,
     }
     assert (
-        "column 'odd' of type date64[ms] has a value that is not a whole day or not in the range of "
-        "dates; correct the value, or cast the column to timestamp[ms]"
+        "column 'odd' of type date64[ms] has a value that is not a whole day or not in the range "
+        "of dates; correct the value, or cast the column to timestamp[ms]"
     ) in str(result.reason)
     assert mg.Completeness(max_missing=0.5).run(data=table).passed
 

@@ -478,7 +478,10 @@ def test_a_model_whose_class_is_in_the_script_gets_advice(monkeypatch):
     result = judge(Local(), ARRAY, round_trip=("joblib:dump", "joblib:load"), **LEAN)
     text = reason(result, "round_trip", "predictions")
     assert text.startswith("a new process can't load the model: AttributeError: ")
-    assert text.endswith("; define the class of the model, or the function that it is, in a module")
+    assert text.endswith(
+        "; define the class of the model (or, if the model is a function, the function) in a "
+        "module that can be imported"
+    )
 
 
 # Golden rows

@@ -122,13 +122,13 @@ class SubprocessHost:
                 self._not_sent = f"it {child.ending(START)}" if problem is None else problem
                 child.kill()
         problem = self._not_sent
-        advice = "define the class of the model, or the function that it is, in a module"
+        advice = "define the class of the model (or, if the model is a function, the function) in "
+        advice += "a module that can be imported"
         if isinstance(self._model, Stored):
             msg = f"a new process can't load the model: {problem}"
             msg += f"; {advice}" if "'__main__'" in problem else ""
             raise EvidenceError(msg)
         if not hasattr(os, "fork"):
-            advice += " that can be imported"
             msg = f"the model can't be sent to another process: {problem}; {advice}"
             raise EvidenceError(msg)
         return _fork(self._model)
