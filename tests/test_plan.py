@@ -464,8 +464,8 @@ def test_states_of_unknown_classes_are_refused():
     profile = mg.GateSuite([mg.Completeness()]).plan(data={"x": [1]}).count({"x": [1]})
     parts = serialization.from_bytes("profile", profile.to_bytes())
     named = (*parts[:-1], tuple((key, "Foreign", state) for key, _, state in parts[-1]))
-    message = "the class of a counter's result, 'Foreign', is not known; import the module that "
-    message += "defines it"
+    message = "the Python class 'Foreign' of a stored result is not known; import the module that "
+    message += "defines the class"
     with pytest.raises(mg.EvidenceError, match=f"^{message}$"):
         mg.Profile.from_bytes(serialization.to_bytes("profile", named))
 

@@ -295,7 +295,7 @@ def test_conditions_get_the_users_own_table():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"y": [1]}, "only one of them has 'x', 'y'$"),
+        ({"y": [1]}, "only one of them has the columns 'x', 'y'$"),
         ({"x": ["a"]}, "column 'x' has int values"),
     ],
 )
@@ -309,7 +309,7 @@ def test_other_counters_do_not_merge():
     with pytest.raises(EvidenceError, match=r"has results of \"Missing\(column='x'\)\"$"):
         a.merge(b)
     c = Profile.of({"x": [1]}, [], columns=[])
-    with pytest.raises(EvidenceError, match="has counts of 'x'"):
+    with pytest.raises(EvidenceError, match="has counts of the column 'x'"):
         b.merge(c)
 
 

@@ -224,7 +224,7 @@ def test_columns_without_numbers():
 def test_counts_at_other_points_are_not_added():
     a = Profile.of({"x": [1.0]}, [AtPoints("x", (1.0,))])[AtPoints("x", (1.0,))]
     b = Profile.of({"x": [1.0]}, [AtPoints("x", (2.0,))])[AtPoints("x", (2.0,))]
-    with pytest.raises(EvidenceError, match="only if they were made at the same points"):
+    with pytest.raises(EvidenceError, match="only if their cut points are equal; these differ"):
         a.merge(b)
     assert a != b
     assert a != "knots"

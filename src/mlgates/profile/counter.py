@@ -126,8 +126,8 @@ def state_of(
     """
     classes = state_classes() if classes is None else classes
     if name not in classes:
-        msg = f"the class of a counter's result, {name!r}, is not known; import the module that "
-        msg += "defines it"
+        msg = f"the Python class {name!r} of a stored result is not known; import the module that "
+        msg += "defines the class"
         raise EvidenceError(msg)
     return classes[name].from_parts(*parts)
 

@@ -339,15 +339,16 @@ class Profile:
             raise EvidenceError(msg)
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
-            ("has", self.schema, other.schema),
-            ("has counts of", self.columns, other.columns),
-            ("has results of", self._states, states),
+            ("the column", self.schema, other.schema),
+            ("counts of the column", self.columns, other.columns),
+            ("results of", self._states, states),
         ]
-        for verb_phrase, ours, theirs in pairs:
+        for noun, ours, theirs in pairs:
             unpaired = [key for key in {**ours, **theirs} if key not in ours or key not in theirs]
             if unpaired:
                 listed = few(map(str, unpaired))
-                msg = f"profiles cannot be merged: only one of them {verb_phrase} {listed}"
+                many = "s" if len(unpaired) > 1 and noun.endswith("column") else ""
+                msg = f"profiles cannot be merged: only one of them has {noun}{many} {listed}"
                 raise EvidenceError(msg)
         merged = {
             counter: merge_states(state, states[counter], self.rows)

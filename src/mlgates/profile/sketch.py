@@ -149,7 +149,7 @@ class QuantileSketch(State):
         no row numbers.
         """
         if not np.array_equal(self.points, other.points):
-            msg = "counts can be added only if they were made at the same points; these were not"
+            msg = "counts can be added only if their cut points are equal; these differ"
             raise EvidenceError(msg)
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
         low, high = self.low + other.low, self.high + other.high
@@ -210,8 +210,9 @@ class QuantileSketch(State):
         rises = np.diff(steps)
         is_full = (first, last) == (ends.neg_inf, ends.n - ends.pos_inf)
         if np.any(rises < 0) or np.any(rises[::2] == 0) or not is_full:
-            msg = "`low` and `high` must be cumulative counts that increase from `neg_inf` to `n` "
-            msg += "minus `pos_inf`"
+            msg = "`low` and `high` must be cumulative counts of the values below and up to each "
+            msg += "point: the first is `neg_inf`, the last `n` minus `pos_inf`, and at each point "
+            msg += "is at least one value"
             raise EvidenceError(msg)
         if spread < 0 or spread == np.inf:
             msg = f"`spread` must be finite and at least 0, got {spread}"
