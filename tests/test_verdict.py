@@ -941,7 +941,10 @@ def test_all_orders_of_gates_give_one_worst():
         (
             (0.75, 0.96),
             "estimate",
-            "; the limit is at least 0.8 and is compared with the value alone",
+            (
+                "; the limit is at least 0.8 and is compared with the value, not with its "
+                "confidence interval"
+            ),
         ),
         ((0.75, 0.96), "significance", "; the limit is at least 0.8"),
         ((0.81, 0.96), "estimate", "; the limit is at least 0.8"),

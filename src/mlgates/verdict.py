@@ -887,7 +887,7 @@ class Check:
         by_value = bound and not because and options.get("rule", "estimate") == "estimate"
         ends = measurement.interval if by_value else None
         if ends is not None and not (limit.excludes(ends) or all(map(limit.holds, ends))):
-            reason += " and is compared with the value alone"
+            reason += " and is compared with the value, not with its confidence interval"
         return cls(
             subject=subject,
             metric=metric,

@@ -165,8 +165,8 @@ def test_level_of_the_interval():
             PASS,
             (
                 "`sum` of `x` is 600 (95 % interval 560.5 to 639.5, n = 200); 1 row has a missing "
-                "value (not counted); the limit is at least 600 and is compared with the value "
-                "alone"
+                "value (not counted); the limit is at least 600 and is compared with the value, "
+                "not with its confidence interval"
             ),
         ),
         ({"of": "max", "at_most": 5}, PASS, "`max` of `x` is 5 (n = 200); 1 row has a missing"),
