@@ -357,14 +357,13 @@ class Monitor:
             ]
             beyond = len(failed)
             found = [words.get(name, f"`{name}`") for name in failed or strong]
-            said = f"slow change found in {_list(found)}"
+            said = f"slow change found in {_list(found)}: {mean}"
             if not failed:
                 said += "; no value is beyond its limit in this window, so the check passes"
             elif beyond == 1:
-                said += ", which is beyond its limit in this window"
+                said += "; this value is also beyond its limit in this window"
             else:
-                said += ", which are beyond their limits in this window"
-            said += f" ({mean})"
+                said += "; these values are also beyond their limits in this window"
         return Check.judge(
             "slow change",
             "alarms",
