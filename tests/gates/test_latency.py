@@ -326,7 +326,7 @@ def test_slowdown_that_is_undecided_says_how_many_calls_would_decide():
             drawn(),
             np.append(drawn(50), [math.inf] * 450),
             U,
-            "in production failed for a comparison",
+            "so many calls of the model in production failed that there is no slowdown",
         ),
         (
             np.append([math.inf] * 30, drawn(500)),
@@ -598,7 +598,7 @@ def test_expected_interval_in_a_wrong_unit_is_an_error():
     gate = mg.Latency("p99", at_most="20ms", expected_interval="1us")
     result = run(gate, [1_000.0] * 400)
     assert result.verdict is E
-    assert "`expected_interval` is too short, got 1 us: with those of the calls" in result.reason
+    assert "`expected_interval` is too short, got 1 us: with a latency for each" in result.reason
 
 
 # What is said

@@ -477,8 +477,8 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     total = len(given) + float(omitted.sum())
     if not total <= MOST_CORRECTED:
         msg = (
-            f"with those of the calls that were not sent, there would be {total:,.0f} latencies; "
-            f"at most {MOST_CORRECTED:,} are allowed"
+            "with a latency for each call that was not sent during a slow call, there would be "
+            f"{total:,.0f} latencies; at most {MOST_CORRECTED:,} are allowed"
         )
         raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1

@@ -279,7 +279,9 @@ class Latency(Gate):
                 details |= before_rounding(exact, value, limit)
         clear, hint = ends is not None and limit.excludes(ends), ""
         if production is not None and production.value == math.inf:
-            insufficient = "too many calls of the model in production failed for a comparison"
+            insufficient = (
+                "so many calls of the model in production failed that there is no slowdown"
+            )
         else:
             insufficient = f"the model is {series.saturated}" if series.saturated else ""
             if production is not None and production.saturated and not insufficient:

@@ -292,8 +292,14 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
                 if calls < n
             ]
             if counted:
-                more = f"; latencies depend on earlier ones, so {' and '.join(counted)} (a p95 "
-                more += f"needs at least {least:,})"
+                more = f"; latencies depend on earlier ones, so {' and '.join(counted)}"
+            ends_of = ("the candidate", "upper end"), ("production", "lower end above -100 %")
+            for (model, end), calls in zip(ends_of, effective(confidence), strict=True):
+                if calls < least <= n:
+                    more += (
+                        f"; with fewer than {least:,} independent ones of {model}, the interval "
+                    )
+                    more += f"has no {end}"
             if n < least:
                 insufficient = f"too few requests for a p95: {n:,}, at least {least:,} are needed"
 
