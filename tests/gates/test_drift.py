@@ -797,9 +797,10 @@ def test_one_other_value_than_a_constant_can_be_chance():
     check = only(run(data, reference, "wasserstein"))
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
-        "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference), because all "
-        "values of the reference are equal; so few values of the data differ from the value of "
-        "the reference that it may be by chance; pass more rows to decide (limit: at most 0.1)"
+        "`wasserstein` of `x` is infinite (n = 500 against 500 in the reference), because the "
+        "distance is divided by the spread of the reference, where all values are equal; only a "
+        "few values of the data differ from this value, which can be by chance; pass more rows to "
+        "decide (limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
     assert decided.verdict is F

@@ -157,6 +157,8 @@ def test_undecided_columns_never_pass_alone():
     assert not check.by_chance
     assert "; the check of `x` says: '`psi` of `x` is " in check.reason
     assert "at least 100 are needed" in check.reason
+    end = "; so the share of the columns that drifted is unknown (limit: at most 90 %)"
+    assert check.reason.endswith(end)
 
 
 def test_undecided_columns_that_could_change_the_verdict_block_it():

@@ -40,7 +40,10 @@ def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Ch
     if undecided:
         text += f"; undecided: {_listed_columns(undecided, 5)}"
     if limit.holds(value) and (len(undecided) == n or not limit.holds(highest)):
-        few = f"the check of `{undecided[0].subject}` says: '{undecided[0].reason}'"
+        first, shown = undecided[0], (format_value(x, limit, "share") for x in (value, highest))
+        ends = "unknown" if len(undecided) == n else f"between {' and '.join(shown)}"
+        few = f"the check of `{first.subject}` says: '{first.reason}'; so the share of the columns "
+        few += f"that drifted is {ends}"
     listed = [
         {
             "column": check.subject,

@@ -303,7 +303,10 @@ def column_drift(
         )
         undefined = "remove them, or use the method 'ks', which allows infinite values"
     if value == math.inf:
-        reason += ", because all values of the reference are equal"
+        reason += (
+            ", because the distance is divided by the spread of the reference, where all values "
+            "are equal"
+        )
     described = Later(partial(_described_bins, pair, significance))
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "bins": described}
     details |= before_rounding(exact, value, limit)
@@ -487,8 +490,8 @@ def decide_columns(
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "so few values of the data differ from the value of the reference that it may be "
-                "by chance; pass more rows to decide"
+                "only a few values of the data differ from this value, which can be by chance; "
+                "pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)
