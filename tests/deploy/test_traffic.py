@@ -511,7 +511,7 @@ def test_arm_without_rows_yet_has_no_requests():
         ),
         (
             {"share": "latency", "look": "hour"},
-            "have the shares 0.1 and 0.2; all rows of a look must have the same share of the ",
+            "in column 'hour' (the same look) have the shares 0.1 and 0.2 in column 'latency'",
         ),
     ],
 )

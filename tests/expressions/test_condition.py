@@ -408,7 +408,7 @@ def test_types_that_do_not_fit_are_an_error_of_the_evidence(text, x, message):
         ("1 is missing", "1 is a constant, expected a column"),
         ("a not > 1", "unexpected 'not'"),
         ("date('2026-02-30') < a", "'2026-02-30' is not a date such as '2026-01-31'"),
-        ("date(2026) < a", "expected a string such as '2026-01-31' in date(...), got '2026'"),
+        ("date(2026) < a", "expected a string in quotes, as in date('2026-01-31'), got '2026'"),
         ("timestamp('now') < a", "'now' is not a timestamp such as"),
         ("a > 1e500", "an exponent must be from -400 to 400, got 1e500"),
         ("1a > 2", "at character 1 of '1a > 2': unexpected '1'"),

@@ -343,7 +343,7 @@ def test_pos_label_of_texts(said):
         (TEXTS, 1, "one of the labels 'no', 'yes', got 1"),
         (Y, "1", "one of the labels 0, 1, got '1'; did you mean the number 1?"),
         (Y, 2, "one of the labels 0, 1, got 2"),
-        (["a", "a"], 0, "the only label, 'a', got 0"),
+        (["a", "a"], 0, "'a', the only label, got 0"),
     ],
 )
 def test_unknown_pos_label_is_refused(true, said, message):

@@ -260,8 +260,9 @@ def _looks(
         if identity is not None:
             other = next((s for name, s in looks if name == identity and s != rho), rho)
             if other != rho:
-                msg = f"the rows of look {identity!r} in the log have the shares {other:g} and "
-                msg += f"{rho:g}; all rows of a look must have the same share of the traffic"
+                msg = f"rows of the log with {identity!r} in column {look!r} (the same look) have "
+                msg += f"the shares {other:g} and {rho:g} in column {share!r}; all rows of a look "
+                msg += "must have the same share of the traffic"
                 raise EvidenceError(msg)
         positions.append(looks.setdefault((identity, rho), len(looks)))
     return np.array(positions, np.intp)[place]

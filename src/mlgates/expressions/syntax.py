@@ -552,7 +552,7 @@ class _Parser:
         token = self._token
         value = token.text[1:-1]
         if token.kind != "text":
-            self._unexpected(token, f"expected a string such as '2026-01-31' in {name}(...)")
+            self._unexpected(token, f"expected a string in quotes, as in {name}('2026-01-31')")
         self._at += 1
         self._expect(")")
         parsed: date | Moment | None = None

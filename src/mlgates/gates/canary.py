@@ -576,7 +576,7 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         {"stated": share, "observed": pair[0] / sum(pair) if sum(pair) else None, "n": sum(pair)}
         for share, pair in sorted(by_share.items())
     ]
-    said = f"the traffic has no {noun} that were split between the candidate and production"
+    said = f"the traffic has no {noun} that were divided between the candidate and production"
     if n:
         # of several shares, the one with the most evidence against it
         share = max(log_e, key=lambda each: log_e[each])
@@ -597,7 +597,7 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
             limit,
             said=said,
             min_n=0,
-            insufficient="" if n else "there is no e-value to compare with the limit",
+            insufficient="" if n else "so there is no e-value against the stated shares",
             noun=noun,
         )
     shown = format_number(e_value)

@@ -178,7 +178,9 @@ class Rule(Gate):
             n,
             "rows",
             f"break `{title}`",
-            where=f" without a missing value{where}" if is_left_out and n == 1 else where,
+            where=f" without a missing value{where}"
+            if is_left_out and n == 1 == invalid
+            else where,
             percent=format_value(share, limit, "share"),
             rows=group.first,
         )

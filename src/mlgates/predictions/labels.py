@@ -246,7 +246,7 @@ def _unknown_label(
         near = "; if no row has it, give all labels as `classes`"
     allowed = f"one of the labels {list_labels(classes)}"
     if len(classes) == 1:
-        allowed = f"the only label, {label_text(classes[0])}"
+        allowed = f"{label_text(classes[0])}, the only label"
     msg = f"`{name}` must be {allowed}, got {label_text(label)}{near}"
     return EvidenceError(msg)
 

@@ -249,8 +249,9 @@ ODDS = {"true_positive_rate": fairlearn.true_positive_rate} | {
                     "are needed (limit: at most 0.3)"
                 ),
                 (
-                    "`mean_absolute_error` can't be compared for sex=f: a MetricFrame has no rows "
-                    "to compute an interval from"
+                    "`mean_absolute_error` can't be compared for sex=f: no interval can be "
+                    "computed from the values in `metric_frame`; pass the labels and predictions "
+                    "of the rows instead"
                 ),
             ],
         ),

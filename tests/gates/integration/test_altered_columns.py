@@ -261,8 +261,11 @@ def test_a_declared_type_that_no_column_can_have_is_not_tested():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"flot": "answer"}, "a mapping of types .*; did you mean 'float' or 'float32'?"),
-        ({}, "a mapping of types"),
+        (
+            {"flot": "answer"},
+            "a mapping of one or more types .*; did you mean 'float' or 'float32'?",
+        ),
+        ({}, "a mapping of one or more types"),
         (
             {"float": "answered"},
             r"`changed_dtype\['float'\]` must be one of .*did you mean 'answer'",

@@ -287,7 +287,10 @@ def _rates_of(
             lacking = f"the number of {rate.counted} is unknown; add it to `metric_frame` as "
             lacking += f"the metric `{own}`"
     elif not is_share and bounded and not lacking:
-        lacking = "a MetricFrame has no rows to compute an interval from"
+        lacking = (
+            "no interval can be computed from the values in `metric_frame`; pass the labels and "
+            "predictions of the rows instead"
+        )
     counted = rate.counted if isinstance(rate, Share) else "rows"
     reasons = []
     for g in range(k):

@@ -352,7 +352,7 @@ def _by_target(owner: str, option: str, given: Any) -> str | tuple[tuple[str, st
     if not isinstance(given, Mapping | tuple):
         return options.choice(owner, option, given, _BEHAVIOURS)
     words, types = (", ".join(map(repr, names)) for names in (_BEHAVIOURS, TARGETS))
-    allowed = f"one of {words}, or a mapping of types ({types}) to these words"
+    allowed = f"one of {words}, or a mapping of one or more types ({types}) to these words"
     pairs = options.mapping(owner, option, given, allowed)
     for target in pairs:
         if target not in TARGETS:
