@@ -155,14 +155,18 @@ def test_which_checks_of_a_result_count(checks, given, counted):
         ([result(PASS), result(ERROR, advisory=True)], PASS, "1 advisory"),
         ([result(PASS), result(SKIP)], PASS, "1 skipped"),
         # nothing that counts passed
-        ([result(PASS, advisory=True)], INCONCLUSIVE, "1 advisory"),
-        ([result(SKIP)], INCONCLUSIVE, "1 skipped"),
-        ([result(SKIP, advisory=True)], INCONCLUSIVE, "1 advisory"),
-        ([result(CHANCE, inconclusive="allow")], INCONCLUSIVE, "1 undecided, allowed"),
+        ([result(PASS, advisory=True)], INCONCLUSIVE, "no gate counts: 1 advisory"),
+        ([result(SKIP)], INCONCLUSIVE, "no gate counts: 1 skipped"),
+        ([result(SKIP, advisory=True)], INCONCLUSIVE, "no gate counts: 1 advisory"),
+        (
+            [result(CHANCE, inconclusive="allow")],
+            INCONCLUSIVE,
+            "no gate counts: 1 undecided, allowed",
+        ),
         (
             [result(CHANCE, SKIP, inconclusive="allow"), result(SKIP)],
             INCONCLUSIVE,
-            "1 undecided, allowed; 1 skipped",
+            "no gate counts: 1 undecided, allowed; 1 skipped",
         ),
         ([result(CHANCE, PASS, inconclusive="allow")], PASS, "1 undecided, allowed"),
         ([result(CHANCE, PASS)], INCONCLUSIVE, ""),

@@ -357,14 +357,17 @@ class Report(_Judged):
 
         For example, ``"1 undecided, allowed; 2 advisory"`` means one INCONCLUSIVE check that the
         option ``inconclusive="allow"`` of its gate allows, and two advisory gates. Skipped gates
-        are counted too.
+        are counted too. If the verdict ignores all gates, the result begins with
+        ``"no gate counts: "``, because the verdict is INCONCLUSIVE for this reason.
         """
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),
             "skipped": sum(not r.advisory and r.verdict is Verdict.SKIP for r in self.results),
         }
-        return "; ".join(f"{count} {word}" for word, count in counts.items() if count)
+        shown = "; ".join(f"{count} {word}" for word, count in counts.items() if count)
+        is_ignored = bool(shown) and all(result.counted is None for result in self.results)
+        return f"no gate counts: {shown}" if is_ignored else shown
 
     def to_frame(self) -> "pd.DataFrame":
         """Return all checks as a pandas DataFrame: one row per check, in the order of the suite."""

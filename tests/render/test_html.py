@@ -134,9 +134,9 @@ def test_a_gate_that_passed_has_its_value_in_the_line_of_its_fold():
     root = read(to_html(Report(name="r", results=tuple(gates))))
     lines = [text_of(line) for line in find(root, "span", "mg-measured")]
     assert lines == [
-        "closest: sex=female 0.83 (95 % interval 0.81 to 0.85), at least 0.8",
+        "closest to its limit: sex=female 0.83 (95 % interval 0.81 to 0.85), at least 0.8",
         "-0.004 (95 % interval -0.0125 to 0.0045), at least -0.01",
-        "closest: sex psi 0.02, at most 0.2",
+        "closest to its limit: sex psi 0.02, at most 0.2",
     ]
 
 

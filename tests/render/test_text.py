@@ -209,7 +209,7 @@ def test_the_note_of_a_result_is_at_its_end(verdict):
             [result(psi("fail", value=0.9)), result(psi("error", value=None), name="b")],
             "nightly: ERROR - 2 of 2 gates block release",
         ),
-        ([result(psi("skip"))], "nightly: INCONCLUSIVE (1 skipped) - 1 gate"),
+        ([result(psi("skip"))], "nightly: INCONCLUSIVE (no gate counts: 1 skipped) - 1 gate"),
         ([], "nightly: INCONCLUSIVE - 0 gates"),
     ],
     ids=range(6),
@@ -681,7 +681,7 @@ def test_a_gate_that_passed_shows_the_check_closest_to_its_limit():
     gate = result(psi("pass", "age", 0.03), psi("pass", "income", 0.19), psi("pass", "sex", 0.1))
     assert to_text(report(gate)).splitlines()[3:5] == [
         "PASS     drift:psi  all 3 checks",
-        "         closest: income psi 0.19, at most 0.2",
+        "         closest to its limit: income psi 0.19, at most 0.2",
     ]
     # where nothing was found, and below checks that failed, there is none
     for others in ([psi("pass", "age", 0.0), psi("pass", "sex", 0.0)], [psi("fail", value=0.31)]):

@@ -168,4 +168,4 @@ def _closest(result: GateResult, name: str) -> str:
     if nearest is None:
         return "no violations" if checks else ""
     text = rows.value_in_line(rows.check_rows(result, [nearest], name)[0])
-    return f"closest: {text}" if len(checks) > 1 else text
+    return f"closest to its limit: {text}" if len(checks) > 1 else text

@@ -146,7 +146,7 @@ def rows(result: GateResult, gate: str) -> list[Row]:
         every = "all " if len(passed) == len(result.checks) else ""
         nearest, note = closest(passed), ""
         if every and nearest is not None and nearest.value:
-            note = f"closest: {value_in_line(check_rows(result, [nearest], gate)[0])}"
+            note = f"closest to its limit: {value_in_line(check_rows(result, [nearest], gate)[0])}"
         line = Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks", note=note)
         lines.append(line)
     if result.note:
