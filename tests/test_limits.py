@@ -238,7 +238,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 10
 def test_a_value_is_shown_on_its_side_of_the_limit(value, bound, unit):
     words = format_value(value, Limit(at_most=bound), unit).split()
     read = float(words[0].replace(",", ""))
-    scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001, "us": 1e-6}
+    scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
     read *= scale.get(words[-1], 1)
     if math.isclose(value, bound, rel_tol=1e-12):
         assert math.isclose(read, bound, rel_tol=1e-7)
