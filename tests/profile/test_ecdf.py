@@ -67,6 +67,16 @@ def test_signed_and_unsigned_columns_merge_in_the_type_that_holds_both():
         _ = big.merge(Ecdf.of(np.array([-7]))).values
 
 
+@pytest.mark.parametrize(
+    "largest", [np.array([2**63 - 1]), np.array([2**64 - 1], np.uint64), np.array([2**53 + 1])]
+)
+def test_integers_that_floats_round_are_not_merged_with_floats(largest):
+    with pytest.raises(EvidenceError, match="no numeric type represents all values"):
+        _ = Ecdf.of(largest).merge(Ecdf.of(np.array([0.5]))).values
+    exact = Ecdf.of(np.array([2**60, -(2**63)])).merge(Ecdf.of(np.array([0.5])))
+    assert exact.values.tolist() == [-(2.0**63), 0.5, 2.0**60]
+
+
 def test_the_array_is_neither_changed_nor_kept():
     array = np.array([3.0, 1.0, -0.0])
     ecdf = Ecdf.of(array)
