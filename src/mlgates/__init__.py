@@ -165,8 +165,9 @@ if not TYPE_CHECKING:
         elif name in _HOME:
             value = getattr(import_module(_HOME[name]), name)
         else:
-            msg = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg, name=name, obj=None)
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}", name=name, obj=None
+            )
         globals()[name] = value
         return value
 

@@ -331,12 +331,11 @@ class Gate(options.OptionsByName):
         given.collect_requests(name, self.request_counts)
         if kind_of(data) == "spark":
             if not given.can_judge_parts():
-                msg = (
+                raise EvidenceError(
                     f"{name}: on a Spark DataFrame, `offending_rows` works only for gates that "
                     "judge each row by itself, and this gate compares rows; if the rows fit into "
                     "memory, give df.toArrow()"
                 )
-                raise EvidenceError(msg)
             from mlgates.profile.spark import chosen_rows
 
             if "now" in self.optional_evidence:

@@ -114,8 +114,10 @@ class _Display:
             try:
                 from matplotlib import pyplot as plt
             except ImportError as error:
-                msg = f"{type(self).__name__}.plot needs matplotlib: pip install 'mlgates[plot]'"
-                raise ImportError(msg, name="matplotlib") from error
+                raise ImportError(
+                    f"{type(self).__name__}.plot needs matplotlib: pip install 'mlgates[plot]'",
+                    name="matplotlib",
+                ) from error
             width, height = plt.rcParams["figure.figsize"]
             size = (width, max(height, _INCHES * len(self._rows()) + _MARGIN))
             _, ax = plt.subplots(figsize=size, layout="constrained")

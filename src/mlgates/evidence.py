@@ -196,8 +196,7 @@ class Evidence:
                     _meant(name, known | _RUN_OPTIONS)
                     or f"; known names: {', '.join(sorted(known))}"
                 )
-                msg = f"unknown evidence {name!r}{near}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"unknown evidence {name!r}{near}")
         self._given = {name: value for name, value in given.items() if value is not None}
         #: whether the reference is a baseline, a profile, or the file of a baseline, not a table;
         #: a Spark DataFrame becomes a baseline
@@ -224,8 +223,7 @@ class Evidence:
     def __getitem__(self, name: str) -> object:
         """Return a value as it was given; raise EvidenceError if it was not given."""
         if name not in self._given:
-            msg = f"{self.title(name)} was not given"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"{self.title(name)} was not given")
         return self._given[name]
 
     def title(self, name: str) -> str:
@@ -387,8 +385,9 @@ class Evidence:
             profile = cast("Profile", self[name])
             return Source("profile", profile.schema, profile.rows, partial(_no_rows, name))
         if name == "reference" and self._stored:
-            msg = "the reference is a baseline, which has no rows; pass the table itself"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "the reference is a baseline, which has no rows; pass the table itself"
+            )
         source = as_source(self[name], self.title(name))
         if name not in TABLES or source.retype is None:
             return source
@@ -774,8 +773,9 @@ class Evidence:
 def _no_rows(name: str, columns: object) -> NoReturn:
     """Raise EvidenceError, because a table that was given as a profile has no rows to read."""
     del columns
-    msg = f"`{name}` is a profile, which has counts and no rows; pass the table itself"
-    raise EvidenceError(msg)
+    raise EvidenceError(
+        f"`{name}` is a profile, which has counts and no rows; pass the table itself"
+    )
 
 
 def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
@@ -788,8 +788,9 @@ def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
     for counter in given:
         if not isinstance(counter, Counter):
             got = type(counter).__name__
-            msg = f"`counts` of a gate must return objects of type Counter, got {got}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`counts` of a gate must return objects of type Counter, got {got}"
+            )
         counters[counter] = counter.subsumed_by
     return counters
 

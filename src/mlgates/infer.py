@@ -187,12 +187,12 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
     source = as_source(reference)
     label = y_true if isinstance(y_true, str) else None
     if model is not None and y_true is None:
-        msg = f"{_OWNER}: `y_true` is required with `model`"
-        raise OptionError(msg)
+        raise OptionError(f"{_OWNER}: `y_true` is required with `model`")
     if label is not None and label not in source.schema:
         near = options.did_you_mean(label, source.schema)
-        msg = f"{_OWNER}: `y_true` must be a column of the reference, got {label!r}{near}"
-        raise OptionError(msg)
+        raise OptionError(
+            f"{_OWNER}: `y_true` must be a column of the reference, got {label!r}{near}"
+        )
     profile, sample = Profile.of(source, ()), next(source.batches())
     columns = {}
     for each, column in Schema.infer(source).rules.items():
@@ -215,10 +215,9 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
         if label is not None:
             table = rows_like(X)
             if not table.named:
-                msg = (
+                raise OptionError(
                     f"{_OWNER}: `y_true` must be an array if columns of the reference have no names"
                 )
-                raise OptionError(msg)
             X = table.reordered([i for i, name in enumerate(table.names) if name != label])
             truth = source.arrow([label])[label]
         drafted.append(_performance(X, truth, model))
@@ -472,8 +471,9 @@ def _performance(X: object, y_true: Any, model: object) -> _Drafted:
         low, high = map(_number, check.interval)
         note = f"{name} is {_number(check.value)} on the reference, interval {low} to {high}."
         return _Drafted(Performance(name, **bound), [note])
-    msg = f"{_OWNER}: no metric of `model` can be measured on the reference: {reason}"
-    raise EvidenceError(msg)
+    raise EvidenceError(
+        f"{_OWNER}: no metric of `model` can be measured on the reference: {reason}"
+    )
 
 
 def _share_above(share: float) -> float:

@@ -81,8 +81,7 @@ def plain(value: object, *, quote: bool = False) -> object:
         return {str(key): plain(item, quote=quote) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, quote=quote) for item in value]
-    msg = f"{value!r} ({type(value).__name__}) can't be written as JSON"
-    raise TypeError(msg)
+    raise TypeError(f"{value!r} ({type(value).__name__}) can't be written as JSON")
 
 
 def unquoted(value: Any) -> Any:
@@ -121,8 +120,7 @@ def number(value: object, what: str) -> float | None:
         return value
     if isinstance(value, str) and _is_numeral(value):
         return _read_numeral(value)
-    msg = f"`{what}` must be a number, got {value!r}"
-    raise EvidenceError(msg)
+    raise EvidenceError(f"`{what}` must be a number, got {value!r}")
 
 
 def dumps(value: object, *, indent: int | None = 1) -> str:
@@ -138,16 +136,14 @@ def dumps(value: object, *, indent: int | None = 1) -> str:
 
 
 def _refuse_constant(token: str) -> NoReturn:
-    msg = f"not strict JSON: numbers must be finite, got {token}"
-    raise EvidenceError(msg)
+    raise EvidenceError(f"not strict JSON: numbers must be finite, got {token}")
 
 
 def _finite(token: str) -> float:
     value = float(token)
     if math.isfinite(value):
         return value
-    msg = f"not strict JSON: the number {token[:40]} is too large for a float"
-    raise EvidenceError(msg)
+    raise EvidenceError(f"not strict JSON: the number {token[:40]} is too large for a float")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -155,8 +151,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = min(name for name, count in counts.items() if count > 1)
-        msg = f"not strict JSON: the key {twice!r} occurs twice"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"not strict JSON: the key {twice!r} occurs twice")
     return found
 
 
@@ -176,13 +171,11 @@ def loads(text: str) -> object:
             # The slow parser raises an exception that names the token.
             _parsed(text, _finite)
     except RecursionError:
-        msg = "not readable as JSON: nested too deeply"
-        raise EvidenceError(msg) from None
+        raise EvidenceError("not readable as JSON: nested too deeply") from None
     except EvidenceError:
         raise
     except ValueError as error:  # JSONDecodeError, or an integer of too many digits
-        msg = f"not readable as JSON: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"not readable as JSON: {error}") from error
     return value
 
 
@@ -223,8 +216,7 @@ def load(
     try:
         return make(loads(text))
     except EvidenceError as error:
-        msg = f"{os.fspath(path)}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{os.fspath(path)}: {error}") from error
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
@@ -237,17 +229,13 @@ def read_text(path: str | os.PathLike[str], max_bytes: int, encoding: str = "utf
     try:
         return read_bounded(path, max_bytes).decode(encoding)
     except OSError as error:
-        msg = f"{path}: {error.strerror or type(error).__name__}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{path}: {error.strerror or type(error).__name__}") from error
     except UnicodeDecodeError as error:
-        msg = f"{path}: not UTF-8 text"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{path}: not UTF-8 text") from error
     except EvidenceError as error:
-        msg = f"{path}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{path}: {error}") from error
     except ValueError as error:  # such as a null byte in the path
-        msg = f"the path {str(path)!r} is invalid: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"the path {str(path)!r} is invalid: {error}") from error
 
 
 def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
@@ -266,17 +254,16 @@ def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
         with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                msg = f"not a file but {_kind_of(found.st_mode)}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"not a file but {_kind_of(found.st_mode)}")
             # The size of the file is not reliable: it is 0 for files in /proc, and a file can grow.
             content = file.read(max_bytes + 1)
             if len(content) > max_bytes:
                 size = max(found.st_size, len(content))
-                msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
+                )
     except IsADirectoryError:
-        msg = "not a file but a folder"
-        raise EvidenceError(msg) from None
+        raise EvidenceError("not a file but a folder") from None
     return content
 
 
@@ -442,8 +429,7 @@ def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, 
     """
     found = mapping(data, what)
     if found.get("format") != form:
-        msg = f"`format` must be {form!r}, got {found.get('format')!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`format` must be {form!r}, got {found.get('format')!r}")
     if repr(found.get("version")) != str(version):  # (in Python, True == 1.0 == 1)
         got = found.get("version")
         msg = f"`version` must be {version}, got {got!r}"
@@ -467,32 +453,28 @@ def fields(
     faults = [f"the key `{name}` is missing" for name in missing[:1]]
     faults += [f"the key {name} is unknown" for name in unknown[:1]]
     if faults:
-        msg = f"{what}: {' and '.join(faults)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{what}: {' and '.join(faults)}")
     return found
 
 
 def text(value: object, what: str) -> str:
     """Check that a JSON value is a string, and return it; `what` is its key, for the message."""
     if not isinstance(value, str):
-        msg = f"`{what}` must be a string, got {value!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{what}` must be a string, got {value!r}")
     return value
 
 
 def items(value: object, what: str) -> list[object]:
     """Check that a JSON value is a list, and return it; `what` is its key, for the message."""
     if not isinstance(value, list | tuple):
-        msg = f"`{what}` must be a list, got {type(value).__name__}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{what}` must be a list, got {type(value).__name__}")
     return list(value)
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
     """Check that a JSON value is an object, and return it; `what` is its key, for the message."""
     if not isinstance(value, Mapping):
-        msg = f"`{what}` must be a JSON object, got {type(value).__name__}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{what}` must be a JSON object, got {type(value).__name__}")
     return value
 
 
@@ -504,6 +486,5 @@ def whole(value: object, what: str) -> int:
     is_numeral = isinstance(value, str) and _is_numeral(value)
     found: object = number(value, what) if is_numeral else value
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        msg = f"`{what}` must be a whole number of at least 0, got {value!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{what}` must be a whole number of at least 0, got {value!r}")
     return found

@@ -294,8 +294,9 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
                 raise
         # the repr of a column or a function is long and less useful than its type
         forms = "names of columns, or a mapping of slice names to conditions"
-        msg = f"{owner}: `{option}` must be {forms}, got a value of type {type(given).__name__}"
-        raise OptionError(msg)
+        raise OptionError(
+            f"{owner}: `{option}` must be {forms}, got a value of type {type(given).__name__}"
+        )
     allowed = "a non-empty mapping of slice names to conditions, which are strings such as "
     allowed += "'age > 60' or functions"
     pairs = mapping(owner, option, given, allowed)
@@ -303,8 +304,9 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
         raise refuse(owner, option, allowed, given)
     for name, condition in pairs.items():
         if not isinstance(name, str):
-            msg = f"{owner}: names of slices in `{option}` must be strings, got {shown(name)}"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{owner}: names of slices in `{option}` must be strings, got {shown(name)}"
+            )
         if not (callable(condition) or isinstance(condition, str)):
             of_slice = f"{option}[{shown(name)}]"
             raise refuse(owner, of_slice, "a condition such as 'age > 60' or a function", condition)
@@ -337,8 +339,9 @@ def in_order(owner: str, **bounds: Any) -> None:
     except TypeError:
         ordered = False
     if not ordered:
-        msg = f"{owner}: `{low}` must not be greater than `{high}`, got {first!r} and {last!r}"
-        raise OptionError(msg)
+        raise OptionError(
+            f"{owner}: `{low}` must not be greater than `{high}`, got {first!r} and {last!r}"
+        )
 
 
 def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False) -> object:
@@ -353,8 +356,9 @@ def scalar(owner: str, option: str, value: Any, *, one_of_several: bool = False)
         allowed_type = False  # numpy returns nanoseconds as an integer
     what = f"each value of `{option}`" if one_of_several else f"`{option}`"
     if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
-        msg = f"{owner}: {what} must be an integer of at most 100 digits, got a longer one"
-        raise OptionError(msg)
+        raise OptionError(
+            f"{owner}: {what} must be an integer of at most 100 digits, got a longer one"
+        )
     if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
         finite = item.is_finite()
     else:
@@ -383,8 +387,9 @@ def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]
     if len(found) < len(pairs):  # dict() keeps the last of equal keys
         counts = Counter(key for key, _ in pairs)
         twice = next(key for key, count in counts.items() if count > 1)
-        msg = f"{owner}: `{option}` has {shown(twice)} more than once; give each name once"
-        raise OptionError(msg)
+        raise OptionError(
+            f"{owner}: `{option}` has {shown(twice)} more than once; give each name once"
+        )
     return found
 
 
@@ -466,8 +471,7 @@ def in_utc(name: str, value: object, error: type[MlgatesError] = OptionError) ->
     problem = "must be a datetime with a time zone, such as datetime.now(timezone.utc)"
     if caught.error is not None:
         problem = "can't be converted to UTC"
-    msg = f"{name} {problem}, got {got}"
-    raise error(msg)
+    raise error(f"{name} {problem}, got {got}")
 
 
 def written(value: Any, **defaults: object) -> str:
@@ -525,20 +529,17 @@ def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterabl
     for name in given:
         if name not in named and inspect.Parameter.VAR_KEYWORD not in kinds:
             near = did_you_mean(name, named) or f"; options are {', '.join(named)}"
-            msg = f"{owner.__name__}: unknown option {name!r}{near}"
-            raise TypeError(msg)
+            raise TypeError(f"{owner.__name__}: unknown option {name!r}{near}")
     if len(positional) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         allowed = " and ".join(f"`{name}`" for name in places) or "no option"
-        msg = (
+        raise TypeError(
             f"{owner.__name__}: only {allowed} can be given without a name, "
             f"got {len(positional)} positional arguments"
         )
-        raise TypeError(msg)
     missing = (name for name, p in named.items() if p.default is p.empty)
     for name in missing:
         if name not in given and name not in places[: len(positional)]:
-            msg = f"{owner.__name__}: `{name}` is required"
-            raise TypeError(msg)
+            raise TypeError(f"{owner.__name__}: `{name}` is required")
 
 
 def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
@@ -547,8 +548,7 @@ def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
     `owner` is the name of the function that was called, for the message.
     """
     if positional:
-        msg = (
+        raise TypeError(
             f"{owner}: evidence is given by name, as in `data=`, "
             f"got a positional argument of type {type(positional[0]).__name__}"
         )
-        raise TypeError(msg)

@@ -194,8 +194,9 @@ class GateResult(_Judged):
                 raise options.refuse(owner, option, "a string", getattr(self, option))
         checks = tuple(self.checks)
         if not checks or any(type(check) is not Check for check in checks):
-            msg = f"GateResult: `checks` must be one or more Check objects, got {self.checks!r}"
-            raise ValueError(msg)
+            raise ValueError(
+                f"GateResult: `checks` must be one or more Check objects, got {self.checks!r}"
+            )
         object.__setattr__(self, "checks", checks)
         object.__setattr__(self, "metadata", plain_metadata(owner, self.metadata))
 
@@ -298,12 +299,10 @@ class Report(_Judged):
         options.text("Report", "name", self.name)
         results = tuple(self.results)
         if any(type(result) is not GateResult for result in results):
-            msg = f"Report: `results` must be GateResult objects, got {self.results!r}"
-            raise ValueError(msg)
+            raise ValueError(f"Report: `results` must be GateResult objects, got {self.results!r}")
         for name, times in Counter(result.name for result in results).items():
             if times > 1:
-                msg = f"Report: result names must be unique, got {name!r} {times} times"
-                raise ValueError(msg)
+                raise ValueError(f"Report: result names must be unique, got {name!r} {times} times")
         object.__setattr__(self, "results", results)
         object.__setattr__(self, "provenance", Details(self.provenance))
         object.__setattr__(self, "metadata", plain_metadata("Report", self.metadata))
@@ -343,8 +342,7 @@ class Report(_Judged):
         names = [result.name for result in self.results]
         listed, near = ", ".join(map(repr, names)), options.did_you_mean(name, names)
         count = f"{len(matching)} gates are" if matching else "no gate is"
-        msg = f"{count} named {name!r}; the gates are {listed}{near}"
-        raise KeyError(msg)
+        raise KeyError(f"{count} named {name!r}; the gates are {listed}{near}")
 
     def __iter__(self) -> Iterator[GateResult]:
         return iter(self.results)
@@ -399,15 +397,13 @@ class Report(_Judged):
             isinstance(data, Mapping) and data.get("format", FORMAT) != FORMAT
         ):  # another kind of file
             got = f"got {data['format']!r}; a report is a .json file written by `Report.save`"
-            msg = f"report: `format` must be {FORMAT!r}, {got}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"report: `format` must be {FORMAT!r}, {got}")
         top = fields(data, _REPORT_KEYS, "report", frozenset({"metadata"}))
         if type(top["version"]) is not int or top["version"] != VERSION:
-            msg = (
+            raise EvidenceError(
                 f"report: this version of mlgates reads the format version {VERSION}, got "
                 f"{top['version']!r}"
             )
-            raise EvidenceError(msg)
         results = [_result_from_dict(item) for item in items(top["results"], "results")]
         try:
             report = cls(
@@ -417,8 +413,7 @@ class Report(_Judged):
                 metadata=unquoted(mapping(top.get("metadata", {}), "metadata")),
             )
         except (TypeError, ValueError) as error:
-            msg = f"report: {error}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"report: {error}") from error
         _refuse_other_verdict(report, top["verdict"], "report")
         return report
 
@@ -436,8 +431,7 @@ class Report(_Judged):
         except EvidenceError as error:
             if Path(path).suffix.lower() not in SUFFIXES.keys() - {".json"}:
                 raise
-            msg = f"{error}; only a report saved as .json can be read"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"{error}; only a report saved as .json can be read") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report to a file, in the format that the suffix of the name selects.
@@ -460,8 +454,9 @@ class Report(_Judged):
         if suffix not in SUFFIXES:
             *most, last = SUFFIXES
             allowed = f"{', '.join(most)} or {last}"
-            msg = f"report.save: the path must end in {allowed}, got {os.fspath(path)!r}"
-            raise OptionError(msg)
+            raise OptionError(
+                f"report.save: the path must end in {allowed}, got {os.fspath(path)!r}"
+            )
         jsonfile.write_atomic(path, self._render(SUFFIXES[suffix]).removesuffix("\n") + "\n")
 
     def __repr__(self) -> str:
@@ -486,8 +481,7 @@ def plain_metadata(owner: str, given: object) -> Details:
     except RecursionError:
         allowed += f", nested at most {_DEEPEST} levels deep"
     except TypeError as error:
-        msg = f"{owner}: `metadata` must be {allowed}; {error}"
-        raise OptionError(msg) from error
+        raise OptionError(f"{owner}: `metadata` must be {allowed}; {error}") from error
     raise options.refuse(owner, "metadata", allowed, given)
 
 
@@ -580,8 +574,7 @@ def _check_to_dict(check: Check) -> dict[str, object]:
 def _check_from_dict(data: object) -> Check:
     found = fields(data, _CHECK_KEYS, "check", frozenset({"hint", "summary"}))
     if not isinstance(found["by_chance"], bool):
-        msg = f"`by_chance` must be true or false, got {found['by_chance']!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`by_chance` must be true or false, got {found['by_chance']!r}")
     group, interval, limit = found["group"], found["interval"], found["limit"]
     given: dict[str, Any] = {
         **{key: text(found[key], key) for key in _CHECK_TEXTS},
@@ -600,8 +593,7 @@ def _check_from_dict(data: object) -> Check:
             given["limit"] = Limit(**{key: number(end, key) for key, end in ends.items()})
         return Check(**given)
     except (TypeError, ValueError) as error:
-        msg = f"check of {given['subject']!r}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"check of {given['subject']!r}: {error}") from error
 
 
 def _result_from_dict(data: object) -> GateResult:
@@ -615,8 +607,7 @@ def _result_from_dict(data: object) -> GateResult:
         given["metadata"] = unquoted(mapping(found.get("metadata", {}), "metadata"))
         result = GateResult(**given)
     except (TypeError, ValueError) as error:
-        msg = f"{what}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{what}: {error}") from error
     _refuse_other_verdict(result, found["verdict"], what)
     return result
 
@@ -628,5 +619,6 @@ def _refuse_other_verdict(judged: GateResult | Report, written: object, what: st
     """
     computed = str(judged.verdict)
     if written != computed:
-        msg = f"{what}: the stored verdict is {written!r}, but its checks give {computed!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{what}: the stored verdict is {written!r}, but its checks give {computed!r}"
+        )

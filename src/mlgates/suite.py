@@ -105,22 +105,19 @@ class GateSuite(options.OptionsByName):
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
         if not entries:
-            msg = f"GateSuite {name!r}: at least one gate is needed"
-            raise OptionError(msg)
+            raise OptionError(f"GateSuite {name!r}: at least one gate is needed")
         seen: set[str] = set()
         for entry in entries:
             key = unicodedata.normalize("NFC", entry.name).casefold()
             if key in seen:
                 twice = f"two gates are named {entry.name!r}"
-                msg = f"GateSuite {name!r}: {twice}; set `name=` on one of them"
-                raise OptionError(msg)
+                raise OptionError(f"GateSuite {name!r}: {twice}; set `name=` on one of them")
             seen.add(key)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_entries", tuple(entries))
 
     def __setattr__(self, option: str, value: object) -> None:
-        msg = f"a GateSuite is immutable: `{option}` can't be set"
-        raise AttributeError(msg)
+        raise AttributeError(f"a GateSuite is immutable: `{option}` can't be set")
 
     @classmethod
     def _of(cls, name: str, entries: list[Entry]) -> "GateSuite":
@@ -237,8 +234,9 @@ class GateSuite(options.OptionsByName):
         found = exact or _matching(list(self._entries), name, owner)
         if len(found) > 1:
             names = ", ".join(repr(entry.name) for entry in found)
-            msg = f"{owner}: {name!r} matches several gates ({names}); name one of them"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{owner}: {name!r} matches several gates ({names}); name one of them"
+            )
         return found[0].gate.offending_rows(data, **evidence)
 
     @classmethod
@@ -314,21 +312,20 @@ class GateSuite(options.OptionsByName):
         try:
             again = GateSuite.from_toml(text)
         except OptionError as error:
-            msg = f"GateSuite {self.name!r} can't be written in TOML: {error}"
-            raise OptionError(msg) from error
+            raise OptionError(
+                f"GateSuite {self.name!r} can't be written in TOML: {error}"
+            ) from error
         for ours, theirs in zip(self._entries, again._entries, strict=True):  # noqa: SLF001
             if ours != theirs:
-                msg = (
+                raise OptionError(
                     f"GateSuite {self.name!r} can't be written in TOML: the gate {ours.name!r} "
                     "would differ after it is read again"
                 )
-                raise OptionError(msg)
         return text
 
     def _matched(self, patterns: tuple[str, ...]) -> list[Entry]:
         if not patterns:
-            msg = f"GateSuite {self.name!r}: at least one pattern is needed"
-            raise OptionError(msg)
+            raise OptionError(f"GateSuite {self.name!r}: at least one pattern is needed")
         for pattern in patterns:
             _matching(list(self._entries), options.text(_OWNER, "pattern", pattern), self.name)
         return [e for e in self._entries if any(e.matches(pattern) for pattern in patterns)]

@@ -50,47 +50,43 @@ def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
     ('nightly', [WrittenGate(gate=Completeness(), suite='', skip=None)])
     """
     if len(text) > MAX_CHARACTERS:
-        msg = f"the text has {len(text):,} characters, at most {MAX_CHARACTERS:,} are allowed"
-        raise OptionError(msg)
+        raise OptionError(
+            f"the text has {len(text):,} characters, at most {MAX_CHARACTERS:,} are allowed"
+        )
     try:
         written = tomllib.loads(text)
     except RecursionError:
-        msg = "not readable as TOML: nested too deeply"
-        raise OptionError(msg) from None
+        raise OptionError("not readable as TOML: nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or an integer of more digits than Python reads
-        msg = f"not readable as TOML: {error}"
-        raise OptionError(msg) from error
+        raise OptionError(f"not readable as TOML: {error}") from error
     _check_keys("top level", written, ("suite", "gates"))
     head, tables = written.get("suite", {}), written.get("gates")
     if not isinstance(head, dict):
-        msg = f"`suite` must be a table, [suite], got {shown(head)}"
-        raise OptionError(msg)
+        raise OptionError(f"`suite` must be a table, [suite], got {shown(head)}")
     _check_keys("[suite]", head, ("name",))
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
-        msg = f"`gates` must be one or more tables, [[gates]], got {shown(tables)}"
-        raise OptionError(msg)
+        raise OptionError(f"`gates` must be one or more tables, [[gates]], got {shown(tables)}")
     gates = [_read_gate(f"gate {number}", table) for number, table in enumerate(tables, 1)]
     return head.get("name", "suite"), gates
 
 
 def _read_gate(where: str, table: Mapping[str, Any]) -> WrittenGate:
     if "gate" not in table:
-        msg = f'{where}: `gate` is missing; write the name of a gate, such as gate = "Drift"'
-        raise OptionError(msg)
+        raise OptionError(
+            f'{where}: `gate` is missing; write the name of a gate, such as gate = "Drift"'
+        )
     name, public = table["gate"], mlgates.__all__
     kind = getattr(mlgates, name) if isinstance(name, str) and name in public else None
     if not _is_gate(kind):
         known = [each for each in public if _is_gate(getattr(mlgates, each))]
         near = did_you_mean(name, known) or f"; gates are {', '.join(known)}"
-        msg = f"{where}: `gate` must name a gate, got {shown(name)}{near}"
-        raise OptionError(msg)
+        raise OptionError(f"{where}: `gate` must name a gate, got {shown(name)}{near}")
     where = f"{where} ({name})"
     options = {key: value for key, value in table.items() if key not in ("gate", "suite", "skip")}
     place = {key: table[key] for key in ("suite", "skip") if key in table}
     for key, text in place.items():
         if not isinstance(text, str) or not text:
-            msg = f"{where}: `{key}` must be a non-empty string, got {shown(text)}"
-            raise OptionError(msg)
+            raise OptionError(f"{where}: `{key}` must be a non-empty string, got {shown(text)}")
     if name == "Schema" and isinstance(options.get("columns"), dict):
         options["columns"] = {
             name: _build(f"{where}: column {name!r}", mlgates.Column, column)
@@ -116,21 +112,18 @@ def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
     for field in fields:
         needed = field.default is field.default_factory is dataclasses.MISSING
         if needed and field.name not in options:
-            msg = f"{where}: `{field.name}` is missing"
-            raise OptionError(msg)
+            raise OptionError(f"{where}: `{field.name}` is missing")
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:
-        msg = f"{where}: {error}"
-        raise OptionError(msg) from error
+        raise OptionError(f"{where}: {error}") from error
 
 
 def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
             near = did_you_mean(name, known) or f"; allowed: {', '.join(known)}"
-            msg = f"{where}: unknown key {name!r}{near}"
-            raise OptionError(msg)
+            raise OptionError(f"{where}: unknown key {name!r}{near}")
 
 
 def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
@@ -157,8 +150,9 @@ def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
     for gate, suite, skip in gates:
         kind = type(gate).__name__
         if getattr(mlgates, kind, None) is not type(gate) or kind not in mlgates.__all__:
-            msg = f"{gate.name}: only gates of mlgates can be written in TOML, got {kind}"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{gate.name}: only gates of mlgates can be written in TOML, got {kind}"
+            )
         place = [("suite", suite)] if suite else []
         place += [("skip", skip)] if skip is not None else []
         lines, tables = [f"[[gates]]\ngate = {_value(kind)}"], []
@@ -166,8 +160,9 @@ def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
             try:
                 text = f"{_key(key)} = {_value(value)}"
             except OptionError as error:
-                msg = f"{gate.name}: `{key}` can't be written in TOML: {error}"
-                raise OptionError(msg) from None
+                raise OptionError(
+                    f"{gate.name}: `{key}` can't be written in TOML: {error}"
+                ) from None
             if isinstance(value, dict) and len(text) > _WIDTH:
                 # A long mapping is a table with one entry per line. The tables are written last,
                 # because in TOML they must follow the plain keys.
@@ -224,13 +219,11 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else str(value)
     if isinstance(value, timedelta):
-        msg = f"write the duration as a text, '{value.total_seconds():g}s'"
-        raise OptionError(msg)
+        raise OptionError(f"write the duration as a text, '{value.total_seconds():g}s'")
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{_key(key)} = {_value(v)}' for key, v in value.items())} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
-    msg = f"got {shown(value)}" if not callable(value) else "it is a function"
-    raise OptionError(msg)
+    raise OptionError(f"got {shown(value)}" if not callable(value) else "it is a function")

@@ -72,19 +72,17 @@ class Limit(OptionsByName):
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:
-            msg = "Limit: `at_least` or `at_most` must be given"
-            raise OptionError(msg)
+            raise OptionError("Limit: `at_least` or `at_most` must be given")
         for name in ("at_least", "at_most"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, number("Limit", name, getattr(self, name)))
         object.__setattr__(self, "low", -math.inf if self.at_least is None else self.at_least)
         object.__setattr__(self, "high", math.inf if self.at_most is None else self.at_most)
         if self.low > self.high:
-            msg = (
+            raise OptionError(
                 "Limit: `at_least` must not be greater than `at_most`, got "
                 f"{self.at_least!r} and {self.at_most!r}"
             )
-            raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
         """Return whether a value is allowed.
@@ -373,16 +371,14 @@ class Verdict(StrEnum):
         """
         given = [cls(verdict) for verdict in verdicts]
         if not given:
-            msg = "Verdict.worst needs at least one verdict"
-            raise ValueError(msg)
+            raise ValueError("Verdict.worst needs at least one verdict")
         return min(given, key=worst_first)
 
     def __bool__(self) -> bool:
         return self is Verdict.PASS
 
     def _unordered(self, other: object) -> NoReturn:
-        msg = f"verdicts can't be ordered, got {self!r} and {other!r}; use Verdict.worst"
-        raise TypeError(msg)
+        raise TypeError(f"verdicts can't be ordered, got {self!r} and {other!r}; use Verdict.worst")
 
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
 
@@ -425,8 +421,7 @@ class Details(Mapping[str, object]):
         self._items = {}
         for key, value in items.items():
             if not isinstance(key, str):  # 1 and "1" would be the same key in JSON
-                msg = f"details: keys must be strings, got {key!r}"
-                raise TypeError(msg)
+                raise TypeError(f"details: keys must be strings, got {key!r}")
             self._items[str(key)] = value if type(value) is Later else _plain(value, key)
 
     def __getitem__(self, key: str) -> object:
@@ -469,8 +464,7 @@ def _plain(value: Any, key: str) -> object:
     if isinstance(item, Real):
         return _number_or_none(key, item)
     allowed = "None, bools, numbers, strings, sequences and mappings"
-    msg = f"details: `{key}` must be made of {allowed}, got {type(value).__name__}"
-    raise TypeError(msg)
+    raise TypeError(f"details: `{key}` must be made of {allowed}, got {type(value).__name__}")
 
 
 def _number_or_none(name: str, value: object) -> float | None:
@@ -483,8 +477,7 @@ def _number_or_none(name: str, value: object) -> float | None:
         msg += f", got an integer of {plain.bit_length():,} bits"
         raise TypeError(msg)
     if plain is None:
-        msg = f"`{name}` must be a number or None, got {value!r}"
-        raise TypeError(msg)
+        raise TypeError(f"`{name}` must be a number or None, got {value!r}")
     return None if plain != plain else plain  # noqa: PLR0124
 
 
@@ -822,14 +815,14 @@ class Check:
         finite = value is not None and math.isfinite(value)
         shown = finite and limit is not None and value is not None and limit.holds(value)
         if self.verdict is Verdict.PASS and not shown:
-            msg = (
+            raise ValueError(
                 f"a PASS needs a finite value within its limit, got {value!r} "
                 f"(limit: {limit or 'none'})"
             )
-            raise ValueError(msg)
         if self.by_chance and not (finite and self.verdict is Verdict.INCONCLUSIVE):
-            msg = "`by_chance` must be False unless the check is INCONCLUSIVE with a finite value"
-            raise ValueError(msg)
+            raise ValueError(
+                "`by_chance` must be False unless the check is INCONCLUSIVE with a finite value"
+            )
 
     @property
     def passed(self) -> bool:

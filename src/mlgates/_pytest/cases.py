@@ -234,8 +234,9 @@ def run_subtests(
 
     if evidence and isinstance(thing, Report | GateResult):
         named = ", ".join(evidence)
-        msg = f"gates: evidence can't be given with a {type(thing).__name__}, got {named}"
-        raise OptionError(msg)
+        raise OptionError(
+            f"gates: evidence can't be given with a {type(thing).__name__}, got {named}"
+        )
     if isinstance(thing, Report):
         report = thing
     elif isinstance(thing, GateResult):

@@ -50,8 +50,7 @@ class Collector:
         elif not self.path.parent.is_dir():
             problem = f"the folder {self.path.parent} does not exist"
         if problem:
-            msg = f"--mlgates-report={given}: {problem}"
-            raise pytest.UsageError(msg)
+            raise pytest.UsageError(f"--mlgates-report={given}: {problem}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the reports of gates that are attached to pytest's report of a test."""

@@ -251,8 +251,7 @@ def _named(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign):
         # Do not show the string, because it may be a secret.
-        msg = "must be a name and a value, such as version=7"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError("must be a name and a value, such as version=7")
     return name, value
 
 
@@ -279,15 +278,15 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.utcoffset() is None:
-        msg = f"must be a time with a zone, such as 2026-01-31T06:00:00+00:00, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(
+            f"must be a time with a zone, such as 2026-01-31T06:00:00+00:00, got {text!r}"
+        )
     return moment
 
 
 def _jobs(text: str) -> int:
     if not _INTEGER.fullmatch(text) or int(text) < 1:
-        msg = f"must be an integer of at least 1, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
     return int(text)
 
 
@@ -295,20 +294,19 @@ def _report_file(text: str) -> Path:
     from mlgates.report import SUFFIXES
 
     if Path(text).suffix.lower() not in SUFFIXES:
-        msg = f"the file must end in {', '.join(SUFFIXES)}, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(
+            f"the file must end in {', '.join(SUFFIXES)}, got {text!r}"
+        )
     return Path(text)
 
 
 def _rows_file(text: str) -> Path:
     if Path(text).suffix not in (".parquet", ".csv"):
-        msg = f"the file must end in .parquet or .csv, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"the file must end in .parquet or .csv, got {text!r}")
     return Path(text)
 
 
 def _baseline_file(text: str) -> Path:
     if not text.endswith(".json"):
-        msg = f"a baseline is a .json file, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
+        raise argparse.ArgumentTypeError(f"a baseline is a .json file, got {text!r}")
     return Path(text)

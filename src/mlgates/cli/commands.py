@@ -129,8 +129,7 @@ def _write_workflows() -> None:
     templates = sorted(Path(__file__).with_name("workflows").glob("*.yml"))
     for template in templates:
         if (folder / template.name).exists():
-            msg = f"{folder / template.name}: the file exists; remove it first"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"{folder / template.name}: the file exists; remove it first")
     folder.mkdir(parents=True, exist_ok=True)
     for template in templates:
         with (folder / template.name).open("x", encoding="utf-8", newline="\n") as file:

@@ -32,11 +32,10 @@ def write_offending(
     data = given.pop("data")
     source = as_source(data)
     if GATE_COLUMN in source.schema:
-        msg = (
+        raise EvidenceError(
             f"{path}: the data must not have a column `{GATE_COLUMN}`, because the file has the "
             "name of the gate in this column; rename the column of the data"
         )
-        raise EvidenceError(msg)
     parts, problems = [_named(next(source.batches()).slice(0, 0), "")], []
     for name, gate in zip(suite.names, suite, strict=True):
         judged = gate.judges_rows and report[name].verdict in (Verdict.FAIL, Verdict.ERROR)
@@ -62,8 +61,9 @@ def write_offending(
 
             parquet.write_table(table, sink)
     except pa.ArrowException as error:
-        msg = f"{path}: the rows can't be written: {type(error).__name__}: {error!s:.200}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(
+            f"{path}: the rows can't be written: {type(error).__name__}: {error!s:.200}"
+        ) from error
     jsonfile.write_atomic(path, sink.getvalue().to_pybytes())
     return problems
 

@@ -32,14 +32,12 @@ def load(where: str) -> GateSuite:
     file, _, chosen = where.rpartition(":")
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)
     if path.suffix not in (".py", ".toml"):
-        msg = (
+        raise OptionError(
             "SUITE must be a .toml file, a .py file, or a name in a .py file, such as "
             f"gates.py:NAME, got {where!r}"
         )
-        raise OptionError(msg)
     if not path.is_file():
-        msg = f"{path}: file not found"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{path}: file not found")
     if path.suffix == ".toml":
         return _read_toml(path)
     defined = _run(path)
@@ -58,11 +56,9 @@ def load(where: str) -> GateSuite:
             raise OptionError(msg)
     if name not in defined:
         near = did_you_mean(name, suites) or (f"; suites are {listed}" if suites else "")
-        msg = f"{path}: {name!r} is not defined{near}"
-        raise OptionError(msg)
+        raise OptionError(f"{path}: {name!r} is not defined{near}")
     if name not in suites:
-        msg = f"{path}: {name} must be a GateSuite, got {shown(defined[name])}"
-        raise OptionError(msg)
+        raise OptionError(f"{path}: {name} must be a GateSuite, got {shown(defined[name])}")
     return suites[name]
 
 
@@ -73,8 +69,7 @@ def _read_toml(path: Path) -> GateSuite:
     try:
         return GateSuite.from_toml(text)
     except OptionError as error:
-        msg = f"{path}: {error}"
-        raise OptionError(msg) from error
+        raise OptionError(f"{path}: {error}") from error
 
 
 def _run(path: Path) -> dict[str, object]:
@@ -82,8 +77,7 @@ def _run(path: Path) -> dict[str, object]:
     name = path.stem if path.stem not in sys.modules else f"_mlgates_suite_{path.stem}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        msg = f"{path}: can't be loaded as Python"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{path}: can't be loaded as Python")
     module = module_from_spec(spec)
     sys.modules[name] = module  # pickled gates refer to the module by name
     folder = str(path.parent.resolve())
@@ -96,8 +90,7 @@ def _run(path: Path) -> dict[str, object]:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == path.resolve()]
         at = f"line {lines[-1]}: " if lines else ""
-        msg = f"{path}: {at}{type(error).__name__}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{path}: {at}{type(error).__name__}: {error}") from error
     finally:
         # Move the folder to the end of the path: a file pandas.py in it must not replace pandas in
         # later imports.

@@ -241,8 +241,7 @@ class History:
             at, report = _parsed(data)
         except (EvidenceError, ValueError) as error:
             self._forget()
-            msg = f"{where}: {error}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"{where}: {error}") from error
         if (earlier := self._reports.get(at)) is not None:
             report = _merged(earlier, report)
         self._reports[at] = report

@@ -110,19 +110,16 @@ class RolloutState:
         stage, starts = whole(given["stage"], "stage"), items(given["starts"], "starts")
         ended = given["ended"]
         if not stage < len(stages) or len(starts) != stage + 1:
-            msg = (
+            raise EvidenceError(
                 f"`stage` must be from 0 to {len(stages) - 1}, and `starts` must have `stage` + 1 "
                 f"items, got `stage` {stage} and `starts` with {len(starts)} "
                 f"item{'' if len(starts) == 1 else 's'}"
             )
-            raise EvidenceError(msg)
         if ended is not None and ended not in ("roll_back", "done"):
-            msg = f"`ended` must be null, 'roll_back' or 'done', got {ended!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`ended` must be null, 'roll_back' or 'done', got {ended!r}")
         record = [_entry(jsonfile.unquoted(item)) for item in items(given["record"], "record")]
         if ended is not None and (not record or record[-1]["action"] != ended):
-            msg = f"`ended` must be the last action in `record`, got {ended!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`ended` must be the last action in `record`, got {ended!r}")
         return cls(
             candidate=text(given["candidate"], "candidate"),
             production=text(given["production"], "production"),
@@ -185,11 +182,10 @@ class RolloutState:
         ):
             return
         what = "a step that this state does not have" if same else "another rollout"
-        msg = (
+        raise EvidenceError(
             f"{os.fspath(path)}: the file has {what}: candidate {found.candidate!r}, last step at "
             f"{found.at.isoformat()}; load it and call `step` again, or use another file"
         )
-        raise EvidenceError(msg)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Self":
@@ -457,14 +453,14 @@ class Rollout(options.OptionsByName):
         at = options.in_utc(f"{_OWNER}: `now`", now, EvidenceError)
         if not isinstance(state, RolloutState):
             got = type(state).__name__
-            msg = (
+            raise EvidenceError(
                 f"{_OWNER}: `state` must be a RolloutState that `start` or `step` returned, got "
                 f"{got}"
             )
-            raise EvidenceError(msg)
         if not isinstance(traffic, Traffic):
-            msg = f"{_OWNER}: `traffic` must be a Traffic, got {type(traffic).__name__}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"{_OWNER}: `traffic` must be a Traffic, got {type(traffic).__name__}"
+            )
         for name in ("candidate", "production", "stages"):
             ours, theirs = getattr(self, name), getattr(state, name)
             if ours != theirs:
@@ -565,21 +561,18 @@ def _entry(value: object) -> Details:
         if entry.get(name) not in allowed:
             got = entry.get(name)
             listed = ", ".join(map(repr, allowed))
-            msg = f"`record.{name}` must be one of {listed}, got {got!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`record.{name}` must be one of {listed}, got {got!r}")
     try:
         return Details(entry)
     except TypeError as error:
-        msg = f"`record`: {error}"
-        raise EvidenceError(msg) from None
+        raise EvidenceError(f"`record`: {error}") from None
 
 
 def _moment(value: object, name: str) -> datetime:
     try:
         return options.in_utc(f"`{name}`", datetime.fromisoformat(text(value, name)))
     except ValueError:
-        msg = f"`{name}` must be a time with a time zone, got {value!r}"
-        raise EvidenceError(msg) from None
+        raise EvidenceError(f"`{name}` must be a time with a time zone, got {value!r}") from None
 
 
 def _share(value: object) -> float:

@@ -181,8 +181,9 @@ class Traffic:
         """
         given: object = other
         if not isinstance(given, Traffic):
-            msg = f"Traffic.merge: `other` must be a Traffic, got {type(given).__name__}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"Traffic.merge: `other` must be a Traffic, got {type(given).__name__}"
+            )
         if self.looks and other.looks and self.unit != other.unit:
             counted = [f"values of `{t.unit}`" if t.unit else REQUESTS for t in (self, other)]
             msg = f"traffic that counts {counted[0]} can't be merged with traffic that counts "
@@ -340,8 +341,7 @@ class Traffic:
             try:
                 looks.append(_read_look(row, summed=unit is not None))
             except EvidenceError as error:
-                msg = f"{place}: {error}"
-                raise EvidenceError(msg) from None
+                raise EvidenceError(f"{place}: {error}") from None
         if unit is not None:
             _check_sums(looks)
         return cls(_joined((), looks), unit)

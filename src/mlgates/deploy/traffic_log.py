@@ -104,11 +104,10 @@ def count_log(
         kept = place >= 0
         for column in (unit, look, share):
             if isinstance(column, str) and (views[column].missing_mask() & kept).any():
-                msg = (
+                raise EvidenceError(
                     f"column {column!r} of the log must not have missing values in rows of the "
                     "candidate and production; fill them, or remove the rows that have them"
                 )
-                raise EvidenceError(msg)
         answers = np.empty((len(conditions), int(np.count_nonzero(kept))), np.bool_)
         for row, (event, condition) in zip(answers, conditions.items(), strict=True):
             row[:] = _answers(event, events[event], condition, views, kept)
@@ -178,11 +177,10 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
         try:
             found[event] = Condition(rule)
         except OptionError as error:
-            msg = (
+            raise OptionError(
                 f"{_OWNER}: `events[{event!r}]` is neither a column of the log nor a condition: "
                 f"{error}"
-            )
-            raise OptionError(msg) from None
+            ) from None
         absent = [name for name in found[event].columns if name not in schema]
         if absent:
             raise no_column(absent, schema)
@@ -255,8 +253,9 @@ def _looks(
     for pair in pairs.tolist():
         identity, rho = identities[pair // len(shares)], float(shares[pair % len(shares)])
         if not 0 <= rho <= 1:
-            msg = f"column {share!r} of the log must have shares from 0 to 1, got {rho:g}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"column {share!r} of the log must have shares from 0 to 1, got {rho:g}"
+            )
         if identity is not None:
             other = next((s for name, s in looks if name == identity and s != rho), rho)
             if other != rho:

@@ -100,8 +100,7 @@ class Condition:
                 return pa.nulls(rows, pa.bool_())
             if not pa.types.is_boolean(answer.type):
                 kind = values.described(answer)
-                msg = f"`{self.text}` is {kind}; a condition must be true or false"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"`{self.text}` is {kind}; a condition must be true or false")
             return answer
         return pa.repeat(scalar(answer, pa.bool_()), rows)
 
@@ -169,12 +168,10 @@ def _evaluate(node: Node, cells: _Cells) -> Value:
     try:
         return _evaluated(node, cells)
     except values.TypeMismatchError as error:
-        msg = f"`{node}`: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"`{node}`: {error}") from error
     except pa.ArrowInvalid as error:
         problem = "overflows 64 bits" if "overflow" in str(error) else "can't be computed"
-        msg = f"`{node}` {problem} in at least one row"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"`{node}` {problem} in at least one row") from error
 
 
 def _evaluated(node: Node, cells: _Cells) -> Value:

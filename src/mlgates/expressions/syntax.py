@@ -278,8 +278,9 @@ def parse_condition(text: str) -> Node:
     mlgates.errors.OptionError: at character 3 of 'a & b': unexpected '&'; write `and`
     """
     if len(text) > MAX_CHARACTERS:
-        msg = f"a condition has at most {MAX_CHARACTERS:,} characters, got {len(text):,}"
-        raise OptionError(msg)
+        raise OptionError(
+            f"a condition has at most {MAX_CHARACTERS:,} characters, got {len(text):,}"
+        )
     return _Parser(text).condition()
 
 
@@ -302,8 +303,7 @@ class _Parser:
     def condition(self) -> Node:
         """Parse the whole text, and return the top node of the tree."""
         if self._token.kind == "end":
-            msg = "expected a condition, got an empty string"
-            raise OptionError(msg)
+            raise OptionError("expected a condition, got an empty string")
         node = self._or()
         if self._token.kind != "end":
             self._unexpected(self._token)
@@ -370,8 +370,7 @@ class _Parser:
         if token.kind == "end":
             shown = repr(f"{'...' if len(self._text) > 60 else ''}{self._text[-60:]}")
             lacking = f": {expected} at its end" if expected else ""
-            msg = f"{shown} is incomplete{lacking}"
-            raise OptionError(msg)
+            raise OptionError(f"{shown} is incomplete{lacking}")
         got, hint = f"{'got' if expected else 'unexpected'} {token.text!r}", ""
         if token.text in _SPELLINGS:
             hint = f"; write `{_SPELLINGS[token.text]}`"

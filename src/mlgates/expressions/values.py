@@ -163,8 +163,9 @@ def _combined(left: Value, right: Value, *, decisive: bool) -> Value:
 def _need_bool(*conditions: Value) -> None:
     for condition in conditions:
         if _kind(condition) not in ("bool", "null"):
-            msg = f"{described(condition)} is not true or false; compare it with a constant"
-            raise TypeMismatchError(msg)
+            raise TypeMismatchError(
+                f"{described(condition)} is not true or false; compare it with a constant"
+            )
 
 
 def _as_bools(*conditions: Value) -> list[Any]:
@@ -189,11 +190,9 @@ def compare(sign: str, left: Value, right: Value) -> Value:
         return _missing_like(left, right)
     kind = next(iter(kinds)) if len(kinds) == 1 else "other"
     if kind == "other":
-        msg = f"can't compare {described(left)} with {described(right)}"
-        raise TypeMismatchError(msg)
+        raise TypeMismatchError(f"can't compare {described(left)} with {described(right)}")
     if kind == "bool" and sign not in ("==", "!="):
-        msg = f"`{sign}` can't compare true and false; write `==` or `!=`"
-        raise TypeMismatchError(msg)
+        raise TypeMismatchError(f"`{sign}` can't compare true and false; write `==` or `!=`")
     if not isinstance(left, pa.Array) and not isinstance(right, pa.Array):
         return _compare_constants(sign, left, right)
     if not isinstance(left, pa.Array):
@@ -386,8 +385,9 @@ def _zone(value: Any) -> bool | None:
 
 def _need_same_zone(left: object, right: object) -> None:
     if left != right:
-        msg = "one time has a zone and the other has none; write timestamp('2026-01-31T00:00:00Z')"
-        raise TypeMismatchError(msg)
+        raise TypeMismatchError(
+            "one time has a zone and the other has none; write timestamp('2026-01-31T00:00:00Z')"
+        )
 
 
 def _in_ticks(moment: date | Moment, unit: str) -> Fraction:
@@ -412,8 +412,7 @@ def arithmetic(sign: str, left: Value, right: Value) -> Value:
     """
     for operand in (left, right):
         if _kind(operand) not in ("number", "null"):
-            msg = f"`{sign}` takes numbers, got {described(operand)}"
-            raise TypeMismatchError(msg)
+            raise TypeMismatchError(f"`{sign}` takes numbers, got {described(operand)}")
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         if sign in "/%" and right == 0:
             return None
@@ -444,8 +443,7 @@ def call(function: str, value: Value) -> Value:
     """
     if function == "abs":
         if _kind(value) not in ("number", "null"):
-            msg = f"`abs` takes numbers, got {described(value)}"
-            raise TypeMismatchError(msg)
+            raise TypeMismatchError(f"`abs` takes numbers, got {described(value)}")
         if not isinstance(value, pa.Array):
             return None if value is None else abs(value)
         if pa.types.is_integer(value.type):
@@ -454,8 +452,7 @@ def call(function: str, value: Value) -> Value:
             return pc.abs_checked(value.cast(pa.int64()))
         return value if _kind(value) == "null" else pc.abs(value)
     if _kind(value) not in ("text", "null"):
-        msg = f"`{function}` takes strings, got {described(value)}"
-        raise TypeMismatchError(msg)
+        raise TypeMismatchError(f"`{function}` takes strings, got {described(value)}")
     if not isinstance(value, pa.Array):
         if value is None:
             return None
@@ -604,8 +601,9 @@ def _scale(value: Any) -> int:
 
 def _decimal_type(precision: int, scale: int) -> pa.DataType:
     if precision > _WIDEST:
-        msg = f"the result would have {precision} digits, at most {_WIDEST} are possible"
-        raise TypeMismatchError(msg)
+        raise TypeMismatchError(
+            f"the result would have {precision} digits, at most {_WIDEST} are possible"
+        )
     return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
 
 

@@ -269,8 +269,9 @@ class Near:
         """
         absent = [name for name in names if name not in schema]
         if absent:
-            msg = f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
+            )
 
     def alike(self, name: str) -> str | None:
         """Return the first known name that `options.fold` makes equal to `name`, or None.
@@ -337,8 +338,7 @@ def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iter
     unknown = next((name for name in limited if name not in named), None)
     if unknown is not None:
         near = options.did_you_mean(unknown, named)
-        msg = f"{owner}: `{option}` has {unknown!r}, which is not in `columns`{near}"
-        raise OptionError(msg)
+        raise OptionError(f"{owner}: `{option}` has {unknown!r}, which is not in `columns`{near}")
 
 
 def distinct_values(
@@ -556,8 +556,7 @@ def parsed(owner: str, option: str, given: object) -> str:
     try:
         Condition(text)
     except OptionError as error:
-        msg = f"{owner}: `{option}`: {error}"
-        raise OptionError(msg) from None
+        raise OptionError(f"{owner}: `{option}`: {error}") from None
     return text
 
 

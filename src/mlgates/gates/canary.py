@@ -503,8 +503,9 @@ def _traffic(evidence: Evidence) -> Traffic:
     if isinstance(given, str | Path):
         traffic: Traffic = evidence.cached("traffic", str(given), lambda: Traffic.load(given))
         return traffic
-    msg = f"`traffic` must be a Traffic or the path of its file, got {type(given).__name__}"
-    raise EvidenceError(msg)
+    raise EvidenceError(
+        f"`traffic` must be a Traffic or the path of its file, got {type(given).__name__}"
+    )
 
 
 def _counts(event: str, looks: Sequence[Look]) -> _Counts:

@@ -356,8 +356,7 @@ def _slice_checks(
 def _row_change(rows: int, reference: int, most: float) -> Check:
     """Return the check that the number of rows differs by at most a share from the reference."""
     if not reference:
-        msg = "the reference has no rows, so the number of rows can't be compared"
-        raise EvidenceError(msg)
+        raise EvidenceError("the reference has no rows, so the number of rows can't be compared")
     limit = Limit(-most, most)
     change = snap_to_limit((rows - reference) / reference, limit)
     sign = "more" if change > 0 else "fewer"

@@ -301,11 +301,10 @@ class Freshness(Gate):
 
         if self.min_fresh_share is not None:
             if times.fresh is None:
-                msg = (
+                raise EvidenceError(
                     "`data` is a profile that was made at another time, so it is not known how "
                     "many timestamps are recent now; pass the time of the profile as `now`"
                 )
-                raise EvidenceError(msg)
             fresh, rows = times.fresh, part.rows
             share, details = fresh / rows if rows else None, {"count": fresh}
             oldest = format_number(seconds(self.max_age), "s")
@@ -352,16 +351,16 @@ class Freshness(Gate):
         if field.kind not in ("timestamp", "date", "null"):
             epochs = "convert epoch times, with their unit, to timestamps when the table is loaded"
             if field.problem is not None:
-                msg = f"expected timestamps or dates, but {field.problem}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"expected timestamps or dates, but {field.problem}")
             how = {
                 "string": "strings are not parsed; convert the column when the table is loaded",
                 "int": epochs,
                 "float": epochs,
                 "decimal": epochs,
             }.get(field.kind, "name another column")
-            msg = f"`{column}` has {described_type(field)}, expected timestamps or dates; {how}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`{column}` has {described_type(field)}, expected timestamps or dates; {how}"
+            )
         if field.kind != "null" and field.zone is None and self.assume_timezone is None:
             msg = f"the timestamps of `{column}` have no time zone"
             msg += "; set `assume_timezone`, for example to 'UTC'"

@@ -176,23 +176,20 @@ class Generalization(MetricGate):
             uses_labels=metric.uses_labels,
         )
         if "row_counts" in evidence:
-            msg = (
+            raise EvidenceError(
                 "`row_counts` can't be used, because there are none for the training rows; repeat "
                 "the rows instead, for example with `numpy.repeat`"
             )
-            raise EvidenceError(msg)
         test = read(evidence)
         if not {"model", "y_pred", "y_score"} & {name for name in _TRAINING if name in training}:
-            msg = (
+            raise EvidenceError(
                 "the gate needs `train_pred` or `train_score`, or `model` and `X_train`; none "
                 "was given"
             )
-            raise EvidenceError(msg)
         try:
             train = read(training)
         except EvidenceError as error:
-            msg = f"training rows: {error}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"training rows: {error}") from error
         return [test, train]
 
     def _training(self, evidence: Evidence) -> Evidence:
@@ -215,11 +212,10 @@ class Generalization(MetricGate):
         given = [name for name in _OF_COLUMNS if name in evidence]
         for name in given:
             if not isinstance(evidence[name], str):
-                msg = (
+                raise EvidenceError(
                     f"`{name}` has values for the test rows alone: give the name of a column of "
                     "`X` and `X_train`"
                 )
-                raise EvidenceError(msg)
         return given
 
     def _slices(

@@ -94,8 +94,9 @@ class Leakage(Gate):
         """
         reference = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
-            msg = "the reference is a baseline, which has no rows; pass the table itself"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "the reference is a baseline, which has no rows; pass the table itself"
+            )
         counter = self._counter(evidence)
         return evidence.profile()[counter], reference[counter]
 
@@ -140,11 +141,9 @@ class Leakage(Gate):
                 absent = [name for name in names if name not in schema]
                 if absent:
                     hint = Near(absent, schema).hint(absent[0])
-                    msg = f"`{absent[0]}` is not in `{table}`{hint}"
-                    raise EvidenceError(msg)
+                    raise EvidenceError(f"`{absent[0]}` is not in `{table}`{hint}")
         if not names:
-            msg = "`data` and `reference` have no column in common"
-            raise EvidenceError(msg)
+            raise EvidenceError("`data` and `reference` have no column in common")
         return KeyCounter(names, missing_is_value=True)
 
     def _keys(self, evidence: Evidence, _: TableSchema) -> Iterable[Counter]:

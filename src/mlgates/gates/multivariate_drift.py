@@ -212,11 +212,10 @@ class MultivariateDrift(Gate):
         is_clustered = "clusters" in evidence
         if is_clustered and not isinstance(evidence["clusters"], str):
             kind = type(evidence["clusters"]).__name__
-            msg = (
+            raise EvidenceError(
                 "`clusters` must be the name of a column that is in both `data` and `reference`, "
                 f"got a value of type {kind}, which can't hold the clusters of both tables"
             )
-            raise EvidenceError(msg)
         names, problems, note = self._columns(evidence)
         for name, problem in problems.items():
             yield Check(subject=name, metric=_METRIC, verdict=Verdict.ERROR, reason=problem)

@@ -155,8 +155,9 @@ class Performance(MetricGate):
         at_least, at_most, better = self.at_least, self.at_most, metric.greater_is_better
         if at_least is None and at_most is None:
             side = {True: "`at_least`", False: "`at_most`", None: "`at_least` or `at_most`"}
-            msg = f"{_OWNER}: {side[better]} is required as the limit of `{metric.name}`"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{_OWNER}: {side[better]} is required as the limit of `{metric.name}`"
+            )
         options.in_order(_OWNER, at_least=at_least, at_most=at_most)
         # If greater values are better, `at_most` without `at_least` is probably a mistake. If
         # smaller values are better, `at_least` without `at_most` is.

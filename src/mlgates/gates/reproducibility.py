@@ -120,8 +120,9 @@ class Reproducibility(Gate):
         first = _train(fit, rows, "first")
         second = _train(fit, rows, "second", advance_rng=True)
         if first.answers.keys() != second.answers.keys():
-            msg = "only one of the two models that `fit` returned has `predict_proba`"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "only one of the two models that `fit` returned has `predict_proba`"
+            )
         hint = "" if self._same(first, second) else self._cause(fit, rows, first, second)
         for method, one in first.answers.items():
             yield self._compared(method, one, second.answers[method], hint)
@@ -224,8 +225,7 @@ def _require_callable(fit: Any) -> None:
         except TypeError:
             problem = "it has parameters without a default"
     if problem:
-        msg = f"`fit` must be callable without arguments, {problem}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`fit` must be callable without arguments, {problem}")
 
 
 def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _Training:
@@ -240,12 +240,14 @@ def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _T
         with suppress_errors() as caught:
             model = fit()
         if caught.error is not None:
-            msg = f"the {which} call of `fit` raised {describe(caught.error, names)}"
-            raise EvidenceError(msg) from caught.error
+            raise EvidenceError(
+                f"the {which} call of `fit` raised {describe(caught.error, names)}"
+            ) from caught.error
         if isinstance(model, type) or not callable(getattr(model, "predict", model)):
             got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-            msg = f"`fit` must return a model with `predict`, or a function, got {got}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`fit` must return a model with `predict`, or a function, got {got}"
+            )
         methods: tuple[Method, ...] = ("predict", "predict_proba")
         has_scores = hasattr(model, "predict") and callable(getattr(model, "predict_proba", None))
         for method in methods if has_scores else methods[:1]:
@@ -253,8 +255,7 @@ def _train(fit: Any, rows: Rows, which: str, *, advance_rng: bool = False) -> _T
             changed.update(reply.changed_state)
             after = f"`{method}` after the {which} training"
             if reply.kind != "answer":
-                msg = f"{after} {reply.problem}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"{after} {reply.problem}")
             found[method] = np.asarray(reply.answer)
             if bad := int(undefined(found[method]).sum()):
                 msg = f"for {bad:,} of {rows.n:,} rows, {after} gave an answer that is missing, "

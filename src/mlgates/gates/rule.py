@@ -101,8 +101,7 @@ class Rule(Gate):
         else:
             self._convert("condition", _function)
         if not isinstance(self.condition, str) and self.name is None:
-            msg = f"{_OWNER}: `name` is required when `condition` is a function"
-            raise OptionError(msg)
+            raise OptionError(f"{_OWNER}: `name` is required when `condition` is a function")
         self._convert("max_invalid", options.share)
         self._convert("max_groups", max_groups_of)
         options.choice(_OWNER, "missing", self.missing, ("ignore", "invalid"))

@@ -412,8 +412,7 @@ class Schema(Gate):
         ]
         profile = Profile.of(source, texts)
         if profile.rows == 0:
-            msg = "Schema.infer: `table` must have at least one row, got 0 rows"
-            raise EvidenceError(msg)
+            raise EvidenceError("Schema.infer: `table` must have at least one row, got 0 rows")
         columns: dict[str, Column | str] = {}
         for name, actual in schema.items():
             dtype, isin, counted = actual.type, None, profile.columns[name]

@@ -34,8 +34,9 @@ def load(owner: str, module: str, package: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        msg = f"{owner} needs {package}: pip install 'mlgates[{extra}]' ({error})"
-        raise ImportError(msg, name=module) from error
+        raise ImportError(
+            f"{owner} needs {package}: pip install 'mlgates[{extra}]' ({error})", name=module
+        ) from error
 
 
 def attempt(owner: str, report: Report, write: Callable[[], None]) -> bool:

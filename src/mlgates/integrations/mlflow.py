@@ -77,8 +77,7 @@ def log_report(
     if run_id is None:
         active = mlflow.active_run()
         if active is None:
-            msg = f"{owner}: `run_id` must be given, because there is no active run"
-            raise OptionError(msg)
+            raise OptionError(f"{owner}: `run_id` must be given, because there is no active run")
         run_id = active.info.run_id
     run = options.text(owner, "run_id", run_id)
     return attempt(owner, report, lambda: _log(mlflow, client, run, report))
@@ -174,17 +173,15 @@ def promote(
     report.raise_for_verdict()
     for key, promoted in (("model", model), ("version", number)):
         if str(report.metadata.get(key, promoted)) != str(promoted):
-            msg = (
+            raise OptionError(
                 f"{owner}: the report is about {key} {report.metadata[key]!r} by its metadata, "
                 f"so it can't promote {key} {promoted!r}"
             )
-            raise OptionError(msg)
     found = registry.version(number)
     if found.status != "READY":
-        msg = (
+        raise EvidenceError(
             f"{owner}: version {number} of {model!r} must have the status READY, got {found.status}"
         )
-        raise EvidenceError(msg)
     replaced = registry.holder()
     tagged = model, str(number)
     if replaced == number:
@@ -235,21 +232,23 @@ def rollback(model: str, alias: str = "champion", *, client: "MlflowClient | Non
         names = list(registry.aliases())
         listed = f"its aliases are {', '.join(map(repr, names))}" if names else "it has no aliases"
         near = did_you_mean(alias, names)
-        msg = f"{owner}: no version of {model!r} has the alias {alias!r}; {listed}{near}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{owner}: no version of {model!r} has the alias {alias!r}; {listed}{near}"
+        )
     before = registry.version(current).tags.get(registry.replaces, "")
     where = f"{owner}: version {current} of {model!r} has the alias {alias!r}"
     if not before.isdecimal():
         got = f"the tag {registry.replaces!r} is {before!r}" if before else "it replaced no version"
-        msg = f"{where}, but {got}: set the alias by hand"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{where}, but {got}: set the alias by hand")
     target = int(before)
     if target == current:
-        msg = f"{where} and in the tag {registry.replaces!r} its own number: set the alias by hand"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{where} and in the tag {registry.replaces!r} its own number: set the alias by hand"
+        )
     if registry.withdrawn in registry.version(target).tags:
-        msg = f"{where} and replaced version {target}, which was rolled back: set the alias by hand"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{where} and replaced version {target}, which was rolled back: set the alias by hand"
+        )
     # the tag first: if the alias can't be moved, a second call must not go back two versions
     registry.client.set_model_version_tag(model, str(current), registry.withdrawn, "true")
     registry.client.set_registered_model_alias(model, alias, str(target))
@@ -290,8 +289,7 @@ class _Registry:
         except self._mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            msg = f"{self._owner}: {what} in the registry"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"{self._owner}: {what} in the registry") from error
 
 
 def _version(owner: str, version: object) -> int:

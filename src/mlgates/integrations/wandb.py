@@ -67,8 +67,7 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
     wandb = load(owner, "wandb", "wandb")
     to = wandb.run if run is None else run
     if to is None:
-        msg = f"{owner}: `run` must be given, because there is no active run"
-        raise OptionError(msg)
+        raise OptionError(f"{owner}: `run` must be given, because there is no active run")
     return attempt(owner, report, lambda: _log(wandb, to, report))
 
 

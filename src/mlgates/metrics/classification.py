@@ -78,11 +78,10 @@ class CountMetric(Metric):
         that the metric refuses.
         """
         if self.strict and outcomes.unseen:
-            msg = (
+            raise EvidenceError(
                 f"`{self.name}` needs predicted labels that are in `y_true`, got "
                 f"{list_labels(outcomes.unseen)}, which may be a misspelt positive label"
             )
-            raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:

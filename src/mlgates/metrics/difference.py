@@ -244,8 +244,7 @@ def difference(
     try:
         there = metric.measure(production, confidence=0)
     except EvidenceError as error:
-        msg = f"for the predictions of production, {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"for the predictions of production, {error}") from error
     sides = {"the candidate": here, "production": there}
     undefined = "; ".join(
         f"undefined for {side}: {measured.details.get('undefined', 'for these rows')}"

@@ -219,23 +219,22 @@ class FunctionMetric(Metric):
         is empty.
         """
         if outcomes.weight is not None and "weight" not in self.roles.values():
-            msg = f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"
+            )
         given = {name: getattr(outcomes, role) for name, role in self.roles.items()}
         arrays = {name: array for name, array in given.items() if array is not None}
         label = outcomes.pos_label
         if self.pos_label == "no" and self.scores and label is not None and outcomes.positive == 0:
-            msg = (
+            raise EvidenceError(
                 f"the scores are those of the label {label!r}, but `{self.name}` has no parameter "
                 f"`pos_label` and expects scores of the other label: pass `y_true` as 0 and 1, "
                 f"with 1 for {label!r}"
             )
-            raise EvidenceError(msg)
         if self.pos_label in ("no", "fixed") or (label is None and self.pos_label == "optional"):
             return arrays, {}
         if label is None:
-            msg = f"`{self.name}` needs `pos_label`"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`{self.name}` needs `pos_label`")
         return arrays, {"pos_label": label}
 
     def _number(self, arrays: Mapping[str, Values], constants: Mapping[str, object]) -> float:
@@ -243,14 +242,14 @@ class FunctionMetric(Metric):
         with suppress_errors() as caught:
             answer = self.function(**arrays, **constants)
         if caught.error is not None:
-            msg = f"the function `{self.name}` raised {describe(caught.error)}"
-            raise EvidenceError(msg) from caught.error
+            raise EvidenceError(
+                f"the function `{self.name}` raised {describe(caught.error)}"
+            ) from caught.error
         item = answer.item() if getattr(answer, "shape", None) == () else answer
         number = options.real(item)
         if number is None or not math.isfinite(number):
             got = type(answer).__name__ if number is None else number
-            msg = f"`{self.name}` must return one finite number, got {got}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`{self.name}` must return one finite number, got {got}")
         return float(number)
 
 
@@ -339,8 +338,7 @@ def function_metric(
         answers = kept
     if needed - {*roles, "pos_label"} or "true" not in roles.values() or len(answers) != 1:
         signature = f"`{name}({', '.join(p.name for p in parameters)})`"
-        msg = f"{owner}: `metric` must be {allowed}, got {signature}"
-        raise OptionError(msg)
+        raise OptionError(f"{owner}: `metric` must be {allowed}, got {signature}")
     return FunctionMetric(
         name=name,
         greater_is_better=greater_is_better,

@@ -187,8 +187,9 @@ class RowShare(LossMetric):
 def _error(outcomes: Outcomes) -> Floats:
     """Return the predicted value minus the true value of each row."""
     if outcomes.pred is None:
-        msg = f"the metric needs Outcomes with need='values', got need={outcomes.need!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the metric needs Outcomes with need='values', got need={outcomes.need!r}"
+        )
     with np.errstate(over="ignore"):
         return np.asarray(outcomes.pred - outcomes.true, np.float64)
 
@@ -224,8 +225,9 @@ def _brier(outcomes: Outcomes) -> Floats:
 def _ends(outcomes: Outcomes) -> tuple[Floats, Floats]:
     """Return the lower and the upper end of the interval that is predicted for each row."""
     if outcomes.need != "interval" or outcomes.pred is None:
-        msg = f"the metric needs Outcomes with need='interval', got need={outcomes.need!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the metric needs Outcomes with need='interval', got need={outcomes.need!r}"
+        )
     return outcomes.pred[:, 0], outcomes.pred[:, 1]
 
 

@@ -159,15 +159,15 @@ class Metric(ABC):
         value, interval = found.value, None
         if value is not None:
             if not math.isfinite(value):
-                msg = f"`{self.name}` must be finite, got {value}: the sum of the values overflows"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"`{self.name}` must be finite, got {value}: the sum of the values overflows"
+                )
             slack = _TOLERANCE * max(1.0, abs(value))
             if not self.low - slack <= value <= self.high + slack:
-                msg = (
+                raise EvidenceError(
                     f"`{self.name}` must be between {format_number(self.low)} and "
                     f"{format_number(self.high)}, got {format_number(value)}"
                 )
-                raise EvidenceError(msg)
             value = min(max(value, self.low), self.high)
             if confidence and found.interval and all(map(math.isfinite, found.interval)):
                 low, high = found.interval
@@ -370,6 +370,7 @@ def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
 def scores(outcomes: Outcomes) -> Floats:
     """Return the scores of the rows; raise EvidenceError if the outcomes have none."""
     if outcomes.score is None:
-        msg = f"the metric needs Outcomes with scores, got Outcomes with need={outcomes.need!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the metric needs Outcomes with scores, got Outcomes with need={outcomes.need!r}"
+        )
     return outcomes.score

@@ -452,8 +452,9 @@ def _binary(name: str, outcomes: Outcomes) -> tuple[Mask, Floats, Floats | None]
     """
     positive, score = outcomes.binary(name), scores(outcomes)
     if score.ndim != 1:
-        msg = f"`{name}` needs two classes with one score per row, got {score.shape[1]} scores"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`{name}` needs two classes with one score per row, got {score.shape[1]} scores"
+        )
     return outcomes.true == positive, score, outcomes.weight
 
 

@@ -168,8 +168,7 @@ def _slice_mask(
             return EvidenceError(f"the condition of slice {name!r}: {error}")
     tables = [table for table in ("X", "data") if table in evidence]
     if not tables:
-        msg = f"slice {name!r} needs a table for its condition: pass `X` or `data`"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"slice {name!r} needs a table for its condition: pass `X` or `data`")
     for table in tables:
         rows, native = lookup.rows_of_evidence(evidence, table), evidence.read_only(table)
         known, n = lookup.column_names(evidence, table), None if rows is None else rows.rows
@@ -198,8 +197,7 @@ def _evaluated(evidence: "Evidence", condition: Condition) -> npt.NDArray[np.boo
         columns.require_same_rows(anchor, column)
         views[name] = ColumnView(column.array, column.field)
     if anchor is None:
-        msg = f"`{condition.text}` names no column"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{condition.text}` names no column")
     return condition_answers("", condition, BatchView(views, rows=anchor.rows))[0]
 
 
@@ -282,8 +280,9 @@ def _features(
         except EvidenceError as error:
             if not is_given:
                 raise
-            msg = f"{error}; it is not in `{features}` either{did_you_mean(name, given)}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(
+                f"{error}; it is not in `{features}` either{did_you_mean(name, given)}"
+            ) from error
         found.append(Division("column", name, "sensitive", "sensitive"))
     return found
 
@@ -338,8 +337,7 @@ def _grouped(
     A stratum is a subset of the rows that is judged separately.
     """
     if not features:
-        msg = "at least one column is required to make groups"
-        raise EvidenceError(msg)
+        raise EvidenceError("at least one column is required to make groups")
     failed: dict[Division, EvidenceError] = {}
     for division in (*features, *strata):
         try:
@@ -446,8 +444,9 @@ def _find_features(
     if columns.is_table(value):
         inside, index = columns.columns_of(title, value), columns.index_of(value)
         if not inside:
-            msg = f"{title} must have at least one column, got a table without columns"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"{title} must have at least one column, got a table without columns"
+            )
         return {
             str(name): partial(_feature, f"column {str(name)!r} of {title}", column, index)
             for name, column in inside.items()

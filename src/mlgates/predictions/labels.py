@@ -103,16 +103,17 @@ def code_labels(column: Column, advice: str = "") -> Labels:
     """
     kind = column.field.kind
     if kind in _NOT_LABELS:
-        msg = f"{column.title} holds {_NOT_LABELS[kind]}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{column.title} holds {_NOT_LABELS[kind]}")
     if kind in ("float", "decimal"):
         floats = column.floats
         if np.isinf(floats).any():
-            msg = f"{column.title} holds infinite values, but class labels are required"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"{column.title} holds infinite values, but class labels are required"
+            )
         if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
-            msg = f"{column.title} holds non-integer numbers, but class labels are required{advice}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"{column.title} holds non-integer numbers, but class labels are required{advice}"
+            )
     codes, values = encode(column)
     return Labels(column.title, codes, tuple(map(plain_label, values)), kind == "bool")
 
@@ -177,8 +178,7 @@ def find_classes(
     if positive is not None:
         if not isinstance(positive, str | int):
             got = shown(pos_label)
-            msg = f"`pos_label` must be an integer, a boolean or a string, got {got}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`pos_label` must be an integer, a boolean or a string, got {got}")
         every = known | predicted
         # the positive class may have no rows if there is one other class
         stray = positive not in predicted and len(every) > 1
@@ -189,11 +189,10 @@ def find_classes(
     if known | predicted <= _BINARY:
         known |= {False, True} if bools else _BINARY
     if pred is not None and true.values and predicted and not predicted & known:
-        msg = (
+        raise EvidenceError(
             f"{pred.title} and {true.title} have no label in common: "
             f"{list_labels(sorted(predicted))} against {list_labels(sorted(known))}"
         )
-        raise EvidenceError(msg)
     if positive is None and known == _BINARY:
         positive = 1
     labels = sorted_labels(known | predicted, bools=bools)

@@ -93,8 +93,7 @@ def _label_column(title: str, value: Any, score: str | None = None) -> columns.C
         if score is None:
             score = "`production_score`" if "production" in title else "`y_score`"
         scores = f". If the columns are scores of classes, pass them as {score}" if score else ""
-        msg = f"{title} has {width} columns, expected one{_LONG_FORM}{scores}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{title} has {width} columns, expected one{_LONG_FORM}{scores}")
     return columns.as_column(title, value, _LONG_FORM)
 
 
@@ -239,11 +238,10 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
     if names.model not in evidence:
         if names.score in evidence:
             pred, score = map(evidence.title, (names.pred, names.score))
-            msg = (
+            raise EvidenceError(
                 f"class labels are required, but only {score} was given: pass {pred}, for example "
                 f"{score.strip('`')} >= 0.5"
             )
-            raise EvidenceError(msg)
         raise _not_given(evidence, names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
     return cast("columns.Column", _output(evidence, names.model, method, _label_column))
@@ -299,8 +297,9 @@ def document_scores(evidence: "Evidence", names: ModelNames) -> Scores:
     classes = None if scores.method is None else model_classes(evidence, names)
     width = scores.values.shape[1]
     if classes is None or classes.values != (0, 1) or width != 2:
-        msg = f"{scores.title} must have one score per row for a ranking, got {width} columns"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{scores.title} must have one score per row for a ranking, got {width} columns"
+        )
     return replace(scores, values=scores.values[:, 1])
 
 
@@ -323,11 +322,10 @@ def require_class_scores(
         return
     advice = f"set decision_function_shape='ovr', or pass {evidence.title(names.score)}"
     if width != k or shape == "ovo":
-        msg = (
+        raise EvidenceError(
             f"{scores.title} must have one column per label, got one column per pair of labels "
             f"({width} columns for {k} labels): {advice}"
         )
-        raise EvidenceError(msg)
     try:
         column = predicted(evidence, ModelNames(names.model, "", ""))
         guess = code_labels(column)
@@ -338,12 +336,11 @@ def require_class_scores(
         pairs = zip(best, guess.codes.tolist(), strict=True)
         same = sum(label == guess.values[code] for label, code in pairs) / max(1, scores.rows)
     if same < _CLASS_SCORES:
-        msg = (
+        raise EvidenceError(
             f"the columns of {scores.title} do not seem to be one per label: the label with the "
             f"largest score is the predicted label in only {100 * same:.0f} % of the rows; if the "
             f"columns are scores of pairs of labels, {advice}"
         )
-        raise EvidenceError(msg)
 
 
 def _decision_function_shape(model: Any) -> object:
@@ -377,11 +374,10 @@ def declared_classes(evidence: "Evidence") -> Labels | None:
 def _read_classes(evidence: "Evidence") -> Labels:
     given = evidence["classes"]
     if isinstance(given, str | bytes | Mapping | AbstractSet):
-        msg = (
+        raise EvidenceError(
             "`classes` must be a list of labels in the order of the columns of scores, got a value "
             f"of type {type(given).__name__}"
         )
-        raise EvidenceError(msg)
     found = code_labels(columns.as_column("`classes`", given))
     counts = np.bincount(found.codes[found.codes >= 0], minlength=len(found.values))
     problem = ""
@@ -392,11 +388,10 @@ def _read_classes(evidence: "Evidence") -> Labels:
     elif counts.max() > 1:
         problem = f"{label_text(found.values[counts.argmax()])} {counts.max():,} times"
     if problem:
-        msg = (
+        raise EvidenceError(
             "`classes` must have at least two labels, each of them once and none of them missing, "
             f"got {problem}"
         )
-        raise EvidenceError(msg)
     return found
 
 
@@ -471,8 +466,9 @@ def _output(
     """
     if "X" not in evidence:
         table = evidence.title("X")
-        msg = f"{evidence.title(name)} was given without {table}, the table to predict on"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{evidence.title(name)} was given without {table}, the table to predict on"
+        )
     model = evidence[name]
     call = f"`{name}.{method}`" if method else f"`{name}`"
 
@@ -488,11 +484,11 @@ def _output(
         if isinstance(caught.error, MlgatesError):
             raise caught.error
         if caught.error is not None:
-            msg = f"{call} raised {describe(caught.error, column_names(evidence, 'X'))}"
-            raise EvidenceError(msg) from caught.error
+            raise EvidenceError(
+                f"{call} raised {describe(caught.error, column_names(evidence, 'X'))}"
+            ) from caught.error
         if output is None:
-            msg = f"{call} returned None, expected one prediction per row"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"{call} returned None, expected one prediction per row")
         return output
 
     def align() -> Any:
@@ -502,20 +498,18 @@ def _output(
         if table is None:
             return output
         if output.rows != table.rows:
-            msg = (
+            raise EvidenceError(
                 f"{call} returned {number_of(output.rows, 'row')}, but "
                 f"{table.title} has {table.rows:,}"
             )
-            raise EvidenceError(msg)
         index = output.index
         plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
         if not (index is None or plain or table.index is None or index.equals(table.index)):
-            msg = (
+            raise EvidenceError(
                 f"{output.title} has a different index from {table.title}: return one row for "
                 f"each row of {table.title}, in the same order, with the index of {table.title} "
                 "or without an index"
             )
-            raise EvidenceError(msg)
         return replace(output, index=table.index)
 
     return evidence.cached("output", (read, id(model), method, name), align)

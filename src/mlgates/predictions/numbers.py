@@ -43,8 +43,7 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
     if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
         is_empty = kind == "null"
         got = "holds only missing values" if is_empty else f"has type {column.field.type}"
-        msg = f"{column.title} {got}, but numbers are required"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{column.title} {got}, but numbers are required")
     check_finite(column.title, column.floats, missing=missing)
     check_exact(column)
     return column.floats
@@ -87,8 +86,7 @@ def refuse_where(
     count = int(np.count_nonzero(bad))
     if count:
         verb = {"are": "is", "have": "has"}[verb] if count == 1 else verb
-        msg = f"{count:,} of {bad.size:,} {noun} of {title} {verb} {problem}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{count:,} of {bad.size:,} {noun} of {title} {verb} {problem}")
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
@@ -113,8 +111,9 @@ def weights_of(column: columns.Column) -> Floats:
     weights = values_of(column)
     refuse_where(weights < 0, column.title, "negative; weights must be at least 0")
     if weights.size and not weights.any():
-        msg = f"all values of {column.title} are 0; at least one weight must be positive"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"all values of {column.title} are 0; at least one weight must be positive"
+        )
     power = int(np.frexp(weights.max(initial=0.0))[1])
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
 
@@ -130,8 +129,7 @@ def counts_of(column: columns.Column) -> Floats:
     whole = "a whole number" if np.count_nonzero(wrong) == 1 else "whole numbers"
     refuse_where(wrong, column.title, f"not {whole} of at least 1")
     if counts.sum() >= _LARGEST_EXACT:
-        msg = f"the sum of {column.title} must be below 2**53"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"the sum of {column.title} must be below 2**53")
     return counts
 
 
@@ -150,11 +148,10 @@ def check_intervals(ends: "Scores") -> None:
     """Raise EvidenceError unless each row has the two ends of an interval, the lower one first."""
     if ends.rows and ends.values.shape[1:] != (2,):
         got = ends.values.shape[1] if ends.values.ndim > 1 else 1
-        msg = (
+        raise EvidenceError(
             f"{ends.title} must have two columns, the lower and the upper ends, got {got} "
             f"column{'' if got == 1 else 's'}"
         )
-        raise EvidenceError(msg)
     if ends.rows:
         swapped = ends.values[:, 0] > ends.values[:, 1]
         problem = "a lower end that is greater than the upper end"
@@ -180,8 +177,9 @@ def seconds_of(column: columns.Column) -> Floats:
     empty = kind == "null" and not column.rows
     if kind == "bool" or (kind not in columns.NUMBERS | {"duration"} and not empty):
         held = f"values of type {column.field.type}" if column.rows else "no numbers"
-        msg = f"{column.title} has {held}, expected seconds (infinite for a failed request)"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{column.title} has {held}, expected seconds (infinite for a failed request)"
+        )
     if kind == "duration":
         plain: Any = encoding.decode(column.array)
         ticks = np.asarray(plain.cast(pa.int64()).cast(pa.float64(), safe=False))
@@ -227,26 +225,23 @@ def as_scores(name: str, value: Any) -> Scores:
     if len(inside) > 1:
         parts = [values_of(columns.as_column(name, column)) for column in inside.values()]
         if len(set(map(len, parts))) > 1:
-            msg = f"the columns of {name} differ in length"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the columns of {name} differ in length")
         matrix = np.column_stack(parts)
         return Scores(name, len(matrix), columns.index_of(value), matrix, tuple(inside))
     is_list, array = isinstance(value, list | tuple), None
     if is_list and value and isinstance(value[0], list | tuple | np.ndarray):
         if len({np.shape(row) for row in value}) > 1:
-            msg = f"the rows of {name} differ in length"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the rows of {name} differ in length")
         array = columns.as_array(name, value)
     elif not is_list and hasattr(value, "__array__") and not kind_of(value).endswith("column"):
         array = columns.as_array(name, value)
     if is_list and array is not None and array.ndim > 2:
-        msg = (
+        raise EvidenceError(
             f"{name} must have one row per row of the data and one column per class, got a list "
             f"of {len(value)} array{'' if len(value) == 1 else 's'}. For several labels or "
             "outputs per row, make a long table: repeat each row once for each label, write the "
             "name of the label to a column `label` of `data`, and use by='label'"
         )
-        raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = columns.as_column(name, value)
         names = (*inside, getattr(value, "name", None))[:1]
@@ -276,11 +271,10 @@ def check_probabilities(name: str, score: Floats) -> None:
         odd = int(np.count_nonzero(off > _TOLERANCE))
         if odd:
             verb = "does" if odd == 1 else "do"
-            msg = (
+            raise EvidenceError(
                 f"probabilities must add up to 1 in each row; {odd:,} of {len(score):,} rows of "
                 f"{name} {verb} not"
             )
-            raise EvidenceError(msg)
 
 
 def _rounding(score: Floats) -> float:

@@ -180,11 +180,10 @@ class Outcomes:
             split = int(np.count_nonzero((some > 0) & (some < every)))
             if split:
                 some_have = number_of(split, "query has", "queries have")
-                msg = (
+                raise EvidenceError(
                     f"{some_have} rows both inside and outside of a slice or group; a slice or "
                     "group must have all rows of a query or none"
                 )
-                raise EvidenceError(msg)
         return replace(
             self,
             n=int(np.count_nonzero(inside)),
@@ -198,8 +197,9 @@ class Outcomes:
     def cells(self) -> Floats:
         """The confusion matrix ``cells[true, pred]``: numbers of rows, or sums of their weights."""
         if self.need != "labels" or self.pred is None:
-            msg = f"a confusion matrix needs Outcomes with need='labels', got need={self.need!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"a confusion matrix needs Outcomes with need='labels', got need={self.need!r}"
+            )
         counts = confusion(self.true, self.pred, len(self.classes), self.weight)
         counts.flags.writeable = False
         return counts
@@ -208,8 +208,9 @@ class Outcomes:
     def queries(self) -> RankedQueries:
         """The documents of each query, ranked by their scores, with the largest score first."""
         if self.query is None or self.score is None:
-            msg = f"a ranking needs Outcomes with need='relevance', got need={self.need!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"a ranking needs Outcomes with need='relevance', got need={self.need!r}"
+            )
         return RankedQueries(self.query, self.true, self.score)
 
     @cached_property
@@ -304,19 +305,17 @@ class Outcomes:
                 advice = f"{metric}_macro, {metric}_micro or {metric}_weighted"
             elif metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
-            msg = (
+            raise EvidenceError(
                 f"`{metric}` needs two classes, got {len(known)} ({labels.list_labels(known)}): "
                 f"use {advice}"
             )
-            raise EvidenceError(msg)
         if self.positive is None:
             example = labels.label_text(known[-1]) if known else "1"
             listed = labels.list_labels(known) or "missing"
-            msg = (
+            raise EvidenceError(
                 f"`{metric}` needs `pos_label`, for example pos_label={example}; the labels are "
                 f"{listed}"
             )
-            raise EvidenceError(msg)
         return self.positive
 
 
@@ -359,8 +358,9 @@ def confusion(  # noqa: PLR0917
            [1., 1.]])
     """
     if k > MOST_CLASSES:
-        msg = f"a confusion matrix must have at most {MOST_CLASSES:,} classes, got {k:,}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"a confusion matrix must have at most {MOST_CLASSES:,} classes, got {k:,}"
+        )
     cell = true * k + pred
     if group is not None:
         cell = cell + group * (k * k)
@@ -477,15 +477,15 @@ def _check_counts(need: Need, of_rows: list[str]) -> None:
     `of_rows` has the names of all arguments of the run that are weights, counts or clusters.
     """
     if need != "labels":
-        msg = (
+        raise EvidenceError(
             "`row_counts` needs a metric of labels that counts rows, such as accuracy or recall; "
             "for other metrics, repeat the rows, for example with `numpy.repeat`"
         )
-        raise EvidenceError(msg)
     for name in of_rows:
         if name != "row_counts":
-            msg = f"`{name}` can't be given with `row_counts`; repeat the rows instead"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`{name}` can't be given with `row_counts`; repeat the rows instead"
+            )
 
 
 def labelled(every: Outcomes, missing: npt.NDArray[np.bool_] | None) -> Outcomes:
@@ -571,8 +571,7 @@ def _query_of(evidence: "Evidence") -> Column:
     EvidenceError is raised if it was not given, or if a document has no query.
     """
     if "query_id" not in evidence:
-        msg = "the gate needs `query_id`, the query of each row, which was not given"
-        raise EvidenceError(msg)
+        raise EvidenceError("the gate needs `query_id`, the query of each row, which was not given")
     column = lookup.column_of(evidence, "query_id")
     if column.missing is not None:
         numbers.refuse_where(column.missing, column.title, "missing")
@@ -591,11 +590,10 @@ def _interval_ends(evidence: "Evidence", name: str) -> Scores:
         If an end is missing or infinite, or if a lower end is above the upper one.
     """
     if name not in evidence:
-        msg = (
+        raise EvidenceError(
             f"the gate needs `{name}`, the lower and upper ends of predicted intervals, which "
             "was not given"
         )
-        raise EvidenceError(msg)
     value: Any = evidence[name]
     value = [value] if isinstance(value, str) else value
     if are_names(evidence, value):
@@ -641,8 +639,7 @@ def _true_column(evidence: "Evidence", names: lookup.ModelNames, *, uses_labels:
     if "y_true" in evidence:
         return lookup.column_of(evidence, "y_true")
     if uses_labels:
-        msg = f"the gate needs {evidence.title('y_true')}, which was not given"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"the gate needs {evidence.title('y_true')}, which was not given")
     return lookup.predicted(evidence, names)
 
 
@@ -697,12 +694,11 @@ def _known_classes(
     for side in (true,) if model is None else (true, model):
         unknown = [label for label in side.values if label not in declared.values]
         if unknown:
-            msg = (
+            raise EvidenceError(
                 f"{side.title} has {labels.list_labels(unknown)}, which "
                 f"{'is' if len(unknown) == 1 else 'are'} not in `classes` "
                 f"({labels.list_labels(declared.values)})"
             )
-            raise EvidenceError(msg)
     return found
 
 
@@ -753,11 +749,10 @@ def cluster_codes(column: Column) -> npt.NDArray[np.intp]:
     missing = int(np.count_nonzero(codes < 0))
     if missing:
         rows = number_of(missing, "row")
-        msg = (
+        raise EvidenceError(
             f"{column.title} has no value in {rows}: leave out the rows without a cluster, or give "
             "each of them a cluster of its own if they are independent"
         )
-        raise EvidenceError(msg)
     first, order = np.unique(codes, return_index=True)
     place = np.empty(int(first.max(initial=-1)) + 1, np.intp)
     place[first[np.argsort(order)]] = np.arange(len(first))

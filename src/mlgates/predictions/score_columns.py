@@ -75,11 +75,10 @@ def arrange_scores(
     labels = classes_in_order(classes, order if declared or not given else None)
     if values.ndim == 1:
         if several:
-            msg = (
+            raise EvidenceError(
                 f"{scores.title} must have one column per label, got one score per row for "
                 f"{len(every)} labels ({list_labels(every)})"
             )
-            raise EvidenceError(msg)
         _require_positive_name(scores, classes)
         # in scikit-learn a single score is that of the second class
         if given or order is None or labels[-1] == _positive(classes):
@@ -107,26 +106,23 @@ def arrange_scores(
         if not declared:  # with declared classes, the columns can have any names
             raise
     if declared and named is not None and [*named.values()] != [*range(width)]:
-        msg = (
+        raise EvidenceError(
             f"the columns of {scores.title} are {list_labels(scores.names)}, but `classes` are "
             f"{list_labels(labels)}: give `classes` the order of the columns"
         )
-        raise EvidenceError(msg)
     if named is None and not given and order is None and width == 2 and set(every) != {0, 1}:
-        msg = (
+        raise EvidenceError(
             f"the columns of {scores.title} can't be matched to labels, because the model has no "
             f"`classes_`: pass a model with `classes_`, or pass `{name}`"
         )
-        raise EvidenceError(msg)
     if named is None and given and order is not None and not declared:
         by_model = classes_in_order(classes, order)
         if set(by_model) == set(every) and by_model != every:
-            msg = (
+            raise EvidenceError(
                 f"the columns of {scores.title} have no names, and their order is ambiguous: the "
                 f"labels are {list_labels(every)}, but the `classes_` of the model are "
                 f"{list_labels(by_model)}; pass a table whose columns are named after the labels"
             )
-            raise EvidenceError(msg)
     return _by_class(scores, classes, named or {label: at for at, label in enumerate(labels)})
 
 
@@ -142,8 +138,7 @@ def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Fl
     absent = [label for label in every if label not in places]
     if absent and scores.method != "predict_proba":
         label = "the label" if len(absent) == 1 else "the labels"
-        msg = f"{scores.title} has no column for {label} {list_labels(absent)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{scores.title} has no column for {label} {list_labels(absent)}")
     found = np.zeros((scores.rows, len(every)))
     for code, label in enumerate(every):
         if label in places:
@@ -154,8 +149,9 @@ def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Fl
 def _positive(classes: Classes) -> Any:
     """Return the positive label; raise EvidenceError if there is none."""
     if classes.positive is None:
-        msg = f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
+        )
     return classes.every[classes.positive]
 
 
@@ -178,13 +174,12 @@ def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> N
     as_classes = np.mean(values.argmax(axis=1) == labels)
     as_pairs = max(np.mean(v.argmax(axis=1) == labels) for v in (votes, 2 - votes))
     if as_pairs > max(0.5, as_classes + 0.25) and len(codes) >= _ENOUGH_ROWS:
-        msg = (
+        raise EvidenceError(
             f"{scores.title} must have one column per label, but its columns look like scores of "
             f"pairs of labels: if they are read as scores of pairs, {int(100 * as_pairs)} % of the "
             f"labels are predicted right, and if read as scores of labels {int(100 * as_classes)} "
             "%; set decision_function_shape='ovr'"
         )
-        raise EvidenceError(msg)
 
 
 def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
@@ -213,11 +208,10 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
         return
     inside = _labels_in(name, classes.every)
     if len(inside) == 1 and inside != [positive]:
-        msg = (
+        raise EvidenceError(
             f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
             f"a column named {label_text(name)}"
         )
-        raise EvidenceError(msg)
 
 
 def column_of_each_label(
@@ -258,11 +252,10 @@ def column_of_each_label(
     is_default = [each and int(each[1]) for each in numbers] == list(range(len(names)))
     if is_default and all(isinstance(label, str) for label in labels):
         return None
-    msg = (
+    raise EvidenceError(
         f"each column of {title} must be named after one label, got names {list_labels(names)} "
         f"for the labels {list_labels(labels)}"
     )
-    raise EvidenceError(msg)
 
 
 def _plain_name(name: Any) -> Any:

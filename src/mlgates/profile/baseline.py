@@ -174,8 +174,9 @@ class Baseline:
         for name in excluded:
             if name not in source.schema:
                 hint = options.did_you_mean(name, source.schema)
-                msg = f"Baseline.from_data: `exclude` has {name!r}, which is not in the table{hint}"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"Baseline.from_data: `exclude` has {name!r}, which is not in the table{hint}"
+                )
         kept_names = [name for name in source.schema if name not in excluded]
         if isinstance(source, Profile):
             profile = source.select(kept_names)
@@ -184,17 +185,15 @@ class Baseline:
         if not any(column.valid for column in profile.columns.values()):
             none = "only missing values" if profile.rows else "no rows"
             none = none if profile.columns else "no columns"
-            msg = f"Baseline.from_data: the table must have values, got {none}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"Baseline.from_data: the table must have values, got {none}")
         kept: dict[str, _Kept] = {}
         moments: dict[str, Moments] = {}
         for name, column in profile.columns.items():
             if column.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
-                    msg = (
+                    raise EvidenceError(
                         f"Baseline.from_data: the profile lacks the distribution of column {name!r}"
                     )
-                    raise EvidenceError(msg)
                 distribution = profile[Distribution(name)]
                 if isinstance(distribution, Ecdf):
                     kept[name] = QuantileSketch.of(distribution)
@@ -242,11 +241,10 @@ class Baseline:
         text_of = ",\n".join(f" {json.dumps(key)}: {line}" for key, line in lines.items())
         written = f"{{\n{text_of}\n}}\n"
         if len(written) > MAX_BYTES:
-            msg = (
+            raise EvidenceError(
                 f"the file of a baseline must have at most {MAX_BYTES:,} bytes, got "
                 f"{len(written):,}; leave columns out with `exclude`"
             )
-            raise EvidenceError(msg)
         jsonfile.write_atomic(path, written)
 
     @classmethod
@@ -274,8 +272,7 @@ class Baseline:
             return cls._from_dict(data)
         except (EvidenceError, RecursionError) as error:
             why = "nested too deeply" if isinstance(error, RecursionError) else error
-            msg = f"{os.fspath(path)}: {why}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(f"{os.fspath(path)}: {why}") from error
 
     def _body(self) -> dict[str, Any]:
         """Return the contents of the file, without their SHA-256, as JSON values."""
@@ -314,8 +311,9 @@ class Baseline:
         given = fields(given, _TOP, "baseline", _OPTIONAL)
         body = {key: value for key, value in given.items() if key != "sha256"}
         if given["sha256"] != _digest(body):
-            msg = "the SHA-256 does not match: the file was changed after it was written"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "the SHA-256 does not match: the file was changed after it was written"
+            )
         names: list[str] = []
         columns, kept, moments = {}, {}, {}
         for index, item in enumerate(items(given["columns"], "columns")):
@@ -330,10 +328,9 @@ class Baseline:
         check_names(names)
         rows = whole(given["rows"], "rows")
         if rows < 1 or any(column.rows != rows for column in columns.values()):
-            msg = (
+            raise EvidenceError(
                 f"`rows` must equal the number of rows that every column has, got {given['rows']!r}"
             )
-            raise EvidenceError(msg)
         texts = (text(given[key], key) for key in ("fingerprint", "created"))
         return cls(
             rows,
@@ -441,8 +438,7 @@ def _read_column(data: object, place: str) -> tuple[ColumnProfile, _Kept | None,
         column = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
         return column, _read_distribution(given, column), _read_moments(given, column)
     except EvidenceError as error:
-        msg = f"column {field.name!r}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"column {field.name!r}: {error}") from error
 
 
 def _read_field(data: object, place: str) -> Field:
@@ -458,11 +454,11 @@ def _read_field(data: object, place: str) -> Field:
     )
     encoded = given["encoded"]
     if kind not in _KINDS:
-        msg = f"`{place}.kind` must be one of {', '.join(map(repr, sorted(_KINDS)))}, got {kind!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`{place}.kind` must be one of {', '.join(map(repr, sorted(_KINDS)))}, got {kind!r}"
+        )
     if not isinstance(encoded, bool):
-        msg = f"`{place}.encoded` must be true or false, got {encoded!r}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{place}.encoded` must be true or false, got {encoded!r}")
     return Field(name, kind, type_, encoded=encoded, unit=unit, zone=zone, problem=problem)
 
 
@@ -470,19 +466,17 @@ def _size(value: object, name: str) -> int:
     """Read a number of rows, or a checksum, from a JSON value; `name` is its key in the file."""
     size, most = whole(value, name), _MOST_CHECKSUM if name == "checksum" else _MOST_ROWS
     if size > most:
-        msg = f"`{name}` must be at most {most:,}, got a larger integer"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{name}` must be at most {most:,}, got a larger integer")
     return size
 
 
 def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _Kept | None:
     """Read the distribution of a column from JSON values; None if the column has none."""
     if column.infinite > column.valid:
-        msg = (
+        raise EvidenceError(
             "`counts` must not have more missing and infinite values than rows, got "
             f"{column.missing + column.infinite:,} such values in {column.rows:,} rows"
         )
-        raise EvidenceError(msg)
     kept: _Kept | None = None
     fits = True
     if given["knots"] is not None:
@@ -493,8 +487,7 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
         kept = _read_categories(given["categories"], column.field.kind)
         fits = column.field.kind in _CATEGORIES and kept.n == column.valid
     if not fits or (given["knots"] and given["categories"]):
-        msg = "the stored distribution and `counts` have different numbers of values"
-        raise EvidenceError(msg)
+        raise EvidenceError("the stored distribution and `counts` have different numbers of values")
     return kept
 
 
@@ -516,11 +509,10 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
     found = fields(given["moments"], frozenset({"sum", "powers"}), "moments")
     written = _FRACTION.fullmatch(text(found["sum"], "sum"))
     if written is None:
-        msg = (
+        raise EvidenceError(
             "`sum` must be a string with a whole number or a quotient of two whole numbers, such "
             'as "7" or "7/4", got another string'
         )
-        raise EvidenceError(msg)
     total = Fraction(int(written[1]), int(written[2] or 1))
     powers = [number_in_range(power, "powers") for power in items(found["powers"], "powers")]
     known = tuple(math.nan if power is None else float(power) for power in powers)
@@ -532,8 +524,7 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
     else:
         fits &= total == 0
     if not fits:
-        msg = "`moments` do not agree with `counts`, `min` and `max`"
-        raise EvidenceError(msg)
+        raise EvidenceError("`moments` do not agree with `counts`, `min` and `max`")
     return Moments(n, total, None, known)
 
 
@@ -549,7 +540,6 @@ def _read_categories(data: object, kind: str) -> Frequencies:
         or len(set(values)) < len(values)
         or not all(0 < size <= _MOST_ROWS for size in sizes)
     ):
-        msg = "`categories` must have distinct values, each with a count above 0"
-        raise EvidenceError(msg)
+        raise EvidenceError("`categories` must have distinct values, each with a count above 0")
     type_ = pa.bool_() if kind == "bool" else pa.large_string()
     return Frequencies.counted(pa.array(values, type_), np.array(sizes, dtype=np.int64))

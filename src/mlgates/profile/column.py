@@ -215,8 +215,7 @@ class ColumnView:
         if kind == "bool":
             return encoding.to_numpy(self.plain)
         if kind != "null":
-            msg = f"column {self.field.name!r} must have numbers, got {kind} values"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"column {self.field.name!r} must have numbers, got {kind} values")
         return np.empty(0)
 
     @cached_property
@@ -548,15 +547,13 @@ def merge_fields(a: Field, b: Field) -> Field:
         widest = max(a, b, key=lambda field: ("int", "decimal", "float").index(field.kind))
         return replace(widest, name=a.name)
     if a.kind != b.kind:
-        msg = (
+        raise EvidenceError(
             f"profiles cannot be merged: column {a.name!r} has {a.kind} values ({a.type}) "
             f"in one and {b.kind} values ({b.type}) in the other"
         )
-        raise EvidenceError(msg)
     if (a.unit, a.zone is None) != (b.unit, b.zone is None):
-        msg = (
+        raise EvidenceError(
             f"profiles cannot be merged: column {a.name!r} has type {a.type} in one and {b.type} "
             "in the other; cast both to one unit, both with or both without a time zone"
         )
-        raise EvidenceError(msg)
     return a

@@ -101,13 +101,13 @@ class State:
         """
         name, parts = serialization.from_bytes("state", data)
         if name != cls.__name__:
-            msg = f"the bytes must be a state of class {cls.__name__}, got {name}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the bytes must be a state of class {cls.__name__}, got {name}")
         try:
             return cls.from_parts(*parts)
         except (pa.ArrowException, LookupError, TypeError, ValueError) as error:
-            msg = f"the bytes are not a state written by `to_bytes`: {error}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(
+                f"the bytes are not a state written by `to_bytes`: {error}"
+            ) from error
 
 
 def state_classes() -> dict[str, type[State]]:
@@ -228,8 +228,7 @@ def check_groups(number: int, most: int) -> None:
     number allowed.
     """
     if number > most:
-        msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`by` makes more than {most:,} slices; at most {most:,} are allowed")
 
 
 def _least_distinct(view: ColumnView, most: int) -> int:

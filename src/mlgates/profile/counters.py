@@ -129,8 +129,7 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
         raise EvidenceError(actual.problem or f"column {actual.name!r} cannot be read")
     if actual.kind not in kinds:
         held = f"column {actual.name!r} has {actual.kind} values ({actual.type})"
-        msg = f"{held}, which cannot be {purpose}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{held}, which cannot be {purpose}")
     return view
 
 
@@ -397,11 +396,10 @@ class Outside(_RuleCounter):
                 continue
             number = exact.exact(limit, view.given_type)
             if number is None:
-                msg = (
+                raise EvidenceError(
                     f"column {view.field.name!r} has {view.field.kind} values "
                     f"({view.field.type}), which cannot be compared with the limit {limit!r}"
                 )
-                raise EvidenceError(msg)
             if extreme is not None:
                 end = _to_fraction(extreme)
                 if end < number if beyond is np.less else end > number:
@@ -800,14 +798,14 @@ def _numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     """
     actual = view.field
     if actual.kind not in {"int", "float", "decimal", "null"}:
-        msg = f"column {actual.name!r} must have numbers, got {actual.kind} values ({actual.type})"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"column {actual.name!r} must have numbers, got {actual.kind} values ({actual.type})"
+        )
     if view.stored == "decimal" and not distinct_as_doubles(view.plain):
-        msg = (
+        raise EvidenceError(
             f"column {actual.name!r} ({actual.type}) has distinct values that are equal when "
             "rounded to doubles; round them to fewer digits, or convert them to strings"
         )
-        raise EvidenceError(msg)
     return view.values
 
 

@@ -68,11 +68,10 @@ def concatenated(parts: Sequence[Values]) -> Values:
         for part, rounded in zip(parts, doubles, strict=True)
         if part.dtype.kind != "f" and part.dtype.itemsize == 8
     ):
-        msg = (
+        raise EvidenceError(
             "no numeric type represents all values: integers beyond 2**53 cannot be merged with "
             "floats, and integers from 2**63 on cannot be merged with negative integers"
         )
-        raise EvidenceError(msg)
     return np.concatenate(doubles)
 
 
@@ -137,8 +136,9 @@ class Ecdf(State):
     def of(cls, array: npt.NDArray[np.generic]) -> "Ecdf":
         """Return the distribution of an array of integers or floats; NaN is left out."""
         if array.dtype.kind not in "iuf":
-            msg = f"expected an array of numbers, got an array with dtype {array.dtype}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"expected an array of numbers, got an array with dtype {array.dtype}"
+            )
         return cls([counting.in_order(array)])
 
     @property
@@ -434,8 +434,7 @@ class Frequencies(State):
                 has_floats = pa.float64() in types and not decimals
                 if len(decimals) + len(whole) + has_floats < len(types):
                     names = " and ".join(sorted(map(str, types)))
-                    msg = f"counts of {names} values cannot be added"
-                    raise EvidenceError(msg)
+                    raise EvidenceError(f"counts of {names} values cannot be added")
                 if has_floats:
                     wide = pa.float64()
                 elif decimals:
@@ -446,8 +445,9 @@ class Frequencies(State):
                 try:
                     arrays = [array.cast(wide) for array in arrays]
                 except pa.ArrowInvalid as error:
-                    msg = f"tables cannot be merged: {wide} does not hold the values of both"
-                    raise EvidenceError(msg) from error
+                    raise EvidenceError(
+                        f"tables cannot be merged: {wide} does not hold the values of both"
+                    ) from error
             values = pa.chunked_array(arrays)
             encoded = encoding.encode(values)
             counts = np.zeros(len(encoded.dictionary), np.int64)
@@ -557,11 +557,10 @@ class CellCounts(State):
         result has no row numbers.
         """
         if len(self.counts) != len(other.counts):
-            msg = (
+            raise EvidenceError(
                 "counts can be added only if they are of the same bins, got "
                 f"{len(self.counts)} and {len(other.counts)} bins"
             )
-            raise EvidenceError(msg)
         return CellCounts(self.counts + other.counts)
 
     def __eq__(self, other: object) -> bool:
@@ -580,5 +579,4 @@ def as_points(points: Any) -> npt.NDArray[Any]:
             return np.array(points, dtype=dtype)
         except OverflowError:
             continue
-    msg = "`points` must be numbers of at most 64 bits, got a larger integer"
-    raise EvidenceError(msg)
+    raise EvidenceError("`points` must be numbers of at most 64 bits, got a larger integer")

@@ -151,8 +151,9 @@ class Duplicates(State):
         `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         if not isinstance(other, Duplicates):
-            msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
-            raise TypeError(msg)
+            raise TypeError(
+                f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
+            )
         parts = (
             part if part.start == _UNKNOWN else part._replace(start=part.start + shift)
             for part in other._parts  # noqa: SLF001

@@ -424,8 +424,7 @@ def _row_answers(
         answer = condition(native)
         array = _as_arrow(answer)
     if caught.error is not None:
-        msg = f"{subject} raised {describe(caught.error, columns)}"
-        raise EvidenceError(msg) from caught.error
+        raise EvidenceError(f"{subject} raised {describe(caught.error, columns)}") from caught.error
     of_pandas = is_instance_of(answer, "pandas", "Series")
     if of_pandas and is_instance_of(native, "pandas", "DataFrame") and len(answer) == len(native):
         index = answer.index
@@ -434,18 +433,17 @@ def _row_answers(
     else:
         moved = False
     if moved:
-        msg = f"{subject} must return a Series with the index of the table, got another index"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{subject} must return a Series with the index of the table, got another index"
+        )
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
         held = "" if array is None else f" of {array.type} values"
-        msg = f"{subject} must return one bool per row, got {kind}{held}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{subject} must return one bool per row, got {kind}{held}")
     if rows is not None and len(array) != rows:
         values = f"{len(array):,} value{'' if len(array) == 1 else 's'}"
         given = f"{values} for {rows:,} row{'' if rows == 1 else 's'}"
-        msg = f"{subject} must return one bool per row, got {given}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{subject} must return one bool per row, got {given}")
     return array.combine_chunks().cast(pa.bool_())
 
 

@@ -156,8 +156,9 @@ class KeyHashes(State):
         `shift` is the number of rows that `self` covers. It is added to the row numbers of `other`.
         """
         if not isinstance(other, KeyHashes):
-            msg = f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
-            raise TypeError(msg)
+            raise TypeError(
+                f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
+            )
         parts = (
             part if part.start == _UNKNOWN else part._replace(start=part.start + shift)
             for part in other._parts  # noqa: SLF001

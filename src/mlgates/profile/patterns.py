@@ -113,8 +113,7 @@ def translate(pattern: str) -> str:
     try:
         pc.match_substring_regex(pa.nulls(1, pa.string()), pattern=written)
     except pa.ArrowInvalid as error:
-        msg = "repetitions of more than 1,000 times are not supported"
-        raise EvidenceError(msg) from error
+        raise EvidenceError("repetitions of more than 1,000 times are not supported") from error
     return written
 
 
@@ -200,8 +199,7 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
         translation = translate(pattern)
     except EvidenceError as error:
         shown = repr(pattern if len(pattern) <= 80 else pattern[:77] + "...")
-        msg = f"the pattern {shown} is not supported: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"the pattern {shown} is not supported: {error}") from error
     return pc.match_substring_regex(texts, pattern=translation)
 
 

@@ -275,8 +275,9 @@ class Profile:
         except EvidenceError:
             raise
         except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            msg = f"the bytes are not a profile written by `to_bytes`: {error}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(
+                f"the bytes are not a profile written by `to_bytes`: {error}"
+            ) from error
         return cls(rows, schema, profiles, found, is_planned=True, reference=reference)
 
     def __getitem__(self, counter: Counter) -> Any:
@@ -296,11 +297,10 @@ class Profile:
         if state is None:
             if self.is_planned:  # the plan was made for another suite or table
                 where = ", ".join(f"`{name}`" for name in counter.columns) or "the rows"
-                msg = (
+                raise EvidenceError(
                     f"the profile has no counts of {where} for this gate: it was made for another "
                     "suite or table; make it with the `plan` of this suite, or pass the rows"
                 )
-                raise EvidenceError(msg)
             raise KeyError(counter)
         if isinstance(state, Failure):
             raise state.error
@@ -330,13 +330,15 @@ class Profile:
             integers with floats.
         """
         if type(other) is not Profile:
-            msg = f"Profile.merge: `other` must be a Profile, got {type(other).__name__}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"Profile.merge: `other` must be a Profile, got {type(other).__name__}"
+            )
         if self.is_planned != other.is_planned:
             return self.planned(other.reference).merge(other.planned(self.reference))
         if self.reference != other.reference:
-            msg = "profiles cannot be merged: their plans were made with different references"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "profiles cannot be merged: their plans were made with different references"
+            )
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
             ("the column", self.schema, other.schema),
@@ -348,8 +350,9 @@ class Profile:
             if unpaired:
                 listed = few(map(str, unpaired))
                 many = "s" if len(unpaired) > 1 and noun.endswith("column") else ""
-                msg = f"profiles cannot be merged: only one of them has {noun}{many} {listed}"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"profiles cannot be merged: only one of them has {noun}{many} {listed}"
+                )
         merged = {
             counter: merge_states(state, states[counter], self.rows)
             for counter, state in self._states.items()

@@ -66,8 +66,7 @@ def from_bytes(kind: str, data: Any) -> Any:
     """
     refused = f"the bytes are not a {kind} written by `to_bytes`"
     if not isinstance(data, bytes | bytearray | memoryview):
-        msg = f"{refused}: got {type(data).__name__}, expected bytes"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{refused}: got {type(data).__name__}, expected bytes")
     line, _, rest = bytes(data).partition(b"\n")
     digest, content = rest[:_DIGEST], rest[_DIGEST:]
     start = f"mlgates {kind} ".encode()
@@ -75,11 +74,13 @@ def from_bytes(kind: str, data: Any) -> Any:
         raise EvidenceError(refused)
     if line != start + b"%d" % _VERSION:
         version = line.removeprefix(start)[:20].decode("ascii", "replace")
-        msg = f"the {kind} has format version {version}, this mlgates reads version {_VERSION}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the {kind} has format version {version}, this mlgates reads version {_VERSION}"
+        )
     if hashlib.sha256(content).digest() != digest:
-        msg = f"the SHA-256 of the {kind} does not match: its bytes were changed or truncated"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the SHA-256 of the {kind} does not match: its bytes were changed or truncated"
+        )
     try:
         with pa.ipc.open_stream(content) as stream:
             structure = json.loads(stream.schema.metadata[kind.encode()])
@@ -96,8 +97,7 @@ def from_bytes(kind: str, data: Any) -> Any:
         TypeError,
         ValueError,
     ) as error:
-        msg = f"{refused}: {error}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"{refused}: {error}") from error
 
 
 class _Writer:
@@ -129,11 +129,10 @@ class _Writer:
         if isinstance(value, tuple):
             return [self.packed(item) for item in value]
         if not isinstance(value, np.ndarray | pa.Array | pa.ChunkedArray):
-            msg = (
+            raise TypeError(
                 "a state can be written if it consists of None, bools, numbers, strings, arrays "
                 f"and tuples of these, got {type(value).__name__}"
             )
-            raise TypeError(msg)
         letter = "n" if isinstance(value, np.ndarray) else "a"
         if isinstance(value, pa.ChunkedArray):
             value = value.combine_chunks()
@@ -168,6 +167,5 @@ class _Reader:
         self.starts[number] += size
         array = self.arrays[number].slice(start, size)
         if len(array) != size:
-            msg = f"an array has {len(array)} values, expected {size}"
-            raise ValueError(msg)
+            raise ValueError(f"an array has {len(array)} values, expected {size}")
         return array if value[0] == "a" else filled(array, 0)

@@ -149,8 +149,9 @@ class QuantileSketch(State):
         no row numbers.
         """
         if not np.array_equal(self.points, other.points):
-            msg = "counts can be added only if their cut points are equal; these differ"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "counts can be added only if their cut points are equal; these differ"
+            )
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
         low, high = self.low + other.low, self.high + other.high
         return QuantileSketch(self.points, low, high, ends, beyond=self.beyond + other.beyond)
@@ -190,19 +191,18 @@ class QuantileSketch(State):
             if set(map(type, sizes)) != {int} or min(sizes) < 0:
                 sizes = [whole(item, name) for item in sizes]
             if max(sizes, default=0) > np.iinfo(np.int64).max:
-                msg = f"`{name}` must be counts of rows, got a number beyond 64 bits"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"`{name}` must be counts of rows, got a number beyond 64 bits")
             if len(sizes) != len(points):
-                msg = f"`{name}` must have one count per point ({len(points)}), got {len(sizes)}"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"`{name}` must have one count per point ({len(points)}), got {len(sizes)}"
+                )
             counts.append(np.array(sizes, dtype=np.int64))
         ends = Ends(*(whole(given[name], name) for name in ("n", "neg_inf", "pos_inf")))
         low, high = counts
         width = number_in_range(given["spread"], "spread")
         spread = math.nan if width is None else float(width)
         if not np.all(np.isfinite(points)) or np.any(points[1:] <= points[:-1]):
-            msg = "`points` must be finite and increasing"
-            raise EvidenceError(msg)
+            raise EvidenceError("`points` must be finite and increasing")
         # The first and the last point are the least and the greatest finite value, and each point
         # is a value of the distribution.
         steps = np.stack(counts, axis=1).ravel()
@@ -215,8 +215,7 @@ class QuantileSketch(State):
             msg += "is at least one value"
             raise EvidenceError(msg)
         if spread < 0 or spread == np.inf:
-            msg = f"`spread` must be finite and at least 0, got {spread}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`spread` must be finite and at least 0, got {spread}")
         return cls(points, low, high, ends, spread)
 
     def __eq__(self, other: object) -> bool:
@@ -254,8 +253,9 @@ def number_in_range(value: object, name: str) -> float | None:
     read = number(value, name)
     exact: object = read
     if isinstance(exact, int) and abs(exact) > int(sys.float_info.max):
-        msg = f"`{name}` must be a number between -1.8e308 and 1.8e308, got a larger integer"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`{name}` must be a number between -1.8e308 and 1.8e308, got a larger integer"
+        )
     return read
 
 

@@ -242,11 +242,10 @@ class TimestampState(State):
             return state
         if latest >= self.latest and not self.future:
             return state
-        msg = (
+        raise EvidenceError(
             "the timestamps were counted at another time than `now`, and some of them were in the "
             "future at that time; give that time as `now`"
         )
-        raise EvidenceError(msg)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
         """Return the result for the timestamps of both objects together.

@@ -65,8 +65,9 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
     if form == "json":
         return thing.to_json()
     known = ", ".join(map(repr, FORMS))
-    msg = f"render: `form` must be one of {known}, got {form!r}{did_you_mean(form, FORMS)}"
-    raise OptionError(msg)
+    raise OptionError(
+        f"render: `form` must be one of {known}, got {form!r}{did_you_mean(form, FORMS)}"
+    )
 
 
 def split_code(text: str) -> list[tuple[str, bool]]:

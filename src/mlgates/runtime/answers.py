@@ -125,11 +125,9 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        msg = f"{_shape(values)}; expected one answer per row"
-        raise MalformedError(msg)
+        raise MalformedError(f"{_shape(values)}; expected one answer per row")
     if len(values) != rows:
-        msg = f"{number_of(len(values), 'answer')} for {number_of(rows, 'row')}"
-        raise MalformedError(msg)
+        raise MalformedError(f"{number_of(len(values), 'answer')} for {number_of(rows, 'row')}")
     wrong_type = None if values.dtype.kind in "biufUSOMm" else str(values.dtype)
     if values.dtype.kind == "O":
         for value in values:
@@ -139,8 +137,7 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
                 break
         values = np.array([v.item() if isinstance(v, np.generic) else v for v in values], object)
     if wrong_type is not None:
-        msg = f"answers of type {wrong_type}, which are neither numbers nor labels"
-        raise MalformedError(msg)
+        raise MalformedError(f"answers of type {wrong_type}, which are neither numbers nor labels")
     return values
 
 
@@ -161,14 +158,13 @@ def probabilities(
     """
     values = _array(answer, classes)
     if values.ndim != 2:
-        msg = f"{_shape(values)}; expected one column per class"
-        raise MalformedError(msg)
+        raise MalformedError(f"{_shape(values)}; expected one column per class")
     if len(values) != rows:
-        msg = f"{number_of(len(values), 'row')} of answers for {number_of(rows, 'row')}"
-        raise MalformedError(msg)
+        raise MalformedError(
+            f"{number_of(len(values), 'row')} of answers for {number_of(rows, 'row')}"
+        )
     if values.dtype.kind not in _NUMERIC:
-        msg = f"values of type {values.dtype}, expected numbers"
-        raise MalformedError(msg)
+        raise MalformedError(f"values of type {values.dtype}, expected numbers")
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
@@ -179,8 +175,9 @@ def response(answer: object) -> object:
     """
     if isinstance(answer, Coroutine):
         answer.close()
-        msg = "a coroutine; wrap an asynchronous application in a synchronous function"
-        raise MalformedError(msg)
+        raise MalformedError(
+            "a coroutine; wrap an asynchronous application in a synchronous function"
+        )
     try:
         return plain(answer)
     except NotPlainError as error:
@@ -200,15 +197,15 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
     """
     if isinstance(answer, Coroutine):
         answer.close()
-        msg = "a coroutine; wrap an asynchronous model in a synchronous function"
-        raise MalformedError(msg)
+        raise MalformedError("a coroutine; wrap an asynchronous model in a synchronous function")
     name = type(answer).__name__
     kind = f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
     if is_table(answer):
         return _table_array(kind, answer, classes)
     if answer is None or isinstance(answer, Iterator | AbstractSet | str):
-        msg = f"{'None' if answer is None else kind}; expected an array of one answer per row"
-        raise MalformedError(msg)
+        raise MalformedError(
+            f"{'None' if answer is None else kind}; expected an array of one answer per row"
+        )
     if kind_of(answer) == "arrow column":
         answer = answer.to_pylist()
     with suppress_errors():  # lists of different lengths, or any error in `__array__`
@@ -217,8 +214,7 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
             cells[np.ma.getmaskarray(answer)] = None
             return cells
         return np.asarray(answer)
-    msg = f"{kind} that can't be read as an array"
-    raise MalformedError(msg)
+    raise MalformedError(f"{kind} that can't be read as an array")
 
 
 def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArray[Any]:
@@ -237,8 +233,7 @@ def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArra
         else:
             order = sorted(range(len(names)), key=lambda at: str(names[at]))
     except EvidenceError as error:
-        msg = f"{kind}: {error}"
-        raise MalformedError(msg) from None
+        raise MalformedError(f"{kind}: {error}") from None
     sizes = {len(array) for array in arrays if array.ndim == 1}
     problem = ""
     if not arrays:
@@ -248,8 +243,7 @@ def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArra
     elif len(sizes) > 1:
         problem = f"with columns of different lengths, from {min(sizes):,} to {max(sizes):,}"
     if problem:
-        msg = f"{kind} {problem}; expected one value per row in each column"
-        raise MalformedError(msg)
+        raise MalformedError(f"{kind} {problem}; expected one value per row in each column")
     return np.column_stack([arrays[at] for at in order])
 
 

@@ -116,16 +116,14 @@ class _Hasher:
         kind = type(value)
         self._objects -= 1
         if self._objects < 0 or len(self._path) > _DEEPEST:
-            msg = "too many parts"
-            raise ValueError(msg)
+            raise ValueError("too many parts")
         if kind in _ATOMS:
             data = value if kind in (bytes, bytearray) else repr(value).encode("utf-8", "replace")
             return self._joined(kind.__name__, [data])
         if _is_function(value):
             name = _name_of(value)
             if "<" in name:  # a lambda or a local function: its name is not unique
-                msg = f"{name} has no name in a module"
-                raise ValueError(msg)
+                raise ValueError(f"{name} has no name in a module")
             return self._joined("name", [name.encode()])
         if id(value) in self._known:
             return self._known[id(value)][0]
@@ -153,14 +151,12 @@ class _Hasher:
             if value.dtype.hasobject:
                 return self._joined("array", [head, self.digest(value.tolist())])
             if value.nbytes > self._bytes:
-                msg = "too many bytes"
-                raise ValueError(msg)
+                raise ValueError("too many bytes")
             return self._joined("array", [head, np.ascontiguousarray(value).view(np.uint8).data])
         if _full_name(kind) in _TENSORS:
             torch = sys.modules["torch"]
             if value.layout is not torch.strided or value.is_quantized:
-                msg = "a tensor whose bytes are not all of its content"
-                raise TypeError(msg)
+                raise TypeError("a tensor whose bytes are not all of its content")
             plain = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
             head = repr((str(value.dtype), tuple(value.shape))).encode()
             return self._joined("tensor", [head, plain.flatten().view(torch.uint8).numpy().data])
@@ -174,8 +170,7 @@ class _Hasher:
             size = memoryview(part).nbytes
             self._bytes -= size
             if self._bytes < 0:
-                msg = "too many bytes"
-                raise ValueError(msg)
+                raise ValueError("too many bytes")
             hasher.update(b"%d:" % size)
             hasher.update(part)
         return hasher.digest()
@@ -194,8 +189,7 @@ def _reduced(value: Any, kind: type) -> tuple[object, ...]:
         owner = next(base for base in kind.__mro__ if any(name in vars(base) for name in own))
     known = owner.__module__.partition(".")[0] in _TRUSTED or _full_name(owner) in _TRUSTED_CLASSES
     if not known or any(base.__module__.partition(".")[0] in _UNSTABLE for base in kind.__mro__):
-        msg = f"{_name_of(kind)} is pickled in its own way"
-        raise TypeError(msg)
+        raise TypeError(f"{_name_of(kind)} is pickled in its own way")
     found = value.__reduce_ex__(4) if reducer is None else reducer(value)
     if isinstance(found, str):  # a global object
         return (kind, found)

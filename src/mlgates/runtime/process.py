@@ -129,8 +129,7 @@ class SubprocessHost:
             msg += f"; {advice}" if "'__main__'" in problem else ""
             raise EvidenceError(msg)
         if not hasattr(os, "fork"):
-            msg = f"the model can't be sent to another process: {problem}; {advice}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the model can't be sent to another process: {problem}; {advice}")
         return _fork(self._model)
 
 
@@ -246,8 +245,9 @@ class _Fork:
 def _spawn() -> _Child:
     """Start a new Python interpreter that runs `main` of this module."""
     if not sys.executable:
-        msg = "a child process needs a Python interpreter, and `sys.executable` is empty"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            "a child process needs a Python interpreter, and `sys.executable` is empty"
+        )
     flags = [f"-W{option}" for option in sys.warnoptions]
     popen = subprocess.Popen(  # noqa: S603  (this interpreter, fixed code)
         [sys.executable, *flags, "-c", _CHILD, json.dumps(sys.path)],
@@ -334,11 +334,9 @@ def by_name(name: str) -> Callable[..., Any]:
     try:
         function = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
-        msg = f"`{name}` can't be imported: {type(error).__name__}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"`{name}` can't be imported: {type(error).__name__}") from error
     if not callable(function):
-        msg = f"`{name}` is a {type(function).__name__}, which can't be called"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{name}` is a {type(function).__name__}, which can't be called")
     return function  # type: ignore[no-any-return]
 
 

@@ -507,8 +507,7 @@ def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Cl
             try:
                 probabilities(answer, rows)
             except MalformedError:
-                msg = f"{name} gave {error}"
-                raise EvidenceError(msg) from None
+                raise EvidenceError(f"{name} gave {error}") from None
     return timing
 
 
@@ -519,19 +518,17 @@ def _refuse_failed(name: str, timing: Timing, least: int) -> None:
     """
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
-        msg = f"all {calls:,} calls of {name} failed: {timing.failure}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"all {calls:,} calls of {name} failed: {timing.failure}")
 
 
 def _refuse_instant(name: str, latencies: Floats) -> None:
     """Raise EvidenceError if calls of a model ended before the clock advanced."""
     instant = int(np.count_nonzero(latencies <= 0))
     if instant:
-        msg = (
+        raise EvidenceError(
             f"{instant:,} of {len(latencies):,} calls of {name} took 0 s by the clock of this "
             "machine; give more rows per call by `batch_size`"
         )
-        raise EvidenceError(msg)
 
 
 def machine_load() -> tuple[float | None, int | None]:

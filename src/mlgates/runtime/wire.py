@@ -39,8 +39,7 @@ def plain(value: Any, depth: int = 0) -> object:
     {'score': 0.5, 'labels': ['a', 'b']}
     """
     if depth > _MAX_DEPTH:
-        msg = f"a value nested deeper than {_MAX_DEPTH} levels"
-        raise NotPlainError(msg)
+        raise NotPlainError(f"a value nested deeper than {_MAX_DEPTH} levels")
     if type(value) in _SCALARS:
         return value
     if isinstance(value, np.generic | np.ndarray) and value.dtype.kind != "V":
@@ -62,8 +61,7 @@ def plain(value: Any, depth: int = 0) -> object:
         return bytes(value)
     if isinstance(value, int | float):  # such as an enum member
         return int(value) if isinstance(value, int) else float(value)
-    msg = f"a value of type {type(value).__name__}"
-    raise NotPlainError(msg)
+    raise NotPlainError(f"a value of type {type(value).__name__}")
 
 
 def encode(value: object) -> bytes:

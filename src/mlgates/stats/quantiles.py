@@ -476,11 +476,10 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     omitted = np.maximum(np.floor(steps * (1 + 1e-12)) - 1, 0)
     total = len(given) + float(omitted.sum())
     if not total <= MOST_CORRECTED:
-        msg = (
+        raise ValueError(
             "with a latency for each call that was not sent during a slow call, there would be "
             f"{total:,.0f} latencies; at most {MOST_CORRECTED:,} are allowed"
         )
-        raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1
     place = np.arange(int(copies.sum())) - np.repeat(np.cumsum(copies) - copies, copies)
     corrected: Floats = np.repeat(given, copies) - place * expected_interval

@@ -134,18 +134,15 @@ def as_column(title: str, value: object, hint: str = "") -> Column:
     except EvidenceError:
         raise
     except UNCONVERTIBLE as error:
-        msg = f"{title} can't be read: {type(error).__name__}; {_ONE_EACH}"
-        raise EvidenceError(msg) from None
+        raise EvidenceError(f"{title} can't be read: {type(error).__name__}; {_ONE_EACH}") from None
     if field.kind in ("string", "binary"):
         encoding.check_bytes(title, array)
     if field.kind == "nested":
-        msg = f"{title} holds lists or dicts; {_ONE_EACH}{hint}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{title} holds lists or dicts; {_ONE_EACH}{hint}")
     if field.problem is not None:
         numbers = _unify_numbers(values) if field.type.startswith("mixed") else None
         if numbers is None:  # (the message has the title, not a column's name)
-            msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
-            raise EvidenceError(msg)
+            raise EvidenceError(field.problem.replace(f"column {title.strip('`')!r}", title, 1))
         return Column(title, len(numbers), index, *containers.from_sequence(title, numbers))
     field = replace(field, kind=stored_kind(field, array))
     dtype = getattr(values, "dtype", None)
@@ -204,8 +201,7 @@ def _to_single_column(title: str, value: Any) -> Any:
             hint = ", for example with .ravel()"
         elif array.ndim == 2:
             hint = f", for example one column of the {'x'.join(map(str, array.shape))} array"
-        msg = f"{title} {what}: give one value per row{hint}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{title} {what}: give one value per row{hint}")
     return array
 
 
@@ -243,8 +239,9 @@ def as_array(title: str, value: Any) -> npt.NDArray[Any]:
     with suppress_errors() as caught:
         return np.asarray(value)
     kind = type(value).__name__
-    msg = f"{title} is of type {kind}, which numpy can't convert; make it a numpy array first"
-    raise EvidenceError(msg) from caught.error
+    raise EvidenceError(
+        f"{title} is of type {kind}, which numpy can't convert; make it a numpy array first"
+    ) from caught.error
 
 
 def is_table(value: Any) -> bool:
@@ -274,8 +271,9 @@ def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> di
         known = list(table.schema.names)
     twice = sorted(str(name) for name, count in Counter(known).items() if count > 1)
     if twice:
-        msg = f"{title} has more than one column {twice[0]!r}; rename or drop the others"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{title} has more than one column {twice[0]!r}; rename or drop the others"
+        )
     if names is None:
         return dict(zip(known, containers.columns_in(table), strict=True))
     return {name: containers.column_at(table, known.index(name)) for name in names}
@@ -304,8 +302,7 @@ def require_same_rows(*parts: RowAxis) -> None:
     for one, other in ((group[0], part) for group in (parts, indexed) for part in group[1:]):
         if one.rows != other.rows:
             rows = f"{one.rows:,} {'row' if one.rows == 1 else 'rows'}"
-            msg = f"{one.title} has {rows} and {other.title} has {other.rows:,}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"{one.title} has {rows} and {other.title} has {other.rows:,}")
         if one.index is None or other.index is None or one.index.equals(other.index):
             continue
         advice = "if their rows are in the same order, call .reset_index(drop=True) on both"
@@ -317,11 +314,10 @@ def require_same_rows(*parts: RowAxis) -> None:
             advice = (
                 f"they hold the same labels in another order; write {second}.loc[{first}.index]"
             )
-        msg = (
+        raise EvidenceError(
             f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
             f"rows belong together: {advice}"
         )
-        raise EvidenceError(msg)
 
 
 def rows_of(value: object) -> int | None:

@@ -171,11 +171,10 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
         return from_objects(name, list(values), keep_nan=True)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return from_arrow(name, pa.chunked_array(values))
-    msg = (
+    raise EvidenceError(
         f"column {name!r} must be a 1-D array, a Series, an Arrow array, a list, a tuple or a "
         f"range, got {type(values).__name__}"
     )
-    raise EvidenceError(msg)
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
@@ -190,8 +189,9 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
     0
     """
     if values.ndim != 1:
-        msg = f"column {name!r} must have 1 dimension, got an array of shape {values.shape}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"column {name!r} must have 1 dimension, got an array of shape {values.shape}"
+        )
     mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else None
     values = np.ma.getdata(values) if mask is not None else np.asarray(values)
     dtype = values.dtype

@@ -64,11 +64,10 @@ def check_bytes(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
             bad = (i for i, cell in enumerate(cells) if cell and not _is_utf8(cell))
             at = next(bad, None)
             row = "" if at is None else f" in row {first_row + at:,}"
-            msg = (
+            raise EvidenceError(
                 f"{title} holds text that is not valid UTF-8{row}; decode it with its own "
                 "encoding, such as Latin-1, when you create the table"
-            )
-            raise EvidenceError(msg) from error
+            ) from error
         first_row += len(chunk)
 
 

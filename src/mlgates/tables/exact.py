@@ -142,11 +142,10 @@ def _instant(value: object, zone: str | None) -> int | None:
     aware = offset is not None
     if aware is (zone is None):
         has, other, how = ("a", "none", "without one") if aware else ("no", "one", "with one too")
-        msg = (
+        raise EvidenceError(
             f"the given value {value!s} has {has} time zone, but the times of the column have "
             f"{other}; write the value {how}"
         )
-        raise EvidenceError(msg)
     return count
 
 

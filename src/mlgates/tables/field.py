@@ -149,21 +149,21 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
     """
     names = list(names)
     if not names:
-        msg = "the table has no columns"
-        raise EvidenceError(msg)
+        raise EvidenceError("the table has no columns")
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
-        msg = f"column names must be strings, got {kinds}: {few(odd)}; {remedy}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"column names must be strings, got {kinds}: {few(odd)}; {remedy}")
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        msg = f"the table has several columns named {few(repeated)}; rename or drop all but one"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"the table has several columns named {few(repeated)}; rename or drop all but one"
+        )
     broken = [n for n in map(str, names) if not n.isascii() and not is_unicode(n)]
     if broken:
-        msg = f"column names must be valid Unicode, got lone surrogates in {few(broken)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"column names must be valid Unicode, got lone surrogates in {few(broken)}"
+        )
 
 
 def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:

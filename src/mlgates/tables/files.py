@@ -62,11 +62,10 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
         names = {*first, *source.schema}
         different = [name for name in names if first.get(name) != source.schema.get(name)]
         if different:
-            msg = (
+            raise EvidenceError(
                 f"the files {str(paths[0])!r} and {str(other)!r} have different columns or "
                 f"types: {few(sorted(different))}; all files must have the same"
             )
-            raise EvidenceError(msg)
 
     def read(columns: list[str]) -> Iterator[pa.Table]:
         for source in sources:
@@ -88,10 +87,8 @@ def _open_path(path: Path) -> Source:
             check_format(path)
             return open_file(str(path))
     except OSError as error:  # the name is too long, or access is denied
-        msg = f"the file {shown} can't be read: {type(error).__name__}"
-        raise EvidenceError(msg) from error
-    msg = f"there is no file {shown}"
-    raise EvidenceError(msg)
+        raise EvidenceError(f"the file {shown} can't be read: {type(error).__name__}") from error
+    raise EvidenceError(f"there is no file {shown}")
 
 
 def _delimiter(path: Path) -> str | None:
@@ -105,21 +102,18 @@ def _delimiter(path: Path) -> str | None:
 def _read_csv(path: Path, delimiter: str) -> Source:
     try:
         if not path.is_file():
-            msg = f"there is no file {str(path)!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"there is no file {str(path)!r}")
         parse = csv.ParseOptions(delimiter=delimiter)
         table = _keep_leading_zeros(csv.read_csv(path, parse_options=parse), path, parse)
     except (pa.ArrowException, OSError) as error:
         why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        msg = f"the CSV file {str(path)!r} can't be read: {why}"
-        raise EvidenceError(msg) from error
+        raise EvidenceError(f"the CSV file {str(path)!r} can't be read: {why}") from error
     for place, field in enumerate(table.schema):
         if pa.types.is_binary(field.type):  # the reader's type for text that is not UTF-8
-            msg = (
+            raise EvidenceError(
                 f"column {field.name!r} of the CSV file {str(path)!r} holds text that is not "
                 "valid UTF-8; decode it with its own encoding, such as Latin-1, and give the table"
             )
-            raise EvidenceError(msg)
         if pa.types.is_string(field.type):
             cells = table.column(place)
             missing = pc.if_else(pc.equal(cells, ""), pa.scalar(None, field.type), cells)

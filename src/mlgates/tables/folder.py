@@ -94,8 +94,7 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
             keys = _keys_of(shown)
         parts.append(_Part(path, shown, contents.columns, contents.rows, keys))
     if not parts:
-        msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"there is no Parquet file in the folder {str(folder)!r:.200}")
     return _source(parts, types or {})
 
 
@@ -116,12 +115,11 @@ def _check_format(folder: Path) -> None:
     for name, (what, remedy) in _FORMATS.items():
         log = folder / name
         if log.is_dir() and (name != "metadata" or _is_iceberg(log)):
-            msg = (
+            raise EvidenceError(
                 f"the folder {str(folder)!r:.200} is {what} (it has {name!r}): its files may also "
                 f"hold rows that were deleted; read the current rows, such as by {remedy}, and "
                 "give the result"
             )
-            raise EvidenceError(msg)
 
 
 def _is_iceberg(metadata: Path) -> bool:
@@ -175,8 +173,9 @@ def _is_hidden(entry: os.DirEntry[str], shown: str) -> bool:
     ):
         return True
     if is_folder and entry.is_symlink():
-        msg = f"{shown!r} is a link to a folder; links are not followed, so give the folder itself"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{shown!r} is a link to a folder; links are not followed, so give the folder itself"
+        )
     return False
 
 
@@ -195,11 +194,9 @@ def _keys_of(shown: str) -> dict[str, str | None]:
             )
             for raw, text in ((raw_name, name), (raw_value, value)):
                 if not is_unicode(text):
-                    msg = f"{raw!r} in the name of a folder is not valid UTF-8"
-                    raise EvidenceError(msg)
+                    raise EvidenceError(f"{raw!r} in the name of a folder is not valid UTF-8")
             if name in keys:
-                msg = f"two folders in the path {shown!r} have the same key {name!r}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"two folders in the path {shown!r} have the same key {name!r}")
             keys[name] = None if value == _NULL else value
     return keys
 
@@ -216,17 +213,15 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
         fields = part.columns.fields
         if fields is not stored and fields != stored:
             different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
-            msg = (
+            raise EvidenceError(
                 f"the files {first.shown!r} and {part.shown!r} have different columns or "
                 f"types: {few(sorted(different))}; all files must have the same"
             )
-            raise EvidenceError(msg)
         if list(part.keys) != keys:
-            msg = (
+            raise EvidenceError(
                 f"the folders of {first.shown!r} and {part.shown!r} have different keys; "
                 "all files must have the same keys in their paths"
             )
-            raise EvidenceError(msg)
     cells = {
         name: _parsed_keys([part.keys[name] for part in parts], types.get(name))
         for name in keys
@@ -311,11 +306,10 @@ def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
     values = encoding.decode(column).unique().to_pylist()
     if not all(_matches_name(value, text) for value in values):
         shown = "null" if text is None else repr(text)
-        msg = (
+        raise EvidenceError(
             f"{part.shown!r} holds values of {name!r} other than {shown}, the value in the name of "
             "its folder"
         )
-        raise EvidenceError(msg)
 
 
 def _matches_name(value: Any, text: str | None) -> bool:

@@ -253,8 +253,9 @@ def read_parts(path: str, selection: Selection) -> Iterator[pa.RecordBatch]:
         present = Columns.of(file, known)
         if present is not known:
             if any(present.fields.get(name) != known.fields[name] for name in names):
-                msg = f"the columns of {path!r} changed while it was in use; read the file again"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"the columns of {path!r} changed while it was in use; read the file again"
+                )
             selection = Selection.of(present, names)
         yield from _pieces(_Layout(path, file, selection))
 
@@ -356,11 +357,10 @@ class _Layout:
             if size > 8 * BATCH_BYTES:
                 most = min(most, _FEW_ROWS)  # a single row may have most of the bytes
         if row_bytes > _MOST_ROW_BYTES:
-            msg = (
+            raise EvidenceError(
                 f"rows of the Parquet file {self.path!r} take {row_bytes / 2**30:,.1f} GiB "
                 "of memory each; only rows of at most 1 GiB can be read"
             )
-            raise EvidenceError(msg)
         most = max(1, min(most, int(BATCH_BYTES / max(1.0, row_bytes))))
         return _Plan(rows, most, frozenset(packed), largest)
 

@@ -85,8 +85,7 @@ class Rows:
         """Raise EvidenceError if two columns of these rows have the same name."""
         if len(set(self.names)) < len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
-            msg = f"the rows for the model have two columns named {twice!r}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the rows for the model have two columns named {twice!r}")
 
     def take(self, where: Any) -> Any:
         """Return the rows at the positions `where`, in a container of the same type."""
@@ -324,16 +323,16 @@ def _length(value: Any) -> int:
         sizes = {name: _length(column) for name, column in value.items()}
         if len(set(sizes.values())) > 1:
             shown = [f"{name!r} has {size:,}" for name, size in list(sizes.items())[:10]]
-            msg = f"the columns of the dict differ in length: {', '.join(shown)}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"the columns of the dict differ in length: {', '.join(shown)}")
         return max(sizes.values(), default=0)
     if kind == "sparse" or (kind == "numpy" and value.ndim):
         return int(value.shape[0])
     if kind in _WITH_ROWS and (kind != "pandas column" or hasattr(value, "iloc")):
         return len(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"the rows for the model must be {wanted}, got a value of type {type(value).__name__}"
-    raise EvidenceError(msg)
+    raise EvidenceError(
+        f"the rows for the model must be {wanted}, got a value of type {type(value).__name__}"
+    )
 
 
 def _take(value: Any, where: Any) -> Any:

@@ -188,8 +188,9 @@ def as_source(table: Any, title: str = "") -> Source:
         try:
             table = table.read_all() if kind == "reader" else pa.table(table)
         except UNCONVERTIBLE as error:
-            msg = f"the Arrow stream can't be read: {type(error).__name__}: {error!s:.200}"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(
+                f"the Arrow stream can't be read: {type(error).__name__}: {error!s:.200}"
+            ) from error
     elif kind not in ("pandas", "polars", "arrow", "numpy", "mapping", "sequence"):
         advice = next(
             (advice for *of, advice in _NEARLY if containers.is_instance_of(table, *of)), None
@@ -202,8 +203,7 @@ def as_source(table: Any, title: str = "") -> Source:
     lengths = {field.name: len(array) for array, field in columns}
     if len(set(lengths.values())) > 1:
         listed = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
-        msg = f"the columns of the dict differ in length: {', '.join(listed)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"the columns of the dict differ in length: {', '.join(listed)}")
     schema = MappingProxyType({field.name: field for _, field in columns})
     plain = pa.table([array for array, _ in columns], names=list(schema))
 
@@ -223,8 +223,9 @@ def _open_spark(frame: Any) -> Source:
     with suppress_errors() as caught:
         empty = frame.limit(0).toArrow()
     if caught.error is not None:
-        msg = f"Spark could not read the DataFrame: {type(caught.error).__name__}"
-        raise EvidenceError(msg) from caught.error
+        raise EvidenceError(
+            f"Spark could not read the DataFrame: {type(caught.error).__name__}"
+        ) from caught.error
     schema = as_source(empty).schema
     return Source("pyspark.DataFrame", schema, None, _refuse_rows, frame)
 
@@ -255,14 +256,16 @@ def _columns_of(kind: containers.Kind, table: Any, title: str) -> Iterable[Arrow
         return _columns_of_records(table, remedy)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
-        msg = f"an array must have 2 dimensions to be a table, got shape {table.shape}{hint}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"an array must have 2 dimensions to be a table, got shape {table.shape}{hint}"
+        )
     if isinstance(table, pa.Table | pa.RecordBatch):
         try:
             check_names(table.schema.names)
         except UnicodeDecodeError as error:
-            msg = "column names must be valid UTF-8; rename the columns when you create the table"
-            raise EvidenceError(msg) from error
+            raise EvidenceError(
+                "column names must be valid UTF-8; rename the columns when you create the table"
+            ) from error
         fields = zip(table.schema, table.columns, strict=True)
         return (from_arrow(field.name, array, field.metadata) for field, array in fields)
     names = containers.names_of_columns(table) or []
@@ -422,11 +425,10 @@ def _engine_errors(name: str) -> Iterator[None]:
     if isinstance(caught.error, EvidenceError):
         raise caught.error
     if caught.error is not None:
-        msg = (
+        raise EvidenceError(
             f"{name} can't run the query: {type(caught.error).__name__}; run the query alone to "
             "see the whole message, which may contain data"
-        )
-        raise EvidenceError(msg) from caught.error
+        ) from caught.error
 
 
 def _check_bytes(batches: Iterator[pa.Table], names: list[str]) -> Iterator[pa.Table]:

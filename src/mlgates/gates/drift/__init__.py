@@ -378,8 +378,9 @@ class Drift(Gate):
         reference, columns = known.reference, known.columns
         schema = profile.schema
         if reference.rows == 0:
-            msg = "the reference has no rows; pass the rows of the training data, or a baseline"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                "the reference has no rows; pass the rows of the training data, or a baseline"
+            )
         if not columns.judged and not columns.refused:
             none = f"{self.method!r} applies to no column of the reference"
             if METHODS[self.method].kinds == NUMBERS:

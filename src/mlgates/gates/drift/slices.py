@@ -155,14 +155,12 @@ def _check_columns(part: Part, data: Source, reference: Source) -> None:
         for table, source in (("data", data), ("reference", reference)):
             if name not in source.schema:
                 hint = Near([name], source.schema).hint(name)
-                msg = f"`{name}` is not in the {table}{hint}"
-                raise EvidenceError(msg)
+                raise EvidenceError(f"`{name}` is not in the {table}{hint}")
     for name in part.by:
         fields = reference.schema[name], data.schema[name]
         if len({"number" if field.kind in NUMBERS else field.kind for field in fields}) > 1:
             theirs, ours = map(described_type, fields)
-            msg = (
+            raise EvidenceError(
                 f"`{name}` has {theirs} in the reference, but {ours} in the data; convert one of "
                 "them"
             )
-            raise EvidenceError(msg)

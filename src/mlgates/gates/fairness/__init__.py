@@ -407,8 +407,9 @@ class Fairness(Gate):
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
                 text = number_of(rows, "row has", "rows have")
-                msg = f"{text} no value of {features}; missing_group='own' makes such rows a group"
-                raise EvidenceError(msg)
+                raise EvidenceError(
+                    f"{text} no value of {features}; missing_group='own' makes such rows a group"
+                )
         of_groups = groups.features, groups.names, groups.values
         reference = find_reference(self.reference_group, *of_groups)
         # counted once for all gates of a run
@@ -440,8 +441,7 @@ class Fairness(Gate):
     def _of_frame(self, frame: object) -> Iterator[tuple[str | None, StratumResult]]:
         """Yield the name and the rates of each stratum of a `MetricFrame`."""
         if self.label is not None:
-            msg = "`label` can't be applied to `metric_frame`, which has no labels"
-            raise EvidenceError(msg)
+            raise EvidenceError("`label` can't be applied to `metric_frame`, which has no labels")
         if isinstance(self._definition.rates[0], QueryMetric):
             msg = (
                 f"`{self._definition.name}` is measured by query, but `metric_frame` counts rows; "
@@ -459,8 +459,9 @@ class Fairness(Gate):
         """Return the stratum, or a reason if it is excluded because its groups are too small."""
         k = max(int(rates.comparable.sum()) for rates in stratum.rates)
         if k > _MOST_GROUPS:
-            msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
+            )
         if stratum.name is not None and self.small_groups == "exclude" and stratum.too_small:
             return "fewer than two groups have enough rows"
         return stratum
@@ -527,14 +528,14 @@ class Fairness(Gate):
         0.5
         """
         if not all(isinstance(item, str) for item in self.by or ()):
-            msg = (
+            raise OptionError(
                 f"{self.name}: a MetricFrame can't have slices that are conditions; name columns "
                 "in `by`"
             )
-            raise OptionError(msg)
         if isinstance(self._definition.rates[0], QueryMetric):
-            msg = f"{self.name}: a MetricFrame counts rows, but the metric is measured by query"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{self.name}: a MetricFrame counts rows, but the metric is measured by query"
+            )
         given = Evidence(evidence, also=self.needs | self.optional_evidence)
         missing = super().missing_evidence(given)
         if missing:

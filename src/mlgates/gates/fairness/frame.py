@@ -144,8 +144,7 @@ def strata_of_frame(
         values contradict its counts.
     """
     if not is_instance_of(frame, "fairlearn", "MetricFrame"):
-        msg = f"`metric_frame` must be a fairlearn MetricFrame, got {name_of(frame)}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`metric_frame` must be a fairlearn MetricFrame, got {name_of(frame)}")
     table = frame.by_group
     table = table.to_frame() if table.ndim == 1 else table
     features, control = list(frame.sensitive_levels), list(frame.control_levels or ())
@@ -199,8 +198,7 @@ def _check_names(option: str, what: str, given: Sequence[Any], known: Sequence[s
         near = did_you_mean(unknown[0], known)
         has = f"the {what} of `metric_frame` are: {listed}{near}"
         has = has if known else f"`metric_frame` has no {what}"
-        msg = f"`{option}` names {unknown[0]!r}, but {has}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{option}` names {unknown[0]!r}, but {has}")
     if set(given) != set(known):
         msg = f"`{option}` must name all {what} of `metric_frame` ({listed}), because the metrics "
         msg += f"of its groups can't be combined; got {', '.join(given)}"
@@ -215,12 +213,14 @@ def _column_of(rate: Metric, columns: Sequence[str]) -> str:
     found = [name for name in columns if name == rate.name or metrics.own_name(name) == rate.name]
     listed = ", ".join(columns)
     if len(found) > 1:
-        msg = f"`metric_frame` has several metrics for `{rate.name}`: {', '.join(found)}; keep one"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`metric_frame` has several metrics for `{rate.name}`: {', '.join(found)}; keep one"
+        )
     if not found:
         near = did_you_mean(rate.name, columns)
-        msg = f"`metric_frame` has no metric `{rate.name}`; its metrics are: {listed}{near}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"`metric_frame` has no metric `{rate.name}`; its metrics are: {listed}{near}"
+        )
     return found[0]
 
 
@@ -228,12 +228,10 @@ def _numbers(values: Any, name: str) -> Floats:
     """Convert the values of a metric to floats; raise EvidenceError for any other value."""
     plain = [real(value) for value in values.tolist()]
     if any(value is None for value in plain):
-        msg = f"`{name}` of `metric_frame` must have one number for each group"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{name}` of `metric_frame` must have one number for each group")
     found = np.array(plain, np.float64)
     if np.isinf(found).any():
-        msg = f"`{name}` of `metric_frame` must be finite"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{name}` of `metric_frame` must be finite")
     return found
 
 

@@ -220,8 +220,9 @@ class Integration(Gate):
     def _model_checks(self, evidence: Evidence, shown: Progress) -> Iterator[Check]:
         model: Any = evidence["model"]
         if not callable(getattr(model, "predict", model)):
-            msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`model` must have `predict` or be callable, got {type(model).__name__}"
+            )
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         rows.require_distinct_names()
         classes, rtol, check = _classes(model), self.rtol, run_test

@@ -142,8 +142,7 @@ def require_same_index(requests: Any, responses: Any) -> None:
     frames = [v for v in (requests, responses) if kind_of(v) in ("pandas", "pandas column")]
     indexes = [frame.index for frame in frames if hasattr(frame, "index")]
     if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
-        msg = "`golden_X` and `golden_pred` must have the same index"
-        raise EvidenceError(msg)
+        raise EvidenceError("`golden_X` and `golden_pred` must have the same index")
 
 
 class Differences:
@@ -362,8 +361,7 @@ class ModelCaller(_Caller):
         """
         reply = self.first_reply(method)
         if reply.kind != "answer":
-            msg = f"{self.called(method)} gave no answer to compare with"
-            raise NotTestedError(msg)
+            raise NotTestedError(f"{self.called(method)} gave no answer to compare with")
         return np.asarray(reply.answer)
 
     def different(self, differences: Differences, given: str, at: Positions | None = None) -> Mask:
@@ -426,8 +424,9 @@ class ApplicationCaller(_Caller):
         items = [_as_list(value) for value in (requests, responses)]
         n, other = map(len, items)
         if n != other:
-            msg = f"`golden_X` has {n:,} requests, but `golden_pred` has {other:,} responses"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"`golden_X` has {n:,} requests, but `golden_pred` has {other:,} responses"
+            )
         require_same_index(requests, responses)
         positions = sample_positions(n, most)
         super().__init__(serve, n, positions)
@@ -454,8 +453,7 @@ class ApplicationCaller(_Caller):
         """Return the first response to each request; raise NotTestedError if one is missing."""
         replies = self.first_replies
         if any(reply.kind != "answer" for reply in replies):
-            msg = f"{self.name} gave no response to compare with"
-            raise NotTestedError(msg)
+            raise NotTestedError(f"{self.name} gave no response to compare with")
         self.need(1)
         return [reply.answer for reply in replies]
 
@@ -520,6 +518,7 @@ def _as_list(given: Any) -> list[Any]:
     method = methods.get(kind, "tolist")
     if not hasattr(given, method) or getattr(given, "ndim", None) == 0:
         name = type(given).__name__
-        msg = f"requests and responses must be a list, an array or a table, got {name}"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"requests and responses must be a list, an array or a table, got {name}"
+        )
     return list(getattr(given, method)())

@@ -71,8 +71,7 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     reply = caller.first_reply(method)
     what, who = f"{caller.n:,} rows" if caller.n > 1 else "1 row", caller.called(method)
     if reply.kind == "malformed":  # the problem has the number of rows
-        msg = f"{who} {reply.problem}"
-        raise ContractError(msg)
+        raise ContractError(f"{who} {reply.problem}")
     if reply.kind != "answer":
         caller.fail(method, reply, what)
     answer = reply.answer
@@ -83,8 +82,9 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     columns = answer.shape[1]
     text = f"{who} gave {columns:,} numbers for each of {what}"
     if classes is not None and columns != len(classes):
-        msg = f"{who} gave {columns:,} columns for {len(classes):,} classes (`classes_`)"
-        raise ContractError(msg)
+        raise ContractError(
+            f"{who} gave {columns:,} columns for {len(classes):,} classes (`classes_`)"
+        )
     if classes is None or caller.first_reply("predict").kind != "answer":
         return Outcome(text, 0, caller.n, details)
     likeliest = np.argmax(answer, axis=1)
@@ -166,8 +166,7 @@ def finite_responses(caller: ApplicationCaller) -> Outcome:
     wrong = np.array([not answers.is_finite(value) for value in caller.first_responses()])
     if wrong.any():
         counted, _ = count_rows(wrong, caller.positions, caller.noun)
-        msg = f"for {counted}, {caller.name} gave a number that is NaN or infinite"
-        raise ContractError(msg)
+        raise ContractError(f"for {counted}, {caller.name} gave a number that is NaN or infinite")
     n = caller.n
     return Outcome(f"no number in a response is NaN or infinite ({n:,} requests)", 0, n)
 
@@ -277,19 +276,17 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
     try:
         wanted = (answers.probabilities if several else answers.predictions)(expected, rows.n)
     except answers.MalformedError as error:
-        msg = f"`golden_pred` has {error} of `golden_X`"
-        raise ContractError(msg) from None
+        raise ContractError(f"`golden_pred` has {error} of `golden_X`") from None
     if answers.undefined(wanted).any():
-        msg = "`golden_pred` has an answer that is missing, NaN or infinite"
-        raise ContractError(msg)
+        raise ContractError("`golden_pred` has an answer that is missing, NaN or infinite")
     if not rows.n:
-        msg = "`golden_X` has no rows"
-        raise NotTestedError(msg)
+        raise NotTestedError("`golden_X` has no rows")
     answer = caller.answer(method, rows.value, "the golden rows")
     kinds = ["text" if a.dtype.kind in "US" else "number" for a in (answer, wanted)]
     if kinds[0] != kinds[1] and "O" not in (answer.dtype.kind, wanted.dtype.kind):
-        msg = f"{caller.called(method)} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
-        raise ContractError(msg)
+        raise ContractError(
+            f"{caller.called(method)} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
+        )
     bad = "of `golden_X` got a different answer than in `golden_pred`"
     if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
         bad += "; give probabilities as all columns of `predict_proba`"
@@ -306,8 +303,9 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
     try:
         expected = [plain(response) for response in caller.expected]
     except NotPlainError as error:
-        msg = f"`golden_pred` has {error}; expected numbers, strings, lists and mappings"
-        raise ContractError(msg) from None
+        raise ContractError(
+            f"`golden_pred` has {error}; expected numbers, strings, lists and mappings"
+        ) from None
     differences, pairs = Differences(rtol, expected), zip(expected, first, strict=True)
     wrong = np.array([differences.response(a, Reply("answer", b)) for a, b in pairs])
     good, bad = "all requests got their expected responses", "got a different response than in "
@@ -332,11 +330,11 @@ def round_trip(
         with suppress_errors() as caught, watched():
             function(model, path)
         if caught.error is not None:
-            msg = f"the model could not be saved by `{save}`: {describe(caught.error)}"
-            raise ContractError(msg) from caught.error
+            raise ContractError(
+                f"the model could not be saved by `{save}`: {describe(caught.error)}"
+            ) from caught.error
         if not os.path.exists(path):  # noqa: PTH110
-            msg = f"`{save}` wrote nothing to its path"
-            raise ContractError(msg)
+            raise ContractError(f"`{save}` wrote nothing to its path")
         with served(Stored(load, path), START if timeout is None else timeout) as perform:
             for method, answer in first.items():
                 job = Job(method, (caller.table.value,), column_names=caller.column_names)
@@ -359,8 +357,7 @@ def one_row(caller: ModelCaller) -> Outcome:
         caller.first_answer(method)
         answer = caller.answer(method, caller.table.take([0]), "one row")
         if answers.undefined(answer).any():
-            msg = f"given one row, {caller.called(method)} gave no finite answer"
-            raise ContractError(msg)
+            raise ContractError(f"given one row, {caller.called(method)} gave no finite answer")
     return Outcome(f"{caller.name} gave one row one answer", 0, 1)
 
 
@@ -401,8 +398,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
         return None
     answered = np.flatnonzero(~answers.undefined(caller.first_answer("predict")))
     if not len(answered):
-        msg = f"{caller.called('predict')} gave a finite answer to none of the rows"
-        raise NotTestedError(msg)
+        raise NotTestedError(f"{caller.called('predict')} gave a finite answer to none of the rows")
     row = type(table)(table.take([int(answered[0])]))
     cases: list[tuple[Method, Any]] = [("predict", row.constant(i, cell)) for i in columns]
     return _behaviour(caller, subject, declared, cases)
@@ -516,10 +512,9 @@ def altered_columns(
     fewest = 1 if subject == "extra_column" else 2
     if len(table.names) < fewest:
         have = "only one column" if table.names else "no columns"
-        msg = (
+        raise NotTestedError(
             f"the given rows have {have}, at least {fewest} {'are' if fewest > 1 else 'is'} needed"
         )
-        raise NotTestedError(msg)
     if subject == "extra_column":
         inputs = [(what, table.extended(), None)]
     else:
@@ -552,8 +547,7 @@ def changed_types(
     columns = sample_positions(len(table.names), _COLUMNS).tolist()
     inputs = [each for i in columns if (each := table.converted(i, target)) is not None]
     if not inputs and required:
-        msg = f"no column can be converted to {target}"
-        raise NotTestedError(msg)
+        raise NotTestedError(f"no column can be converted to {target}")
     return _altered(caller, "changed_dtype", declared, rtol, inputs) if inputs else None
 
 
@@ -612,12 +606,10 @@ def _first_of(texts: list[str]) -> str:
 def argmax(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
     """Test that `predict` returns the class with the largest probability."""
     if "predict_proba" not in caller.methods:
-        msg = "the model has no `predict_proba`"
-        raise NotTestedError(msg)
+        raise NotTestedError("the model has no `predict_proba`")
     scores, predicted = (caller.first_answer(method) for method in ("predict_proba", "predict"))
     if scores.shape[1] != len(classes):
-        msg = "the columns of `predict_proba` are not those of `classes_`"
-        raise NotTestedError(msg)
+        raise NotTestedError("the columns of `predict_proba` are not those of `classes_`")
     codes = {label: code for code, label in enumerate(classes)}
     given = np.array([codes.get(label, -1) for label in predicted.tolist()])
     # two classes may be equally probable
@@ -644,8 +636,9 @@ def memory(caller: ModelCaller) -> Outcome:
     if late <= left:
         return Outcome(f"memory in use did not grow in {many}", 0, calls)
     if early <= left:
-        msg = "memory in use grew in some of the calls only, so a leak is not certain"
-        raise NotTestedError(msg)
+        raise NotTestedError(
+            "memory in use grew in some of the calls only, so a leak is not certain"
+        )
     text = f"{many} each left more than {left:,} bytes of memory in use"
     return Outcome(text, 1, calls)
 
@@ -656,8 +649,7 @@ def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
     `where` says which of the two: "inputs" or "state".
     """
     if not caller.changes:
-        msg = "no call ended"
-        raise NotTestedError(msg)
+        raise NotTestedError("no call ended")
     inputs, state = zip(*caller.changes, strict=True)  # of each call
     names = {
         "inputs": tuple(dict.fromkeys(name for changed in inputs for name in changed)),

@@ -175,11 +175,11 @@ class Latency(Gate):
         self._convert("confidence", confidence_of)
         options.flag(_OWNER, "disable_gc", self.disable_gc)
         if self.at_most is None and self.max_slowdown is None:
-            msg = f"{_OWNER}: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{_OWNER}: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"
+            )
         if self.rate is not None and self.expected_interval is not None:
-            msg = f"{_OWNER}: give `rate` or `expected_interval`, not both"
-            raise OptionError(msg)
+            raise OptionError(f"{_OWNER}: give `rate` or `expected_interval`, not both")
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:

@@ -317,8 +317,7 @@ def read_latencies(
     if missing:
         needed = "; and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
         none = "neither" if len(missing) == 1 else "none of these"
-        msg = f"the gate needs {needed}; {none} was given"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"the gate needs {needed}; {none} was given")
 
     given = {
         name: replace(empty, seconds=seconds_of(column_of(evidence, name)))
@@ -370,8 +369,9 @@ def read_latencies(
                 latencies = stats.corrected_for_omission(latencies, interval)
             except ValueError as error:
                 got = format_number(interval, "s")
-                msg = f"`expected_interval` is too short, got {got}: {error}"
-                raise EvidenceError(msg) from None
+                raise EvidenceError(
+                    f"`expected_interval` is too short, got {got}: {error}"
+                ) from None
             how += (
                 f", with added calls that were planned every {format_number(interval, 's')} and "
                 "not sent"

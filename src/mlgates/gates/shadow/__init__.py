@@ -246,18 +246,17 @@ class Shadow(Gate):
             msg += "`tolerance` together"
             raise OptionError(msg)
         if self.time is not None and self.y_true is None:
-            msg = f"{_OWNER}: `y_true` is required with `time`"
-            raise OptionError(msg)
+            raise OptionError(f"{_OWNER}: `y_true` is required with `time`")
         of_scores = metric is not None and metric.need in ("scores", "probabilities")
         if of_scores and self.score is None:
-            msg = f"{_OWNER}: `score` is required with metric={self.metric!r}, a metric of scores"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{_OWNER}: `score` is required with metric={self.metric!r}, a metric of scores"
+            )
         for column, limit in _LIMITS.items():
             is_given = [getattr(self, option) is not None for option in (column, limit)]
             if is_given[0] != is_given[1] and not (column == "score" and of_scores and is_given[0]):
                 absent, other = (limit, column) if is_given[0] else (column, limit)
-                msg = f"{_OWNER}: `{absent}` is required with `{other}`"
-                raise OptionError(msg)
+                raise OptionError(f"{_OWNER}: `{absent}` is required with `{other}`")
         super().__post_init__()
 
     @property

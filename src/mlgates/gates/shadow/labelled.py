@@ -158,8 +158,9 @@ def _ages(times: Column) -> Floats:
     """Return how many seconds before the newest request each one was made; NaN if not known."""
     unit, is_date = times.field.unit, times.field.kind == "date"
     if times.field.kind != "timestamp" and not is_date:
-        msg = f"{times.title} has type {times.field.type_name}, expected timestamps or dates"
-        raise EvidenceError(msg)
+        raise EvidenceError(
+            f"{times.title} has type {times.field.type_name}, expected timestamps or dates"
+        )
     array = times.array.cast(pa.date32()).cast(pa.int32()) if is_date else times.array
     ticks = array.cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy()
     seconds = ticks * (_DAY if is_date else NANOSECONDS[unit or "ns"] / 1e9)

@@ -134,8 +134,9 @@ def _require(names: Iterable[str], log: str, schema: TableSchema) -> None:
     """Raise EvidenceError, with a hint, if a column is not in a log."""
     for name in names:
         if name not in schema:
-            msg = f"column `{name}` is not in `{log}`{Near([name], schema).hint(name)}"
-            raise EvidenceError(msg)
+            raise EvidenceError(
+                f"column `{name}` is not in `{log}`{Near([name], schema).hint(name)}"
+            )
 
 
 def _read_by(parts: Iterable[Part], schema: TableSchema) -> Iterator[str]:
@@ -151,8 +152,7 @@ def _column(evidence: Evidence, log: str, name: str, table: pa.Table) -> Column:
     title = f"column {name!r} of `{log}`"
     if field.kind in ("unreadable", "nested"):
         problem = field.problem or f"column {name!r} is nested; give one value per row"
-        msg = f"`{log}`: {problem}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"`{log}`: {problem}")
     array = encoding.decode(table[name])
     return Column(title, len(array), None, array, replace(field, kind=stored_kind(field, array)))
 
@@ -176,8 +176,7 @@ def _keys(log: str, on: str, ids: Column) -> KeyHashes:
         first = int(np.flatnonzero(missing_in(ids))[0])
         has = "has no id" if keys.missing == 1 else "have no id"
         rows = f"{keys.missing:,} of {ids.rows:,} rows"
-        msg = f"{rows} of `{log}` {has} in `{on}`, the first is row {first:,}"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{rows} of `{log}` {has} in `{on}`, the first is row {first:,}")
     if keys.count:
         repeats = "row repeats" if keys.count == 1 else "rows repeat"
         msg = f"{keys.count:,} {repeats} the `{on}` of an earlier row of `{log}`, the first is row "

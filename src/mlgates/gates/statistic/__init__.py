@@ -232,8 +232,9 @@ class Statistic(Gate):
         self._convert("max_relative_change", _distance)
         if all(getattr(self, option) is None for option in _LIMITS):
             *others, last = (f"`{option}`" for option in _LIMITS)
-            msg = f"{_OWNER}: at least one limit is required: {', '.join(others)} or {last}"
-            raise OptionError(msg)
+            raise OptionError(
+                f"{_OWNER}: at least one limit is required: {', '.join(others)} or {last}"
+            )
         self._convert("by", slices_of)
         self._convert("decide_by", options.choice, ("interval", "estimate"))
         self._convert("confidence", confidence_of)
@@ -253,8 +254,7 @@ class Statistic(Gate):
             needs["rate"] = "needs either `column` or `condition`"
             got = " and ".join(f"`{option}`" for option in given) or "neither"
             fault = needs.get(self.of, "needs `column`, and takes no condition")
-            msg = f"{_OWNER}: {self.of!r} {fault}, got {got}"
-            raise OptionError(msg)
+            raise OptionError(f"{_OWNER}: {self.of!r} {fault}, got {got}")
 
     @property
     def default_name(self) -> str:
@@ -332,8 +332,7 @@ class Statistic(Gate):
             return
         if self.column not in schema:
             hint = Near([self.column], schema).hint(self.column)
-            msg = f"`{self.column}` is not in {table}{hint}"
-            raise EvidenceError(msg)
+            raise EvidenceError(f"`{self.column}` is not in {table}{hint}")
         field = schema[self.column]
         if field.kind == "unreadable" and field.problem:
             raise EvidenceError(field.problem)

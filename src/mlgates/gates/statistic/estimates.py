@@ -271,8 +271,9 @@ def from_baseline(of: str, baseline: Baseline, column: str) -> Estimate:
         return _share(kept[True], kept.n, baseline.rows - kept.n)
     if of != "distinct" and isinstance(kept, QuantileSketch):
         return _stored_quantile(of, kept, baseline.rows)
-    msg = f"a baseline does not have `{of}` of `{column}`; pass the table itself as `reference`"
-    raise EvidenceError(msg)
+    raise EvidenceError(
+        f"a baseline does not have `{of}` of `{column}`; pass the table itself as `reference`"
+    )
 
 
 def _stored_quantile(of: str, sketch: QuantileSketch, rows: int) -> Estimate:
@@ -326,8 +327,7 @@ def change(
     """
     value, other = ours.value, theirs.value
     if value is None or other is None:
-        msg = "a change needs two values"
-        raise EvidenceError(msg)
+        raise EvidenceError("a change needs two values")
     if not all(isinstance(number, int | Fraction) for number in (value, other)):
         value, other = float(value), float(other)
     if relative and other == 0:
