@@ -245,9 +245,11 @@ class Share(CountMetric):
 
         The influence is the derivative of the share with respect to the weight of the row, times
         that weight. Intervals for rows in clusters are computed from the sums of the influences in
-        each cluster. F1 is not a share. Its `value` is the Jaccard index ``j``, the share of true
-        positives among the rows that are positive or predicted positive. `to_metric` converts it to
-        F1, which is ``2 j / (1 + j)``.
+        each cluster.
+
+        F1 is not a share. For F1, the returned share is the Jaccard index ``j``: the number of true
+        positives, divided by the number of rows that are positive or predicted positive. The
+        function `to_metric` of the result converts ``j`` to F1, which is ``2 j / (1 + j)``.
         """
         positive, true, pred = self.positive(outcomes), outcomes.true, outcomes.pred
         if positive is None:  # a share of right or wrong rows

@@ -152,8 +152,7 @@ def resampled_change(
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
     """Return a function that computes Tango's interval of a paired difference of two shares.
 
-    The function takes a confidence level. `b` of `n` rows are right for the first model only, and
-    `c` for the second model only.
+    The function takes a confidence level. `n`, `b` and `c` are as in `tango_change`.
     """
 
     def ends(confidence: float) -> Ends:
@@ -164,10 +163,12 @@ def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
 
 
 def tango_change(b: float, c: float, n: float) -> Change:
-    """Return the difference of a share of rows, with Tango's interval and McNemar's test.
+    """Return the difference of a share between two models, with its interval and test.
 
-    `n` is the number of rows. `b` rows are in the numerator for the first model only, and `c` rows
-    for the second model only.
+    The share, such as the accuracy, is of the same rows for both models. The difference is the
+    first model's share minus the second model's. The interval is Tango's, and the test is
+    McNemar's. `n` is the number of rows. `b` rows are in the numerator for the first model only,
+    and `c` rows for the second model only.
     """
     exact, mid = mcnemar(b, c)
     details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}

@@ -175,11 +175,12 @@ class RowShare(LossMetric):
         return b, c, n
 
     def linear(self, outcomes: Outcomes) -> Linear:
-        """Return the share of rows, and the influence of each row on it.
+        """Return the mean of the values of the rows, and the influence of each row on it.
 
-        The influence of a row is ``weight * (x - share) / sum(weights)``, where x is the value of
-        the row, such as 1 for a right answer and 0 for a wrong one. Intervals for rows in clusters
-        are computed with Wilson's method.
+        The value of a row is from 0 to 1, such as 1 for a right answer and 0 for a wrong one. The
+        mean is weighted if the rows have weights. The influence of a row with the value ``x`` is
+        ``weight * (x - mean) / sum(weights)``. The `scale` of the result is "share", so that
+        Wilson's method is used for the intervals of rows in clusters.
         """
         return super().linear(outcomes)._replace(scale="share")
 

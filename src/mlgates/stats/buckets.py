@@ -84,11 +84,11 @@ class Grid(NamedTuple):
     def positions(self, values: Values, out: Floats | None = None) -> Floats:
         """Return the distance of each value from the start of the grid, plus `size`.
 
-        The distance is measured in widths of a bucket. `size`, the number of buckets, is a power of
-        two. It is added so that the positions inside the grid are from `size` to ``2 * size``. All
-        floats in this range have the same spacing, so the fractional parts of up to `size`
-        positions are added up without rounding errors. `out` is an array for the result; by default
-        a new array is returned.
+        The distance is measured in widths of a bucket. `size` is the number of buckets, a power of
+        two. Positions inside the grid are therefore from `size` to ``2 * size``. All floats in this
+        range have the same spacing, so a caller can sum the fractional parts of up to `size`
+        positions without rounding errors. `out` is an array for the result; by default a new array
+        is returned.
         """
         origin = self.start - self.size / self.scale
         with np.errstate(over="ignore", under="ignore"):
@@ -120,14 +120,15 @@ def grid_of(*samples: Values) -> Grid | None:
     """Return a grid of buckets that fits the values of some samples, or None.
 
     A grid divides the numbers into buckets, in which values are counted instead of sorted. The grid
-    is chosen from about 2,000 evenly spaced values of each sample, called elements here. The result
-    is None in these cases, in which sorting is better:
+    is chosen from at most 4,095 values of each sample, called elements here. Their positions in the
+    array are evenly spaced. The result is None in these cases, in which sorting is better:
 
     - Every sample has fewer than 8,192 values.
     - All finite elements are equal.
     - More than 1 % of the elements are above 2**52, or more than 1 % are below -2**52.
-    - There are several samples, and the elements of each are identical to those of the first. The
-      largest difference between the distribution functions could then be in almost any bucket.
+    - There are several samples, and the elements of each are identical to those of the first. To
+      compute the largest difference between the distribution functions, the values of all buckets
+      that can contain it are sorted. For such samples, these would be almost all buckets.
     - There are several samples, at least a quarter of all elements are distinct, and more than a
       third are in crowded buckets. A bucket is crowded if it has more than ``2 + 6 m`` elements,
       where ``m`` is the mean number of elements per bucket.
@@ -275,12 +276,14 @@ class Bucketed:
         return counts.astype(np.int64), counts - fractions
 
     def open(self, wanted: npt.NDArray[np.integer] | Mask, *, keeping: Mask | None = None) -> None:
-        """Sort the values of the buckets in `wanted`; buckets that are open already stay open.
+        """Open the buckets in `wanted`: sort the values in them.
+
+        The first and the last bucket are opened, too. Buckets that are open already stay open. If
+        this object has no grid, all values are in one bucket, so all of them are sorted.
 
         `wanted` has the numbers of buckets, from 0, or is a mask with one element for each bucket.
-        The first and the last bucket are opened, too. If this object has no grid, all values are in
-        one bucket, so all of them are sorted. `keeping` is a mask of further buckets. It makes
-        `inside_of` fast for these buckets, because their values are found in the same pass.
+        `keeping` is a mask of further buckets. Their values are not sorted, but a copy of them is
+        kept, which makes later calls of `inside_of` for these buckets fast.
         """
         if self.inside[0] and (self.grid is None or self.inside[wanted].all()):
             return
@@ -448,8 +451,9 @@ class Bucketed:
 
         The first count is the number of values -inf, and the last one the number of values inf.
         Between these two are the counts of the cells in ascending order. A value equal to an edge
-        is in the cell below the edge, or in a cell of its own if the edge is an atom. The values
-        and the edges may have different types.
+        is in the cell below the edge. But if the edge is an atom (its element of ``edges.atoms`` is
+        True), the values equal to it have a cell of their own. The values and the edges may have
+        different types.
 
         Examples
         --------

@@ -430,12 +430,15 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
     For each of ``edges.points``, `low` has the number of values less than this point, and `high`
     the number of values less than or equal to it. `ends` has the number of all values and of
-    infinite values. The counts are in the order of `mlgates.stats.buckets.Bucketed.cells`: first
-    the number of values -inf, then the counts of the cells in ascending order, last the number of
-    values inf.
+    infinite values.
+
+    The first count is the number of values -inf, and the last one the number of values inf. Between
+    these two are the counts of the cells in ascending order. A point is in the cell below it. But
+    if the point is an atom (its element of ``edges.atoms`` is True), it is a cell of its own.
 
     Examples
     --------
+    The point 5 is an atom. The cells are ``x <= 1``, ``1 < x < 5``, ``x = 5`` and ``x > 5``.
     >>> edges = Edges(np.array([1.0, 5.0]), np.array([False, True]))
     >>> count_stored(np.array([2, 6]), np.array([3, 9]), Ends(10, pos_inf=1), edges).tolist()
     [0, 3, 3, 3, 0, 1]

@@ -44,12 +44,13 @@ class _Table(NamedTuple):
 
 
 class Knots:
-    """Count the values less than each of some points, and the values less than or equal to it.
+    """Count the values less than each point, and the values less than or equal to each point.
 
     A table of buckets (intervals) is made once for the points. A value in a bucket with at most one
-    point is compared with one point only: the first one that is not below the bucket. Values in a
-    bucket with several points are looked up in another table, with narrower buckets. There are at
-    most three tables. If a value is in a bucket with several points in all tables, it is sorted.
+    point is compared with one point only: the first one that is not below the bucket. Values in
+    buckets with several points are looked up in another table, with narrower buckets. There are at
+    most three tables. Values that are in a bucket with several points in every table are sorted,
+    and compared with the points by binary search.
 
     Two objects with the same points are equal.
 

@@ -70,8 +70,8 @@ class Compared(NamedTuple):
         current sample in the bins. The counts are in the order of
         `mlgates.stats.buckets.Bucketed.cells`: the first is the number of values -inf, and the last
         is the number of values inf. Both are always 0, because `cells` is empty if a sample has an
-        infinite value. A number of bins is left out if a share of at least ``1 / bins`` of the
-        reference is equal to an edge.
+        infinite value. There is no entry for ``b`` bins if one of their edges is equal to at least
+        ``1 / b`` of the values of the reference.
     """
 
     ks: float
@@ -150,7 +150,10 @@ class _Side(NamedTuple):
         return cls(values, lengths, np.cumsum(lengths).reshape(-1, 1) - lengths)
 
     def looked_at(self, most: int) -> Floats:
-        """Return `most` evenly spaced values of each sample, as a matrix with a row per sample."""
+        """Return `most` values of each sample, as a matrix with a row per sample.
+
+        The positions of the values in the sample are evenly spaced.
+        """
         return self.values.take(self.starts + np.arange(most) * self.lengths // most, mode="clip")
 
     def part(self, columns: slice) -> slice:
@@ -265,8 +268,8 @@ def compare_group(pairs: Sequence[Pair], bins: Iterable[int]) -> list[Compared]:
     list of Compared
         One for each pair. ``cells[number]`` has the edges of `number` bins, and two arrays of
         ``number + 2`` counts: first the values -inf, then the values in each bin, last the values
-        inf. There is no ``cells[number]`` if a sample of the pair has an infinite value, or if a
-        share of at least ``1 / number`` of the reference is equal to an edge.
+        inf. There is no ``cells[number]`` if a sample of the pair has an infinite value, or if one
+        of the edges is equal to at least ``1 / number`` of the values of the reference.
 
     Examples
     --------

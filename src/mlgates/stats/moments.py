@@ -72,9 +72,12 @@ class Moments(NamedTuple):
     ) -> "Moments":
         """Return the moments of an array of finite integers or floats.
 
-        With ``squares=True``, the exact sum of the squares and the sums of the fourth to sixth
-        powers of the deviations are also computed. `total` is the exact sum if `values` are
-        rounded, for example if they were decimals. By default it is the sum of `values`.
+        The result has the number of values, their exact sum, and the sums of the second and third
+        powers of their deviations from the mean. With ``squares=True``, it also has the exact sum
+        of the squares, and the sums of the fourth to sixth powers of the deviations.
+
+        If `values` were rounded, for example from decimals, give the exact sum of the unrounded
+        numbers as `total`. The result then has this sum instead of the sum of `values`.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -83,12 +86,12 @@ class Moments(NamedTuple):
 
     @property
     def sum(self) -> float:
-        """The sum of the values, rounded once; infinite if it is too large for a double."""
+        """The exact sum, rounded to the nearest double; infinite if too large for a double."""
         return _nearest(self.total)
 
     @property
     def mean(self) -> float:
-        """The mean of the values, rounded once; NaN if there are no values."""
+        """The exact mean, rounded to the nearest double; NaN if there are no values."""
         total = self.total
         return total.numerator / (total.denominator * self.n) if self.n else math.nan
 
@@ -113,8 +116,8 @@ class Moments(NamedTuple):
         """Return a copy in which `squares`, the exact sum of the squares, is None.
 
         The first of the copy's `powers`, the sum of the squared deviations from the mean, is
-        computed exactly from the `squares` of this object and rounded once. If they are None
-        already, the copy has the same `powers`.
+        computed exactly from the `squares` of this object and rounded to the nearest double. If
+        `squares` is None already, the copy has the same `powers`.
         """
         if self.squares is None or not self.n:
             return self._replace(squares=None)

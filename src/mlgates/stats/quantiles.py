@@ -207,10 +207,12 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     such quantiles: the one at `share`, and two that are closer to 0 or 1. They are at 0.9, 0.95 and
     0.975 if `share` is 0.9, and at 0.1, 0.05 and 0.025 if `share` is 0.1.
 
-    An inflation that independent calls could have by chance counts as 1. If the calls above a
-    quantile occur in few clusters, the estimate of their inflation is not precise. It is then
-    multiplied by the square of the ratio between the quantile of Student's t and that of the normal
-    distribution.
+    An inflation that independent calls could have by chance counts as 1. Any other inflation of the
+    last three series is multiplied by ``(t / z)**2``, because the inflation is only a rough
+    estimate if the calls above the quantile occur in few clusters. ``t`` is the quantile of
+    Student's t distribution at ``(1 + confidence) / 2``, and ``z`` that of the normal distribution.
+    The degrees of freedom are the number of clusters minus 1, but at least 2. The number of
+    clusters is estimated as ``n * min(share, 1 - share) / inflation``.
 
     References
     ----------

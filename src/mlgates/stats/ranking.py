@@ -113,10 +113,18 @@ def delong(
 class AreaDifference(NamedTuple):
     """The areas under the ROC curves (AUC) of two scores, and the variance of their difference.
 
-    `area_difference` returns this object. `variance` is DeLong's variance of the first area minus
-    the second. It is too small if the two scores differ on few rows only, because a sample may
-    contain none of these rows. `unseen` is the amount to add to the variance for this reason. It is
-    0 in all other cases.
+    `area_difference` returns this object.
+
+    Attributes
+    ----------
+    areas : (float, float)
+        The area of the first and of the second score; NaN if a class has no rows.
+    variance : float
+        DeLong's variance of the first area minus the second. NaN if a class has fewer than two
+        rows.
+    unseen : float
+        The amount to add to `variance`. It is more than 0 only if the two scores differ on few
+        rows: DeLong's variance is then too small. See `unseen_variance`.
     """
 
     areas: tuple[float, float]
@@ -134,8 +142,8 @@ def area_difference(
     """Return the areas under the ROC curves (AUC) of two scores, and their difference's variance.
 
     `score` and `other` are two scores of the same rows. `true` says for each row whether it is
-    positive, and `weight` has weights of the rows, which are not negative. `unseen_variance`
-    computes the field `unseen` of the result.
+    positive, and `weight` has weights of the rows, which are not negative. The result also has the
+    amount `unseen` to add to the variance, see `AreaDifference`.
 
     Examples
     --------
