@@ -549,10 +549,11 @@ class Evidence:
                 self._failed.setdefault(gate, _failure(EvidenceError(msg)))
 
     def plan(self) -> Plan:
-        """Return what must be counted in each part of `data`, as a `Plan`; needs `in_parts`.
+        """Return a `Plan` of what to count in each part of `data`.
 
-        With it, parts can be counted on several machines. EvidenceError is raised if `data` or the
-        reference can't be read, or if `now` is invalid.
+        With the plan, parts can be counted on several machines. This object must have been created
+        with ``in_parts=True``. EvidenceError is raised if `data` or the reference can't be read, or
+        if `now` is invalid.
         """
         known = self.reference().fingerprint if "reference" in self._given else None
         counted, names = self._requested("data")
@@ -745,8 +746,9 @@ class Evidence:
         return self.read_only(name)
 
     def argument_rows(self, name: str, argument: object) -> int | None:
-        """Return how many rows an argument of a user's function has; None if it has no rows.
+        """Return the number of rows of an argument of a user's function.
 
+        The result is None if the argument is not a table or an array, for example if it is a model.
         `argument` is the value, and `name` is its evidence name.
         """
         if name in TABLES and kind_of(argument) == "path":

@@ -530,8 +530,9 @@ class Measurement:
     confidence : float, optional
         Confidence level of the interval, between 0 and 1.
     p_value : float, optional
-        Probability of a value at least as extreme if the null hypothesis is true, such as that
-        nothing changed. If there are several tests, it is already corrected for their number.
+        Probability of a value at least as extreme as this one, if the null hypothesis is true (for
+        example, if nothing changed). The p-value is compared with the significance level as it is.
+        If you make several tests, correct their p-values first.
     method : str
         Name of the statistical method that computed the value or the interval, for reports.
     details : Mapping

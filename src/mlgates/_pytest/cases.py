@@ -109,12 +109,14 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     """Return the result of the gate that a test is for, or end the test.
 
     The first call with a value of the fixture `evidence` runs the gates of all selected tests.
-    Later calls with this value use the report of that run. The result is returned without the
-    INCONCLUSIVE checks that the option ``inconclusive="allow"`` of the gate allows.
+    Later calls with this value use the report of that run.
+
+    A check is called allowed here if it is INCONCLUSIVE only because more rows are needed, and its
+    gate has ``inconclusive="allow"``. The result is returned without allowed checks.
 
     The function ends the test, by an exception of pytest, in the first of these cases that applies:
 
-    - The test fails if all gates of the suite were run and none of them counts, because each is
+    - The test fails if the tests of all gates of the suite were selected, and each gate is
       advisory, was skipped, or has only allowed checks. Such a run verifies nothing.
     - The test is skipped if its gate was skipped and is not advisory.
     - The test is an expected failure (xfail) if its gate is advisory and did not pass, or if it has

@@ -153,7 +153,11 @@ class History:
         return iter([self._reports[at] for at in self.times])
 
     def at(self, at: datetime) -> Report | None:
-        """Return the report of the window with exactly this time; None if there is none."""
+        """Return the report of one window; None if the file has no report of this window.
+
+        `at` is the time with which the report was appended. It must have a time zone, but not
+        necessarily the same one. OptionError is raised if it has none.
+        """
         self._read()
         return self._reports.get(options.in_utc(f"{_OWNER}: `at`", at))
 

@@ -64,9 +64,10 @@ class Look:
         return 0 < self.share < 1
 
     def of(self, name: str) -> tuple[int, int] | None:
-        """Return the counts of an event (or of "requests") for the candidate and for production.
+        """Return two counts of this look for one event: the candidate's count and production's.
 
-        The result is None if `name` was not counted in this look.
+        `name` is the name of the event, or "requests" for the numbers of requests. The result is
+        None if `counts` has no such name.
         """
         return next(((c, p) for known, c, p in self.counts if known == name), None)
 

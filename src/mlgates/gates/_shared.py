@@ -548,9 +548,10 @@ def compiled(condition: str | Callable[..., object]) -> RowCondition:
 
 
 def parsed(owner: str, option: str, given: object) -> str:
-    """Return a condition that is a string; raise OptionError if its syntax is invalid.
+    """Check the syntax of a condition, and return the condition unchanged.
 
-    The message names the option.
+    `given` is the value of the option `option` of the gate `owner`. OptionError is raised if it is
+    not a string, or if the syntax is invalid.
     """
     text = options.text(owner, option, given)
     try:
@@ -622,9 +623,11 @@ def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
 
 
 def named_groups(part: Part, groups: Sequence[Any], most: int) -> Iterator[tuple[str | None, Any]]:
-    """Yield pairs of a name and a group of rows, for all groups of a part of a table.
+    """Yield pairs of the name of a slice and the result for this slice.
 
-    EvidenceError is raised if there are more than `most` groups.
+    `groups` are the results of what was counted in `part`, one for each slice. Each of them has an
+    attribute `key` with the values of the columns ``part.by`` in this slice. The name is None if
+    `part` has all rows and no slices. EvidenceError is raised if there are more than `most` groups.
     """
     if len(groups) > most:
         raise EvidenceError(too_many_groups("`by`", len(groups), most))

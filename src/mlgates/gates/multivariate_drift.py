@@ -124,10 +124,10 @@ class MultivariateDrift(Gate):
 
     If rows depend on each other, such as the visits of one patient, give the name of a column of
     both tables as the evidence `clusters`; otherwise the p-value is too small. All rows of a
-    cluster are then in the same fold. The variance ``v`` is at least that computed from the sums of
-    the clusters [2]_, and Student's t replaces the normal distribution. With fewer than ``4 *
-    folds`` clusters in a table, the verdict is INCONCLUSIVE. The column of the clusters is compared
-    only if `columns` names it.
+    cluster are then in the same fold. The variance ``v`` of a fold is DeLong's variance or that of
+    Obuchowski for rows in clusters [2]_, whichever is larger. Student's t distribution replaces the
+    normal distribution. With fewer than ``4 * folds`` clusters in a table, the verdict is
+    INCONCLUSIVE. The column of the clusters is compared only if `columns` names it.
 
     The reference must be a table: a `Baseline` or a `Profile` has statistics of a table instead of
     its rows, and is an ERROR.

@@ -118,9 +118,9 @@ class Rule(Gate):
         return f"{self.kind}:{short_name(text)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what to count: the rows that break the rule.
+        """Yield counters of the rows that break the rule: one for each part that `by` defines.
 
-        Nothing is yielded for a rule with a column that is not in the table.
+        A counter that needs a column that is not in the table is left out.
         """
         yield from (
             counter

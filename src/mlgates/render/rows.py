@@ -128,9 +128,12 @@ def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
 
 
 def rows(result: GateResult, gate: str) -> list[Row]:
-    """Return the rows of a gate for the table, the worst first; similar checks share one row.
+    """Return the rows of one gate in the table of a report.
 
-    `gate` is the name that is shown for the gate.
+    `fold` divides the checks into three lists. The checks of the first list have one row each, the
+    worst first; after 20 of them, one row says how many more there are. The checks that could not
+    be measured share one row, and so do the checks that passed. `gate` is the name that is shown
+    for the gate.
     """
     shown, unmeasured, passed = fold(result)
     lines = check_rows(result, shown[:_MOST], gate)

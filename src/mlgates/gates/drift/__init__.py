@@ -197,7 +197,10 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Register what to count: the distribution of each column in both tables, or in slices."""
+        """Register what to count: the distribution of each column in `data` and in `reference`.
+
+        With the option `by`, the distributions are counted in each slice of both tables.
+        """
         if self.by is not None:
             evidence.request(
                 lambda _: [c.data for c in self._slice_counters(evidence) if c.data is not None],

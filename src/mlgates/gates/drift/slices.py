@@ -62,8 +62,11 @@ def reference_counters(
     one pair, and each combination of their values is a slice. If `by` has conditions, there is one
     pair for each condition, and the rows for which the condition is true are a slice.
 
-    The counter has these results for each slice: for each of the `columns` that is in `schema`, the
-    missing values, the extremes and the checksum, and the result of each of the `counters`.
+    The counter of a pair has these results for each slice:
+
+    - for each of the `columns` that is in `schema`: the number of missing values, the extremes and
+      the checksum
+    - the result of each of the `counters`
     """
     profiled = tuple(name for name in columns if name in schema)
     for part in parts_of(by, schema):

@@ -435,8 +435,10 @@ def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> 
     """Return the drift of a slice that has no rows in at least one of the two tables.
 
     `group` is the name of the slice. `rows` has its numbers of rows in the data and in the
-    reference, and `totals` the numbers of rows of the whole tables. The drift is undefined if the
-    slice has rows in neither table, or if a table has no rows at all.
+    reference, and `totals` the numbers of rows of the whole tables. If the slice has rows in one
+    table, the drift is 1, and the limit is 0. The p-value is that of a chi-square test of whether
+    the slice has the same share of the rows in both tables. The drift and the p-value are undefined
+    (NaN) if the slice has rows in neither table, or if a table has no rows at all.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))

@@ -50,7 +50,11 @@ class LabelCounts(NamedTuple):
 
     @property
     def said(self) -> str:
-        """The numbers and median ages of the requests, as a clause for the reason of a check."""
+        """A clause for the reason of a check: how many of the requests have a label.
+
+        It also has the number of failed requests if there are any, and the median ages if they are
+        known.
+        """
         text = f"{self.labelled:,} of {self.requests:,} requests have a label"
         if self.failed:
             counted = "counted as wrong" if self.wrong else "left out"
