@@ -111,10 +111,11 @@ def _read_numeral(text: str) -> float:
 
 
 def number(value: object, what: str) -> float | None:
-    """Return the number for which `plain` wrote a JSON value; None for null.
+    """Read a number that `plain` wrote as a JSON value; return None for null.
 
-    `plain` writes infinities and integers beyond 2**53 as strings. EvidenceError is raised for all
-    other strings, and for values of other types. `what` is the key of the value, for the message.
+    Numbers are returned unchanged. Strings are allowed only for infinities and for integers beyond
+    2**53, because `plain` writes such numbers as strings. EvidenceError is raised for any other
+    string, and for values of other types. `what` is the key of the value, for the message.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
@@ -225,7 +226,11 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
 
 
 def read_text(path: str | os.PathLike[str], max_bytes: int, encoding: str = "utf-8") -> str:
-    """Return the content of a text file of at most `max_bytes` bytes; EvidenceError if it fails."""
+    """Return the content of a text file.
+
+    EvidenceError is raised if the file has more than `max_bytes` bytes, or if it can't be read or
+    decoded.
+    """
     try:
         return read_bounded(path, max_bytes).decode(encoding)
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Read a table once: profiles of columns, counters and their results, the baseline file."""
+"""Profile the columns of a table and count in its rows, in one pass; save and read baselines."""

@@ -124,12 +124,14 @@ class Spans(NamedTuple):
     def largest(self, longest: int) -> Gap | None:
         """Return the largest gap between consecutive timestamps; None if there are no timestamps.
 
-        The gaps between spans are known exactly. A gap inside of a span is only known to be at most
-        as long as the span and, if `power` is None, at most `longest`. If such a gap may be as long
-        as the largest gap between spans, the result has this bound as its length, and ``exact`` is
-        False.
+        Only the first and the last timestamp of each span are known. So a gap between two spans is
+        known exactly. A gap inside a span is at most as long as the span. If `power` is None, it is
+        also at most `longest`.
 
-        If several gaps are equally long, the first of them is returned. If all timestamps are
+        If a gap inside a span can be as long as the largest gap between spans, the result has the
+        upper bound of the gap as its `length`, the start of the longest span as `after`, and False
+        as `exact`. Otherwise the result is the largest gap between spans, with True as `exact`. If
+        several gaps or spans are equally long, the first of them is used. If all timestamps are
         equal, the gap has length 0. `longest` is the largest gap that the user allows, in ticks
         (units of the column).
         """

@@ -53,10 +53,14 @@ _EAGER = (np.ndarray, np.generic, str, bytes, int, float, complex, type(None))
 def computed(answer: Any) -> Any:
     """Return an answer in which everything that is lazy or on another device has been computed.
 
-    Lazy arrays, columns and tables are computed. The function waits for the results of futures.
-    Arrays on another device, such as a GPU, are copied to memory. The same is done inside of lists,
-    tuples and mappings. Sequences and Arrow streams of other libraries are read. Other answers are
-    returned unchanged.
+    - Lazy arrays, columns and tables are computed. A future is replaced by its result; the function
+      waits for it.
+    - Arrays, tables and sequences of libraries other than numpy, pandas, polars and Arrow are
+      converted to objects of numpy, pandas or Arrow, or to lists. Arrays on another device, such as
+      a GPU, are copied to memory first.
+    - The elements of lists, tuples and mappings are computed in the same way. Mappings become
+      dicts.
+    - Other answers are returned unchanged.
 
     Examples
     --------

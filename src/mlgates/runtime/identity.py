@@ -78,15 +78,18 @@ def content_hash(value: object) -> str | None:
     """Return the SHA-256 of an object's content, or None if it can't be determined.
 
     The hash is computed from the state that pickling would save, such as parameters and learned
-    values. It is the same in other processes, and for a model that was pickled and loaded. Of
-    classes and functions, it includes the names, but not the code. A module of torch is hashed by
-    its settings and the bytes of its tensors, also of those on a GPU.
+    values. It is the same in other processes, and for a model that was pickled and loaded. A part
+    of the object that is a function or a class is hashed by its name, without its code. A module of
+    torch is hashed by its settings and the bytes of its tensors, also of those on a GPU.
 
-    The result is None for a function, and for an object of more than 1 GiB or 50,000 parts. It is
-    also None if a part of the object can't be pickled, is a lambda or a local function, or belongs
-    to a class that defines its own pickling. Such classes of the standard library, numpy, scipy,
-    scikit-learn and pandas are allowed. Models of CatBoost have no hash, because they contain a
-    random number.
+    The result is None in these cases:
+
+    - `value` itself is a function or a class.
+    - The object has more than 1 GiB or 50,000 parts, or more than 200 levels of nested parts.
+    - A part can't be pickled, or is a lambda, a local function, or a sparse or quantized tensor.
+    - The class of a part defines its own pickling. Such classes of the standard library, numpy,
+      scipy, scikit-learn and pandas are allowed.
+    - A part is a model of CatBoost, because the state of such models has a random number.
 
     Examples
     --------

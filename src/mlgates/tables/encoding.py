@@ -262,8 +262,8 @@ def bytes_sum(data: npt.NDArray[np.uint8]) -> int:
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """Return for each string the sum of its bytes plus 2**32 times its length, modulo 2**64.
 
-    This is the number that the string adds to `bytes_sum` of the bytes of its column. `dictionary`
-    has the strings, without nulls.
+    The sum of these numbers over all rows of a column is `bytes_sum` of the bytes of the column,
+    modulo 2**64. `dictionary` has the strings, without nulls.
     """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)

@@ -201,9 +201,10 @@ class Contents(NamedTuple):
 def described(path: str, footer: bytes, like: Contents | None = None) -> Contents:
     """Return the columns of a Parquet file and its number of rows, given its footer.
 
-    `like` are the contents of another file. If the columns of both files are equal, the result has
-    the object ``like.columns``. The footers of files with equal columns mostly differ only in the
-    number of rows and the description of row groups. In this case, Arrow does not read the footer.
+    `like` are the contents of another file, for example of the same folder. They save time: if the
+    footers of both files differ only in the number of rows and the description of the row groups,
+    the columns are taken from `like`, and Arrow does not read the file. If the columns of both
+    files are equal, the result has the object ``like.columns``.
     """
     end = footer[footer.rfind(b"ARROW:schema") :] if b"ARROW:schema" in footer else b""
     if like is not None and footer.startswith(like.start) and end == like.end:
