@@ -70,8 +70,8 @@ def unset_variables(names: Iterable[str]) -> list[str]:
 def restored() -> Iterator[None]:
     """Restore, at the end of a `with` block, the state of the process at the start of the block.
 
-    The global state consists of the environment variables, the working directory, the module search path,
-    the locale, the warnings filters, the logging settings, the standard output streams, the
+    The global state consists of the environment variables, the working directory, the module search
+    path, the locale, the warnings filters, the logging settings, the standard output streams, the
     recursion limit, the settings of the garbage collector, the random states of Python and numpy,
     the error state of numpy, and the decimal context.
 
