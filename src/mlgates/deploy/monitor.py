@@ -172,8 +172,9 @@ class Monitor:
         metadata : Mapping, optional
             As in ``GateSuite.run``.
         **evidence
-            The inputs, as in ``GateSuite.run``: ``data=``, ``y_true=``, ... By default, `now` is
-            `at`, so that a window can be judged again later.
+            The inputs, as in ``GateSuite.run``: ``data=``, ``y_true=``, ... The input ``now=``, the
+            time from which gates compute ages, is `at` by default. So a later run on the same
+            window computes the same ages.
 
         Returns
         -------

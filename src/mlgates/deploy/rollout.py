@@ -521,7 +521,7 @@ class Rollout(options.OptionsByName):
 def _requests(traffic: Traffic, above: float) -> int:
     """Return the candidate's number of requests in looks with a share above `above` and below 1.
 
-    A look is a period with a constant share, as in `Traffic`.
+    A look is a period in which the candidate's share of the traffic did not change.
     """
     looks = [look for look in traffic.looks if look.is_comparison and look.share > above]
     return sum((look.of(REQUESTS) or (0, 0))[0] for look in looks)

@@ -50,7 +50,7 @@ class Look:
         Name of the look. Looks with the same name are the same look. A look without a name differs
         from all others.
     left_out : int
-        Number of rows of the log that `Traffic.from_log` did not count.
+        Number of rows of the log that `Traffic.from_log` left out, see `Traffic.left_out`.
     """
 
     share: float
@@ -119,11 +119,11 @@ class Traffic:
 
     @property
     def left_out(self) -> int:
-        """Number of rows of the log that `from_log` left out.
+        """Number of rows of the log that `from_log` left out; 0 if it counted requests.
 
-        A unit, such as a user, counts for the model of its first row. Its rows with the other model
-        are left out. Its rows with an event are also left out if the candidate's share of the
-        traffic is not the same as at its first row.
+        A unit, such as a user, counts for the model of its first row. Rows of the unit with the
+        other model are left out. Rows in which an event, such as an error, happened are also left
+        out if the candidate's share of the traffic has changed since the unit's first row.
         """
         return sum(look.left_out for look in self.looks)
 
@@ -286,9 +286,10 @@ class Traffic:
         return cls(_joined((), looks), unit)
 
     def summed(self) -> "Self":
-        """Return a copy in which the counts of all looks with the same share are added up.
+        """Return a copy in which all looks with the same share are added up to one look.
 
-        A look is a period with a constant share. The sum is one look without a name.
+        A look is a period in which the candidate's share of the traffic did not change. The looks
+        of the copy have no names.
         """
         sums: dict[float, dict[str, tuple[int, int]]] = {}
         for look in self.looks:
@@ -403,8 +404,8 @@ def _read_look(row: Mapping[str, object], *, summed: bool) -> Look:
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
     """Return all given looks, sorted by name, with one look for each name.
 
-    A look has the counts of a period with a constant share. EvidenceError is raised if two looks
-    with the same name have different counts or shares.
+    A look has the counts of a period in which the candidate's share of the traffic did not change.
+    EvidenceError is raised if two looks with the same name have different counts or shares.
     """
     known = {look.identity: look for look in looks if look.identity is not None}
     joined = list(looks)
@@ -468,7 +469,7 @@ def _look(
 def _check_sums(looks: list[Look]) -> None:
     """Raise EvidenceError if an event has more counts than requests, in all looks together.
 
-    A look has the counts of a period with a constant share.
+    A look has the counts of a period in which the candidate's share of the traffic did not change.
     """
     sums: dict[str, list[int]] = {}
     for look in looks:

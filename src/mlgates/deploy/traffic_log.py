@@ -31,12 +31,12 @@ _NUMBERS = frozenset({"int", "float", "decimal"})
 
 
 class CountedLook(NamedTuple):
-    """Counts of one look, a period with a constant share, as `count_log` returns them.
+    """Counts of one look, as `count_log` returns them.
 
-    `identity` is the name of the look; None if it has no name. `share` is the share of the traffic
-    that the candidate gets in the look. `counts` has a tuple for the candidate and a tuple for
-    production. Each begins with the number of requests or units, followed by the number of each
-    event. `left_out` is the number of rows of the log that were not counted.
+    A look is a period in which the candidate's share of the traffic did not change. `identity` is
+    the name of the look; None if it has no name. `share` is the candidate's share. `counts` has a
+    tuple for the candidate and a tuple for production. Each begins with the number of requests or
+    units, followed by the number of each event. `left_out` is explained in `Traffic.left_out`.
     """
 
     identity: str | None
@@ -48,9 +48,9 @@ class CountedLook(NamedTuple):
 class _Rows(NamedTuple):
     """The rows of the two models in a log, or in a part of it.
 
-    `arm` is 0 for the candidate and 1 for production. `look` is the number of the row's look (a
-    period with a constant share). Both have shape (rows,). `events` has shape (events, rows):
-    whether each event happened in each row.
+    `arm` is 0 for the candidate and 1 for production. `look` is the number of the row's look, a
+    period in which the candidate's share of the traffic did not change. Both have shape (rows,).
+    `events` has shape (events, rows): whether each event happened in each row.
     """
 
     arm: Codes
@@ -270,8 +270,8 @@ def _looks(
 def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
     """Count the rows at the positions `places` by look and model.
 
-    A look is a period with a constant share; there are `looks` of them. The result has shape
-    (looks, 2).
+    `looks` is the number of looks, periods in which the candidate's share of the traffic did not
+    change. The result has shape (looks, 2).
     """
     cells = 2 * rows.look[places] + rows.arm[places]
     return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)

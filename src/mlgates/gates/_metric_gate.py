@@ -126,9 +126,9 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 class MetricGate(Gate):
     """Base class of gates that compare a metric with a limit, on all rows or in each slice.
 
-    A slice is a subset of the rows. A subclass implements the property `_limit`, which returns the
-    limit, and the method `_estimate`, which measures one slice. It has these class attributes, and
-    its own options in addition to those here, which `Performance` describes:
+    A slice is a subset of the rows. `Performance` describes the options; a subclass can add others.
+    A subclass implements the property `_limit`, which returns the limit, and the method
+    `_estimate`, which measures one slice. A subclass has these class attributes:
 
     - `_rules`: the allowed values of the option `decide_by`.
     - `_sides`: one string for each measured model: "" for the candidate, " in production" for the

@@ -396,10 +396,11 @@ def rows_needed(
     level : float
         The confidence level of the interval.
     error : float, optional
-        Standard error of the estimate. It is needed if the interval shrinks faster than
-        ``1 / sqrt(n)``, and is only used if the number is then more than `n`. By default it is
-        ``max(half, arm) / z_level``. Here ``half`` is half the length of the interval, and ``arm``
-        is the distance from the estimate to the end of the interval on the side of the limit.
+        Standard error of the estimate. Give it if the interval shrinks faster than ``1 / sqrt(n)``.
+        By default, and if the number computed from `error` is not more than `n`, the standard error
+        is ``max(half, arm) / z_level``. Here ``half`` is half the length of the interval, and
+        ``arm`` is the distance from the estimate to the end of the interval on the side of the
+        limit.
 
     Returns
     -------

@@ -98,9 +98,10 @@ class Canary(Gate):
 
     The candidate answers a share of the requests, and the model in production answers the rest.
     PASS means that the candidate may get a larger share, FAIL that it should be rolled back, and
-    INCONCLUSIVE that more requests are needed. ERROR means that the requests were not divided by
-    the stated shares. You can run the gate as often as you like while requests come in: the options
-    `rollback_error` and `promote_error` limit the error probabilities of all runs together.
+    INCONCLUSIVE that more requests are needed. ERROR means, for example, that the requests were not
+    routed to the two models in the stated shares. You can run the gate as often as you like while
+    requests come in: the options `rollback_error` and `promote_error` limit the error probabilities
+    of all runs together.
 
     Parameters
     ----------
@@ -151,10 +152,12 @@ class Canary(Gate):
       probably be enough.
 
     An event that was not counted in all periods can FAIL, but can't PASS. If an event happened with
-    the candidate but not with production, the ratio is infinite. It can FAIL, but can PASS only if
-    its rate is shown to be below `negligible`. In a `Rollout`, FAIL uses the mean of one e-value
-    for each stage. This e-value is computed from the requests since the stage began, and is 1 for
-    stages that have not begun.
+    the candidate but not with production, the ratio is infinite. Such an event can FAIL, but can
+    PASS only if its rate is shown to be below `negligible`.
+
+    In a `Rollout`, an e-value is computed for each stage, from the requests since the stage began.
+    The e-value of a stage that has not begun is 1. FAIL uses the mean of the e-values of all
+    stages.
 
     The e-values are mixtures of likelihood ratios [1]_ [2]_. The interval contains the ratios that
     they do not refute. Its confidence level, for all runs together, is 1 - `rollback_error` / k -
@@ -253,10 +256,11 @@ class Canary(Gate):
         return len(self._names) / self.rollback_error
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check of how the requests were divided, and one check for each event.
+        """Yield the check ``split``, and one check for each event in `events`, such as "errors".
 
-        The first check, ``split``, is an ERROR if the numbers of requests of the two models
-        contradict the shares of the traffic that `Traffic` states.
+        ``split`` is an ERROR if the numbers of requests of the two models contradict the shares of
+        the traffic that `Traffic` states. The check of an event compares its rate with the
+        candidate and with production.
         """
         traffic = _traffic(evidence)
         looks = [look for look in traffic.looks if look.is_comparison]

@@ -35,12 +35,12 @@ def log_report(
     The run gets
 
     - an MLflow metric for each check that has a value. Its name is
-      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. Parts of the name that
-      would repeat the one before are left out: METRIC if GATE ends in it, and SUBJECT if it equals
-      METRIC. GROUP is left out if the check is of all rows. For example, ``credit/drift/psi/age``
-      is the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
-      part, characters that MLflow does not allow become ``_``. A name that was changed or cut ends
-      in a hash of the original name.
+      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. METRIC is left out if GATE
+      ends in it, SUBJECT if it equals METRIC, and GROUP if the check is of all rows. For example,
+      ``credit/drift/psi/age`` is the check of the column ``age`` by the gate ``drift:psi`` of the
+      suite ``credit``. In each part, characters that MLflow does not allow become ``_``. Names that
+      are too long are cut. A name that was cut, or in which characters were replaced, ends in a
+      hash of the original name.
     - the tag ``mlgates.verdict.SUITE`` with the verdict of this suite, and the tag
       ``mlgates.verdict`` with the worst verdict of all suites that were logged to the run.
     - the artefacts ``mlgates/SUITE/report.json`` and ``report.html``. If names of metrics were

@@ -28,12 +28,12 @@ def log_report(report: Report, run: "Run | None" = None) -> bool:
     The run gets
 
     - a number in its summary for each check that has a value. Its name is
-      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. Parts of the name that
-      would repeat the one before are left out: METRIC if GATE ends in it, and SUBJECT if it equals
-      METRIC. GROUP is left out if the check is of all rows. For example, ``credit/drift/psi/age``
-      is the check of the column ``age`` by the gate ``drift:psi`` of the suite ``credit``. In each
-      part, characters other than letters, digits, blanks, ``_`` and ``-`` become ``_``. A name that
-      was changed or cut ends in a hash of the original name.
+      ``SUITE/GATE/SUBJECT/METRIC/GROUP``; colons in GATE become slashes. METRIC is left out if GATE
+      ends in it, SUBJECT if it equals METRIC, and GROUP if the check is of all rows. For example,
+      ``credit/drift/psi/age`` is the check of the column ``age`` by the gate ``drift:psi`` of the
+      suite ``credit``. In each part, characters other than letters, digits, blanks, ``_`` and ``-``
+      become ``_``. Names that are too long are cut. A name that was cut, or in which characters
+      were replaced, ends in a hash of the original name.
     - in its summary, the verdict of this suite as ``mlgates/verdict/SUITE``, and the worst verdict
       of all suites that were logged to the run as ``mlgates/verdict``.
     - the table ``SUITE/checks``, with a row for each check and the original names.

@@ -176,8 +176,10 @@ def binned_pair(
     The bins and categories are those of the reference; see `BinnedPair` for values of the data in
     other categories. `reference` is the distribution of the column in the reference. For the data,
     `current_counter` returns a counter, and `current` is the result of this counter. `edges` are
-    the edges of `bins` bins of the reference; None for strings and bools. With ``for_test=False``,
-    the test of significance gets no counts of its own: `test_cells` is `cells`.
+    the edges of `bins` bins of the reference; None for strings and bools.
+
+    With ``for_test=False``, no other bins are computed for the test of significance. The fields
+    `cells` and `test_cells` of the result are then the same for numbers.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]

@@ -104,9 +104,10 @@ _ZERO_ONE_LOSS = Share(
 class Fairness(Gate):
     """Check that a rate or a metric differs between groups by no more than a limit.
 
-    A difference between two groups beyond the limit is a FAIL if it is significant, and
-    INCONCLUSIVE otherwise. The significance is corrected for the number of pairs of groups. A group
-    with too few rows has its own check, which is INCONCLUSIVE; it is never left out silently.
+    A difference between two groups beyond the limit is a FAIL if it is significantly different from
+    0 (a ratio: from 1), and INCONCLUSIVE otherwise. The p-value is corrected for the number of
+    pairs of groups. A group with too few rows has its own check, which is INCONCLUSIVE; it is never
+    left out silently.
 
     Parameters
     ----------
@@ -192,9 +193,9 @@ class Fairness(Gate):
     is replaced by that of the studentized range, divided by the square root of 2 [4]_. With
     `reference_group`, Sidak's correction [5]_ for the number of other groups is used instead; for
     the smallest or largest value of any group, it is Sidak's correction for the number of groups.
-    With `by`, the p-values of the strata also have Holm's correction [6]_; with
-    ``decide_by="interval"``, the confidence levels of their intervals have it, too. So
-    `significance` and `confidence` hold for the gate as a whole.
+    With `by`, the p-values are also corrected for the number of strata, by Holm's method [6]_. With
+    ``decide_by="interval"``, the confidence level of each stratum's intervals comes from the same
+    method. So `significance` and `confidence` hold for the gate as a whole.
 
     If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
     other. Each group then has a cluster-robust interval, as in `Performance`. Newcombe's formula

@@ -348,16 +348,20 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def first_reply(self, method: Method) -> Reply:
-        """Return the reply of a method to the whole sample; the method is called only once."""
+        """Return the reply to the first call of a method of the model with the whole sample.
+
+        The call is made when the reply is first requested, and the reply is kept. NotTestedError is
+        raised if the sample has no rows.
+        """
         if method not in self._first:
             self.need(1)
             self._first[method] = self.call(method, self.table.value)
         return self._first[method]
 
     def first_answer(self, method: Method) -> Array:
-        """Return the first answer of a method to the whole sample.
+        """Return the answers to the first call of a method of the model with the whole sample.
 
-        NotTestedError is raised if there was no answer.
+        There is one answer for each row. NotTestedError is raised if the call gave no answer.
         """
         reply = self.first_reply(method)
         if reply.kind != "answer":
@@ -380,10 +384,11 @@ class ModelCaller(_Caller):
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls for the test that several threads can call the model at the same time.
+        """Return the calls for the test of calls from several threads at the same time.
 
-        The list has one element, for one group of calls at the same time. The sample is divided
-        into as many parts as there are threads, and each thread calls the model with one part.
+        The list has one element, a group of calls that are made at the same time. The sample is
+        divided into as many parts as there are threads, and each thread calls the model with one
+        part.
         """
         self.need(2)
         method = self.methods[-1]
@@ -446,11 +451,18 @@ class ApplicationCaller(_Caller):
 
     @cached_property
     def first_replies(self) -> list[Reply]:
-        """The first replies of the application to all requests of the sample."""
+        """The reply to each request of the sample when it was sent for the first time.
+
+        The requests are sent in order. If one of them ends the process, the list ends with its
+        reply.
+        """
         return self._send_all()
 
     def first_responses(self) -> list[Any]:
-        """Return the first response to each request; raise NotTestedError if one is missing."""
+        """Return the response to each request when it was sent for the first time.
+
+        NotTestedError is raised if a response is missing.
+        """
         replies = self.first_replies
         if any(reply.kind != "answer" for reply in replies):
             raise NotTestedError(f"{self.name} gave no response to compare with")
@@ -472,7 +484,7 @@ class ApplicationCaller(_Caller):
         return np.array([differences.response(value, reply) for value, reply in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return the calls for the test that several threads can call the application at once.
+        """Return the calls for the test of calls from several threads at the same time.
 
         Each element of the list is a group of requests that are sent at the same time, one from
         each thread.
@@ -491,7 +503,7 @@ class ApplicationCaller(_Caller):
     def differences(self, rtol: float) -> Differences:
         """Return a new `Differences`, which compares responses with the relative tolerance `rtol`.
 
-        The expected responses are the first ones to all requests.
+        The expected responses are those that `first_responses` returns.
         """
         return Differences(rtol, self.first_responses())
 

@@ -185,7 +185,7 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
 
 
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that the same rows get the same answer as at first, after the other tests."""
+    """Call the model again after all other tests, and test that its answers have not changed."""
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the same rows again after the other tests")
     good = f"{caller.name} gave the same answers again after the other tests of this gate"
