@@ -96,11 +96,12 @@ class CountMetric(Metric):
 
     @abstractmethod
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows in the denominator of the metric, and the word for these rows.
+        """Return the number of rows in the denominator, and a name for these rows in messages.
 
-        An average over classes has one denominator per class; the smallest is returned. If rows
-        have weights, the effective number of rows is returned. The word is empty if the denominator
-        is the number of all rows, because gates check this number themselves.
+        The name is, for example, "positives". If the denominator is the number of all rows, the
+        name is "", because each gate checks the number of all rows itself. An average over classes
+        has one denominator per class; the smallest is returned. If rows have weights, the effective
+        number of rows is returned.
         """
 
     @abstractmethod
@@ -197,10 +198,11 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the metric for each confusion matrix: the numerator divided by the denominator.
+        """Return the metric for each confusion matrix; NaN where the denominator is 0.
 
-        For F1 it is ``2 j / (1 + j)``, where ``j`` is this share. `positive` is the position of the
-        positive class; None if there is none. The result is NaN where the denominator is 0.
+        The metric is the numerator divided by the denominator. For F1, this quotient is the Jaccard
+        index ``j``, and the metric is ``2 j / (1 + j)``. `positive` is the position of the positive
+        class; None if there is none.
         """
         return self._value(*self.share(cells, positive))
 
@@ -208,9 +210,9 @@ class Share(CountMetric):
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the number of rows in the denominator, and the word for them in messages.
+        """Return the number of rows in the denominator, and a name for these rows in messages.
 
-        If rows have weights, the effective number of rows is returned. The word, such as "predicted
+        If rows have weights, the effective number of rows is returned. The name, such as "predicted
         positives", is "" if the denominator is the number of all rows.
         """
         positive = self.positive(outcomes)
@@ -339,11 +341,12 @@ def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
 
 
 class Support(NamedTuple):
-    """A count of the rows from which a metric of each class is computed.
+    """How to count the rows from which the value of each class is computed.
 
-    It serves to check that each class has enough rows. The function `rows` returns the number of
-    rows of each of k classes, from a confusion matrix of shape ``(k, k)``. `what` says in
-    messages what the rows are; ``{}`` in it is replaced by the label of the class.
+    The counts are used to check that each class has enough rows. `rows` is a function that takes a
+    confusion matrix of shape ``(k, k)`` and returns one count for each of the k classes. `what` is
+    the name of these rows in messages, such as "rows of class {}", where ``{}`` stands for the
+    label of the class.
     """
 
     rows: Callable[[Floats], Floats]
@@ -352,7 +355,7 @@ class Support(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarginMetric(CountMetric):
-    """A metric computed from three numbers of rows per class, which `formula` describes.
+    """A metric that `formula` computes from three numbers of rows for each class.
 
     The cost of its interval does not depend on the number of rows, because it is computed from the
     confusion matrix. For a plain mean over classes, Wilson's intervals of the classes are combined.
@@ -365,12 +368,12 @@ class MarginMetric(CountMetric):
     Parameters
     ----------
     formula : callable
-        A function of three arrays of shape ``(..., k)`` for k classes. They have the numbers of
-        rows of each class that are predicted correctly, that have the class as true label, and that
-        are predicted as the class. It returns the values of the metric, an array of shape
-        ``(...)``.
+        A function of three arrays of shape ``(..., k)`` for k classes. The first array has the
+        number of rows of each class that are predicted correctly. The second has the number of rows
+        with the class as true label. The third has the number of rows predicted as the class. The
+        function returns the values of the metric, an array of shape ``(...)``.
     support : Support, optional
-        Which rows the value of each class is computed from.
+        How to count the rows from which the value of each class is computed.
     mean_of : {"true", "pred"} or None
         For a plain mean of shares over the classes: which rows are the denominator of the share of
         a class, "true" for the rows with this true label and "pred" for the rows predicted as this
@@ -416,8 +419,8 @@ class MarginMetric(CountMetric):
         """Return the given value with its confidence interval.
 
         For a plain mean over classes, Wilson's intervals of the classes are combined. For other
-        metrics, confusion matrices are drawn at random from a distribution around the observed one
-        (`MarginMetric` says which), and the interval is that of the metric's values on them.
+        metrics, confusion matrices are drawn at random, as `MarginMetric` describes. The metric is
+        computed from each matrix, and the interval is computed from these values of the metric.
         """
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0

@@ -62,8 +62,9 @@ class FunctionMetric(Metric):
         `functools.partial` that already sets the positive label, or that sets an average over
         classes, which needs no positive label.
     on_calls : callable, optional
-        Called to report progress, with the number of calls of `function` since the last report. If
-        fewer calls than ``calls(n)`` were needed for ``n`` rows, the rest is reported at the end.
+        Called to report progress, with the number of calls of `function` since the last report. The
+        method ``calls(n)`` returns the expected number of calls for ``n`` rows. If fewer were
+        needed, the difference is reported at the end, so that a progress bar reaches its end.
     need, binary, low, high, interval
         As in `Metric`.
     """

@@ -273,8 +273,7 @@ class AveragePrecision(RowMetric):
         """Return the interval and test of the difference between two models, by resampling rows.
 
         If both models put all pairs of a positive and a negative row in the same order, the
-        difference is 0. Its interval is then computed by `_no_discordance`, from the class sizes
-        and from how much the two ranks of a row differ on average.
+        difference is 0. `_no_discordance` then computes its interval.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)

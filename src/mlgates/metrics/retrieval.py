@@ -98,9 +98,9 @@ class QueryMetric(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return the interval and test of the difference between two models, over the queries.
 
-        Both are computed from the difference of the two values of each query. If all differences
-        are 0 although the rankings differ, the interval is Tango's interval for pairs that all
-        agree.
+        Both are computed from the differences of the queries: the value of the candidate minus that
+        of production. If all differences are 0 although the rankings differ, the interval is
+        Tango's interval for paired shares. Each query then counts as a pair of equal results.
         """
         if candidate.queries.ranks_like(production.queries):
             return unchanged("identical ranking", "rankings")

@@ -361,9 +361,9 @@ class Bucketed:
 
     @property
     def in_order(self) -> Values:
-        """All values in ascending order. Use it only if `grid` is None.
+        """All values in ascending order, if `grid` is None.
 
-        With a grid, only the values of the open (sorted) buckets are returned.
+        Do not use this with a grid, because values would then be missing.
         """
         self.open(np.zeros(1, np.int64))
         return self._opened

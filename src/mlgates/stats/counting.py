@@ -166,7 +166,10 @@ def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
 
 
 def distance(a: Values, b: Values) -> Floats:
-    """Return ``|a - b|`` as doubles, rounded only once also for large integers.
+    """Return ``|a - b|`` as doubles.
+
+    The difference is computed exactly and then rounded to a double. Large integers are not rounded
+    before they are subtracted.
 
     Examples
     --------
@@ -206,7 +209,7 @@ class Ends(NamedTuple):
     """The number of values of a sample, and how many of them are infinite.
 
     `n` is the number of all values without NaN, `neg_inf` the number of values -inf, and `pos_inf`
-    the number of values inf. Counts at finite points do not show how many values are infinite.
+    the number of values inf.
     """
 
     n: int
@@ -232,8 +235,8 @@ class Edges:
     tied : bool
         Whether some point occurs more than once in the sample that the edges were computed from.
     reach : numpy.ndarray of float64, shape (k,), optional
-        Values that differ from an atom by at most this count as equal to the atom, because the
-        difference is due to rounding. By default, only equal values count as equal.
+        The tolerance of each point for rounding. A value counts as equal to an atom if it differs
+        from the atom by at most this tolerance. By default there is no tolerance.
     """
 
     points: Values

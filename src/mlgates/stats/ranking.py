@@ -175,8 +175,9 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
 
     If only few rows of the population move, the sample may contain none of these rows by chance.
     DeLong's variance is then too small. As Agresti and Min do for paired proportions [1]_, two rows
-    are added to each class: one that moves up and one that moves down. The result is the variance
-    of these rows, ``weight * 2 * square * sum(1 / size**2)``, with a sum over the two classes:
+    are added to each class: one that moves up and one that moves down. The result is what the added
+    rows contribute to the variance, times a weight: ``weight * 2 * square * sum(1 / size**2)``. The
+    sum is over the two classes, and the other two factors are:
 
     - ``square = sum(move**4) / sum(move**2)`` is the squared move of an added row. Both sums are
       over the rows of both classes. If no row moves, the result is 0.

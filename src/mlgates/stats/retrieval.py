@@ -99,7 +99,7 @@ class RankedQueries:
     def found_varies(self, k: int) -> Mask:
         """Return for each query whether its precision and recall at `k` depend on the ranking.
 
-        If the query has at most `k` documents, all of them are among the first `k` in each ranking,
+        If the query has at most `k` documents, all of them are among the first `k` in every order,
         so precision and recall do not depend on the ranking.
         """
         return np.asarray(self._fewest_found(k) < np.minimum(self.relevant, k))
@@ -107,8 +107,8 @@ class RankedQueries:
     def hit_varies(self, k: int) -> Mask:
         """Return for each query whether the result of ``hit(k)`` depends on the ranking.
 
-        It does not if the query has no relevant document, or if each ranking has one among the
-        first `k`.
+        The result is False for a query without relevant documents, and for a query with so many
+        that one of them is among the first `k` in every order of the documents.
         """
         return np.asarray((self._fewest_found(k) == 0) & (self.relevant > 0))
 

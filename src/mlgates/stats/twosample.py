@@ -45,8 +45,8 @@ _WHOLE_PRODUCT = 1 << 62
 class Bounded(NamedTuple):
     """An estimate of a distance (`value`), with its lower (`low`) and upper (`high`) bound.
 
-    Bounds are needed if only counts at some points are known, and not the values. All three are NaN
-    if the distance is undefined.
+    The bounds differ if a sample is only known as counts of the values up to some points, because
+    the distance can't be computed exactly then. All three are NaN if the distance is undefined.
     """
 
     value: float
