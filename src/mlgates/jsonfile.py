@@ -54,11 +54,14 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
 def plain(value: object, *, quote: bool = False) -> object:
-    """Convert a value to JSON types; raise TypeError for NaN and for other types.
+    """Convert a value to JSON types.
 
-    Infinities and integers beyond 2**53 become strings. With `quote`, a string in the value that
-    looks like such a number gets a quote (') in front, and `unquoted` removes it again. Use `quote`
-    for values that can be either numbers or strings.
+    The value is None, a bool, string, int or float, or a list, tuple or mapping of such values.
+    Infinities and integers beyond 2**53 become strings. TypeError is raised for NaN, for keys that
+    are not strings, and for values of other types.
+
+    With ``quote=True``, a string that looks like such a number gets a quote (') in front. Use this
+    for values that can be either numbers or strings. `unquoted` restores the original values.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Make strings from data safe to print.
 
 `clean` and `visible` return one line without control characters. `distinct` also keeps different
-names different. `without_commands` hides commands from CI servers.
+names different. `without_commands` escapes lines of a log that a CI server would run as commands.
 """
 
 import re

@@ -545,7 +545,7 @@ class Distribution(ColumnCounter):
 
 @dataclass(frozen=True)
 class NumericSample(ColumnCounter):
-    """Keep the numbers of a column as an `Ecdf`, which is sorted only when necessary.
+    """Keep the values of a column of numbers as an `Ecdf`, which is sorted only when necessary.
 
     Until it is sorted, the `Ecdf` refers to the values of the table itself, and not to a copy.
 
@@ -566,7 +566,7 @@ class NumericSample(ColumnCounter):
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Ecdf:
-        """Return the numbers of one batch of rows as an `Ecdf`."""
+        """Return the values of the column in one batch of rows, as an `Ecdf`."""
         return Ecdf([_numbers_of(batch[self.column])], ordered=False)
 
 
@@ -739,16 +739,17 @@ def current_counter(
     Returns
     -------
     Counter
-        The counter that keeps the least that the comparison needs. The counts in the bins between
-        `edges` are enough if `edges` are given, `in_bins` is True and ``cuts_together(reference,
-        edges)`` is False. The counter is then `BinCounts`, which keeps these counts. Otherwise it
-        depends on `reference`:
+        The counter that keeps the least that the comparison needs. It is the first of these that
+        applies:
 
-        - `Ecdf`: `NumericSample`, which keeps all values.
-        - `QuantileSketch`: `Distribution`, which keeps all values, if `edges` are given, `in_bins`
-          is True and the sketch has all values of the reference. Otherwise `AtPoints`, which counts
-          the values below, and below or equal to, each point of the sketch.
-        - `Frequencies` or None: `Distribution`.
+        - `BinCounts`, which counts the values in the bins between `edges`, if `edges` are given,
+          `in_bins` is True, and the test of significance needs no other bins (`cuts_together` is
+          False).
+        - `NumericSample`, which keeps all values, if `reference` is an `Ecdf`.
+        - `AtPoints`, which counts the values below, and below or equal to, each point of the
+          sketch, if `reference` is a `QuantileSketch`. Exception: if `edges` are given, `in_bins`
+          is True, and the sketch has all values of the reference, it is `Distribution`.
+        - `Distribution`, which keeps all values.
     """
     finer: Counter = NumericSample(name) if isinstance(reference, Ecdf) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())

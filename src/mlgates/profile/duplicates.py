@@ -164,7 +164,10 @@ class Duplicates(State):
         return merged
 
     def unordered(self) -> "Duplicates":
-        """Return a copy without row numbers, which can be merged in any order."""
+        """Return a copy without row numbers.
+
+        Such copies can be merged with each other in any order.
+        """
         return Duplicates(*(part._replace(rows=None, start=_UNKNOWN) for part in self._parts))
 
     def __eq__(self, other: object) -> bool:

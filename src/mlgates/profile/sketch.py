@@ -93,9 +93,9 @@ class QuantileSketch(State):
 
     @property
     def whole(self) -> Ecdf:
-        """The distribution with all its values, as an `Ecdf`.
+        """The distribution as an `Ecdf` of all values.
 
-        It is correct only if every distinct finite value of the distribution is one of the points.
+        Use it only if `points` has every distinct finite value of the distribution.
         """
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
@@ -123,10 +123,9 @@ class QuantileSketch(State):
     def snapped(self, edges: Edges) -> "QuantileSketch":
         """Return a sketch in which values that are almost equal to an atom are counted as equal.
 
-        An atom is an edge that is so frequent that its value is a bin of its own. Values that
-        differ from an atom by at most its element of ``edges.reach``, because of rounding, are
-        counted as equal to it. The edges, and the edges minus and plus their `reach`, must be
-        points of this sketch.
+        An atom is an edge that is so frequent that its value is a bin of its own. ``edges.reach``
+        has, for each edge, the largest difference that is taken for rounding. `points` of this
+        sketch must have each edge, each edge minus its reach, and each edge plus its reach.
         """
         low, high = self.low.copy(), self.high.copy()
         for first, at, last in np.stack(self._places(edges), axis=1).tolist():

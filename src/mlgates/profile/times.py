@@ -149,8 +149,8 @@ class Spans(NamedTuple):
         """Return the values from which `from_parts` creates the same object.
 
         The values are `power`, the start of the first span (None without spans), the differences
-        between the starts of consecutive spans, and the length of each span. The lengths are None
-        if `power` is 0, because all of them are then 0.
+        between the starts of consecutive spans, and the lengths of the spans. If `power` is 0, each
+        span is a single timestamp, and None is returned instead of the lengths.
         """
         ticks = self.first.view(np.uint64)
         steps = ticks[1:] - ticks[:-1]
@@ -327,15 +327,18 @@ def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> S
 
 @dataclass(frozen=True)
 class Timestamps(ColumnCounter):
-    """Count timestamps, those in the future and those new enough, and find their largest gap.
+    """Count the timestamps of a column, and find the largest gap between consecutive ones.
+
+    There are three counts: of all timestamps (`n`), of those in the future (`future`), and of those
+    that are new enough (`fresh`). Gaps are measured between timestamps that are not in the future.
 
     Instead of all timestamps, the spans of time that contain them are kept. So the memory does not
     grow with the number of rows. If there would be more than 65,536 spans, neighbouring spans are
     joined, except across gaps longer than `longest`.
 
-    The largest gap is exact in three cases: there are at most 65,536 distinct timestamps, or the
-    gap is longer than every span, or the gap is longer than `longest`. Otherwise the result is at
-    most `longest`, and the true gap may be shorter than the result.
+    The largest gap is exact if there are at most 65,536 distinct timestamps, or if the gap is
+    longer than the longest span or longer than `longest`. Otherwise the result is at most
+    `longest`, and the true gap may be shorter than the result.
 
     Parameters
     ----------

@@ -59,7 +59,8 @@ class Span(NamedTuple):
     """One row of the figure `Spans`: a value with its label, its interval and its number of rows.
 
     `interval` is None if there is no interval, and `n`, the number of rows, is None if it is not
-    known. `note` is a remark for the table. `beyond` is True if the value is beyond its limit.
+    known. `note` is a remark, which is shown only in the table of the figure. `beyond` is True if
+    the value is beyond its limit.
     """
 
     label: str

@@ -1,7 +1,6 @@
-"""Count the values less than each of some points, and the values less than or equal to it.
+"""For each of some points, count the values less than it, and the values less than or equal to it.
 
-The points are the same for many arrays of values. They are divided into buckets once. Most values
-are then compared with one point only, and few values are sorted.
+The same points are used for many arrays of values, so the points are divided into buckets once.
 """
 
 import hashlib

@@ -43,17 +43,22 @@ Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return the number that a column of an Arrow type would store for a value, as a Fraction.
+    """Convert a value to a Fraction that can be compared with the numbers of an Arrow column.
 
-    For a floating type, this is the nearest value of the type. For a decimal type, a float is read
-    as Python prints it, so that ``0.1`` is exactly one tenth. If `type_` is a type of dates, the
-    number counts days since 1970. If it is another type of times, or of durations, the number
-    counts the units of the type, such as seconds: of a timestamp since 1970, and of a time of day
-    since midnight. A date is read as its midnight. An infinite value is returned as a float.
+    `type_` is the type of the column:
 
-    The result is None if the value is missing (NaN, NaT), or if no value of this type can equal it,
-    such as a string for a column of integers. EvidenceError is raised if only the value or only the
-    type has a time zone.
+    - Integers: the result is the value.
+    - Floating type: the nearest value of the type. A value beyond its range is not changed.
+    - Decimals: a float is read as Python prints it, so ``0.1`` is exactly one tenth.
+    - Dates: the number of days since 1970.
+    - Timestamps: the time since 1970, in the unit of the type, such as seconds. A date is read as
+      its midnight.
+    - Times of day: the time since midnight, in the unit of the type.
+    - Durations: the length, in the unit of the type.
+
+    An infinite value is returned as a float. The result is None if the value is missing (None, NaN,
+    NaT) or of another kind than the column, such as a string or a bool for a column of integers.
+    EvidenceError is raised if only the value or only the type has a time zone.
 
     Examples
     --------

@@ -248,10 +248,10 @@ class Rows:
         return _structured(type(value), {**{k: value[k] for k in self._keys}, key: cells})
 
     def reordered(self, order: Sequence[int]) -> Any:
-        """Return the rows with their columns in another order.
+        """Return the rows with some of their columns, in a given order.
 
-        `order` has the positions of the columns in the new order. Rows without column names are
-        returned unchanged.
+        Column ``i`` of the result is column ``order[i]`` of these rows. Rows without column names
+        are returned unchanged.
         """
         if not self.named:
             return self.value

@@ -79,9 +79,10 @@ class Source:
     each column. `read` is a function that takes names of columns and yields batches of these
     columns. `native` is the user's object if the table is in memory, else None.
 
-    `inferred` has the names of the columns with types that were inferred from strings, such as the
-    names of folders. `retype` is a function that takes other types for these columns, by name, and
-    returns the table with these types. It is None if there are no such columns.
+    If the table is a folder, some values can be in the names of its folders, such as
+    ``year=2024``. The types of such columns are inferred from the strings. `inferred` has the names
+    of these columns. `retype` is a function that takes other types for these columns, by name, and
+    returns the table with these types. For other tables, `inferred` is empty and `retype` is None.
 
     Examples
     --------
