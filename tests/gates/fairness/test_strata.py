@@ -187,7 +187,7 @@ def test_strata_of_two_rates_name_the_rate_that_has_no_ratio():
 @given(st.integers(0, 10_000), st.sampled_from(["selection_rate", "true_positive_rate"]))
 def test_values_in_strata_are_fairlearns(seed, name):
     rng = np.random.default_rng(seed)
-    n = 400
+    n = 1_200  # enough that each group has 10 positives
     table = pd.DataFrame(
         {"sex": rng.choice(list("fmx"), n), "dept": rng.choice(list("abc"), n)}
         | {"p": rng.integers(0, 2, n), "y": rng.integers(0, 2, n)}
