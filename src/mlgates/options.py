@@ -253,9 +253,10 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def some(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Return an option that has at least one name, all different, as a tuple of names.
+    """Return an option as a tuple of names.
 
-    OptionError is raised for any other value.
+    The value must be a name, or one or more names that are all different. OptionError is raised for
+    any other value.
     """
     found = names(owner, option, value)
     if not found:

@@ -78,9 +78,10 @@ class Regression(ComparisonGate):
       label, production's label) are resampled. For all other metrics, rows are resampled.
 
     If the evidence `clusters` is given, rows with the same value of `clusters` may depend on each
-    other. The interval is then Student's t, with a variance computed from one sum for each cluster
-    [3]_; a share with the same denominator for both models has Tango's interval for the effective
-    numbers of rows. `Performance` lists the metrics that have an interval with `clusters`.
+    other. The interval is then Student's t. The contributions of the rows to the difference are
+    summed in each cluster, and the variance is computed from these sums [3]_. A share with the same
+    denominator for both models has Tango's interval for the effective numbers of rows.
+    `Performance` lists the metrics that have an interval with `clusters`.
 
     With several slices, Holm's correction for their number is applied. With `decide_by="interval"`,
     a slice FAILs only if its whole interval at the corrected confidence level is beyond the limit;

@@ -125,8 +125,9 @@ class Spans(NamedTuple):
         """Return the largest gap between consecutive timestamps; None if there are no timestamps.
 
         Only the first and the last timestamp of each span are known. So a gap between two spans is
-        known exactly. A gap inside a span is at most as long as the span. If `power` is None, it is
-        also at most `longest`.
+        known exactly. A gap inside a span is at most as long as the span. As long as `power` is
+        None, only timestamps that are at most `longest` apart are joined to a span, so a gap inside
+        a span is also at most `longest`.
 
         If a gap inside a span can be as long as the largest gap between spans, the result has the
         upper bound of the gap as its `length`, the start of the longest span as `after`, and False

@@ -204,7 +204,7 @@ def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats
 
     A batch of b resamples has shape ``(b, *cells.shape)``. First, ``2 / cells.size`` is added to
     each count, so the counts of each resample add up to the total of the table plus 2. For a table
-    of four cells (two classes), 1/2 is added. The shares of the cells in a resample then have the
+    of four cells (two classes), 1/2 is added, and the shares of the cells in a resample have the
     posterior distribution under Jeffreys' prior. The function is used for two classes, and for more
     classes if all multinomial draws from the table would be the same.
 

@@ -138,13 +138,14 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
 
     Notes
     -----
-    The result is exact for equal sizes (by a closed form), and for ``n * m`` up to 1,000,000 unless
-    it is below 1e-8 (by counting lattice paths). Otherwise it is computed by Smirnov's series for
-    large samples, ``2 * sum (-1)**(i-1) * exp(-2 (i z)**2)`` with ``z = sqrt(n m / (n + m)) * d +
-    c``. Here ``d`` is `distance` minus half of ``1 / lcm(n, m)``, which is the gap between possible
-    distances, and ``c`` is Hodges' correction for finite samples [1]_. Compared with exact values,
-    the error of the series was at most 0.004, and at most 5 % for p between 0.001 and 0.3. (The
-    errors of `scipy.stats.ks_2samp` for the same sizes were 0.009 and 7 %.)
+    For equal sizes, a closed form gives the exact p-value. For other sizes with ``n * m`` up to
+    1,000,000, counted lattice paths give the exact p-value, if it is at least 1e-8. In all other
+    cases, the p-value is computed by Smirnov's series for large samples, ``2 * sum (-1)**(i-1) *
+    exp(-2 (i z)**2)`` with ``z = sqrt(n m / (n + m)) * d + c``. Here ``d`` is `distance` minus half
+    of ``1 / lcm(n, m)``, which is the gap between possible distances, and ``c`` is Hodges'
+    correction for finite samples [1]_. Compared with exact values, the error of the series was at
+    most 0.004, and at most 5 % for p between 0.001 and 0.3. (The errors of `scipy.stats.ks_2samp`
+    for the same sizes were 0.009 and 7 %.)
 
     References
     ----------
