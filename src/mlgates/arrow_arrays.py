@@ -51,8 +51,8 @@ def is_malformed(array: pa.Array) -> bool:
     """Return whether offsets, lengths or indices in an array point outside of its values.
 
     Arrow does not check them, and its functions then read from wrong addresses. Arrays of strings
-    or bytes, dictionary arrays and run-end encoded arrays are checked; for all others the result is
-    False. Strings are not checked for valid UTF-8.
+    or bytes, dictionary arrays, run-end encoded arrays and unions are checked; for all others the
+    result is False. Strings are not checked for valid UTF-8.
 
     Examples
     --------
@@ -71,6 +71,8 @@ def is_malformed(array: pa.Array) -> bool:
                 return True
             array.validate()
             return bool((np.diff(array.run_ends.to_numpy(), prepend=0) <= 0).any())
+        elif pa.types.is_union(array.type):
+            array.validate(full=True)
         elif array.type.id in _AS_BINARY:
             array.view(_AS_BINARY[array.type.id]).validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowIndexError):

@@ -248,6 +248,17 @@ MALFORMED = {
 }
 
 
+def test_a_union_with_wrong_type_codes_is_an_error():
+    codes = np.array([0, 1, 0], np.int8)
+    union = pa.UnionArray.from_sparse(pa.array(codes), [pa.array([1, 2, 3]), pa.array(list("abc"))])
+    assert mg.Completeness().run(data=pa.table({"x": union})).passed
+    codes[1] = 99
+    for gate in (mg.Completeness(), mg.Unique("x"), mg.Schema({"x": "any"})):
+        result = gate.run(data=pa.table({"x": union}))
+        assert result.verdict is ERROR
+        assert "column 'x' is a malformed Arrow array" in result.reason
+
+
 @pytest.mark.parametrize("array", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_arrow_array_is_an_error(array):
     said = "is a malformed Arrow array: offsets or indices point outside of its values; create it "

@@ -1,6 +1,7 @@
 """Parquet files: streamed, readable twice, and refused with a message."""
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -175,6 +176,38 @@ def test_file_replaced_by_one_with_other_columns(path):
         next(source.batches(["n"]))
     changed = f"the columns of '{path}' changed while it was in use"
     assert str(error.value) == f"{changed}; read the file again"
+
+
+def test_file_replaced_by_one_with_fewer_rows(path):
+    source = as_source(path)
+    pq.write_table(pq.read_table(path).slice(1), path)
+    with pytest.raises(EvidenceError) as error:
+        list(source.batches())
+    changed = f"the number of rows of '{path}' changed from 150,000 to 149,999"
+    assert str(error.value) == f"{changed} while it was in use; read the file again"
+
+
+def test_no_row_is_lost_from_a_file_with_a_damaged_footer(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pa.table({"b": list(range(40)), "t": [0.5] * 40})
+    pq.write_table(table, path, row_group_size=20)
+    intact = path.read_bytes()
+    footer = len(intact) - 8 - int.from_bytes(intact[-8:-4], "little")
+    reasons = set()
+    for position in range(footer, len(intact) - 8):
+        damaged = bytearray(intact)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        try:
+            source = as_source(path)
+            rows = sum(len(batch) for batch in source.batches(["b", "t"]))
+        except EvidenceError as error:
+            reasons.add(re.sub(r"\d+", "N", str(error).partition(f"'{path}' ")[2]))
+        except KeyError:  # a damaged name of a column
+            pass
+        else:
+            assert rows == source.rows == 40
+    assert any(reason.startswith("is damaged: by its footer, it has N rows") for reason in reasons)
 
 
 def test_file_with_duplicate_names(tmp_path):

@@ -278,15 +278,16 @@ def from_arrow(
     """Convert an Arrow array to a plain type, and return it with its name and type.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `metadata` is the metadata
-    of the Arrow field, see `field_of`. If the array must be converted, it is validated first, and
-    EvidenceError is raised if it is malformed. ``is_valid=True`` leaves out this validation. An
-    array that has a plain type already is not validated here. If a value does not fit into the
-    plain type, such as a 64-bit date with a time of day, the returned column is unreadable.
+    of the Arrow field, see `field_of`. If the array must be converted or is a union, it is
+    validated first, and EvidenceError is raised if it is malformed. ``is_valid=True`` leaves out
+    this validation. Other arrays that have a plain type already are not validated here. If a value
+    does not fit into the plain type, such as a 64-bit date with a time of day, the returned column
+    is unreadable.
     """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-    is_converted = not is_valid and _plain_type(array.type) != array.type
-    if is_converted and any(map(is_malformed, chunked.chunks)):
+    is_checked = _plain_type(array.type) != array.type or pa.types.is_union(array.type)
+    if is_checked and not is_valid and any(map(is_malformed, chunked.chunks)):
         raise EvidenceError(malformed(f"column {name!r}"))
     try:
         return ArrowColumn(normalise(chunked, field), field)

@@ -241,7 +241,7 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
 
         def pieces() -> Iterator[pa.Table]:
             for position, part in enumerate(parts):
-                for table in read_parts(part.path, selection):
+                for table in read_parts(part.path, part.rows, selection):
                     for name in in_both:
                         _check_key(part, name, normalise(table.column(name), own[name]))
                     origins.append(position)

@@ -61,7 +61,7 @@ def open_file(path: str) -> Source:
     columns = contents.columns
     check_names(columns.fields)
     fields = MappingProxyType(columns.fields)
-    return Source("parquet file", fields, contents.rows, partial(_read_file, path, columns))
+    return Source("parquet file", fields, contents.rows, partial(_read_file, path, contents))
 
 
 NOT_PARQUET = "is not a Parquet file"
@@ -229,24 +229,27 @@ def _whole_number(digits: bytes) -> int:
     return sum((digit & 127) << 7 * i for i, digit in enumerate(digits)) >> 1
 
 
-def _read_file(path: str, known: Columns, names: list[str]) -> Iterator[pa.Table]:
+def _read_file(path: str, contents: Contents, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of a file in order, as tables in plain types.
 
     Plain types are the few Arrow types that the rest of mlgates handles. `names` are the columns to
-    read, and `known` are all columns of the file. At least one table is yielded. Each table has at
+    read, and `contents` is what the footer says. At least one table is yielded. Each table has at
     most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
+    known = contents.columns
     wanted = {name: known.fields[name] for name in names}
-    parts = read_parts(path, Selection.of(known, names))
+    parts = read_parts(path, contents.rows, Selection.of(known, names))
     tables = at_least_one(joined(parts), known.schema.empty_table)
     return map(partial(in_plain_types, wanted), tables)
 
 
-def read_parts(path: str, selection: Selection) -> Iterator[pa.RecordBatch]:
+def read_parts(path: str, rows: int, selection: Selection) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file in order, in batches with the column types of the file.
 
-    `selection` says which columns to read. `joined` makes tables of the batches, and
-    `in_plain_types` converts the columns of these to plain types. Small row groups are read
+    `rows` is the number of rows that the file had when it was opened first. `selection` says which
+    columns to read. EvidenceError is raised if the file has other columns or another number of rows
+    now, or if fewer rows can be read than its footer says. `joined` makes tables of the batches,
+    and `in_plain_types` converts the columns of these to plain types. Small row groups are read
     together. For a file without rows, nothing is yielded.
     """
     with _opened(path) as file:
@@ -258,6 +261,11 @@ def read_parts(path: str, selection: Selection) -> Iterator[pa.RecordBatch]:
                     f"the columns of {path!r} changed while it was in use; read the file again"
                 )
             selection = Selection.of(present, names)
+        if file.metadata.num_rows != rows:
+            raise EvidenceError(
+                f"the number of rows of {path!r} changed from {rows:,} to "
+                f"{file.metadata.num_rows:,} while it was in use; read the file again"
+            )
         yield from _pieces(_Layout(path, file, selection))
 
 
@@ -430,6 +438,9 @@ def _pieces(layout: _Layout) -> Iterator[pa.RecordBatch]:
     Small row groups are read together.
     """
     metadata = layout.file.metadata
+    in_groups = sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    if in_groups != metadata.num_rows:
+        raise _damaged(layout.path, metadata.num_rows, in_groups)
     small: list[int] = []  # row groups that fit into one batch
     rows, size = 0, 0.0
     for group in range(metadata.num_row_groups):
@@ -461,7 +472,20 @@ def _read(
     with _opened(layout.path, **options) if packed else nullcontext(file) as file:
         # For a small file, starting threads takes longer than reading it.
         threads = file.metadata.num_rows * len(names) > _FEW_CELLS
-        yield from file.iter_batches(rows, row_groups=groups, columns=names, use_threads=threads)
+        expected, found = sum(file.metadata.row_group(group).num_rows for group in groups), 0
+        for batch in file.iter_batches(rows, row_groups=groups, columns=names, use_threads=threads):
+            found += batch.num_rows
+            yield batch
+            del batch  # free its memory before the next one is read
+        if found != expected:  # of a damaged file, Arrow can read fewer rows without an exception
+            raise _damaged(layout.path, expected, found)
+
+
+def _damaged(path: str, expected: int, found: int) -> EvidenceError:
+    return EvidenceError(
+        f"the Parquet file {path!r} is damaged: by its footer, it has {expected:,} rows, but "
+        f"{found:,} were found; write the file again"
+    )
 
 
 def _unpacked(
