@@ -199,7 +199,7 @@ class MultivariateDrift(Gate):
     reference_counts = counts
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the area under the classifier's ROC curve.
+        """Yield the check of how well a classifier tells rows of `data` from those of `reference`.
 
         If columns of `data` can't be compared with those of `reference`, yield a check with the
         verdict ERROR for each of these columns instead.

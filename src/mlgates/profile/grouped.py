@@ -119,7 +119,7 @@ class SeveralStates(State):
         return SeveralStates(self.rows + other.rows, tuple(columns), tuple(states))
 
     def finalize(self) -> None:
-        """Call `finalize` of each counter's result, which computes what is not yet computed."""
+        """Call `finalize` of the result of each counter, after the last batch of rows."""
         for state in self.states:
             state.finalize()
 
