@@ -414,3 +414,12 @@ def test_structs_of_other_names_are_not_taken_for_each_other(tmp_path):
     assert reason.startswith(
         "the files 'a.parquet' and 'b.parquet' have different columns or types: 'first', 'second'"
     )
+
+
+def test_a_name_is_not_taken_for_the_number_of_rows(tmp_path):
+    name = "a\x16\x02\x19"  # the bytes of the number 1 in a footer
+    for file, column in {"a": {"b": [1]}, "b": {"c": ["other"]}}.items():
+        table = pa.table({name: [1], **column})
+        pq.write_table(table, tmp_path / f"{file}.parquet", store_schema=False)
+    result = mg.Completeness(columns=[name]).run(data=tmp_path)
+    assert "have different columns or types: 'b', 'c'" in result.reason

@@ -215,6 +215,8 @@ def described(path: str, footer: bytes, like: Contents | None = None) -> Content
         columns, rows = Columns.of(file, like and like.columns), file.metadata.num_rows
     numbers = (match for match in _ROWS.finditer(footer) if _whole_number(match[1]) == rows)
     start = next((match.start() for match in numbers), len(footer))
+    if any(char < " " for leaf in columns.leaves for char in leaf.path):
+        start = len(footer)  # a name could be taken for the number of rows
     return Contents(columns, rows, footer[:start], end)
 
 
