@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from arrays import ks_distance, wasserstein
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import SHAPES, samples
 from scipy import stats
@@ -43,6 +43,7 @@ def test_counts_at_knots(shape, size):
 
 
 @given(samples(), samples() | samples(st.integers(-(2**60), 2**60), np.int64), st.integers(0, 3))
+@example(np.array([0.0, 0.25, 7e305]), np.array([0.0]), 2)
 def test_counts_at_any_knots_of_any_values(points, values, tables):
     points = knots_at(points)
     with pytest.MonkeyPatch.context() as patch:

@@ -154,9 +154,8 @@ class Knots:
             if not 0 < scale < math.inf:
                 break
             grid = Grid(low, scale, size)
-            places = np.minimum(np.maximum((points - low) * scale, 0.0), size - 1.0).astype(
-                np.int64
-            )
+            with np.errstate(over="ignore", under="ignore"):
+                places = np.clip((points - low) * scale, 0.0, size - 1.0).astype(np.int64)
             held = np.bincount(places, minlength=size)
             tables.append(
                 _Table(
